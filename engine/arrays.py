@@ -1,0 +1,10 @@
+"""The array types that signatures name. NumPy's stubs lose float32 in arithmetic; borders check it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+BoolArray = npt.NDArray[np.bool_]

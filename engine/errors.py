@@ -1,0 +1,51 @@
+"""Every error Contrapose raises on purpose, as one tree.
+
+ContraposeError                what a caller may catch
+├── InputError                 a file, a pose or an argument of the caller is wrong
+├── ConfigError                a setting is out of range or contradicts another
+├── BundleError                the bundle cannot be trusted or understood
+├── SessionError               messages of a session came in an order that has no meaning
+├── OverloadedError            the request is fine, but there is no room for it now
+└── BackendError               a compiled graph failed, or its runtime is missing
+
+A message says where, what was found, what was expected and what to do. `field` names the offending
+field and `reason` is a stable word for programs; `service.py` maps each class to one gRPC status.
+"""
+
+from __future__ import annotations
+
+
+class ContraposeError(Exception):
+    """Base of all; `reason` is UPPER_SNAKE and never changes once released."""
+
+    reason = "ERROR"
+
+    def __init__(self, message: str, *, field: str | None = None, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        if reason is not None:
+            self.reason = reason
+
+
+class InputError(ContraposeError):
+    reason = "BAD_INPUT"
+
+
+class ConfigError(ContraposeError):
+    reason = "BAD_CONFIG"
+
+
+class BundleError(ContraposeError):
+    reason = "BAD_BUNDLE"
+
+
+class SessionError(ContraposeError):
+    reason = "BAD_ORDER"
+
+
+class OverloadedError(ContraposeError):
+    reason = "OVERLOADED"
+
+
+class BackendError(ContraposeError):
+    reason = "BACKEND_FAILED"

@@ -1,0 +1,93 @@
+"""Motion: what files hold, what clients see; and the 135 features that the networks see.
+
+A pose's feature vector (facts/ponimator.md 2.4): 22 rotations in 6D, root first (132), transl (3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.rotations import (
+    quat_from_rotmat,
+    rot6d_from_rotmat,
+    rotmat_from_quat,
+    rotmat_from_rot6d,
+)
+from engine.body.skeleton import JOINT_COUNT
+
+FRAME_RATE = 10.0
+"""Frames a second of every window, plan and session."""
+WINDOW_FRAMES = 30
+POSE_FEATURES = 6 * JOINT_COUNT + 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """The motion of one or more people at a steady frame rate.
+
+    quats_xyzw  (person, frame, 22, 4) unit, parent-relative, root first
+    transl      (person, frame, 3) metres, SMPL-X `transl`
+    betas       (person, 10) shape coordinates of the body in use
+    frame_rate  frames a second
+    Files hold quaternions because people and other tools read them; all arrays are float32.
+    """
+
+    quats_xyzw: Array
+    transl: Array
+    betas: Array
+    frame_rate: float = FRAME_RATE
+
+    def __post_init__(self) -> None:
+        people, frames = self.transl.shape[:2]
+        expected = {
+            "quats_xyzw": (people, frames, JOINT_COUNT, 4),
+            "transl": (people, frames, 3),
+            "betas": (people, 10),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
+
+    @property
+    def people(self) -> int:
+        return int(self.transl.shape[0])
+
+    @property
+    def frames(self) -> int:
+        return int(self.transl.shape[1])
+
+    @property
+    def rotmats(self) -> Array:
+        """(person, frame, 22, 3, 3)"""
+        return rotmat_from_quat(self.quats_xyzw)
+
+
+def features_from_rotmats(rotmats: Array, transl: Array) -> Array:
+    """(..., 22, 3, 3) and (..., 3) -> (..., 135) float32."""
+    rot6d = rot6d_from_rotmat(rotmats).reshape(*transl.shape[:-1], 6 * JOINT_COUNT)
+    return np.concatenate([rot6d, transl], axis=-1).astype(np.float32)
+
+
+def rotmats_from_features(features: Array) -> tuple[Array, Array]:
+    """(..., 135) -> proper rotations (..., 22, 3, 3) and transl (..., 3)."""
+    rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
+    return rotmat_from_rot6d(rot6d), features[..., -3:]
+
+
+def features_from_motion(motion: Motion) -> Array:
+    """(person, frame, 135)"""
+    return features_from_rotmats(motion.rotmats, motion.transl)
+
+
+def motion_from_features(features: Array, betas: Array, frame_rate: float = FRAME_RATE) -> Motion:
+    """(person, frame, 135) with betas (person, 10) -> Motion; rotations are made proper."""
+    rotmats, transl = rotmats_from_features(features)
+    return Motion(
+        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
+        transl=transl.astype(np.float32),
+        betas=betas.astype(np.float32),
+        frame_rate=frame_rate,
+    )
