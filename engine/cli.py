@@ -1,0 +1,53 @@
+"""`contrapose ...`: finds the commands, runs one, and turns our errors into one line.
+
+The engine's own command modules are listed here; other packages (the trainer) offer theirs through
+the entry-point group `contrapose.commands`, so the engine imports none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points, version
+
+from engine.errors import ContraposeError
+
+COMMAND_MODULES = ("serve", "play", "convert", "bundle", "bench")
+EXIT_CALLER_MISTAKE = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="contrapose", description="A second body that reacts to yours, live."
+    )
+    parser.add_argument("--version", action="version", version=f"contrapose {version('contrapose')}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log changes of state")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMAND_MODULES:
+        importlib.import_module(f"engine.commands.{name}").add_commands(subparsers)
+    for entry in sorted(entry_points(group="contrapose.commands"), key=lambda e: e.name):
+        entry.load()(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return int(args.run(args))
+    except ContraposeError as error:
+        print(f"contrapose: error: {error}", file=sys.stderr)
+        return EXIT_CALLER_MISTAKE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

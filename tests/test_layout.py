@@ -1,0 +1,60 @@
+"""The arrows of design.md section 3: clients -> proto <- engine <- trainer."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAVY = ("torch", "smplx", "anny", "onnx", "trainer", "scipy")
+COMPOSITION = {Path("engine/commands/play.py")}
+"""The commands that drive a server through the client; nothing else in the engine may know it."""
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _violations(folder: str, forbidden: tuple[str, ...], allowed: set[Path]) -> list[str]:
+    return [
+        f"{path.relative_to(REPOSITORY)} imports {name}"
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+        if path.relative_to(REPOSITORY) not in allowed
+        for name in _imports(path)
+        if name.split(".")[0] in forbidden
+    ]
+
+
+def test_the_engine_imports_no_torch_no_smplx_no_trainer() -> None:
+    assert _violations("engine", HEAVY, {Path("engine/backends/torch.py")}) == []
+
+
+def test_only_the_play_commands_know_the_client() -> None:
+    assert _violations("engine", ("contrapose_client", "clients"), COMPOSITION) == []
+
+
+def test_the_client_knows_the_wire_and_nothing_of_the_engine() -> None:
+    assert _violations("clients/python", ("engine", *HEAVY), set()) == []
+
+
+@pytest.mark.parametrize("blocked", ["torch", "smplx"])
+def test_every_engine_module_imports_without(blocked: str) -> None:
+    modules = [
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+        for path in sorted((REPOSITORY / "engine").rglob("*.py"))
+        if path.name != "__init__.py"
+    ]
+    code = f"import sys; sys.modules[{blocked!r}] = None\n" + "\n".join(
+        f"import {m}" for m in modules
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,46 @@
+"""The commands that the trainer adds to `contrapose`, found through its entry point.
+
+Parsers only: PyTorch is imported when a command runs, so a machine without it still lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "import-ponimator",
+        help="turn published Ponimator checkpoints into a bundle",
+        description="Reads contactmotion.ckpt (and contactpose.ckpt), checks every tensor, and "
+        "exports a bundle. The licensed body tensors inside the checkpoints are ignored.",
+    )
+    parser.add_argument("--animator", type=Path, required=True, metavar="CKPT")
+    parser.add_argument("--generator", type=Path, metavar="CKPT")
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="JSON", help="CLIP's tokenizer.json; without it no text"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE")
+    parser.set_defaults(run=_import_ponimator)
+
+
+def _import_ponimator(args: argparse.Namespace) -> int:
+    require_torch()
+    from trainer.import_ponimator import import_ponimator
+
+    import_ponimator(args.animator, args.generator, args.out, tokenizer=args.tokenizer)
+    print(args.out)
+    return 0
+
+
+def require_torch() -> None:
+    if find_spec("torch") is None:
+        raise ConfigError(
+            "this command needs PyTorch: pip install torch==2.13.0 && pip install '.[train]'",
+            reason="EXTRA_MISSING",
+        )
