@@ -1,0 +1,598 @@
+"""A session: the life of one player and one partner, frame by frame.
+
+Plain state and functions: `feed` takes the player's frames, `tick` says what to send and which
+windows to denoise, `accept` takes a window back. It owns no thread, socket or clock, so a test runs
+an hour of it in a second. Design: design.md 5.
+
+A plan holds both people's frames. Frames up to now + commit are frozen; a *revision* replaces the
+rest, from a reaction window that is told the real player and the frozen partner (Real-Time Chunking,
+arXiv:2506.07339); a *chain* adds to the plan's end, as in the paper. One window is under way at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about, slerp_rotmat
+from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.errors import BackendError, ConfigError, SessionError
+from engine.motion import FRAME_RATE, POSE_FEATURES, WINDOW_FRAMES
+from engine.sampler import WindowRequest
+from engine.windows import (
+    MARGIN,
+    CleanupConfig,
+    Track,
+    Window,
+    cleaned,
+    close_window,
+    coasted,
+    floor_height,
+    reaction_window,
+)
+
+LONGEST_CATCH_UP = 100
+"""Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
+
+
+# ------------------------------------------------------------------------------------------ settings
+@dataclass(frozen=True, kw_only=True)
+class SessionConfig:
+    horizon_frames: int = 20
+    """How far ahead of its clock the client holds a plan. Jitter up to this is invisible."""
+    commit_frames: int = 3
+    """Frames from now on that no revision may change."""
+    refill_frames: int = 12
+    """With fewer planned frames than this ahead, the next window is asked for."""
+    history_frames: int = 10
+    """Known frames that a window starts from; 1 for networks trained on the anchor alone."""
+    revision_frames: int = 4
+    """Least distance between the starts of two revisions."""
+    departure_threshold: float = 0.08
+    """Mean joint error in metres between the real and the expected player that calls for a revision."""
+    steps: int = 10
+    """Denoiser steps of a window; fewer are faster and coarser."""
+    start_distance: float = 1.4
+    """Metres from the player at which the partner stands until the first window is there."""
+    has_cleanup: bool = True
+    """Whether feet are kept out of the floor and speeds within reason, after the network."""
+
+    def __post_init__(self) -> None:
+        self._require("horizon_frames", 4, 100)
+        self._require("commit_frames", 1, self.horizon_frames - 1)
+        self._require("refill_frames", 1, 100)
+        self._require("history_frames", 1, 20)
+        self._require("revision_frames", 1, 100)
+        self._require("departure_threshold", 0.0, 10.0)
+        self._require("steps", 4, 50)
+        self._require("start_distance", 0.3, 10.0)
+
+    def _require(self, field: str, least: float, most: float) -> None:
+        value = getattr(self, field)
+        if not least <= value <= most:
+            raise ConfigError(f"{field} is {value}, must lie in {least}..{most}", field=field)
+
+
+# ---------------------------------------------------------------------------------- what a tick says
+class Quality(Enum):
+    GENERATED = "generated"
+    HELD = "held"
+    """The plan ran dry: the last motion dies away."""
+    FALLBACK = "fallback"
+    """No window has arrived yet: the partner stands."""
+
+
+@dataclass(frozen=True)
+class PlayerStamp:
+    """Which player frame something was computed from: number in order of feeding, and its time."""
+
+    sequence: int
+    time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFrame:
+    """One frame of a plan: rotmats (2, 22, 3, 3), transl (2, 3); player first, world."""
+
+    index: int
+    rotmats: Array
+    transl: Array
+    quality: Quality
+    based_on: PlayerStamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Consecutive frames to send. They overwrite what the client holds and has not played."""
+
+    revision: int
+    frames: tuple[PlanFrame, ...]
+
+    @property
+    def first_frame(self) -> int:
+        return self.frames[0].index
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedWindow:
+    """Denoise this, then `accept(ticket, x0)`, best before `deadline` (seconds of session time)."""
+
+    ticket: int
+    request: WindowRequest
+    deadline: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    frame: int
+    """The frame that is due now."""
+    chunk: Chunk | None
+    wanted: tuple[WantedWindow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStatus:
+    frame: int
+    planned_until: int
+    revision: int
+    departure: float
+    """Mean joint error of the newest player frame against the plan, metres; inf without a plan."""
+    generated_frames: int
+    held_frames: int
+    fallback_frames: int
+    """Frames by quality, counted when they became due."""
+    windows_accepted: int
+    windows_failed: int
+
+
+# --------------------------------------------------------------------------------------- the player
+class PlayerTrack:
+    """The player's poses, resampled from any rate onto the session's 10 Hz grid."""
+
+    def __init__(self, keep_frames: int) -> None:
+        self._grid: deque[tuple[Array, Array]] = deque(maxlen=keep_frames)
+        self._grid_stamps: deque[PlayerStamp] = deque(maxlen=keep_frames)
+        self._sample: tuple[Array, Array] | None = None
+        self._last = -1
+        self.stamp = PlayerStamp(-1, -np.inf)
+
+    @property
+    def last_frame(self) -> int:
+        """The last frame of the grid that is known; -1 before the first sample."""
+        return self._last
+
+    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
+        if not self.stamp.time_s < time_s < np.inf:
+            raise SessionError(
+                f"player frame at {time_s} s follows one at {self.stamp.time_s} s; times must increase",
+                field="time_s",
+                reason="TIME_NOT_INCREASING",
+            )
+        sample = (np.asarray(rotmats, np.float64), np.asarray(transl, np.float64))
+        before, before_s = self._sample, self.stamp.time_s
+        self._sample, self.stamp = sample, PlayerStamp(self.stamp.sequence + 1, time_s)
+        newest = frame_at(time_s)
+        if before is None:
+            self._append(newest, sample)
+            return self.stamp.sequence
+        oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
+        for frame in range(oldest, newest + 1):
+            fraction = (frame / FRAME_RATE - before_s) / (time_s - before_s)
+            self._append(frame, _between(before, sample, min(max(fraction, 0.0), 1.0)))
+        return self.stamp.sequence
+
+    def at(self, frame: int) -> tuple[Array, Array]:
+        """The pose at a frame of the grid; before the first and after the last known, held."""
+        back = min(max(self._last - frame, 0), len(self._grid) - 1)
+        return self._grid[-1 - back]
+
+    def stamp_at(self, frame: int) -> PlayerStamp:
+        back = min(max(self._last - frame, 0), len(self._grid) - 1)
+        return self._grid_stamps[-1 - back]
+
+    def _append(self, frame: int, pose: tuple[Array, Array]) -> None:
+        self._grid.append(pose)
+        self._grid_stamps.append(self.stamp)
+        self._last = frame
+
+
+def frame_at(time_s: float) -> int:
+    """The frame that is due at a time; forgiving about the last bit of k / 10."""
+    return int(np.floor(time_s * FRAME_RATE + 1e-6))
+
+
+def _between(
+    a: tuple[Array, Array], b: tuple[Array, Array], fraction: float
+) -> tuple[Array, Array]:
+    if fraction >= 1:
+        return b
+    turned = slerp_rotmat(a[0], b[0], np.full(JOINT_COUNT, fraction))
+    return turned, a[1] + fraction * (b[1] - a[1])
+
+
+# -------------------------------------------------------------------------------------- the session
+@dataclass(frozen=True, kw_only=True)
+class _UnderWay:
+    """A window that has been asked for; `is_revision` or else it continues the plan's end."""
+
+    ticket: int
+    window: Window
+    is_revision: bool
+    asked_at: int
+    player_until: int
+    based_on: PlayerStamp
+
+
+class Session:
+    """One player and one partner.
+
+    rest_joints  (2, 22, 3) joints of both bodies in the rest pose
+    seed         all randomness of the session follows from it
+    Times are seconds since the session began.
+    """
+
+    def __init__(self, config: SessionConfig, *, rest_joints: Array, seed: int) -> None:
+        self._config = config
+        self._rest_joints = np.asarray(rest_joints, np.float64)
+        self._seed = seed
+        self._now = 0
+        self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
+        self._plan: dict[int, PlanFrame] = {}
+        self._expected: dict[int, Array] = {}
+        self._floor = np.inf
+        self._sent_until = -1
+        self._revision = 0
+        self._revised_at = -(10**9)
+        self._is_stale = True
+        self._delays: deque[int] = deque([0], maxlen=8)
+        self._tickets = 0
+        self._under_way: _UnderWay | None = None
+        self._arrived: Array | None = None
+        self._departure = np.inf
+        self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
+        self._accepted = 0
+        self._failed = 0
+
+    @property
+    def config(self) -> SessionConfig:
+        return self._config
+
+    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
+        """Take a player frame (22, 3, 3), (3,) at a time; returns its sequence number, from 0.
+
+        Any rate will do. Raises SessionError if the time does not increase.
+        """
+        return self._player.feed(time_s, rotmats, transl)
+
+    def update(self, config: SessionConfig) -> None:
+        """New settings; they take effect in a revision that the next tick asks for."""
+        self._config = config
+        self._is_stale = True
+
+    def accept(self, ticket: int, x0: Array) -> None:
+        """Take a sampled window (2, 30, 135) back; the next tick merges it into the plan.
+
+        Raises SessionError for a ticket that is not under way, and BackendError (the window counts
+        as failed) when x0 is not finite or has another shape.
+        """
+        self._require_under_way(ticket)
+        if x0.shape != (2, WINDOW_FRAMES, POSE_FEATURES) or not np.isfinite(x0).all():
+            self.fail(ticket)
+            raise BackendError(
+                f"window {ticket}: x0 of shape {x0.shape} is not finite or not (2, 30, 135); dropped",
+                reason="BAD_WINDOW",
+            )
+        self._arrived = x0
+
+    def fail(self, ticket: int) -> None:
+        """The window could not be denoised: the plan goes on, and the next tick asks again."""
+        self._require_under_way(ticket)
+        self._under_way = None
+        self._failed += 1
+
+    def tick(self, now: float) -> Tick:
+        """Move the clock to `now` (seconds): what to send, and which windows to denoise.
+
+        May be called as often as the caller likes. Raises SessionError if time runs backwards.
+        """
+        frame = frame_at(now)
+        if frame < self._now:
+            raise SessionError(
+                f"tick at frame {frame} after frame {self._now}; time must not run backwards",
+                field="now",
+                reason="TIME_NOT_INCREASING",
+            )
+        if self._player.last_frame < 0 and not self._plan:
+            self._now = frame
+            return Tick(frame=frame, chunk=None, wanted=())
+        if not self._plan:
+            self._now = frame
+            self._stand()
+        self._count_due(frame)
+        self._now = frame
+        self._floor = min(self._floor, self._player_floor())
+        changed_from = self._merge()
+        self._coast()
+        chunk = self._chunk(changed_from)
+        self._measure_departure()
+        wanted = self._ask()
+        self._forget()
+        return Tick(frame=frame, chunk=chunk, wanted=wanted)
+
+    def status(self) -> SessionStatus:
+        return SessionStatus(
+            frame=self._now,
+            planned_until=self._plan_end,
+            revision=self._revision,
+            departure=float(self._departure),
+            generated_frames=self._due[Quality.GENERATED],
+            held_frames=self._due[Quality.HELD],
+            fallback_frames=self._due[Quality.FALLBACK],
+            windows_accepted=self._accepted,
+            windows_failed=self._failed,
+        )
+
+    # -- the plan ----------------------------------------------------------------------------------
+    @property
+    def _plan_end(self) -> int:
+        return next(reversed(self._plan)) if self._plan else self._now - 1
+
+    @property
+    def _player_known_until(self) -> int:
+        """The last frame whose player is known; one that has gone quiet is taken to stand still."""
+        return max(min(self._player.last_frame, self._now), self._now - self._config.commit_frames)
+
+    def _stand(self) -> None:
+        """The plan before any window: the partner stands before the player."""
+        first = max(min(self._player.last_frame, self._now), self._now - self._config.history_frames)
+        player = self._player.at(first)
+        self._floor = self._player_floor()
+        partner = standing_partner(
+            player, self._rest_joints, self._config.start_distance, float(self._floor)
+        )
+        rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
+        for index in range(first, self._now + self._config.horizon_frames + 1):
+            self._plan[index] = PlanFrame(
+                index=index,
+                rotmats=rotmats,
+                transl=transl,
+                quality=Quality.FALLBACK,
+                based_on=self._player.stamp_at(first),
+            )
+        self._sent_until = first - 1
+
+    def _merge(self) -> int | None:
+        """Put an arrived window into the plan; returns the first frame that changed, if any."""
+        if self._arrived is None or self._under_way is None:
+            return None
+        asked, x0 = self._under_way, self._arrived
+        self._under_way = self._arrived = None
+        self._delays.append(self._now - asked.asked_at)
+        self._accepted += 1
+        frozen = min(self._now + self._config.commit_frames, self._plan_end)
+        kept = frozen if asked.is_revision else self._plan_end
+        first = asked.window.first
+        known = self._track(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, asked.player_until, kept)
+        result = close_window(asked.window, x0, known)
+        if self._config.has_cleanup:
+            given = known.cut(MARGIN, WINDOW_FRAMES).is_known
+            config = CleanupConfig(floor=float(self._floor))
+            result = cleaned(result, given, self._rest_joints, config)
+        self._expect(result, first, asked.player_until)
+        if first + WINDOW_FRAMES - 1 <= kept:
+            return None
+        for index in range(kept + 1, self._plan_end + 1):
+            del self._plan[index]
+        for index in range(kept + 1, first + WINDOW_FRAMES):
+            self._plan[index] = PlanFrame(
+                index=index,
+                rotmats=result.rotmats[:, index - first],
+                transl=result.transl[:, index - first],
+                quality=Quality.GENERATED,
+                based_on=asked.based_on,
+            )
+        self._revision += asked.is_revision
+        return kept + 1
+
+    def _expect(self, result: Track, first: int, player_until: int) -> None:
+        """Remember where the window expects the player's joints."""
+        joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
+        for index in range(player_until + 1, first + WINDOW_FRAMES):
+            self._expected[index] = joints[index - first]
+
+    def _coast(self) -> None:
+        """Let the plan reach through the frozen frames: dry, its motion dies away."""
+        end = self._plan_end
+        missing = self._now + self._config.commit_frames - end
+        if missing <= 0:
+            return
+        last = self._plan[end]
+        result = coasted(self._track(end - 2, 3, end, end), min(missing, LONGEST_CATCH_UP))
+        skipped = max(missing - LONGEST_CATCH_UP, 0)
+        self._sent_until = max(self._sent_until, end + skipped) if skipped else self._sent_until
+        for offset in range(result.frames):
+            index = end + skipped + 1 + offset
+            self._plan[index] = PlanFrame(
+                index=index,
+                rotmats=result.rotmats[:, offset],
+                transl=result.transl[:, offset],
+                quality=Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD,
+                based_on=last.based_on,
+            )
+
+    def _chunk(self, changed_from: int | None) -> Chunk | None:
+        first = self._sent_until + 1
+        if changed_from is not None:
+            first = min(first, changed_from)
+        last = min(self._plan_end, self._now + self._config.horizon_frames)
+        if last < first:
+            return None
+        self._sent_until = last
+        frames = tuple(self._plan[index] for index in range(first, last + 1))
+        return Chunk(revision=self._revision, frames=frames)
+
+    def _forget(self) -> None:
+        """Drop what no later window can ask for, so that an hour takes no more room than a minute."""
+        oldest = self._now - WINDOW_FRAMES - 2 * MARGIN
+        for store in (self._plan, self._expected):
+            for index in [index for index in store if index < oldest]:
+                del store[index]
+
+    def _count_due(self, frame: int) -> None:
+        for index in range(max(self._now + 1, frame - LONGEST_CATCH_UP), frame + 1):
+            if index in self._plan:
+                self._due[self._plan[index].quality] += 1
+
+    # -- asking for windows ------------------------------------------------------------------------
+    def _measure_departure(self) -> None:
+        frame = min(self._player.last_frame, self._now)
+        expected = self._expected.get(frame)
+        if expected is None:
+            self._departure = np.inf if not self._expected else 0.0
+            return
+        rotmats, transl = self._player.at(frame)
+        joints, _ = forward_kinematics(self._rest_joints[0], rotmats, transl)
+        self._departure = float(np.linalg.norm(joints - expected, axis=-1).mean())
+
+    def _ask(self) -> tuple[WantedWindow, ...]:
+        if self._under_way is not None:
+            return ()
+        end = self._plan_end
+        is_generated = self._plan[end].quality is Quality.GENERATED
+        has_departed = self._departure > self._config.departure_threshold
+        may_revise = self._now - self._revised_at >= self._config.revision_frames
+        if not is_generated or ((has_departed or self._is_stale) and may_revise):
+            return (self._ask_revision(),)
+        refill = min(self._config.refill_frames, self._config.horizon_frames)
+        if end - self._now < refill:
+            return (self._ask_chain(end),)
+        return ()
+
+    def _ask_revision(self) -> WantedWindow:
+        """A reaction window: the real player up to now, the partner up to what will be frozen."""
+        until = self._player_known_until
+        frozen = min(self._now + max(self._delays) + self._config.commit_frames, self._plan_end)
+        self._revised_at = self._now
+        self._is_stale = False
+        return self._wanted(is_revision=True, player_until=until, partner_until=frozen)
+
+    def _ask_chain(self, end: int) -> WantedWindow:
+        """The next window of the plan, as in the paper: its last pair is the anchor."""
+        return self._wanted(is_revision=False, player_until=end, partner_until=end)
+
+    def _wanted(self, *, is_revision: bool, player_until: int, partner_until: int) -> WantedWindow:
+        ticket, self._tickets = self._tickets, self._tickets + 1
+        history = self._config.history_frames
+        anchor = min(player_until, partner_until)
+        first = anchor - history + 1 - MARGIN
+        track = self._track(first, WINDOW_FRAMES + 2 * MARGIN, player_until, partner_until)
+        window = reaction_window(
+            track,
+            history_frames=history,
+            rest_joints=self._rest_joints,
+            seed=window_seed(self._seed, ticket),
+            steps=self._config.steps,
+        )
+        self._under_way = _UnderWay(
+            ticket=ticket,
+            window=Window(
+                request=window.request,
+                frame=window.frame,
+                rest_joints=window.rest_joints,
+                first=window.first + first,
+                known=window.known,
+            ),
+            is_revision=is_revision,
+            asked_at=self._now,
+            player_until=player_until,
+            based_on=self._player.stamp_at(player_until) if is_revision else self._last_stamp(),
+        )
+        return WantedWindow(
+            ticket=ticket, request=window.request, deadline=(partner_until + 1) / FRAME_RATE
+        )
+
+    def _last_stamp(self) -> PlayerStamp:
+        return self._plan[self._plan_end].based_on
+
+    def _track(self, first: int, frames: int, player_until: int, partner_until: int) -> Track:
+        """Frames of the session: the player as he was while that is known, then as planned."""
+        oldest, newest = next(iter(self._plan)), self._plan_end
+        real_until = self._player_known_until
+        rotmats, transl = [], []
+        for index in range(first, first + frames):
+            planned = self._plan[min(max(index, oldest), newest)]
+            player = (planned.rotmats[0], planned.transl[0])
+            if index <= real_until:
+                player = self._player.at(index)
+            rotmats.append(np.stack([player[0], planned.rotmats[1]]))
+            transl.append(np.stack([player[1], planned.transl[1]]))
+        index = np.arange(first, first + frames)
+        return Track(
+            rotmats=np.stack(rotmats, axis=1),
+            transl=np.stack(transl, axis=1),
+            is_known=np.stack([index <= player_until, index <= partner_until]),
+        )
+
+    def _player_floor(self) -> float:
+        rotmats, transl = self._player.at(self._player.last_frame)
+        return float(floor_height(rotmats, transl, self._rest_joints[0]))
+
+    def _require_under_way(self, ticket: int) -> None:
+        if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:
+            raise SessionError(f"window {ticket} is not under way", field="ticket")
+
+
+def window_seed(session_seed: int, ticket: int) -> int:
+    """The seed of a session's window: a function of both numbers, well mixed."""
+    return int(np.random.SeedSequence([session_seed, ticket]).generate_state(1)[0])
+
+
+# ------------------------------------------------------------------------------------- standing still
+STANDING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
+"""Radians about Z that take the arms of the T pose down to the sides."""
+
+
+def standing_pose() -> Array:
+    """Rotations (22, 3, 3) of a person standing at ease, facing +Z."""
+    rotmats = np.broadcast_to(np.eye(3), (JOINT_COUNT, 3, 3)).copy()
+    for joint, angle in STANDING.items():
+        rotmats[JOINT[joint]] = rotmat_about("z", angle)
+    return rotmats
+
+
+def standing_partner(
+    player: tuple[Array, Array], rest_joints: Array, distance: float, floor: float
+) -> tuple[Array, Array]:
+    """A partner who stands `distance` metres before the player, faces him, feet on the floor.
+
+    player       rotmats (22, 3, 3), transl (3,)
+    rest_joints  (2, 22, 3) of player and partner
+    returns      rotmats (22, 3, 3), transl (3,)
+    """
+    joints, _ = forward_kinematics(rest_joints[0], *player)
+    forward = facing(joints)
+    rotmats = standing_pose()
+    rotmats[0] = rotmat_about("y", np.arctan2(-forward[0], -forward[2]))
+    pelvis = joints[JOINT["pelvis"]] + distance * forward
+    transl = pelvis - rest_joints[1, 0]
+    transl[1] = 0.0
+    transl[1] = floor - floor_height(rotmats, transl, rest_joints[1])
+    return rotmats, transl
+
+
+def facing(joints: Array) -> Array:
+    """Unit vector in the floor plane that a body (22, 3) faces (facts/ponimator.md 3, step 2)."""
+    across: Array = sum(
+        (joints[JOINT[f"right_{part}"]] - joints[JOINT[f"left_{part}"]] for part in ("hip", "shoulder")),
+        np.zeros(3),
+    )
+    forward = np.array([across[2], 0.0, -across[0]])
+    length = np.linalg.norm(forward)
+    return forward / length if length > 1e-9 else np.array([0.0, 0.0, 1.0])
+
+

@@ -1,0 +1,401 @@
+"""Windows: what the animator is asked for, and its answer turned back into world motion.
+
+Knows the canonical frame, which frames are known, and how a sampled window is joined to them
+without a seam. Knows no session, no clock and not who runs the denoiser. Everything is pure.
+Seams: inertialisation (Bollo, "Inertialization", GDC 2018; Holden, "Spring-It-On", 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray
+from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
+from engine.body.skeleton import FOOT_JOINTS, JOINT_COUNT
+from engine.motion import (
+    FRAME_RATE,
+    WINDOW_FRAMES,
+    features_from_rotmats,
+    rotmats_from_features,
+)
+from engine.sampler import WindowRequest
+
+MARGIN = 2
+"""Frames on either side of a window that still shape its seam: position, velocity, acceleration."""
+SEAM_DECAY = 2 * np.log(2) / 0.3 / FRAME_RATE
+"""Decay per frame of a critically damped spring whose half-life is 0.3 s (Holden 2020)."""
+
+
+# ----------------------------------------------------------------------------- frames of a pair
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """Frames of a pair in the world, as far as they are known.
+
+    rotmats   (2, T, 22, 3, 3) parent-relative rotations, root first
+    transl    (2, T, 3) metres, SMPL-X `transl`
+    is_known  (2, T) where a person's frame is given; elsewhere the values mean nothing
+    """
+
+    rotmats: Array
+    transl: Array
+    is_known: BoolArray
+
+    @property
+    def frames(self) -> int:
+        return int(self.transl.shape[1])
+
+    def cut(self, first: int, count: int) -> Track:
+        """Frames first .. first + count - 1; those that do not exist are unknown."""
+        index = np.arange(first, first + count)
+        inside = (index >= 0) & (index < self.frames)
+        held = np.clip(index, 0, self.frames - 1)
+        return Track(
+            rotmats=self.rotmats[:, held],
+            transl=self.transl[:, held],
+            is_known=self.is_known[:, held] & inside,
+        )
+
+
+def known_track(rotmats: Array, transl: Array) -> Track:
+    """A track of (2, T, 22, 3, 3) and (2, T, 3) that is known throughout."""
+    return Track(rotmats=rotmats, transl=transl, is_known=np.ones(transl.shape[:2], np.bool_))
+
+
+def joined(tracks: Sequence[Track]) -> Track:
+    """Tracks one after the other."""
+    return Track(
+        rotmats=np.concatenate([track.rotmats for track in tracks], axis=1),
+        transl=np.concatenate([track.transl for track in tracks], axis=1),
+        is_known=np.concatenate([track.is_known for track in tracks], axis=1),
+    )
+
+
+def joints_of(track: Track, rest_joints: Array) -> Array:
+    """World joints (2, T, 22, 3) of a track; rest_joints (2, 22, 3)."""
+    return forward_kinematics(rest_joints[:, None], track.rotmats, track.transl)[0]
+
+
+# ------------------------------------------------------------------------------ asking for a window
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A question to the animator, and what is needed to read its answer.
+
+    first   index in the caller's track of the window's first frame
+    known   track of WINDOW_FRAMES + 2 MARGIN frames, from first - MARGIN on: the seams' other side
+    """
+
+    request: WindowRequest
+    frame: CanonicalFrame
+    rest_joints: Array
+    first: int
+    known: Track
+
+
+def open_window(
+    track: Track,
+    *,
+    first: int,
+    anchor: int,
+    rest_joints: Array,
+    seed: int,
+    steps: int,
+    told: BoolArray | None = None,
+) -> Window:
+    """Ask for frames first .. first + 29 of a track, built around the pair at `anchor`.
+
+    first, anchor  indices into the track; both people are known at the anchor
+    rest_joints    (2, 22, 3)
+    told           (2, 30) known frames the network sees; None: all. The anchor always is. Known
+                   frames that it is not told of still hold in the result.
+    Raises ValueError when the anchor is unknown or outside the window.
+
+    The features of known frames are absolute, in the canonical frame of the anchor pair, as in
+    training (design.md 4).
+    """
+    index = anchor - first
+    if not (0 <= index < WINDOW_FRAMES and 0 <= anchor < track.frames):
+        raise ValueError(f"anchor {anchor} lies outside the window of frames {first}..{first + 29}")
+    if not track.is_known[:, anchor].all():
+        raise ValueError(f"frame {anchor} cannot be the anchor: one person is not known there")
+    known = track.cut(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN)
+    window = known.cut(MARGIN, WINDOW_FRAMES)
+    frame = canonical_frame(window.rotmats[:, index], window.transl[:, index], rest_joints)
+    rotmats, transl = to_canonical(frame, window.rotmats, window.transl, rest_joints)
+    features = features_from_rotmats(rotmats, transl)
+    shown = window.is_known if told is None else window.is_known & told
+    shown = shown | (np.arange(WINDOW_FRAMES) == index)
+    joints, _ = forward_kinematics(rest_joints, rotmats[:, index], transl[:, index])
+    request = WindowRequest(
+        known=features * shown[..., None],
+        known_mask=shown[..., None].astype(np.float32),
+        anchor=features[:, index],
+        anchor_joints=joints.astype(np.float32),
+        seed=seed,
+        steps=steps,
+    )
+    return Window(request=request, frame=frame, rest_joints=rest_joints, first=first, known=known)
+
+
+def anchor_window(
+    track: Track, *, first: int, anchor: int, rest_joints: Array, seed: int, steps: int
+) -> Window:
+    """The window of the paper: the network is told the anchor and nothing else."""
+    return open_window(
+        track,
+        first=first,
+        anchor=anchor,
+        rest_joints=rest_joints,
+        seed=seed,
+        steps=steps,
+        told=np.zeros((2, WINDOW_FRAMES), np.bool_),
+    )
+
+
+def reaction_window(
+    track: Track, *, history_frames: int, rest_joints: Array, seed: int, steps: int
+) -> Window:
+    """What comes next: up to `history_frames` known frames, the last of both people the anchor.
+
+    Where one person is known further (the partner's committed frames), the network is told so.
+    A chained window is the same, both people ending at once; `history_frames` = 1 is the paper's.
+    """
+    anchor = int(np.flatnonzero(track.is_known.all(axis=0))[-1])
+    first = anchor - history_frames + 1
+    return open_window(
+        track, first=first, anchor=anchor, rest_joints=rest_joints, seed=seed, steps=steps
+    )
+
+
+# ------------------------------------------------------------------------------ reading the answer
+def close_window(window: Window, x0: Array, known: Track | None = None) -> Track:
+    """The sampled residual window (2, 30, 135) as 30 world frames that run into the known ones.
+
+    known  as `window.known`, where more has become known since; None: what was known when asked
+    Known frames come back exactly as they were given.
+    """
+    features = (x0 + window.request.anchor[:, None]).astype(np.float64)
+    rotmats, transl = rotmats_from_features(features)
+    rotmats, transl = from_canonical(window.frame, rotmats, transl, window.rest_joints)
+    sampled = _with_margins(known_track(rotmats, transl))
+    return pinned(sampled, window.known if known is None else known).cut(MARGIN, WINDOW_FRAMES)
+
+
+def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:
+    """`sampled`, made equal to `known` where that is known, and smooth where it begins and ends.
+
+    The error known - sampled (rotation vectors, translations) is continued into the unknown frames
+    from each border and decays there, so that position, velocity and acceleration run through.
+    """
+    turn = axis_angle_from_rotmat(np.swapaxes(sampled.rotmats, -1, -2) @ known.rotmats)
+    error = np.concatenate(
+        [turn.reshape(*turn.shape[:2], 3 * JOINT_COUNT), known.transl - sampled.transl], axis=-1
+    )
+    offset = np.stack(
+        [
+            spread(error[person], known.is_known[person], decay)
+            for person in range(len(known.is_known))
+        ]
+    )
+    turned = rotmat_from_axis_angle(offset[..., :-3].reshape(turn.shape))
+    is_known = known.is_known
+    return Track(
+        rotmats=np.where(is_known[..., None, None, None], known.rotmats, sampled.rotmats @ turned),
+        transl=np.where(is_known[..., None], known.transl, sampled.transl + offset[..., -3:]),
+        is_known=np.ones_like(is_known),
+    )
+
+
+def spread(error: Array, is_known: BoolArray, decay: float = SEAM_DECAY) -> Array:
+    """Continue an error (T, D), given where `is_known` (T,), into the frames where it is not.
+
+    Between two known stretches each side's error also fades to zero before the other begins.
+    """
+    result = np.where(is_known[:, None], error, 0.0)
+    borders = np.flatnonzero(np.diff(np.concatenate([[True], is_known, [True]]).astype(int)))
+    for start, stop in zip(borders[::2], borders[1::2], strict=True):
+        steps = np.arange(1, stop - start + 1)
+        has_both = start > 0 and stop < len(error)
+        fade = (1 - _smoothstep(steps / (len(steps) + 1)) if has_both else np.ones(len(steps)))[:, None]
+        if start > 0:
+            newest_first = error[_run_before(is_known, start)]
+            result[start:stop] += fade * decayed(newest_first, steps, decay)
+        if stop < len(error):
+            nearest_first = error[::-1][_run_before(is_known[::-1], len(error) - stop)]
+            result[start:stop] += (fade * decayed(nearest_first, steps, decay))[::-1]
+    return result
+
+
+def decayed(newest_first: Array, steps: Array, decay: float = SEAM_DECAY) -> Array:
+    """An error seen at times 0, -1, -2 (at most three rows (n, D)), continued at `steps` > 0.
+
+    returns (steps, D):  e(t) = (a + b t + c t^2) exp(-decay t) through the given values: a
+    critically damped spring with one order more, so the acceleration runs through as well. With
+    fewer than three values the missing terms are left out; one value alone starts at rest.
+    """
+    t = np.asarray(steps, float)[:, None]
+    g = newest_first[:3] * np.exp(-decay * np.arange(len(newest_first[:3])))[:, None]
+    if len(g) == 1:
+        polynomial = g[0] * (1 + decay * t)
+    elif len(g) == 2:
+        polynomial = g[0] + t * (g[0] - g[1])
+    else:
+        polynomial = (
+            g[0] * (t + 1) * (t + 2) / 2 - g[1] * t * (t + 2) + g[2] * t * (t + 1) / 2
+        )
+    return np.asarray(polynomial * np.exp(-decay * t))
+
+
+def coasted(track: Track, frames: int) -> Track:
+    """`frames` more of a known track, its motion dying away within half a second: plan B."""
+    still = track.cut(track.frames - 3, 3)
+    held = still.cut(2, 1)
+    resting = Track(
+        rotmats=np.repeat(held.rotmats, frames + 3, axis=1),
+        transl=np.repeat(held.transl, frames + 3, axis=1),
+        is_known=np.ones((2, frames + 3), np.bool_),
+    )
+    result = pinned(resting, still.cut(0, frames + 3))
+    return result.cut(3, frames)
+
+
+def _with_margins(track: Track) -> Track:
+    """Continue at steady velocity for MARGIN frames on both sides, to compare with what lies there."""
+
+    def ahead(rotmats: Array, transl: Array) -> tuple[Array, Array]:
+        turn = np.swapaxes(rotmats[:, -2], -1, -2) @ rotmats[:, -1]
+        new_rotmats, new_transl = [rotmats[:, -1] @ turn], [2 * transl[:, -1] - transl[:, -2]]
+        for _ in range(MARGIN - 1):
+            new_rotmats.append(new_rotmats[-1] @ turn)
+            new_transl.append(new_transl[-1] + transl[:, -1] - transl[:, -2])
+        return np.stack(new_rotmats, axis=1), np.stack(new_transl, axis=1)
+
+    after = ahead(track.rotmats, track.transl)
+    before = ahead(track.rotmats[:, ::-1], track.transl[:, ::-1])
+    return known_track(
+        np.concatenate([before[0][:, ::-1], track.rotmats, after[0]], axis=1),
+        np.concatenate([before[1][:, ::-1], track.transl, after[1]], axis=1),
+    )
+
+
+def _run_before(is_known: BoolArray, stop: int) -> slice:
+    """The last (at most three) known frames of the run that ends before `stop`, newest first."""
+    count = 1
+    while count < 3 and stop - count - 1 >= 0 and is_known[stop - count - 1]:
+        count += 1
+    return slice(stop - 1, stop - 1 - count if stop > count else None, -1)
+
+
+def _smoothstep(x: Array) -> Array:
+    return x * x * (3 - 2 * x)
+
+
+# ---------------------------------------------------------------------------------- last clean-up
+@dataclass(frozen=True, kw_only=True)
+class CleanupConfig:
+    """The last stage, after the network: what no viewer forgives. Known frames are left alone."""
+
+    floor: float | None = 0.0
+    """Height in metres that no foot joint goes below; None switches the correction off."""
+    float_tolerance: float = 0.04
+    """Feet that stay higher than this for over a second are lowered."""
+    top_speed: float | None = 9.0
+    """No joint moves faster, metres a second; None switches the limit off."""
+
+
+def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
+    """A fully known track with its generated frames (where `given` (2, T) is false) corrected."""
+    result = track
+    if config.top_speed is not None:
+        result = _speed_limited(result, given, rest_joints, config.top_speed / FRAME_RATE)
+    if config.floor is not None:
+        result = _floored(result, given, rest_joints, config.floor, config.float_tolerance)
+    return result
+
+
+def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
+    """Height of the lowest foot joint, (...,) for poses (..., 22, 3, 3): where the floor must be."""
+    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
+    return np.asarray(joints[..., list(FOOT_JOINTS), 1].min(axis=-1))
+
+
+def _floored(
+    track: Track, given: BoolArray, rest_joints: Array, floor: float, tolerance: float
+) -> Track:
+    """Raise feet out of the floor, lower bodies that hover, by a smooth vertical shift of the root."""
+    height = floor_height(track.rotmats, track.transl, rest_joints[:, None]) - floor
+    raised = _averaged(_extreme(np.maximum(-height, 0), 2, np.max), 2)
+    lowered = _averaged(_extreme(np.maximum(height - tolerance, 0), 5, np.min), 3)
+    shift = np.stack(
+        [
+            (raised[person] - lowered[person]) * _away_from(given[person], 4)
+            for person in range(len(given))
+        ]
+    )
+    return replace(track, transl=track.transl + shift[..., None] * np.array([0.0, 1.0, 0.0]))
+
+
+def _extreme(values: Array, radius: int, pick: object) -> Array:
+    """Running maximum or minimum over +-radius frames of (2, T)."""
+    assert callable(pick)
+    padded = np.pad(values, ((0, 0), (radius, radius)), mode="edge")
+    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=1)
+    return np.asarray(pick(views, axis=-1))
+
+
+def _averaged(values: Array, radius: int) -> Array:
+    """Running mean over +-radius frames: at most the extreme that it is a mean of."""
+    return _extreme(values, radius, np.mean)
+
+
+def _away_from(given: BoolArray, frames: int) -> Array:
+    """0 at given frames, rising smoothly to 1 `frames` away from them; (T,)."""
+    index = np.flatnonzero(given)
+    if len(index) == 0:
+        return np.ones(len(given))
+    distance = np.abs(np.arange(len(given))[:, None] - index).min(axis=1)
+    return _smoothstep(np.minimum(distance / frames, 1.0))
+
+
+def _speed_limited(track: Track, given: BoolArray, rest_joints: Array, reach: float) -> Track:
+    """No joint travels further than `reach` metres in a frame, going outwards from what is given."""
+    joints = joints_of(track, rest_joints)
+    if np.linalg.norm(np.diff(joints, axis=1), axis=-1).max(initial=0.0) <= reach:
+        return track
+    rotmats, transl = track.rotmats.copy(), track.transl.copy()
+    for person in range(len(given)):
+        index = np.flatnonzero(given[person])
+        first, last = (int(index[0]), int(index[-1])) if len(index) else (0, 0)
+        forward = [(t - 1, t) for t in range(first + 1, track.frames) if not given[person, t]]
+        backward = [(t + 1, t) for t in range(last - 1, -1, -1) if not given[person, t] and t < first]
+        for source, target in forward + backward:
+            rotmats[person, target], transl[person, target] = _reachable(
+                (rotmats[person, source], transl[person, source]),
+                (rotmats[person, target], transl[person, target]),
+                rest_joints[person],
+                reach,
+            )
+    return replace(track, rotmats=rotmats, transl=transl)
+
+
+def _reachable(
+    start: tuple[Array, Array], goal: tuple[Array, Array], rest_joints: Array, reach: float
+) -> tuple[Array, Array]:
+    """The pose on the way from start to goal at which the fastest joint has travelled `reach`."""
+    origin, _ = forward_kinematics(rest_joints, *start)
+    pose, fraction = goal, 1.0
+    for _ in range(8):
+        joints, _ = forward_kinematics(rest_joints, *pose)
+        travelled = float(np.linalg.norm(joints - origin, axis=-1).max())
+        if travelled <= reach:
+            break
+        fraction *= 0.98 * reach / travelled
+        turned = slerp_rotmat(start[0], goal[0], np.full(JOINT_COUNT, fraction))
+        pose = (turned, start[1] + fraction * (goal[1] - start[1]))
+    return pose
+
+
