@@ -1,0 +1,58 @@
+"""A tiny clips file with smooth random motion, in the layout that the data maker writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
+from engine.motion import features_from_rotmats
+
+REST_JOINTS = np.array(
+    [
+        [0, -0.35, 0], [0.06, -0.44, 0], [-0.06, -0.44, 0], [0, -0.24, 0], [0.11, -0.82, 0],
+        [-0.11, -0.82, 0], [0, -0.1, 0], [0.1, -1.23, 0], [-0.1, -1.23, 0], [0, -0.05, 0],
+        [0.12, -1.28, 0.12], [-0.12, -1.28, 0.12], [0, 0.12, 0], [0.08, 0.05, 0], [-0.08, 0.05, 0],
+        [0, 0.2, 0.02], [0.18, 0.08, 0], [-0.18, 0.08, 0], [0.44, 0.07, 0], [-0.44, 0.07, 0],
+        [0.7, 0.07, 0], [-0.7, 0.07, 0],
+    ],
+    np.float32,
+)  # fmt: skip
+"""(22, 3) a symmetric body about as tall as a person."""
+
+
+def write_clips(path: Path, clips: int = 6, seed: int = 0) -> Path:
+    """`clips` clips of 26 to 60 frames; people stand about a metre apart and face each other."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(31, 61, clips)
+    lengths[0] = 26  # shorter than a window
+    features = [_motion(int(frames), rng) for frames in lengths]
+    scale = rng.uniform(0.9, 1.1, (clips, 2, 1, 1)).astype(np.float32)
+    captions = [["one person waves with the left hand", "a Right hand is waved"]] * clips
+    np.savez(
+        path,
+        features=np.concatenate(features),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        betas=np.zeros((clips, 2, 10), np.float32),
+        rest_joints=REST_JOINTS * scale,
+        kinds=np.array(["wave"] * clips),
+        captions=np.array([json.dumps(c) for c in captions]),
+        anchor_frames=np.array([json.dumps([12, 20]) for _ in range(clips)]),
+    )
+    return path
+
+
+def _motion(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """(frames, 2, 135)"""
+    times = np.arange(frames)[:, None, None, None] / 10
+    swing = rng.normal(0, 0.2, (2, 22, 3)) * np.sin(times * rng.uniform(1, 3, (2, 22, 3)))
+    rotmats = rotmat_from_axis_angle(swing)
+    facing = rng.uniform(-np.pi, np.pi)
+    for person in range(2):
+        turn = rotmat_about("y", np.array(facing + person * np.pi))
+        rotmats[:, person, 0] = turn @ rotmats[:, person, 0]
+    transl = rng.normal(0, 0.02, (frames, 2, 3)).cumsum(axis=0) * 0.1 + [0, 1.3, 0]
+    transl[:, 1] += np.array([np.sin(facing), 0, np.cos(facing)])
+    return features_from_rotmats(rotmats, transl)

@@ -1,0 +1,474 @@
+"""Windows: random, augmented, canonical batches cut from a file of clips.
+
+Knows the layout of `clips.npz` and the known sets the networks are trained on (design.md 4). Knows
+no network and no loss: everything here is numpy, so a thread can assemble batches beside training.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray, IntArray
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about
+from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
+from engine.errors import InputError
+from engine.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
+
+MIRROR_ROT6D_SIGNS = np.array([1, -1, -1, 1, -1, 1], np.float32)
+"""A rotation mirrored across the YZ plane, in the engine's 6D layout (facts/ponimator.md 2.2)."""
+
+
+# ------------------------------------------------------------------------------------------- clips
+@dataclass(frozen=True, kw_only=True)
+class Clips:
+    """Two-person clips at 10 frames a second, one after the other.
+
+    features      (sum of frames, 2, 135)
+    starts        (clips + 1,) first frame of each clip in `features`
+    rest_joints   (clips, 2, 22, 3) of each person's own shape
+    kinds         name of the interaction of each clip
+    captions      several wordings for each clip
+    contacts      frames of each clip (counted from its start) that make good anchors
+    """
+
+    features: Array
+    starts: IntArray
+    rest_joints: Array
+    kinds: tuple[str, ...]
+    captions: tuple[tuple[str, ...], ...]
+    contacts: tuple[IntArray, ...]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def frames(self, clip: int) -> int:
+        return int(self.starts[clip + 1] - self.starts[clip])
+
+
+def load_clips(path: Path) -> Clips:
+    """Read what `trainer/data/choreography.py` writes. Raises InputError naming the missing key."""
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path}: not a readable clips file ({exc}); make it again") from exc
+    try:
+        return Clips(
+            features=arrays["features"],
+            starts=arrays["starts"].astype(np.int64),
+            rest_joints=arrays["rest_joints"].astype(np.float32),
+            kinds=tuple(str(kind) for kind in arrays["kinds"]),
+            captions=tuple(tuple(json.loads(str(c))) for c in arrays["captions"]),
+            contacts=tuple(np.array(json.loads(str(c)), np.int64) for c in arrays["anchor_frames"]),
+        )
+    except KeyError as exc:
+        raise InputError(f"{path}: has no array {exc}; make it again", field=str(exc)) from exc
+
+
+def held_out_split(clip_count: int, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Indices (kept, held out): the same for the same count, fraction and seed."""
+    order = np.random.default_rng(seed).permutation(clip_count)
+    held = round(clip_count * fraction)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+# -------------------------------------------------------------------------------------- geometry
+def mirrored(features: Array, rest_joints: Array) -> tuple[Array, Array]:
+    """Left becomes right: features (..., 135) and rest joints (..., 22, 3) across the YZ plane.
+
+    The rest joints are mirrored too, so a body that is not quite symmetric stays consistent.
+    """
+    rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
+    rot6d = rot6d[..., MIRROR, :] * MIRROR_ROT6D_SIGNS
+    flip = np.array([-1, 1, 1], np.float32)
+    flat = rot6d.reshape(*features.shape[:-1], 6 * JOINT_COUNT)
+    return (
+        np.concatenate([flat, features[..., -3:] * flip], axis=-1),
+        rest_joints[..., MIRROR, :] * flip,
+    )
+
+
+def turned(features: Array, rest_joints: Array, yaw: Array) -> Array:
+    """Bodies turned about the world's vertical through the origin (facts/ponimator.md 2.3).
+
+    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), yaw (batch,) radians.
+    """
+    rotation = rotmat_about("y", yaw).astype(np.float32)[:, None, None]
+    pelvis = rest_joints[:, :, None, 0]
+    result = features.copy()
+    root = features[..., :6].reshape(*features.shape[:-1], 3, 2)
+    result[..., :6] = (rotation @ root).reshape(*features.shape[:-1], 6)
+    moved = (rotation @ (pelvis + features[..., -3:])[..., None])[..., 0]
+    result[..., -3:] = moved - pelvis
+    return result
+
+
+def anchor_joints_of(anchor: Array, rest_joints: Array) -> Array:
+    """(..., 135) and (..., 22, 3) -> world joints (..., 22, 3) float32."""
+    rotmats, transl = rotmats_from_features(anchor)
+    return forward_kinematics(rest_joints, rotmats, transl)[0].astype(np.float32)
+
+
+def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -> Array:
+    """Each window in its own canonical frame, with person 0 as the player.
+
+    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), anchor_index (batch,)
+    At the anchor the player faces +Z, his transl is at x = z = 0, and the lowest joint of both
+    people is on the floor (facts/ponimator.md 3, pair path).
+    """
+    rows = np.arange(len(features))
+    joints = anchor_joints_of(features[rows, :, anchor_index], rest_joints)
+    across = sum(
+        joints[:, 0, JOINT[f"right_{part}"]] - joints[:, 0, JOINT[f"left_{part}"]]
+        for part in ("hip", "shoulder")
+    )
+    # forward = Y x across = (across_z, 0, -across_x)
+    yaw = -np.arctan2(across[:, 2], -across[:, 0])
+    result = turned(features, rest_joints, yaw)
+    shift = result[rows, 0, anchor_index, -3:].copy()
+    shift[:, 1] = joints[..., 1].min(axis=(1, 2))
+    result[..., -3:] -= shift[:, None, None]
+    return result
+
+
+# ----------------------------------------------------------------------------------- known sets
+@dataclass(frozen=True, kw_only=True)
+class KnownSetConfig:
+    """How often each known set of design.md 4 is trained on; the anchor is known in all."""
+
+    anchor_only: float = 0.30
+    history: float = 0.45
+    """Both people up to the anchor; the partner perhaps some committed frames further."""
+    player_known: float = 0.10
+    ends: float = 0.15
+    history_last: tuple[int, int] = (4, 14)
+    committed_most: int = 5
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        return (self.anchor_only, self.history, self.player_known, self.ends)
+
+
+ANCHOR_ONLY, HISTORY, PLAYER_KNOWN, ENDS = range(4)
+
+
+def draw_anchor_index(
+    case: int, config: KnownSetConfig, frames: int, rng: np.random.Generator
+) -> int:
+    """Where the anchor stands: the last history frame where there is history; else often 0, 15, 29."""
+    low, high = config.history_last
+    if case == HISTORY or (case in (PLAYER_KNOWN, ENDS) and rng.random() < 0.5):
+        return int(rng.integers(low, high + 1))
+    if rng.random() < 0.5:
+        return int(rng.choice([0, frames // 2, frames - 1]))
+    return int(rng.integers(frames))
+
+
+def draw_known(
+    case: int, anchor_index: int, config: KnownSetConfig, frames: int, rng: np.random.Generator
+) -> BoolArray:
+    """(2, frames): which frames of player and partner are given."""
+    known = np.zeros((2, frames), np.bool_)
+    known[:, anchor_index] = True
+    if case == HISTORY:
+        known[:, : anchor_index + 1] = True
+        known[1, : anchor_index + 1 + rng.integers(config.committed_most + 1)] = True
+    elif case == PLAYER_KNOWN:
+        known[0] = True
+        if rng.random() < 0.5:
+            known[1, : anchor_index + 1] = True
+    elif case == ENDS:
+        known[:, -1] = True
+        if rng.random() < 0.5:
+            known[:, 0] = True
+        else:
+            known[:, : anchor_index + 1] = True
+    return known
+
+
+# -------------------------------------------------------------------------------------- batches
+@dataclass(frozen=True, kw_only=True)
+class NoiseConfig:
+    """Perturbations of what is known (facts/ponimator.md 12), and our own for imperfect history."""
+
+    anchor_probability: float = 0.5
+    root_angle: float = np.radians(2.0)
+    transl: float = 0.02
+    drift_probability: float = 0.5
+    drift_rot6d: float = 0.03
+    drift_transl: float = 0.02
+    drift_frames: int = 10
+    """A drifted history comes back to the clean motion within this many frames after the anchor."""
+    jitter: float = 0.003
+    """Independent noise on every known history feature; the target stays clean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowBatch:
+    """One batch for the animator; the network learns motion - motion[anchor].
+
+    motion         (batch, 2, 30, 135) clean, absolute, canonical
+    clean_anchor   (batch, 2, 135) = motion at the anchor
+    known          (batch, 2, 30, 135) absolute, perturbed; known_mask (batch, 2, 30, 1)
+    anchor         (batch, 2, 135) perturbed, as the network sees it
+    anchor_joints  (batch, 2, 22, 3) of the perturbed anchor
+    rest_joints    (batch, 2, 22, 3); valid (batch, 2, 30), false past a clip's end
+    anchor_index   (batch,)
+    """
+
+    motion: Array
+    clean_anchor: Array
+    known: Array
+    known_mask: Array
+    anchor: Array
+    anchor_joints: Array
+    rest_joints: Array
+    valid: BoolArray
+    anchor_index: IntArray
+    clip: IntArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSampler:
+    """Draws animator batches; `draw` is a function of the generator's state alone."""
+
+    clips: Clips
+    subset: IntArray
+    known_sets: KnownSetConfig = field(default_factory=KnownSetConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    frames: int = WINDOW_FRAMES
+    contact_bias: float = 0.6
+    """How often a window is placed by one of the clip's contact frames."""
+    augment: bool = True
+
+    def draw(self, batch: int, rng: np.random.Generator) -> WindowBatch:
+        cases = rng.choice(4, size=batch, p=self.known_sets.probabilities)
+        chosen = rng.choice(self.subset, size=batch)
+        index = np.empty(batch, np.int64)
+        mask = np.zeros((batch, 2, self.frames, 1), np.float32)
+        gather = np.empty((batch, self.frames), np.int64)
+        valid = np.zeros((batch, 2, self.frames), np.bool_)
+        for row, (case, clip) in enumerate(zip(cases, chosen, strict=True)):
+            index[row] = draw_anchor_index(case, self.known_sets, self.frames, rng)
+            first = self._first_frame(int(clip), int(case), int(index[row]), rng)
+            length = self.clips.frames(clip)
+            window = first + np.arange(self.frames)
+            valid[row] = window < length
+            index[row] = min(index[row], length - 1)
+            known = draw_known(case, int(index[row]), self.known_sets, self.frames, rng)
+            mask[row, ..., 0] = known & valid[row]
+            gather[row] = self.clips.starts[clip] + np.minimum(window, length - 1)
+        motion = self.clips.features[gather].transpose(0, 2, 1, 3).astype(np.float32)
+        rest = self.clips.rest_joints[chosen]
+        if self.augment:
+            motion, rest = augmented(motion, rest, rng)
+        motion = canonicalised(motion, rest, index)
+        return self._perturbed(motion, rest, mask, valid, index, chosen, cases, rng)
+
+    def _first_frame(self, clip: int, case: int, anchor: int, rng: np.random.Generator) -> int:
+        """Place the window: without history a contact becomes the anchor, with it the contact is ahead."""
+        last = max(self.clips.frames(clip) - self.frames, 0)
+        contacts = self.clips.contacts[clip]
+        if len(contacts) == 0 or rng.random() > self.contact_bias:
+            return int(rng.integers(last + 1))
+        contact = int(rng.choice(contacts))
+        at = int(rng.integers(anchor, self.frames)) if case == HISTORY else anchor
+        return int(np.clip(contact - at, 0, last))
+
+    def _perturbed(
+        self,
+        motion: Array,
+        rest: Array,
+        mask: Array,
+        valid: BoolArray,
+        index: IntArray,
+        chosen: IntArray,
+        cases: IntArray,
+        rng: np.random.Generator,
+    ) -> WindowBatch:
+        batch, rows = len(motion), np.arange(len(motion))
+        has_history = mask[..., 0].sum(axis=(1, 2)) > 3
+        if self.augment:
+            drifting = has_history & (rng.random(batch) < self.noise.drift_probability)
+            motion = motion + drift(self.noise, index, drifting, self.frames, rng)
+        clean_anchor = motion[rows, :, index]
+        anchor, known = clean_anchor, motion
+        if self.augment:
+            noisy = ~has_history & (rng.random(batch) < self.noise.anchor_probability)
+            anchor = np.where(
+                noisy[:, None, None], perturbed_anchor(clean_anchor, self.noise, rng), clean_anchor
+            )
+            jitter = rng.standard_normal(motion.shape, np.float32) * np.float32(self.noise.jitter)
+            known = motion + jitter * has_history[:, None, None, None]
+        known = known.copy()
+        known[rows, :, index] = anchor
+        return WindowBatch(
+            motion=motion,
+            clean_anchor=clean_anchor,
+            known=known * mask,
+            known_mask=mask,
+            anchor=anchor,
+            anchor_joints=anchor_joints_of(anchor, rest),
+            rest_joints=rest,
+            valid=valid,
+            anchor_index=index,
+            clip=chosen,
+        )
+
+
+def augmented(motion: Array, rest: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Half of the rows mirrored, half with the people swapped, independently."""
+    batch = len(motion)
+    flip = (rng.random(batch) < 0.5)[:, None, None, None]
+    motion_m, rest_m = mirrored(motion, rest)
+    motion, rest = np.where(flip, motion_m, motion), np.where(flip, rest_m, rest)
+    swap = (rng.random(batch) < 0.5)[:, None, None, None]
+    return np.where(swap, motion[:, ::-1], motion), np.where(swap, rest[:, ::-1], rest)
+
+
+def drift(
+    noise: NoiseConfig, index: IntArray, drifting: BoolArray, frames: int, rng: np.random.Generator
+) -> Array:
+    """An offset (batch, 2, frames, 135): whole up to the anchor, gone `drift_frames` later.
+
+    Teaches the network to bring its own imperfect history back to clean motion without a seam:
+    the known frames and the target share the offset, so value and velocity run through.
+    """
+    batch = len(index)
+    offset = rng.standard_normal((batch, 2, 1, POSE_FEATURES), np.float32)
+    offset[..., :-3] *= noise.drift_rot6d
+    offset[..., -3:] *= noise.drift_transl
+    after = (np.arange(frames) - index[:, None]) / noise.drift_frames
+    fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(after, 0, 1))
+    weight = np.where(drifting[:, None], fade, 0).astype(np.float32)
+    return offset * weight[:, None, :, None]
+
+
+def perturbed_anchor(anchor: Array, noise: NoiseConfig, rng: np.random.Generator) -> Array:
+    """Anchors (batch, 2, 135) with noise on root rotation and on x and z; height and joints untouched."""
+    angles = rng.standard_normal((3, *anchor.shape[:-1])) * noise.root_angle
+    rotation = (
+        rotmat_about("z", angles[0]) @ rotmat_about("y", angles[1]) @ rotmat_about("x", angles[2])
+    )
+    result = anchor.copy()
+    root = anchor[..., :6].reshape(*anchor.shape[:-1], 3, 2)
+    result[..., :6] = (rotation @ root).reshape(*anchor.shape[:-1], 6)
+    result[..., [-3, -1]] += rng.standard_normal((*anchor.shape[:-1], 2)) * noise.transl
+    return result.astype(np.float32)
+
+
+# ------------------------------------------------------------------------------------ pose pairs
+@dataclass(frozen=True, kw_only=True)
+class PairConfig:
+    """Which conditions the generator sees, as probabilities of the four cases.
+
+    The published network drops text and pose independently, which almost never leaves a pose alone;
+    sampling uses exactly the cases text-only, pose-only and neither, so these get the weight.
+    """
+
+    text_only: float = 0.45
+    pose_only: float = 0.35
+    both: float = 0.05
+    neither: float = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairBatch:
+    """One batch for the generator: pair (batch, 2, 201), text (batch, text width) zero where dropped,
+    pose_mask (batch, 2) one where person 0 is given, rest_joints (batch, 2, 22, 3)."""
+
+    pair: Array
+    text: Array
+    pose_mask: Array
+    rest_joints: Array
+    clip: IntArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionTable:
+    """Sentence vectors of all captions, plain and with left and right exchanged for mirrored clips."""
+
+    vectors: Array
+    rows: tuple[IntArray, ...]
+    rows_mirrored: tuple[IntArray, ...]
+
+
+def exchanged_sides(caption: str) -> str:
+    """ "left" and "right" exchanged, as a mirror does."""
+    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    return re.sub("[Ll]eft|[Rr]ight", lambda found: other[found.group()], caption)
+
+
+def unique_captions(captions: Sequence[Sequence[str]]) -> list[str]:
+    """Every wording and its mirror image, once, in a fixed order."""
+    plain = [c for wordings in captions for c in wordings]
+    return list(dict.fromkeys(plain + [exchanged_sides(c) for c in plain]))
+
+
+def caption_table(clips: Clips, texts: Sequence[str], vectors: Array) -> CaptionTable:
+    """Which rows of `vectors` (one for each of `texts`) describe which clip."""
+    row_of = {text: row for row, text in enumerate(texts)}
+    return CaptionTable(
+        vectors=vectors,
+        rows=tuple(np.array([row_of[c] for c in w], np.int64) for w in clips.captions),
+        rows_mirrored=tuple(
+            np.array([row_of[exchanged_sides(c)] for c in w], np.int64) for w in clips.captions
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSampler:
+    """Draws generator batches: contact frames of clips, canonical, with captions."""
+
+    clips: Clips
+    subset: IntArray
+    captions: CaptionTable
+    config: PairConfig = field(default_factory=PairConfig)
+
+    def draw(self, batch: int, rng: np.random.Generator) -> PairBatch:
+        chosen = rng.choice(self.subset, size=batch)
+        frames = np.array([self._frame(int(clip), rng) for clip in chosen])
+        motion = self.clips.features[self.clips.starts[chosen] + frames][:, :, None]
+        motion = motion.astype(np.float32)
+        rest = self.clips.rest_joints[chosen]
+        flip = rng.random(batch) < 0.5
+        motion_m, rest_m = mirrored(motion, rest)
+        motion = np.where(flip[:, None, None, None], motion_m, motion)
+        rest = np.where(flip[:, None, None, None], rest_m, rest)
+        swap = (rng.random(batch) < 0.5)[:, None, None, None]
+        motion, rest = np.where(swap, motion[:, ::-1], motion), np.where(swap, rest[:, ::-1], rest)
+        motion = canonicalised(motion, rest, np.zeros(batch, np.int64))[:, :, 0]
+        c = self.config
+        case = rng.choice(4, size=batch, p=(c.text_only, c.pose_only, c.both, c.neither))
+        text = np.stack(
+            [self._vector(int(clip), bool(m), rng) for clip, m in zip(chosen, flip, strict=True)]
+        )
+        text[(case == 1) | (case == 3)] = 0
+        pose_mask = np.zeros((batch, 2), np.float32)
+        pose_mask[:, 0] = (case == 1) | (case == 2)
+        return PairBatch(
+            pair=np.concatenate([motion, rest.reshape(batch, 2, -1)], axis=-1),
+            text=text,
+            pose_mask=pose_mask,
+            rest_joints=rest,
+            clip=chosen,
+        )
+
+    def _frame(self, clip: int, rng: np.random.Generator) -> int:
+        contacts = self.clips.contacts[clip]
+        if len(contacts):
+            return int(rng.choice(contacts))
+        return int(rng.integers(self.clips.frames(clip)))
+
+    def _vector(self, clip: int, is_mirrored: bool, rng: np.random.Generator) -> Array:
+        table = self.captions
+        rows = (table.rows_mirrored if is_mirrored else table.rows)[clip]
+        return table.vectors[rng.choice(rows)] if len(rows) else np.zeros_like(table.vectors[0])
