@@ -349,7 +349,9 @@ class Session:
 
     def _stand(self) -> None:
         """The plan before any window: the partner stands before the player."""
-        first = max(min(self._player.last_frame, self._now), self._now - self._config.history_frames)
+        first = max(
+            min(self._player.last_frame, self._now), self._now - self._config.history_frames
+        )
         player = self._player.at(first)
         self._floor = self._player_floor()
         partner = standing_partner(
@@ -588,11 +590,12 @@ def standing_partner(
 def facing(joints: Array) -> Array:
     """Unit vector in the floor plane that a body (22, 3) faces (facts/ponimator.md 3, step 2)."""
     across: Array = sum(
-        (joints[JOINT[f"right_{part}"]] - joints[JOINT[f"left_{part}"]] for part in ("hip", "shoulder")),
+        (
+            joints[JOINT[f"right_{part}"]] - joints[JOINT[f"left_{part}"]]
+            for part in ("hip", "shoulder")
+        ),
         np.zeros(3),
     )
     forward = np.array([across[2], 0.0, -across[0]])
     length = np.linalg.norm(forward)
     return forward / length if length > 1e-9 else np.array([0.0, 0.0, 1.0])
-
-

@@ -16,7 +16,7 @@ from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
-from engine.body.skeleton import FOOT_JOINTS, JOINT_COUNT
+from engine.body.skeleton import JOINT_COUNT
 from engine.motion import (
     FRAME_RATE,
     WINDOW_FRAMES,
@@ -220,7 +220,9 @@ def spread(error: Array, is_known: BoolArray, decay: float = SEAM_DECAY) -> Arra
     for start, stop in zip(borders[::2], borders[1::2], strict=True):
         steps = np.arange(1, stop - start + 1)
         has_both = start > 0 and stop < len(error)
-        fade = (1 - _smoothstep(steps / (len(steps) + 1)) if has_both else np.ones(len(steps)))[:, None]
+        fade = (1 - _smoothstep(steps / (len(steps) + 1)) if has_both else np.ones(len(steps)))[
+            :, None
+        ]
         if start > 0:
             newest_first = error[_run_before(is_known, start)]
             result[start:stop] += fade * decayed(newest_first, steps, decay)
@@ -244,9 +246,7 @@ def decayed(newest_first: Array, steps: Array, decay: float = SEAM_DECAY) -> Arr
     elif len(g) == 2:
         polynomial = g[0] + t * (g[0] - g[1])
     else:
-        polynomial = (
-            g[0] * (t + 1) * (t + 2) / 2 - g[1] * t * (t + 2) + g[2] * t * (t + 1) / 2
-        )
+        polynomial = g[0] * (t + 1) * (t + 2) / 2 - g[1] * t * (t + 2) + g[2] * t * (t + 1) / 2
     return np.asarray(polynomial * np.exp(-decay * t))
 
 
@@ -300,9 +300,9 @@ class CleanupConfig:
     """The last stage, after the network: what no viewer forgives. Known frames are left alone."""
 
     floor: float | None = 0.0
-    """Height in metres that no foot joint goes below; None switches the correction off."""
+    """Height in metres that no joint goes below; None switches the correction off."""
     float_tolerance: float = 0.04
-    """Feet that stay higher than this for over a second are lowered."""
+    """A body that hovers higher than this for over a second is lowered."""
     top_speed: float | None = 9.0
     """No joint moves faster, metres a second; None switches the limit off."""
 
@@ -318,15 +318,15 @@ def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupC
 
 
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Height of the lowest foot joint, (...,) for poses (..., 22, 3, 3): where the floor must be."""
+    """Height of the lowest joint, (...,) for poses (..., 22, 3, 3): the floor in canonical frames."""
     joints, _ = forward_kinematics(rest_joints, rotmats, transl)
-    return np.asarray(joints[..., list(FOOT_JOINTS), 1].min(axis=-1))
+    return np.asarray(joints[..., 1].min(axis=-1))
 
 
 def _floored(
     track: Track, given: BoolArray, rest_joints: Array, floor: float, tolerance: float
 ) -> Track:
-    """Raise feet out of the floor, lower bodies that hover, by a smooth vertical shift of the root."""
+    """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift."""
     height = floor_height(track.rotmats, track.transl, rest_joints[:, None]) - floor
     raised = _averaged(_extreme(np.maximum(-height, 0), 2, np.max), 2)
     lowered = _averaged(_extreme(np.maximum(height - tolerance, 0), 5, np.min), 3)
@@ -371,7 +371,9 @@ def _speed_limited(track: Track, given: BoolArray, rest_joints: Array, reach: fl
         index = np.flatnonzero(given[person])
         first, last = (int(index[0]), int(index[-1])) if len(index) else (0, 0)
         forward = [(t - 1, t) for t in range(first + 1, track.frames) if not given[person, t]]
-        backward = [(t + 1, t) for t in range(last - 1, -1, -1) if not given[person, t] and t < first]
+        backward = [
+            (t + 1, t) for t in range(last - 1, -1, -1) if not given[person, t] and t < first
+        ]
         for source, target in forward + backward:
             rotmats[person, target], transl[person, target] = _reachable(
                 (rotmats[person, source], transl[person, source]),
@@ -397,5 +399,3 @@ def _reachable(
         turned = slerp_rotmat(start[0], goal[0], np.full(JOINT_COUNT, fraction))
         pose = (turned, start[1] + fraction * (goal[1] - start[1]))
     return pose
-
-
