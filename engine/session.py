@@ -5,8 +5,9 @@ windows to denoise, `accept` takes a window back. It owns no thread, socket or c
 an hour of it in a second. Design: design.md 5.
 
 A plan holds both people's frames. Frames up to now + commit are frozen; a *revision* replaces the
-rest, from a reaction window that is told the real player and the frozen partner (Real-Time Chunking,
-arXiv:2506.07339); a *chain* adds to the plan's end, as in the paper. One window is under way at a time.
+rest, from a reaction window that is told the real player and the frozen partner (Real-Time
+Chunking, arXiv:2506.07339); a *chain* adds to the plan's end, as in the paper. One window is under
+way at a time.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
 
-# ------------------------------------------------------------------------------------------ settings
+# ----------------------------------------------------------------------------------------- settings
 @dataclass(frozen=True, kw_only=True)
 class SessionConfig:
     horizon_frames: int = 20
@@ -54,7 +55,7 @@ class SessionConfig:
     revision_frames: int = 4
     """Least distance between the starts of two revisions."""
     departure_threshold: float = 0.08
-    """Mean joint error in metres between the real and the expected player that calls for a revision."""
+    """Mean joint error in metres, real player against expected, that calls for a revision."""
     steps: int = 10
     """Denoiser steps of a window; fewer are faster and coarser."""
     start_distance: float = 1.4
@@ -78,7 +79,7 @@ class SessionConfig:
             raise ConfigError(f"{field} is {value}, must lie in {least}..{most}", field=field)
 
 
-# ---------------------------------------------------------------------------------- what a tick says
+# --------------------------------------------------------------------------------- what a tick says
 class Quality(Enum):
     GENERATED = "generated"
     HELD = "held"
@@ -167,9 +168,10 @@ class PlayerTrack:
         return self._last
 
     def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
-        if not self.stamp.time_s < time_s < np.inf:
+        if not max(self.stamp.time_s, -1e-9) < time_s < np.inf:
             raise SessionError(
-                f"player frame at {time_s} s follows one at {self.stamp.time_s} s; times must increase",
+                f"player frame at {time_s} s follows one at {self.stamp.time_s} s; "
+                "times must increase",
                 field="time_s",
                 reason="TIME_NOT_INCREASING",
             )
@@ -284,7 +286,7 @@ class Session:
         if x0.shape != (2, WINDOW_FRAMES, POSE_FEATURES) or not np.isfinite(x0).all():
             self.fail(ticket)
             raise BackendError(
-                f"window {ticket}: x0 of shape {x0.shape} is not finite or not (2, 30, 135); dropped",
+                f"window {ticket}: x0 {x0.shape} is not finite or not (2, 30, 135); dropped",
                 reason="BAD_WINDOW",
             )
         self._arrived = x0
@@ -404,6 +406,8 @@ class Session:
     def _expect(self, result: Track, first: int, player_until: int) -> None:
         """Remember where the window expects the player's joints."""
         joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
+        for index in [index for index in self._expected if index <= player_until]:
+            del self._expected[index]
         for index in range(player_until + 1, first + WINDOW_FRAMES):
             self._expected[index] = joints[index - first]
 
@@ -439,7 +443,7 @@ class Session:
         return Chunk(revision=self._revision, frames=frames)
 
     def _forget(self) -> None:
-        """Drop what no later window can ask for, so that an hour takes no more room than a minute."""
+        """Drop what no later window asks for: an hour takes no more room than a minute."""
         oldest = self._now - WINDOW_FRAMES - 2 * MARGIN
         for store in (self._plan, self._expected):
             for index in [index for index in store if index < oldest]:
@@ -554,7 +558,7 @@ def window_seed(session_seed: int, ticket: int) -> int:
     return int(np.random.SeedSequence([session_seed, ticket]).generate_state(1)[0])
 
 
-# ------------------------------------------------------------------------------------- standing still
+# ----------------------------------------------------------------------------------- standing still
 STANDING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
 """Radians about Z that take the arms of the T pose down to the sides."""
 

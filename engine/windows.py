@@ -264,7 +264,7 @@ def coasted(track: Track, frames: int) -> Track:
 
 
 def _with_margins(track: Track) -> Track:
-    """Continue at steady velocity for MARGIN frames on both sides, to compare with what lies there."""
+    """Continue at steady velocity MARGIN frames beyond both ends, to compare with what is there."""
 
     def ahead(rotmats: Array, transl: Array) -> tuple[Array, Array]:
         turn = np.swapaxes(rotmats[:, -2], -1, -2) @ rotmats[:, -1]
@@ -318,7 +318,7 @@ def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupC
 
 
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Height of the lowest joint, (...,) for poses (..., 22, 3, 3): the floor in canonical frames."""
+    """Height of the lowest joint, (...,) for poses (..., 22, 3, 3): the floor of a pair."""
     joints, _ = forward_kinematics(rest_joints, rotmats, transl)
     return np.asarray(joints[..., 1].min(axis=-1))
 
@@ -362,7 +362,7 @@ def _away_from(given: BoolArray, frames: int) -> Array:
 
 
 def _speed_limited(track: Track, given: BoolArray, rest_joints: Array, reach: float) -> Track:
-    """No joint travels further than `reach` metres in a frame, going outwards from what is given."""
+    """No joint travels over `reach` metres in a frame, going outwards from what is given."""
     joints = joints_of(track, rest_joints)
     if np.linalg.norm(np.diff(joints, axis=1), axis=-1).max(initial=0.0) <= reach:
         return track
