@@ -1,0 +1,60 @@
+"""The diffusion schedule and the DDIM loop."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.errors import ConfigError
+from trainer.models.diffusion import (
+    cumulative_alphas,
+    ddim_sample,
+    ddim_update,
+    q_sample,
+    schedule_timesteps,
+)
+
+PUBLISHED = {
+    0: 0.9999587158,
+    20: 0.9981142287,
+    100: 0.9715756818,
+    200: 0.8977629135,
+    500: 0.4922851725,
+    800: 0.0931377797,
+    960: 0.0036896115,
+    980: 0.0008765294,
+}
+
+
+@pytest.mark.parametrize(("step", "value"), PUBLISHED.items())
+def test_the_schedule_has_the_published_values(step: int, value: float) -> None:
+    assert cumulative_alphas()[step].item() == pytest.approx(value, abs=1e-10)
+
+
+def test_the_last_step_is_clipped() -> None:
+    assert cumulative_alphas()[999].item() == pytest.approx(2.43e-9, rel=1e-2)
+
+
+def test_fifty_steps_stride_by_twenty_and_four_by_250() -> None:
+    assert schedule_timesteps(50).tolist() == list(range(0, 1000, 20))
+    assert schedule_timesteps(4).tolist() == [0, 250, 500, 750]
+
+
+def test_a_schedule_without_steps_is_refused() -> None:
+    with pytest.raises(ConfigError, match="steps=0"):
+        schedule_timesteps(0)
+
+
+def test_an_update_along_the_true_x0_lands_on_the_same_noise() -> None:
+    x0, noise = torch.randn(2, 3, 5), torch.randn(2, 3, 5)
+    x_t = q_sample(x0, torch.tensor([800, 500]), noise)
+    abar = cumulative_alphas().float()
+    x_s = ddim_update(x_t, x0, abar[[800, 500], None, None], abar[[300, 20], None, None])
+    expected = q_sample(x0, torch.tensor([300, 20]), noise)
+    torch.testing.assert_close(x_s, expected, atol=1e-5, rtol=0)
+
+
+def test_a_perfect_denoiser_is_reproduced_by_the_loop() -> None:
+    x0 = torch.randn(2, 4)
+    out = ddim_sample(lambda x_t, timesteps: x0, torch.randn(2, 4), 8)
+    torch.testing.assert_close(out, x0)
