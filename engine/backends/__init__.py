@@ -1,0 +1,5 @@
+"""What executes a bundle's graphs: one protocol, one file per library."""
+
+from engine.backends.backend import Backend, Graph, Precision, open_backend
+
+__all__ = ["Backend", "Graph", "Precision", "open_backend"]

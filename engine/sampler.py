@@ -1,0 +1,416 @@
+"""The sampler: from noise to a clean residual window, or a clean pair, in K denoiser calls.
+
+Knows arrays, step schedules and the named inputs of a bundle's graphs. Knows no session, no socket,
+and not which backend runs the graphs. Rows of one denoiser call may belong to different windows,
+stand at different steps and follow schedules of different length.
+Paper: DDIM (Song et al. 2021, arXiv:2010.02502), eta 0, for a network that predicts x0; the cosine
+schedule of Nichol and Dhariwal (2021, arXiv:2102.09672).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from engine.arrays import Array, IntArray
+from engine.backends import Backend, Graph
+from engine.bundle import Bundle, TextSpec
+from engine.errors import BackendError, BundleError, ConfigError, InputError
+
+DIFFUSION_STEPS = 1000
+TEXT_CHARACTERS = 1000
+"""Longest text that is read; encoders look at some 60 words, so more is a mistake."""
+BUCKETS = (1, 2, 4, 8, 16)
+WINDOW_SHAPE = (2, 30, 135)
+PAIR_SHAPE = (2, 201)
+
+
+# ----------------------------------------------------------------------------- models
+@dataclass(frozen=True, kw_only=True)
+class TextEncoder:
+    graph: Graph
+    tokenizer: Any  # tokenizers.Tokenizer, an untyped library
+    spec: TextSpec
+    text_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """The graphs of one bundle, compiled; None stands for a network the bundle lacks."""
+
+    animator_condition: Graph
+    animator_step: Graph
+    generator_condition: Graph | None = None
+    generator_step: Graph | None = None
+    text: TextEncoder | None = None
+
+
+def load_models(
+    bundle: Bundle,
+    backend: Backend,
+    *,
+    buckets: Sequence[int] = BUCKETS,
+    is_lazy: bool = False,
+) -> Models:
+    """Compile what a bundle holds.
+
+    buckets  batch sizes of the animator's denoiser; all else takes any batch
+    is_lazy  compile each graph when it is first called
+
+    Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
+    """
+
+    def load(relative: str, sizes: Sequence[int] = ()) -> Graph:
+        return backend.load(bundle.file(relative), sizes, is_lazy=is_lazy)
+
+    has_generator = bundle.manifest.generator is not None
+    return Models(
+        animator_condition=load("animator/condition.onnx"),
+        animator_step=load("animator/step.onnx", buckets),
+        generator_condition=load("generator/condition.onnx") if has_generator else None,
+        generator_step=load("generator/step.onnx") if has_generator else None,
+        text=_load_text(bundle, load("text/encoder.onnx")) if bundle.manifest.text else None,
+    )
+
+
+def _load_text(bundle: Bundle, graph: Graph) -> TextEncoder:
+    from tokenizers import Tokenizer
+
+    spec, generator = bundle.manifest.text, bundle.manifest.generator
+    assert spec is not None
+    if generator is None:
+        raise BundleError(
+            f"{bundle.path}: has a text encoder but no generator to use it; export again",
+            field="generator",
+        )
+    path = bundle.file("text/tokenizer.json")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as exc:  # the library raises bare Exception
+        raise BundleError(f"{path}: not a tokenizer: {exc}; export again", field="text") from exc
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(spec.max_tokens)
+    return TextEncoder(graph=graph, tokenizer=tokenizer, spec=spec, text_width=generator.text_width)
+
+
+# ----------------------------------------------------------------------------- step schedules
+@dataclass(frozen=True, kw_only=True)
+class StepSchedule:
+    """The K noise levels of a window, in the order they are visited, noisiest first.
+
+    timesteps  (K,) int64, indices into the 1000-step process
+    abar_t     (K,) float32, cumulative product of alpha before the step
+    abar_s     (K,) float32, after it; the last is 1
+    """
+
+    timesteps: IntArray
+    abar_t: Array
+    abar_s: Array
+
+    @property
+    def steps(self) -> int:
+        return len(self.timesteps)
+
+
+@cache
+def cumulative_alphas() -> Array:
+    """The cumulative product of alpha of the cosine schedule, (1000,) float64.
+
+    abar(u) = cos^2(((u + 0.008) / 1.008) pi / 2);  beta_i = min(1 - abar((i+1)/1000) /
+    abar(i/1000), 0.999);  result_i = product over j <= i of (1 - beta_j).
+    """
+    u = np.arange(DIFFUSION_STEPS + 1) / DIFFUSION_STEPS
+    abar = np.cos((u + 0.008) / 1.008 * np.pi / 2) ** 2
+    beta = np.minimum(1 - abar[1:] / abar[:-1], 0.999)
+    return np.asarray(np.cumprod(1 - beta))
+
+
+@cache
+def step_schedule(steps: int) -> StepSchedule:
+    """Timesteps floor(1000 i / K), visited from the noisiest down.
+
+    Raises ConfigError unless 1 <= steps <= 1000.
+    """
+    if not 1 <= steps <= DIFFUSION_STEPS:
+        raise ConfigError(f"steps is {steps}, must lie in 1..{DIFFUSION_STEPS}", field="steps")
+    ascending = np.arange(steps, dtype=np.int64) * DIFFUSION_STEPS // steps
+    abar = cumulative_alphas()[ascending]
+    below = np.concatenate([[1.0], abar[:-1]])
+    return StepSchedule(
+        timesteps=ascending[::-1].copy(),
+        abar_t=abar[::-1].astype(np.float32),
+        abar_s=below[::-1].astype(np.float32),
+    )
+
+
+def ddim_update(x_t: Array, x0: Array, abar_t: Array, abar_s: Array) -> Array:
+    """Move each row from its noise level t down to s, without adding noise.
+
+    x_t, x0         (batch, ...) noisy rows; the denoiser's clean estimates
+    abar_t, abar_s  (batch,) cumulative product of alpha; abar_t < 1
+    returns         (batch, ...)
+
+    DDIM eq. 12 with sigma = 0, for a network that predicts x0 (the paper's alpha is our abar):
+        eps = (x_t - sqrt(abar_t) x0) / sqrt(1 - abar_t)
+        x_s = sqrt(abar_s) x0 + sqrt(1 - abar_s) eps
+    """
+    axes = tuple(range(1, x_t.ndim))
+    a_t, a_s = np.expand_dims(abar_t, axes), np.expand_dims(abar_s, axes)
+    eps = (x_t - np.sqrt(a_t) * x0) / np.sqrt(1 - a_t)
+    return np.asarray(np.sqrt(a_s) * x0 + np.sqrt(1 - a_s) * eps)
+
+
+def draw_noise(seed: int, shape: tuple[int, ...]) -> Array:
+    """Standard normal float32 noise that is a function of the seed and the shape alone."""
+    if seed < 0:
+        raise InputError(f"seed is {seed}, must be at least 0", field="seed")
+    return np.random.Generator(np.random.Philox(seed)).standard_normal(shape, dtype=np.float32)
+
+
+# ----------------------------------------------------------------------------- windows
+@dataclass(frozen=True, kw_only=True)
+class WindowRequest:
+    """What one window is denoised from, in its canonical frame.
+
+    known          (2, 30, 135) absolute pose features where given, anything finite elsewhere
+    known_mask     (2, 30, 1) 1 where given, else 0
+    anchor         (2, 135) absolute pose features that the residual is taken to
+    anchor_joints  (2, 22, 3) metres, joints of the anchor with each person's own shape
+    """
+
+    known: Array
+    known_mask: Array
+    anchor: Array
+    anchor_joints: Array
+    seed: int
+    steps: int
+
+
+@dataclass(kw_only=True)
+class WindowInProgress:
+    """A window between two denoiser calls. `advance_windows` alone changes it.
+
+    x_t         (2, 30, 135) residual at the current noise level
+    step        denoiser calls done so far
+    modulation  (steps, M) adaptive-norm scales and shifts of each call
+    x0          (2, 30, 135) the latest clean estimate; final once `is_done`
+    """
+
+    request: WindowRequest
+    x_t: Array
+    modulation: Array
+    step: int = 0
+    x0: Array | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.step == self.request.steps
+
+
+def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
+    """Draw each window's noise from its seed and run the condition graph, once per step count."""
+    modulations: dict[int, Array] = {}
+    for steps in sorted({r.steps for r in requests}):
+        rows = [i for i, r in enumerate(requests) if r.steps == steps]
+        of_rows = _animator_modulation(
+            models,
+            np.stack([requests[i].anchor for i in rows]),
+            np.stack([requests[i].anchor_joints for i in rows]),
+            steps,
+        )
+        modulations.update(zip(rows, of_rows, strict=True))
+    return [
+        WindowInProgress(
+            request=request, x_t=draw_noise(request.seed, WINDOW_SHAPE), modulation=modulations[i]
+        )
+        for i, request in enumerate(requests)
+    ]
+
+
+def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
+    """One denoiser call: every window moves on by one step of its own schedule.
+
+    Raises ValueError if a window is done already; on any error no window has moved.
+    """
+    if any(w.is_done for w in windows):
+        raise ValueError("a window that is done cannot advance; collect its x0 instead")
+    if not windows:
+        return
+    schedules = [step_schedule(w.request.steps) for w in windows]
+    x_t, x0 = _animator_step(
+        models,
+        x_t=np.stack([w.x_t for w in windows]),
+        known=np.stack([w.request.known for w in windows]),
+        known_mask=np.stack([w.request.known_mask for w in windows]),
+        anchor=np.stack([w.request.anchor for w in windows]),
+        modulation=np.stack([w.modulation[w.step] for w in windows]),
+        abar_t=np.array([s.abar_t[w.step] for s, w in zip(schedules, windows, strict=True)]),
+        abar_s=np.array([s.abar_s[w.step] for s, w in zip(schedules, windows, strict=True)]),
+    )
+    for row, window in enumerate(windows):
+        window.x_t, window.x0 = x_t[row], x0[row]
+        window.step += 1
+
+
+def sample_windows(models: Models, requests: Sequence[WindowRequest]) -> Array:
+    """Denoise windows from start to end; returns residuals to their anchors, (n, 2, 30, 135)."""
+    windows = begin_windows(models, requests)
+    while unfinished := [w for w in windows if not w.is_done]:
+        advance_windows(models, unfinished)
+    clean = [w.x0 for w in windows if w.x0 is not None]
+    return np.stack(clean) if clean else np.zeros((0, *WINDOW_SHAPE), np.float32)
+
+
+def sample_animator(
+    models: Models,
+    noise: Array,
+    known: Array,
+    known_mask: Array,
+    anchor: Array,
+    anchor_joints: Array,
+    steps: int,
+) -> Array:
+    """The array form of `sample_windows`, from given noise.
+
+    noise, known   (batch, 2, 30, 135); known holds absolute pose features
+    known_mask     (batch, 2, 30, 1)
+    anchor         (batch, 2, 135)
+    anchor_joints  (batch, 2, 22, 3)
+    returns        x0 (batch, 2, 30, 135), residual to the anchor
+    """
+    schedule = step_schedule(steps)
+    modulation = _animator_modulation(models, anchor, anchor_joints, steps)
+    x_t = x0 = noise
+    for step in range(steps):
+        x_t, x0 = _animator_step(
+            models,
+            x_t=x_t,
+            known=known,
+            known_mask=known_mask,
+            anchor=anchor,
+            modulation=modulation[:, step],
+            abar_t=np.repeat(schedule.abar_t[step], len(noise)),
+            abar_s=np.repeat(schedule.abar_s[step], len(noise)),
+        )
+    return x0
+
+
+def _animator_modulation(models: Models, anchor: Array, anchor_joints: Array, steps: int) -> Array:
+    """(batch, 2, 135) and (batch, 2, 22, 3) -> (batch, steps, M)."""
+    return models.animator_condition(
+        {
+            "anchor": anchor,
+            "anchor_joints": anchor_joints,
+            "timesteps": step_schedule(steps).timesteps,
+        }
+    )["modulation"]
+
+
+def _animator_step(models: Models, **inputs: Array) -> tuple[Array, Array]:
+    outputs = models.animator_step(inputs)
+    return outputs["x_s"], outputs["x0"]
+
+
+# ----------------------------------------------------------------------------- pairs
+def sample_generator(
+    models: Models,
+    noise: Array,
+    pose: Array,
+    pose_mask: Array,
+    text: Array,
+    guidance: float | Array,
+    steps: int,
+) -> Array:
+    """Denoise pairs under classifier-free guidance; each row has its own conditions.
+
+    noise, pose  (batch, 2, 201) 135 pose features and 22 rest joints xyz per person
+    pose_mask    (batch, 2) 1 where a person's pose is given
+    text         (batch, text width); a row of zeros has no text
+    guidance     s, a number or (batch,)
+    returns      x0 (batch, 2, 201)
+
+    With u, p, tau the network's outputs given nothing, the pose alone and the text alone, a row is
+        u + s (p - u) [if a pose is given] + s (tau - u) [if a text is given]
+    as published: the joint prediction is never evaluated (facts/ponimator.md section 10).
+    """
+    condition, denoise = models.generator_condition, models.generator_step
+    if condition is None or denoise is None:
+        raise BackendError("the bundle holds no generator; choose one that does", field="generator")
+    schedule = step_schedule(steps)
+    batch = len(noise)
+    posed = np.flatnonzero(np.any(pose_mask != 0, axis=1))
+    texted = np.flatnonzero(np.any(text != 0, axis=1))
+
+    # Network rows: every row without conditions, then its pose branch and text branch if any.
+    source = np.concatenate([np.arange(batch), posed, texted])
+    branch_mask = np.zeros((len(source), 2), np.float32)
+    branch_mask[batch : batch + len(posed)] = pose_mask[posed]
+    encodings = np.concatenate([np.zeros((1, text.shape[1]), np.float32), text[texted]])
+    encoding_of = np.zeros(len(source), np.int64)
+    encoding_of[batch + len(posed) :] = 1 + np.arange(len(texted))
+    scale = np.broadcast_to(np.asarray(guidance, np.float32), (batch,))[source[batch:], None, None]
+
+    modulation = condition({"text": encodings, "timesteps": schedule.timesteps})["modulation"]
+    x_t = x0 = noise
+    for step in range(steps):
+        estimates = denoise(
+            {
+                "x_t": x_t[source],
+                "pose": pose[source],
+                "pose_mask": branch_mask,
+                "modulation": modulation[encoding_of, step],
+            }
+        )["x0"]
+        plain = estimates[:batch]
+        x0 = plain.copy()
+        np.add.at(x0, source[batch:], scale * (estimates[batch:] - plain[source[batch:]]))
+        x_t = ddim_update(x_t, x0, schedule.abar_t[step, None], schedule.abar_s[step, None])
+    return x0
+
+
+# ----------------------------------------------------------------------------- text
+def encode_text(models: Models, texts: Sequence[str]) -> Array:
+    """Texts as the generator reads them, (len(texts), text width); an empty text is a zero row.
+
+    Raises InputError for a text over TEXT_CHARACTERS, or if the bundle has no text encoder.
+    """
+    for text in texts:
+        _check_text(text)
+    encoder = models.text
+    if encoder is None:
+        raise InputError("the bundle has no text encoder, so it cannot read text", field="text")
+    rows = [_encode_one(encoder, text) for text in texts]
+    return np.stack(rows) if rows else np.zeros((0, encoder.text_width), np.float32)
+
+
+def _check_text(text: str) -> None:
+    if len(text) > TEXT_CHARACTERS:
+        raise InputError(
+            f"text has {len(text)} characters, at most {TEXT_CHARACTERS} are read; shorten it",
+            field="text",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InputError(f"text is not valid Unicode: {exc.reason}", field="text") from exc
+
+
+def _encode_one(encoder: TextEncoder, text: str) -> Array:
+    """One text alone: an int8 encoder scales its activations by all it is given at once.
+
+    CLIP always sees max_tokens, padded with id 0, as when it was trained; minilm the text's own.
+    """
+    if not text.strip():
+        return np.zeros(encoder.text_width, np.float32)
+    ids = encoder.tokenizer.encode(text).ids
+    padding = encoder.spec.max_tokens - len(ids) if encoder.spec.kind == "clip" else 0
+    return encoder.graph(
+        {
+            "input_ids": np.pad(np.array([ids], np.int64), ((0, 0), (0, padding))),
+            "attention_mask": np.pad(np.ones((1, len(ids)), np.int64), ((0, 0), (0, padding))),
+        }
+    )["text"][0]
