@@ -1,0 +1,181 @@
+"""A connection to a Contrapose server: sessions, motions, pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+
+import grpc.aio
+import numpy as np
+from contrapose.v1 import (
+    generation_pb2,
+    generation_pb2_grpc,
+    interaction_pb2,
+    interaction_pb2_grpc,
+    server_info_pb2,
+    server_info_pb2_grpc,
+    types_pb2,
+)
+
+from contrapose_client.errors import translated
+from contrapose_client.interaction import Interaction
+from contrapose_client.playout import Array, pose_arrays
+
+CONNECT_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Poses of one or more people: player first.
+
+    quats_xyzw  (person, ..., 22, 4) unit, parent-relative, root first
+    transl      (person, ..., 3) metres, SMPL-X `transl`
+    betas       (person, 10) body shapes
+    """
+
+    quats_xyzw: Array
+    transl: Array
+    betas: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What a server made, and how."""
+
+    people: People
+    """A pair (2, 22, 4), or a motion (2, frames, 22, 4)."""
+    info: generation_pb2.GenerationInfo
+
+
+def connect(address: str) -> Client:
+    """A client of the server at "host:port"; use it in an `async with`."""
+    return Client(address)
+
+
+class Client:
+    """One channel to one server. Refusals raise ServerError."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._channel = grpc.aio.insecure_channel(address)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._channel.close()
+
+    async def server_info(
+        self, timeout: float = CONNECT_TIMEOUT
+    ) -> server_info_pb2.GetServerInfoResponse:
+        """Versions, limits, bundle and skeleton."""
+        stub = server_info_pb2_grpc.ServerInfoServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        with translated(self.address):
+            response: server_info_pb2.GetServerInfoResponse = await stub.GetServerInfo(
+                server_info_pb2.GetServerInfoRequest(), timeout=timeout
+            )
+        return response
+
+    def interact(
+        self,
+        *,
+        text: str = "",
+        seed: int | None = None,
+        steps: int | None = None,
+        player_betas: Array | None = None,
+        partner_betas: Array | None = None,
+        horizon_frames: int | None = None,
+        bundle: str = "",
+        client_name: str = "contrapose-python",
+    ) -> Interaction:
+        """A live session; see Interaction."""
+        header = interaction_pb2.SessionHeader(
+            text=text,
+            seed=seed,
+            steps=steps,
+            horizon_frames=horizon_frames,
+            player_betas=_listed(player_betas),
+            partner_betas=_listed(partner_betas),
+            bundle=bundle,
+            client_name=client_name,
+        )
+        stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        return Interaction(stub.StreamInteraction(), header, self.address)
+
+    async def generate_motion(
+        self,
+        pair: People,
+        *,
+        frames: int,
+        anchor_index: int = 0,
+        seed: int | None = None,
+        steps: int | None = None,
+    ) -> Generated:
+        """Animate a pair: (2, frames, ...) with the pair at `anchor_index`, 10 frames a second."""
+        request = generation_pb2.GenerateMotionRequest(
+            pair=types_pb2.Pair(player=_person(pair, 0), partner=_person(pair, 1)),
+            anchor_index=anchor_index,
+            frames=frames,
+            seed=seed,
+            steps=steps,
+        )
+        stub = generation_pb2_grpc.GenerationServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        info = generation_pb2.GenerationInfo()
+        played: list[types_pb2.Frame] = []
+        with translated(self.address):
+            async for response in stub.GenerateMotion(request):
+                if response.HasField("info"):
+                    info = response.info
+                played.extend(response.frames.frames)
+        poses = [[pose_arrays(frame.player), pose_arrays(frame.partner)] for frame in played]
+        return Generated(
+            people=People(
+                quats_xyzw=np.stack([[quats for quats, _ in both] for both in poses], axis=1),
+                transl=np.stack([[transl for _, transl in both] for both in poses], axis=1),
+                betas=pair.betas,
+            ),
+            info=info,
+        )
+
+    async def generate_pair(
+        self,
+        *,
+        text: str = "",
+        single: People | None = None,
+        seed: int | None = None,
+        steps: int | None = None,
+    ) -> Generated:
+        """Invent a pair (2, 22, 4) from words, from a single person's pose, or from both."""
+        request = generation_pb2.GeneratePairRequest(
+            text=text,
+            single=None if single is None else _person(single, 0),
+            seed=seed,
+            steps=steps,
+        )
+        stub = generation_pb2_grpc.GenerationServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        with translated(self.address):
+            response: generation_pb2.GeneratePairResponse = await stub.GeneratePair(request)
+        people = [response.pair.player, response.pair.partner]
+        poses = [pose_arrays(person.pose) for person in people]
+        return Generated(
+            people=People(
+                quats_xyzw=np.stack([quats for quats, _ in poses]),
+                transl=np.stack([transl for _, transl in poses]),
+                betas=np.array([person.betas for person in people], np.float32),
+            ),
+            info=response.info,
+        )
+
+
+def _person(people: People, index: int) -> types_pb2.Person:
+    pose = types_pb2.BodyPose(
+        root_translation=people.transl[index].tolist(),
+        rotations=people.quats_xyzw[index].ravel().tolist(),
+    )
+    return types_pb2.Person(pose=pose, betas=people.betas[index].tolist())
+
+
+def _listed(betas: Array | None) -> list[float]:
+    return [] if betas is None else [float(value) for value in betas]

@@ -1,0 +1,38 @@
+"""What a server's refusal looks like to Python code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+import grpc.aio
+
+
+class ServerError(Exception):
+    """The server refused or failed; the message is the server's, and names the field."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def is_callers_mistake(self) -> bool:
+        """Trying again without a change cannot succeed."""
+        return self.code in (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            grpc.StatusCode.FAILED_PRECONDITION,
+            grpc.StatusCode.UNIMPLEMENTED,
+        )
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """gRPC's errors become ServerError."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as exc:
+        code, details = exc.code(), exc.details() or ""
+        if code is grpc.StatusCode.UNAVAILABLE and "connect" in details.lower():
+            details = f"no server answers at {address}; start one with `contrapose serve`"
+        raise ServerError(code, details or code.name) from exc

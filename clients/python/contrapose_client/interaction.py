@@ -1,0 +1,192 @@
+"""A live session from the client's side: poses out, frames in, each shown when its time comes.
+
+Knows the wire and asyncio; `playout.py` decides what is shown. Uses time.monotonic throughout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any
+
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose.v1 import types_pb2
+
+from contrapose_client.errors import translated
+from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
+
+QUICK_PINGS, QUICK_PING_INTERVAL, PING_INTERVAL = 5, 0.1, 1.0
+
+
+class Interaction:
+    """One session. Use as `async with client.interact(...) as session`.
+
+    Send poses with `send_pose`; iterate over `frames()` for the partner, paced by the session's
+    clock. Leaving the block ends the session; `finish()` does so in good order and returns the
+    server's summary. A refusal by the server raises ServerError from whatever is awaited next.
+    """
+
+    def __init__(self, stream: Any, header: pb.SessionHeader, address: str) -> None:
+        self._stream = stream  # grpc's stubs are untyped: StreamStreamCall
+        self._header = header
+        self._address = address
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._sequence = 0
+        self._pings = 0
+        self._handlers: dict[str, Callable[[Any, float], None]] = {
+            "frames": self._on_frames,
+            "event": self._on_event,
+            "pong": self._on_pong,
+            "summary": self._on_summary,
+        }
+        self.clock = ClockSync()
+        self.accepted: pb.SessionAccepted
+        self.playout: PlayoutBuffer
+        self.events: list[pb.SessionEvent] = []
+        self.reactions_ms: list[float] = []
+        """The server's figure of each pose that led to frames: arrival to first frame sent."""
+        self.chunks: list[types_pb2.FrameChunk] = []
+        """All that came, frames left out."""
+        self.summary: pb.SessionSummary | None = None
+
+    async def __aenter__(self) -> Interaction:
+        with translated(self._address):
+            await self._write(header=self._header)
+            first = await self._read()
+        self.accepted = first.accepted
+        self.playout = PlayoutBuffer(self.accepted.playout_delay)
+        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._ping())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._stream.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def send_pose(
+        self, quats_xyzw: Array, transl: Array, time_code: float | None = None
+    ) -> int:
+        """Send the player's pose: (22, 4) unit quaternions and (3,) metres; returns its sequence.
+
+        time_code  seconds since the first pose; default: the session's clock
+        """
+        now = time.monotonic()
+        if not self.clock.has_begun:
+            self.clock.begin(now)
+        self._sequence += 1
+        pose = pb.PlayerPose(
+            sequence=self._sequence,
+            time_code=self.clock.session_time(now) if time_code is None else time_code,
+        )
+        pose.body.root_translation.extend(transl.tolist())
+        pose.body.rotations.extend(quats_xyzw.ravel().tolist())
+        await self._send(pose=pose)
+        return self._sequence
+
+    async def control(self, *, text: str | None = None, steps: int | None = None) -> None:
+        """Change settings; takes effect with the next revision."""
+        await self._send(control=pb.SessionControl(text=text, steps=steps))
+
+    async def frames(self, count: int | None = None) -> AsyncIterator[PlanFrame]:
+        """The partner's frames, each when it is due; a late one repeats the pose before it.
+
+        Begins with frame 0 and needs the first pose to have been sent. Ends after `count`.
+        """
+        rate = self.accepted.frame_rate
+        while count is None or self.playout.next_index < count:
+            index = self.playout.next_index
+            await self._sleep_until(self.playout.due(index, rate))
+            frame = self.playout.show(rate)
+            if frame is not None:
+                yield frame
+
+    async def finish(self) -> pb.SessionSummary:
+        """Say that no more poses come, wait for the server's last word."""
+        await self._send(end=pb.EndOfInput())
+        with translated(self._address):
+            await self._stream.done_writing()
+        while self.summary is None:
+            await self._wait_for_news(None)
+        return self.summary
+
+    def session_time(self) -> float:
+        """Seconds on the session's clock, now."""
+        return self.clock.session_time(time.monotonic())
+
+    async def _sleep_until(self, session_time: float) -> None:
+        """Wait for a moment of the session's clock; pongs that arrive meanwhile may move it."""
+        while (left := session_time - self.session_time()) > 0:
+            await self._wait_for_news(left)
+
+    async def _wait_for_news(self, timeout: float | None) -> None:
+        """Until a message comes or the time is over; raises what ended the stream."""
+        receiver = self._tasks[0]
+        if receiver.done():
+            receiver.result()
+            if timeout is None:
+                raise ConnectionError(f"{self._address}: the stream ended without a summary")
+            await asyncio.sleep(timeout)
+            return
+        self._changed.clear()
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout)
+        except TimeoutError:
+            return
+
+    async def _send(self, **part: Any) -> None:
+        if self._tasks[0].done():
+            self._tasks[0].result()
+        with translated(self._address):
+            await self._write(**part)
+
+    async def _write(self, **part: Any) -> None:
+        await self._stream.write(pb.StreamInteractionRequest(**part))
+
+    async def _read(self) -> pb.StreamInteractionResponse:
+        response: Any = await self._stream.read()
+        if not isinstance(response, pb.StreamInteractionResponse):
+            raise ConnectionError(f"{self._address}: the stream ended before it began")
+        return response
+
+    async def _receive(self) -> None:
+        try:
+            with translated(self._address):
+                async for response in self._stream:
+                    part = response.WhichOneof("part")
+                    self._handlers[part](getattr(response, part), time.monotonic())
+                    self._changed.set()
+        finally:
+            self._changed.set()
+
+    async def _ping(self) -> None:
+        while not self.clock.has_begun:
+            await asyncio.sleep(QUICK_PING_INTERVAL)
+        while not self._tasks[0].done():
+            self._pings += 1
+            ping = pb.ClockPing(ping_id=self._pings, client_time=time.monotonic())
+            await self._write(ping=ping)
+            is_quick = self._pings < QUICK_PINGS
+            await asyncio.sleep(QUICK_PING_INTERVAL if is_quick else PING_INTERVAL)
+
+    def _on_frames(self, chunk: types_pb2.FrameChunk, now: float) -> None:
+        self.playout.accept(chunk, self.clock.session_time(now))
+        if chunk.latency.HasField("reaction_ms"):
+            self.reactions_ms.append(chunk.latency.reaction_ms)
+        del chunk.frames[:]
+        self.chunks.append(chunk)
+
+    def _on_event(self, event: pb.SessionEvent, now: float) -> None:
+        self.events.append(event)
+
+    def _on_pong(self, pong: pb.ClockPong, now: float) -> None:
+        if pong.session_time >= 0:
+            self.clock.add(sent=pong.client_time, received=now, session_time=pong.session_time)
+
+    def _on_summary(self, summary: pb.SessionSummary, now: float) -> None:
+        self.summary = summary

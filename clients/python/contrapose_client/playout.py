@@ -1,0 +1,172 @@
+"""Playout: which frame to show now, and how well that went.
+
+Knows numbers and frames; no socket and no clock of its own: every time is an argument, in seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from contrapose.v1 import types_pb2
+
+Array = npt.NDArray[np.floating]
+JOINT_COUNT = 22
+
+
+def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
+    """Unit quaternions x, y, z, w (22, 4) and root translation (3,) of a pose from the wire."""
+    quats = np.array(body.rotations, np.float32).reshape(JOINT_COUNT, 4)
+    return quats, np.array(body.root_translation, np.float32)
+
+
+class ClockSync:
+    """Estimates the session's clock from pings, by NTP's rule.
+
+    Of the newest samples the one with the shortest round trip counts: its error is at most half of
+    that round trip.
+    """
+
+    def __init__(self, samples: int = 16) -> None:
+        self._samples: deque[tuple[float, float]] = deque(maxlen=samples)
+        self._guess: float | None = None
+
+    def begin(self, now: float) -> None:
+        """The first pose leaves now: until a pong says better, this is where the session begins."""
+        self._guess = -now
+
+    def add(self, *, sent: float, received: float, session_time: float) -> None:
+        self._samples.append((received - sent, session_time - (sent + received) / 2))
+
+    @property
+    def has_begun(self) -> bool:
+        return self._guess is not None
+
+    @property
+    def offset(self) -> float:
+        """session time = local time + offset. Raises ValueError before `begin`."""
+        if self._guess is None:
+            raise ValueError("the session's clock begins with the first pose; send one")
+        return min(self._samples)[1] if self._samples else self._guess
+
+    def session_time(self, now: float) -> float:
+        return now + self.offset
+
+    def local_time(self, session_time: float) -> float:
+        return session_time - self.offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFrame:
+    """One frame of the partner, as planned, and when it came."""
+
+    index: int
+    time_code: float
+    quats_xyzw: Array
+    """(22, 4) parent-relative, root first."""
+    transl: Array
+    """(3,) metres, SMPL-X `transl`."""
+    quality: str
+    """GENERATED, HELD or FALLBACK."""
+    revision: int
+    window: int
+    """Number of the denoised window; neighbours with different numbers have a seam between them."""
+    based_on_sequence: int
+    arrived: float
+    """Session time at which this index was first heard of."""
+    is_late: bool = False
+    """It was not there when its time came; an older pose is shown in its place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayoutReport:
+    """How a session's playout went."""
+
+    frames: int
+    """Frames shown."""
+    late_frames: int
+    """Frames that were not there at their time code plus the playout delay."""
+    overwritten: int
+    """Frames that a later revision replaced before they were shown."""
+    margin_s: Array
+    """(frames in time,) seconds each frame came before it had to be shown."""
+
+
+class PlayoutBuffer:
+    """Plan frames by index; a later revision overwrites what has not been shown."""
+
+    def __init__(self, playout_delay: float) -> None:
+        self.playout_delay = playout_delay
+        self._plan: dict[int, PlanFrame] = {}
+        self._next = 0
+        self._shown: PlanFrame | None = None
+        self._margins: list[float] = []
+        self._late = 0
+        self._overwritten = 0
+
+    def accept(self, chunk: types_pb2.FrameChunk, session_time: float) -> None:
+        """Take a chunk that arrives now; frames already shown and older revisions are ignored."""
+        for offset, frame in enumerate(chunk.frames):
+            index = chunk.first_frame_index + offset
+            known = self._plan.get(index)
+            if index < self._next or (known is not None and known.revision > chunk.revision):
+                continue
+            quats, transl = pose_arrays(frame.partner)
+            self._overwritten += known is not None
+            self._plan[index] = PlanFrame(
+                index=index,
+                time_code=frame.time_code,
+                quats_xyzw=quats,
+                transl=transl,
+                quality=types_pb2.FrameQuality.Name(frame.quality).removeprefix("FRAME_QUALITY_"),
+                revision=chunk.revision,
+                window=frame.window,
+                based_on_sequence=chunk.based_on_sequence,
+                arrived=session_time if known is None else known.arrived,
+            )
+
+    def due(self, index: int, frame_rate: float) -> float:
+        """Session time at which a frame is to be shown."""
+        return index / frame_rate + self.playout_delay
+
+    def show(self, frame_rate: float) -> PlanFrame | None:
+        """The next frame, its time having come; a late one shows the last pose again.
+
+        None when nothing has ever come.
+        """
+        index = self._next
+        self._next += 1
+        planned = self._plan.pop(index, None)
+        due = self.due(index, frame_rate)
+        if planned is not None and planned.arrived <= due:
+            self._margins.append(due - planned.arrived)
+            self._shown = planned
+            return planned
+        self._late += 1
+        held = planned or self._shown
+        if held is None:
+            return None
+        self._shown = replace(
+            held, index=index, time_code=index / frame_rate, quality="HELD", is_late=True
+        )
+        return self._shown
+
+    @property
+    def next_index(self) -> int:
+        return self._next
+
+    @property
+    def planned(self) -> Sequence[int]:
+        """Indices that are here and not yet shown."""
+        return sorted(self._plan)
+
+    def report(self) -> PlayoutReport:
+        return PlayoutReport(
+            frames=self._next,
+            late_frames=self._late,
+            overwritten=self._overwritten,
+            margin_s=np.array(self._margins),
+        )

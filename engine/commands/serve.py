@@ -1,0 +1,100 @@
+"""`contrapose serve`: a server with one bundle, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve a bundle over gRPC",
+        description="Loads a bundle, compiles it (cached on disk), and serves live sessions and "
+        "generation over gRPC until SIGTERM or Ctrl-C. Prints `listening on HOST:PORT` once it is "
+        "ready. Health (grpc.health.v1) is NOT_SERVING until then, and while it drains.",
+    )
+    add_engine_options(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=50051, help="0: a free one (%(default)s)")
+    parser.add_argument(
+        "--max-sessions", type=int, default=16, metavar="N", help="open at once (%(default)s)"
+    )
+    parser.add_argument(
+        "--idle-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="end a session that is silent for so long (%(default)s)",
+    )
+    parser.add_argument(
+        "--drain-seconds",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="how long sessions may go on after SIGTERM (%(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What decides how motion is made; shared with the commands that start a server themselves."""
+    group = parser.add_argument_group("engine")
+    group.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
+    group.add_argument("--backend", default="openvino", help="what runs the graphs (%(default)s)")
+    group.add_argument(
+        "--precision", choices=("auto", "f32", "bf16"), default="auto", help="(%(default)s)"
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="of the backend")
+    group.add_argument(
+        "--horizon", type=int, metavar="F", help="frames ahead of the clock that plans reach"
+    )
+    group.add_argument(
+        "--body", type=Path, metavar="NPZ", help="a licensed SMPLX_*.npz in place of the open body"
+    )
+    parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 4 to 50")
+
+
+def engine_flags(args: argparse.Namespace) -> list[str]:
+    """The flags of `add_engine_options` as they were given, for a child process."""
+    names = ("bundle", "backend", "precision", "threads", "horizon", "body", "steps")
+    given = {name: getattr(args, name) for name in names}
+    return [
+        part
+        for name, value in given.items()
+        if value is not None
+        for part in (f"--{name}", str(value))
+    ]
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+    from dataclasses import replace
+
+    from engine.bundle import STARTER, load_bundle
+    from engine.server import ServerConfig, serve
+    from engine.service import ServiceConfig
+    from engine.session import SessionConfig
+    from engine.wire import steps_from_wire
+
+    bundle = load_bundle(args.bundle or STARTER)
+    steps = bundle.manifest.animator.steps_default if args.steps is None else args.steps
+    session = SessionConfig(steps=steps_from_wire(steps, "--steps"))
+    if args.horizon is not None:
+        session = replace(session, horizon_frames=args.horizon)
+    config = ServerConfig(
+        bundle=bundle,
+        service=ServiceConfig(
+            session=session, max_sessions=args.max_sessions, idle_seconds=args.idle_seconds
+        ),
+        host=args.host,
+        port=args.port,
+        backend=args.backend,
+        precision=args.precision,
+        threads=args.threads,
+        body=args.body,
+        drain_seconds=args.drain_seconds,
+    )
+    asyncio.run(serve(config, lambda address: print(f"listening on {address}", flush=True)))
+    return 0

@@ -1,0 +1,208 @@
+"""The server's life: bind, load, warm up, serve, drain.
+
+Knows sockets, signals and the health protocol. What is served is `service.py`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc.aio
+import numpy as np
+from contrapose.v1 import (
+    generation_pb2,
+    generation_pb2_grpc,
+    interaction_pb2,
+    interaction_pb2_grpc,
+    server_info_pb2,
+    server_info_pb2_grpc,
+)
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from engine.backends import Backend, Precision, open_backend
+from engine.body.shape import Body, load_body
+from engine.bundle import Bundle
+from engine.errors import ConfigError, OverloadedError
+from engine.executor import Executor
+from engine.sampler import WINDOW_SHAPE, WindowRequest, load_models
+from engine.service import (
+    RETRY_SECONDS,
+    Engine,
+    GenerationService,
+    Host,
+    InteractionService,
+    ServerInfoService,
+    ServiceConfig,
+    sampled,
+)
+from engine.stream import LiveStream
+
+logger = logging.getLogger(__name__)
+
+SERVICES = (
+    interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name,
+    generation_pb2.DESCRIPTOR.services_by_name["GenerationService"].full_name,
+    server_info_pb2.DESCRIPTOR.services_by_name["ServerInfoService"].full_name,
+)
+OPTIONS = [
+    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
+    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig:
+    bundle: Bundle
+    service: ServiceConfig = field(default_factory=ServiceConfig)
+    host: str = "127.0.0.1"
+    port: int = 50051
+    """0: a free one."""
+    backend: str = "openvino"
+    precision: Precision = "auto"
+    threads: int | None = None
+    """Of the backend; None: the backend's choice."""
+    body: Path | None = None
+    """A licensed SMPL-X body; None: the bundle's, or else the packaged one."""
+    drain_seconds: float = 5.0
+    """How long sessions may go on after SIGTERM."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port is {self.port}, must lie in 0..65535", field="port")
+
+
+async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    on_ready  called with "host:port" once sessions are accepted
+    Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    host = Host(config.service)
+    server = grpc.aio.server(options=OPTIONS)
+    probe = health.aio.HealthServicer()
+    await _set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
+    _add_services(server, host, probe)
+    address = _bind(server, config)
+    await server.start()
+    try:
+        backend, engine = await asyncio.to_thread(load_engine, config)
+    except BaseException:
+        await server.stop(0)
+        raise
+    host.engine = engine
+    await _set_health(probe, health_pb2.HealthCheckResponse.SERVING)
+    logger.info("serving %s on %s", engine.name, address)
+    on_ready(address)
+    await stop.wait()
+    await _drain(server, host, probe, config.drain_seconds)
+    await asyncio.to_thread(engine.executor.close)
+    backend.close()
+
+
+def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
+    """Compile the bundle's graphs, start the executor, denoise one window. Takes seconds."""
+    backend = open_backend(config.backend, precision=config.precision, threads=config.threads)
+    executor = Executor(load_models(config.bundle, backend))
+    _warm_up(executor)
+    return backend, Engine(
+        bundle=config.bundle,
+        executor=executor,
+        body=_body(config),
+        backend=backend.name,
+        precision=backend.precision,
+    )
+
+
+def _body(config: ServerConfig) -> Body:
+    spec = config.bundle.manifest.body
+    if config.body is None and spec is not None:
+        return load_body(config.bundle.file(spec.file))
+    return load_body(config.body)
+
+
+def _warm_up(executor: Executor) -> None:
+    """The first call of a compiled graph allocates; no session should wait for that."""
+    request = WindowRequest(
+        known=np.zeros(WINDOW_SHAPE, np.float32),
+        known_mask=np.zeros((2, 30, 1), np.float32),
+        anchor=np.zeros((2, 135), np.float32),
+        anchor_joints=np.zeros((2, 22, 3), np.float32),
+        seed=0,
+        steps=4,
+    )
+    sampled(executor, [request])
+
+
+def _add_services(server: grpc.aio.Server, host: Host, probe: health.aio.HealthServicer) -> None:
+    add: list[tuple[Callable[..., None], object]] = [
+        (interaction_pb2_grpc.add_InteractionServiceServicer_to_server, InteractionService(host)),
+        (generation_pb2_grpc.add_GenerationServiceServicer_to_server, GenerationService(host)),
+        (server_info_pb2_grpc.add_ServerInfoServiceServicer_to_server, ServerInfoService(host)),
+        (health_pb2_grpc.add_HealthServicer_to_server, probe),
+    ]
+    for add_to_server, servicer in add:
+        add_to_server(servicer, server)
+    reflection.enable_server_reflection(
+        [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+    )
+
+
+def _bind(server: grpc.aio.Server, config: ServerConfig) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    try:
+        port = server.add_insecure_port(f"{host}:{config.port}")
+    except RuntimeError as exc:
+        raise ConfigError(
+            f"cannot listen on {host}:{config.port}: the port is in use or the address is not of "
+            "this machine; choose another with --port or --host",
+            field="port",
+            reason="PORT_IN_USE",
+        ) from exc
+    return f"{host}:{port}"
+
+
+async def _set_health(
+    probe: health.aio.HealthServicer, status: health_pb2.HealthCheckResponse.ServingStatus
+) -> None:
+    for name in ("", *SERVICES):
+        await probe.set(name, status)
+
+
+def _open(host: Host) -> list[LiveStream]:
+    return [stream for stream in host.streams.values() if stream is not None]
+
+
+async def _drain(
+    server: grpc.aio.Server, host: Host, probe: health.aio.HealthServicer, seconds: float
+) -> None:
+    """Tell probes and sessions, let sessions end by themselves, end those that did not."""
+    logger.info("draining %d sessions", len(host.streams))
+    await probe.enter_graceful_shutdown()
+    host.is_draining = True
+    event = interaction_pb2.SessionEvent(
+        kind=interaction_pb2.SESSION_EVENT_KIND_DRAINING,
+        text=f"the server is going away in {seconds:g} s",
+        reconnect_after=RETRY_SECONDS,
+    )
+    for stream in _open(host):
+        stream.notify(event)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(host.empty.wait(), seconds)
+    for stream in _open(host):
+        stream.end(OverloadedError("the server is going away; try another", reason="DRAINING"))
+    await server.stop(1.0)

@@ -1,0 +1,516 @@
+"""The gRPC services: translate requests to the engine and its errors to statuses, nothing more.
+
+Knows messages, statuses and limits. What a session does is `session.py`'s, how a live stream runs
+is `stream.py`'s, starting and stopping is `server.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+from contrapose.v1 import (
+    generation_pb2,
+    generation_pb2_grpc,
+    interaction_pb2,
+    interaction_pb2_grpc,
+    server_info_pb2,
+    server_info_pb2_grpc,
+    types_pb2,
+)
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # no stubs
+
+from engine import wire
+from engine.arrays import Array
+from engine.body.shape import Body
+from engine.bundle import Bundle
+from engine.errors import (
+    BackendError,
+    BundleError,
+    ConfigError,
+    ContraposeError,
+    InputError,
+    OverloadedError,
+    SessionError,
+)
+from engine.executor import Executor
+from engine.generation import SampleWindows, SinglePose, generate_motion, generate_pair
+from engine.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.sampler import WindowRequest, encode_text, sample_generator
+from engine.session import Session, SessionConfig
+from engine.stream import LiveStream
+
+logger = logging.getLogger(__name__)
+
+PROTOCOL_MINOR = 0
+DOMAIN = "contrapose"
+"""Of google.rpc.ErrorInfo: our reasons are unique within it."""
+MOST_DETAIL_CHARACTERS = 1000
+"""Statuses travel in trailers, which have little room."""
+RETRY_SECONDS = 2
+
+STATUS: dict[type[ContraposeError], grpc.StatusCode] = {
+    InputError: grpc.StatusCode.INVALID_ARGUMENT,
+    ConfigError: grpc.StatusCode.INVALID_ARGUMENT,
+    SessionError: grpc.StatusCode.FAILED_PRECONDITION,
+    BundleError: grpc.StatusCode.FAILED_PRECONDITION,
+    OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    BackendError: grpc.StatusCode.INTERNAL,
+    ContraposeError: grpc.StatusCode.INTERNAL,
+}
+STATUS_OF_REASON: dict[str, grpc.StatusCode] = {
+    "NOT_READY": grpc.StatusCode.UNAVAILABLE,
+    "DRAINING": grpc.StatusCode.UNAVAILABLE,
+    "IDLE_TIMEOUT": grpc.StatusCode.ABORTED,
+    "SESSION_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
+}
+"""Where the reason says more about what to do next than the class."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+# ------------------------------------------------------------------------------------ what we share
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    session: SessionConfig = field(default_factory=SessionConfig)
+    """What a session gets unless its header says otherwise."""
+    max_sessions: int = 16
+    max_generations: int = 4
+    """Motions and pairs under way at once."""
+    max_motion_frames: int = 6000
+    idle_seconds: float = 30.0
+    """A stream without any message for so long is ended."""
+    playout_delay: float = 0.2
+    """Seconds behind the session's clock that clients are told to play."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_sessions", "max_generations", "max_motion_frames"):
+            if getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, must be at least 1", field=name
+                )
+        if self.idle_seconds <= 0 or self.playout_delay < 0:
+            raise ConfigError("idle_seconds must be over 0, playout_delay at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What is loaded: all that requests need."""
+
+    bundle: Bundle
+    executor: Executor
+    body: Body
+    backend: str
+    precision: str
+
+    @property
+    def name(self) -> str:
+        return self.bundle.manifest.name
+
+
+class Host:
+    """What the services share: the engine once it is ready, and who is being served."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self.config = config
+        self.engine: Engine | None = None
+        self.is_draining = False
+        self.streams: dict[str, LiveStream | None] = {}
+        self.empty = asyncio.Event()
+        """Set while no session is open."""
+        self.empty.set()
+        self._generations = 0
+
+    def ready(self) -> Engine:
+        """The engine. Raises OverloadedError while it is loading or the server is draining."""
+        if self.is_draining:
+            raise OverloadedError("the server is going away; try another", reason="DRAINING")
+        if self.engine is None:
+            raise OverloadedError("the bundle is still loading; try again", reason="NOT_READY")
+        return self.engine
+
+    @contextmanager
+    def session_slot(self, session_id: str) -> Iterator[None]:
+        """A place among the open sessions for as long as the block lasts."""
+        if session_id in self.streams:
+            raise SessionError(
+                f"header.session_id: {session_id} is open already; choose another, or none",
+                field="header.session_id",
+                reason="SESSION_EXISTS",
+            )
+        if len(self.streams) >= self.config.max_sessions:
+            raise OverloadedError(
+                f"all {self.config.max_sessions} sessions are taken; try again or elsewhere"
+            )
+        self.streams[session_id] = None
+        self.empty.clear()
+        try:
+            yield
+        finally:
+            del self.streams[session_id]
+            if not self.streams:
+                self.empty.set()
+
+    @contextmanager
+    def generation_slot(self) -> Iterator[None]:
+        if self._generations >= self.config.max_generations:
+            raise OverloadedError(
+                f"{self._generations} motions and pairs are being generated; try again"
+            )
+        self._generations += 1
+        try:
+            yield
+        finally:
+            self._generations -= 1
+
+
+# ------------------------------------------------------------------------------------------- errors
+def status_of(error: ContraposeError) -> grpc.StatusCode:
+    return STATUS_OF_REASON.get(error.reason, STATUS[type(error)])
+
+
+def details_of(error: ContraposeError) -> status_pb2.Status:
+    """google.rpc.Status: the reason, the field if there is one, when to retry if that helps."""
+    code, message = status_of(error), str(error)[:MOST_DETAIL_CHARACTERS]
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    if error.field is not None:
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=error.field, description=message
+        )
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if isinstance(error, OverloadedError):
+        delay = duration_pb2.Duration(seconds=RETRY_SECONDS)
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    packed = [any_pb2.Any() for _ in details]
+    for box, detail in zip(packed, details, strict=True):
+        box.Pack(detail)
+    return status_pb2.Status(code=code.value[0], message=message, details=packed)
+
+
+@asynccontextmanager
+async def statuses(context: Context) -> AsyncIterator[None]:
+    """Whatever goes wrong inside ends this call, and only this call, with a status."""
+    try:
+        yield
+    except ContraposeError as error:
+        if isinstance(error, BackendError):
+            logger.error("call failed: %s", error)
+        details = details_of(error)
+        trailers = (("grpc-status-details-bin", details.SerializeToString()),)
+        await context.abort(status_of(error), details.message, trailers)
+    except (grpc.aio.AbortError, asyncio.CancelledError):
+        raise
+    except Exception:
+        logger.exception("call failed")
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log says more")
+
+
+# -------------------------------------------------------------------------------------- interaction
+class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
+    """One stream is one session."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def StreamInteraction(
+        self, requests: AsyncIterator[interaction_pb2.StreamInteractionRequest], context: Context
+    ) -> None:
+        async with statuses(context):
+            header = wire.header_from_wire(await self._first(requests))
+            engine = self._host.ready()
+            _check_bundle(header, engine)
+            session_id = header.session_id or secrets.token_hex(8)
+            with self._host.session_slot(session_id):
+                stream, accepted = self._opened(header, engine, session_id)
+                self._host.streams[session_id] = stream
+                logger.info("%s: opened by %s", session_id, header.client_name or "a client")
+                stream.accept(accepted)
+                try:
+                    await stream.run(requests, context.write)
+                finally:
+                    logger.info("%s: closed", session_id)
+
+    async def _first(
+        self, requests: AsyncIterator[interaction_pb2.StreamInteractionRequest]
+    ) -> interaction_pb2.StreamInteractionRequest:
+        idle = self._host.config.idle_seconds
+        try:
+            return await asyncio.wait_for(anext(requests), idle)
+        except StopAsyncIteration:
+            return interaction_pb2.StreamInteractionRequest()
+        except TimeoutError as exc:
+            raise SessionError(f"no header for {idle:g} s", reason="IDLE_TIMEOUT") from exc
+
+    def _opened(
+        self, header: interaction_pb2.SessionHeader, engine: Engine, session_id: str
+    ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
+        config = session_config(header, self._host.config.session)
+        seed = header.seed if header.HasField("seed") else secrets.randbits(63)
+        betas = np.stack(
+            [
+                wire.betas_from_wire(header.player_betas, "header.player_betas"),
+                wire.betas_from_wire(header.partner_betas, "header.partner_betas"),
+            ]
+        )
+        rest_joints = engine.body.rest_joints(betas)
+        stream = LiveStream(
+            Session(config, rest_joints=rest_joints, seed=seed),
+            engine.executor,
+            session_id=session_id,
+            idle_seconds=self._host.config.idle_seconds,
+        )
+        return stream, interaction_pb2.SessionAccepted(
+            session_id=session_id,
+            player_skeleton=wire.skeleton_to_wire(rest_joints[0], betas[0]),
+            partner_skeleton=wire.skeleton_to_wire(rest_joints[1], betas[1]),
+            frame_rate=FRAME_RATE,
+            horizon_frames=config.horizon_frames,
+            commit_frames=config.commit_frames,
+            playout_delay=self._host.config.playout_delay,
+            steps=config.steps,
+            seed=seed,
+            server_version=version("contrapose"),
+            bundle=engine.name,
+            backend=engine.backend,
+            precision=engine.precision,
+        )
+
+
+def session_config(header: interaction_pb2.SessionHeader, default: SessionConfig) -> SessionConfig:
+    """The server's settings with those of the header in their place. Raises ConfigError."""
+    if header.HasField("steps"):
+        wire.steps_from_wire(header.steps, "header.steps")
+    names = ("steps", "horizon_frames", "commit_frames")
+    wanted = {name: getattr(header, name) for name in names if header.HasField(name)}
+    try:
+        return replace(default, **wanted)
+    except ConfigError as error:
+        raise ConfigError(f"header.{error}", field=f"header.{error.field}") from error
+
+
+def _check_bundle(header: interaction_pb2.SessionHeader, engine: Engine) -> None:
+    name = wire.name_from_wire(header.bundle, "header.bundle")
+    if name not in ("", engine.name):
+        raise BundleError(
+            f"header.bundle: {name} is not loaded; this server has {engine.name}",
+            field="header.bundle",
+            reason="BUNDLE_UNKNOWN",
+        )
+
+
+# --------------------------------------------------------------------------------------- generation
+class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
+    """Motions and pairs; they take turns with the live sessions, which go first."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def GenerateMotion(
+        self, request: generation_pb2.GenerateMotionRequest, context: Context
+    ) -> AsyncIterator[generation_pb2.GenerateMotionResponse]:
+        async with statuses(context):
+            engine = self._host.ready()
+            wire.check_present(request, "pair", "pair")
+            rotmats, transl, betas = wire.pair_from_wire(request.pair, "pair")
+            most = self._host.config.max_motion_frames
+            frames = wire.count_from_wire(request.frames, 1, most, "frames")
+            anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
+            steps = _steps(request, self._host.config.session.steps)
+            info = _info(request, engine, steps)
+            with self._host.generation_slot(), _patient_sampler(engine.executor) as sample:
+                made = await asyncio.to_thread(
+                    generate_motion,
+                    rotmats,
+                    transl,
+                    rest_joints=engine.body.rest_joints(betas),
+                    anchor_index=anchor,
+                    frames=frames,
+                    seed=info.seed,
+                    steps=steps,
+                    sample=sample,
+                )
+            yield generation_pb2.GenerateMotionResponse(info=info)
+            for first in range(0, frames, WINDOW_FRAMES):
+                chunk = _motion_chunk(*made, first, steps)
+                yield generation_pb2.GenerateMotionResponse(frames=chunk)
+
+    async def GeneratePair(
+        self, request: generation_pb2.GeneratePairRequest, context: Context
+    ) -> generation_pb2.GeneratePairResponse:
+        response = generation_pb2.GeneratePairResponse()
+        async with statuses(context):
+            engine = self._host.ready()
+            text = wire.text_from_wire(request.text, "text")
+            single = None
+            if request.HasField("single"):
+                rotmats, transl, betas = wire.person_from_wire(request.single, "single")
+                single = SinglePose(rotmats=rotmats, transl=transl, betas=betas)
+            elif not text:
+                raise InputError(
+                    "text: neither text nor single is given; give one or both", field="text"
+                )
+            spec = engine.bundle.manifest.generator
+            if spec is None:
+                raise BundleError(
+                    f"bundle {engine.name} has no generator; load one that has",
+                    reason="NO_GENERATOR",
+                )
+            steps = _steps(request, spec.steps_default)
+            info = _info(request, engine, steps)
+
+            def sample(noise: Array, pose: Array, mask: Array, words: Array) -> Array:
+                return engine.executor.call(
+                    lambda models: sample_generator(
+                        models, noise, pose, mask, words, spec.guidance, steps
+                    )
+                ).result()
+
+            with self._host.generation_slot():
+                words = await _encoded(engine, text, spec.text_width)
+                pair = await asyncio.to_thread(
+                    generate_pair,
+                    body=engine.body,
+                    text=words,
+                    single=single,
+                    seed=info.seed,
+                    sample=sample,
+                )
+            player, partner = (
+                wire.person_to_wire(pair.rotmats[i], pair.transl[i], pair.betas[i]) for i in (0, 1)
+            )
+            response = generation_pb2.GeneratePairResponse(
+                pair=types_pb2.Pair(player=player, partner=partner), info=info
+            )
+        return response
+
+
+def _steps(
+    request: generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest, default: int
+) -> int:
+    return wire.steps_from_wire(request.steps, "steps") if request.HasField("steps") else default
+
+
+def _info(
+    request: generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest,
+    engine: Engine,
+    steps: int,
+) -> generation_pb2.GenerationInfo:
+    return generation_pb2.GenerationInfo(
+        seed=request.seed if request.HasField("seed") else secrets.randbits(63),
+        steps=steps,
+        bundle=engine.name,
+        backend=engine.backend,
+        precision=engine.precision,
+        frame_rate=FRAME_RATE,
+    )
+
+
+async def _encoded(engine: Engine, text: str, width: int) -> Array:
+    """The sentence vector (width,); zeros for no words."""
+    if not text:
+        return np.zeros(width, np.float32)
+    if engine.bundle.manifest.text is None:
+        raise BundleError(
+            f"text: bundle {engine.name} understands no words; load one that does",
+            field="text",
+            reason="NO_TEXT",
+        )
+    call = engine.executor.call(lambda models: encode_text(models, [text]))
+    encoded: Array = (await asyncio.wrap_future(call))[0]
+    return encoded
+
+
+@contextmanager
+def _patient_sampler(executor: Executor) -> Iterator[SampleWindows]:
+    """A blocking sampler whose windows go behind those of live sessions; stops with the block."""
+    is_over = threading.Event()
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        if is_over.is_set():
+            raise OverloadedError("the client has gone", reason="CANCELLED")
+        return sampled(executor, requests)
+
+    try:
+        yield sample
+    finally:
+        is_over.set()
+
+
+def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
+    """Denoise windows behind those of live sessions; blocks. Returns x0 (n, 2, 30, 135)."""
+    futures: list[Future[Array]] = [Future() for _ in requests]
+
+    def submit(request: WindowRequest, future: Future[Array]) -> None:
+        def on_done(result: Array | ContraposeError) -> None:
+            if isinstance(result, ContraposeError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        executor.submit(request, np.inf, on_done)
+
+    for request, future in zip(requests, futures, strict=True):
+        submit(request, future)
+    return np.stack([future.result() for future in futures])
+
+
+def _motion_chunk(rotmats: Array, transl: Array, first: int, steps: int) -> types_pb2.FrameChunk:
+    """Up to a window's length of a motion (2, frames, ...) from frame `first` on."""
+    last = min(first + WINDOW_FRAMES, transl.shape[1])
+    return types_pb2.FrameChunk(
+        first_frame_index=first,
+        steps=steps,
+        frames=[
+            types_pb2.Frame(
+                time_code=index / FRAME_RATE,
+                player=wire.pose_to_wire(rotmats[0, index], transl[0, index]),
+                partner=wire.pose_to_wire(rotmats[1, index], transl[1, index]),
+                quality=types_pb2.FRAME_QUALITY_GENERATED,
+            )
+            for index in range(first, last)
+        ],
+    )
+
+
+# --------------------------------------------------------------------------------------- the server
+class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
+    """Answers at any time, also while the bundle loads."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def GetServerInfo(
+        self, request: server_info_pb2.GetServerInfoRequest, context: Context
+    ) -> server_info_pb2.GetServerInfoResponse:
+        config, engine = self._host.config, self._host.engine
+        info = server_info_pb2.GetServerInfoResponse(
+            server_version=version("contrapose"),
+            protocol_minor=PROTOCOL_MINOR,
+            is_ready=engine is not None and not self._host.is_draining,
+            default_steps=config.session.steps,
+            frame_rate=FRAME_RATE,
+            default_horizon_frames=config.session.horizon_frames,
+            max_sessions=config.max_sessions,
+            active_sessions=len(self._host.streams),
+            max_motion_frames=config.max_motion_frames,
+        )
+        if engine is not None:
+            betas = np.zeros(wire.BETAS, np.float32)
+            info.bundle = engine.name
+            info.backend, info.precision = engine.backend, engine.precision
+            info.has_generator = engine.bundle.manifest.generator is not None
+            info.has_text = engine.bundle.manifest.text is not None
+            info.skeleton.CopyFrom(wire.skeleton_to_wire(engine.body.rest_joints(betas), betas))
+        return info

@@ -1,0 +1,421 @@
+"""One live stream: a session put on the event loop, with a clock, an inbox and an outbox.
+
+Owns time and order, no decision about motion: `session.py` plans, the executor denoises. Knows the
+wire's messages; neither sockets nor statuses, which are `service.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from contrapose.v1 import interaction_pb2, types_pb2
+
+from engine import wire
+from engine.arrays import Array
+from engine.errors import ContraposeError, SessionError
+from engine.executor import Executor
+from engine.motion import FRAME_RATE
+from engine.session import Chunk, PlanFrame, Quality, Session, Tick, WantedWindow
+
+logger = logging.getLogger(__name__)
+
+CLOCK_LEAD = 0.1
+"""Seconds that a client's time codes may run ahead of the session's clock."""
+FRAME_EDGE = 0.001
+"""Seconds after the edge of a frame at which it is looked at: timers may fire a little early."""
+MOST_FAILURES = 3
+"""Windows that may fail in a row before the stream ends with their error."""
+MOST_MESSAGES = 64
+"""Small messages that wait for a slow client; more, and the oldest go."""
+
+QUALITY = {
+    Quality.GENERATED: types_pb2.FRAME_QUALITY_GENERATED,
+    Quality.HELD: types_pb2.FRAME_QUALITY_HELD,
+    Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
+}
+
+Response = interaction_pb2.StreamInteractionResponse
+Request = interaction_pb2.StreamInteractionRequest
+
+
+# ----------------------------------------------------------------------------------------- outgoing
+@dataclass
+class _Pending:
+    """A chunk that waits, and when the pose arrived that it is the first answer to."""
+
+    chunk: types_pb2.FrameChunk
+    reacts_to: float | None
+
+
+class Outbox:
+    """What waits to be written: small messages in order, then at most one chunk of frames.
+
+    A chunk that finds another still waiting takes its place, keeping the older frames in front of
+    its own, so a slow client gets fewer messages and never an old plan.
+    """
+
+    def __init__(self, most_frames: int) -> None:
+        self._most_frames = most_frames
+        self._messages: deque[Response] = deque(maxlen=MOST_MESSAGES)
+        self._pending: _Pending | None = None
+        self._last: Response | None = None
+        self._is_closed = False
+        self._news = asyncio.Event()
+        self.coalesced = 0
+
+    def put(self, **part: object) -> None:
+        self._messages.append(Response(**part))  # type: ignore[arg-type]  # one keyword of the oneof
+        self._news.set()
+
+    def put_chunk(self, chunk: types_pb2.FrameChunk, reacts_to: float | None) -> None:
+        if self._pending is not None:
+            self.coalesced += 1
+            chunk = merged(self._pending.chunk, chunk, self._most_frames)
+            reacts_to = reacts_to if self._pending.reacts_to is None else self._pending.reacts_to
+        self._pending = _Pending(chunk, reacts_to)
+        self._news.set()
+
+    def close(self, last: Response) -> None:
+        """After `last` no more comes."""
+        self._last, self._is_closed = last, True
+        self._news.set()
+
+    async def take(self) -> tuple[Response, float | None] | None:
+        """The next message and what it reacts to; None when closed and all has been taken."""
+        while True:
+            if self._messages:
+                return self._messages.popleft(), None
+            if self._pending is not None:
+                pending, self._pending = self._pending, None
+                return Response(frames=pending.chunk), pending.reacts_to
+            if self._last is not None:
+                last, self._last = self._last, None
+                return last, None
+            if self._is_closed:
+                return None
+            self._news.clear()
+            await self._news.wait()
+
+
+def merged(
+    older: types_pb2.FrameChunk, newer: types_pb2.FrameChunk, most_frames: int
+) -> types_pb2.FrameChunk:
+    """`newer`, with those frames of `older` in front that it does not replace; the last ones."""
+    first, split = older.first_frame_index, newer.first_frame_index
+    if not first <= split <= first + len(older.frames):
+        return newer
+    frames = [*older.frames[: split - first], *newer.frames]
+    skipped = max(len(frames) - most_frames, 0)
+    result = types_pb2.FrameChunk()
+    result.CopyFrom(newer)
+    del result.frames[:]
+    result.frames.extend(frames[skipped:])
+    result.first_frame_index = first + skipped
+    return result
+
+
+# -------------------------------------------------------------------------------------- bookkeeping
+@dataclass(frozen=True, kw_only=True)
+class _Arrival:
+    """A pose that was fed: the client's number, and when it came (event loop's clock)."""
+
+    sequence: int
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WindowTimes:
+    number: int
+    steps: int
+    asked: float
+    done: float
+
+
+class LiveStream:
+    """A session between its first and its last message.
+
+    session         plans; its clock begins with the first pose
+    executor        denoises
+    idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
+    """
+
+    def __init__(
+        self, session: Session, executor: Executor, *, session_id: str, idle_seconds: float
+    ) -> None:
+        self.session_id = session_id
+        self._session = session
+        self._executor = executor
+        self._idle_seconds = idle_seconds
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._outbox = Outbox(most_frames=2 * session.config.horizon_frames)
+        self._is_closed = False
+        self._ending: ContraposeError | None = None
+        self._started: float | None = None
+        self._pose: tuple[interaction_pb2.PlayerPose, Array, Array, float] | None = None
+        self._newest: interaction_pb2.PlayerPose | None = None
+        self._first_time_code = 0.0
+        self._fed_until = -np.inf
+        self._arrivals: dict[int, _Arrival] = {}
+        self._reacted_to = -1
+        self._reactions_ms: list[float] = []
+        self._seams: list[int] = [0]
+        self._windows: list[_WindowTimes] = [_WindowTimes(number=0, steps=0, asked=0, done=0)]
+        self._finished: _WindowTimes | None = None
+        self._failures = 0
+        self._received = 0
+        self._dropped = 0
+        self._sent_until = -1
+
+    # -- from outside ------------------------------------------------------------------------------
+    async def run(
+        self, requests: AsyncIterator[Request], write: Callable[[Response], Awaitable[None]]
+    ) -> None:
+        """Serve until the client ends its input; then flush, and write the summary.
+
+        Raises the ContraposeError of a bad message, of a failing backend or of the idle limit.
+        """
+        writer = asyncio.ensure_future(self._write_all(write))
+        tasks = [asyncio.ensure_future(c) for c in (self._read_all(requests), self._run_clock())]
+        try:
+            done, _ = await asyncio.wait([writer, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            self._outbox.close(Response(summary=self._summary()))
+            await writer
+        finally:
+            self._is_closed = True
+            for task in (writer, *tasks):
+                task.cancel()
+            await asyncio.gather(writer, *tasks, return_exceptions=True)
+
+    def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
+        """The first message."""
+        self._outbox.put(accepted=accepted)
+
+    def notify(self, event: interaction_pb2.SessionEvent) -> None:
+        self._outbox.put(event=event)
+
+    def end(self, error: ContraposeError) -> None:
+        """End the stream from outside, with this error."""
+        self._ending = error
+        self._news.set()
+
+    # -- incoming ----------------------------------------------------------------------------------
+    async def _read_all(self, requests: AsyncIterator[Request]) -> None:
+        handlers: dict[str, Callable[..., None]] = {
+            "pose": self._on_pose,
+            "control": self._on_control,
+            "ping": self._on_ping,
+        }
+        while (request := await self._next(requests)) is not None:
+            part = wire.part_from_wire(request)
+            if part == "end":
+                return
+            handlers[part](getattr(request, part))
+
+    async def _next(self, requests: AsyncIterator[Request]) -> Request | None:
+        try:
+            return await asyncio.wait_for(anext(requests, None), self._idle_seconds)
+        except TimeoutError as exc:
+            raise SessionError(
+                f"no message for {self._idle_seconds:g} s; open a new session",
+                reason="IDLE_TIMEOUT",
+            ) from exc
+
+    def _on_pose(self, pose: interaction_pb2.PlayerPose) -> None:
+        wire.check_follows(self._newest, pose)
+        rotmats, transl = wire.player_pose_from_wire(pose)
+        now = self._loop.time()
+        if self._started is None:
+            self._started, self._first_time_code = now, pose.time_code
+        self._newest = pose
+        self._received += 1
+        if self._pose is not None:
+            self._dropped += 1
+        self._pose = (pose, rotmats, transl, now)
+        self._news.set()
+
+    def _on_control(self, control: interaction_pb2.SessionControl) -> None:
+        if control.HasField("text"):
+            wire.text_from_wire(control.text, "control.text")
+        if control.HasField("steps"):
+            steps = wire.steps_from_wire(control.steps, "control.steps")
+            self._session.update(replace(self._session.config, steps=steps))
+            self._news.set()
+
+    def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
+        session_time = -1.0 if self._started is None else self._loop.time() - self._started
+        self._outbox.put(
+            pong=interaction_pb2.ClockPong(
+                ping_id=ping.ping_id, client_time=ping.client_time, session_time=session_time
+            )
+        )
+
+    # -- the clock ---------------------------------------------------------------------------------
+    async def _run_clock(self) -> None:
+        """Tick at every frame, and at once when a pose or a window arrives."""
+        while True:
+            if self._ending is not None:
+                raise self._ending
+            self._news.clear()
+            if self._started is not None:
+                self._step(self._started)
+            try:
+                await asyncio.wait_for(self._news.wait(), self._until_next_frame())
+            except TimeoutError:
+                continue
+
+    def _until_next_frame(self) -> float | None:
+        if self._started is None:
+            return None
+        now = self._loop.time() - self._started
+        next_frame = np.floor((now - FRAME_EDGE) * FRAME_RATE) + 1
+        return float(next_frame / FRAME_RATE + FRAME_EDGE - now)
+
+    def _step(self, started: float) -> None:
+        now = self._loop.time()
+        if self._pose is not None:
+            self._feed(now - started)
+        planned_until, revision = self._planned()
+        tick = self._session.tick(now - started)
+        if self._finished is not None:
+            self._note_seam(self._finished, tick, planned_until, revision)
+            self._finished = None
+        for wanted in tick.wanted:
+            self._ask(wanted, started)
+        if tick.chunk is not None:
+            self._outbox.put_chunk(*self._to_wire(tick.chunk))
+
+    def _feed(self, now: float) -> None:
+        assert self._pose is not None
+        pose, rotmats, transl, arrived = self._pose
+        self._pose = None
+        time_s = min(pose.time_code - self._first_time_code, now + CLOCK_LEAD)
+        if time_s <= self._fed_until:
+            self._dropped += 1
+            return
+        self._fed_until = time_s
+        number = self._session.feed(time_s, rotmats, transl)
+        self._arrivals[number] = _Arrival(sequence=pose.sequence, at=arrived)
+        self._arrivals.pop(number - 1000, None)
+
+    # -- windows -----------------------------------------------------------------------------------
+    def _ask(self, wanted: WantedWindow, started: float) -> None:
+        asked = self._loop.time()
+        steps = wanted.request.steps
+
+        def on_done(result: Array | ContraposeError) -> None:
+            self._loop.call_soon_threadsafe(
+                partial(self._window_done, wanted.ticket, steps, asked, result)
+            )
+
+        self._executor.submit(wanted.request, started + wanted.deadline, on_done)
+
+    def _window_done(
+        self, ticket: int, steps: int, asked: float, result: Array | ContraposeError
+    ) -> None:
+        if self._is_closed:
+            return
+        try:
+            if isinstance(result, ContraposeError):
+                self._session.fail(ticket)
+                raise result
+            self._session.accept(ticket, result)
+        except ContraposeError as error:
+            logger.warning("%s: window %d failed: %s", self.session_id, ticket, error)
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                self.end(error)
+        else:
+            self._failures = 0
+            self._finished = _WindowTimes(
+                number=ticket + 1, steps=steps, asked=asked, done=self._loop.time()
+            )
+        self._news.set()
+
+    def _planned(self) -> tuple[int, int]:
+        status = self._session.status()
+        return status.planned_until, status.revision
+
+    def _note_seam(
+        self, times: _WindowTimes, tick: Tick, planned_until: int, revision: int
+    ) -> None:
+        """Remember from which frame on the plan comes from the window that was just merged."""
+        now_planned, now_revision = self._planned()
+        if now_revision != revision and tick.chunk is not None:
+            first = tick.chunk.first_frame
+        elif now_planned > planned_until:
+            first = planned_until + 1
+        else:
+            return
+        keep = bisect_right(self._seams, first - 1)
+        oldest = max(keep - 16, 0)
+        self._seams = [*self._seams[oldest:keep], first]
+        self._windows = [*self._windows[oldest:keep], times]
+
+    def _window_of(self, frame: PlanFrame) -> _WindowTimes:
+        if frame.quality is not Quality.GENERATED:
+            return _WindowTimes(number=0, steps=0, asked=0, done=0)
+        return self._windows[max(bisect_right(self._seams, frame.index) - 1, 0)]
+
+    # -- outgoing ----------------------------------------------------------------------------------
+    def _to_wire(self, chunk: Chunk) -> tuple[types_pb2.FrameChunk, float | None]:
+        first = chunk.frames[0]
+        times = self._window_of(first)
+        based_on = self._arrivals.get(first.based_on.sequence)
+        message = types_pb2.FrameChunk(
+            first_frame_index=chunk.first_frame,
+            revision=chunk.revision,
+            frames=[self._frame_to_wire(frame) for frame in chunk.frames],
+            based_on_sequence=0 if based_on is None else based_on.sequence,
+            steps=times.steps,
+            latency=types_pb2.LatencyBreakdown(),
+        )
+        self._sent_until = max(self._sent_until, chunk.frames[-1].index)
+        if based_on is None or times.number == 0:
+            return message, None
+        message.latency.waited_ms = 1000 * max(times.asked - based_on.at, 0.0)
+        message.latency.denoised_ms = 1000 * (times.done - times.asked)
+        if first.based_on.sequence <= self._reacted_to:
+            return message, None
+        self._reacted_to = first.based_on.sequence
+        return message, based_on.at
+
+    def _frame_to_wire(self, frame: PlanFrame) -> types_pb2.Frame:
+        return types_pb2.Frame(
+            time_code=frame.index / FRAME_RATE,
+            player=wire.pose_to_wire(frame.rotmats[0], frame.transl[0]),
+            partner=wire.pose_to_wire(frame.rotmats[1], frame.transl[1]),
+            quality=QUALITY[frame.quality],
+            window=self._window_of(frame).number,
+        )
+
+    async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:
+        while (taken := await self._outbox.take()) is not None:
+            response, reacts_to = taken
+            if reacts_to is not None:
+                reaction_ms = 1000 * (self._loop.time() - reacts_to)
+                response.frames.latency.reaction_ms = reaction_ms
+                self._reactions_ms.append(reaction_ms)
+            await write(response)
+
+    def _summary(self) -> interaction_pb2.SessionSummary:
+        reactions = self._reactions_ms or [0.0]
+        p50, p95, p99 = (float(np.percentile(reactions, p)) for p in (50, 95, 99))
+        return interaction_pb2.SessionSummary(
+            poses_received=self._received,
+            poses_dropped=self._dropped,
+            frames_sent=self._sent_until + 1,
+            chunks_coalesced=self._outbox.coalesced,
+            revisions=self._session.status().revision,
+            reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
+            duration=0.0 if self._started is None else self._loop.time() - self._started,
+        )

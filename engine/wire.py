@@ -1,0 +1,245 @@
+"""The wire: protobuf messages to arrays and back, and every check on what a client sent.
+
+Knows messages and arrays; no service, no session, no socket. Whatever is wrong raises InputError,
+ConfigError or SessionError whose `field` is the path of the offending field, as in
+`pose.body.rotations[left_knee]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from contrapose.v1 import interaction_pb2, types_pb2
+from google.protobuf.message import Message
+
+from engine.arrays import Array
+from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
+from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.errors import ConfigError, InputError, SessionError
+
+BETAS = 10
+MAX_BETA = 5.0
+MAX_TEXT_CHARACTERS = 1000
+MAX_NAME_CHARACTERS = 64
+MAX_DISTANCE = 1000.0
+"""Metres from the origin. Farther out float32 is too coarse for contact."""
+MIN_STEPS, MAX_STEPS = 4, 50
+MIN_QUAT_LENGTH, MAX_QUAT_LENGTH = 0.9, 1.1
+
+
+def pose_from_wire(body: types_pb2.BodyPose, field: str) -> tuple[Array, Array]:
+    """Rotations (22, 3, 3) and transl (3,) of a body, float32; `field` is the body's path."""
+    quats = _floats(
+        body.rotations, 4 * JOINT_COUNT, f"{field}.rotations", "22 quaternions x, y, z, w"
+    )
+    quats = quats.reshape(JOINT_COUNT, 4)
+    for name, quat in zip(JOINT_NAMES, quats, strict=True):
+        _check_quat(quat, f"{field}.rotations[{name}]")
+    transl = _floats(body.root_translation, 3, f"{field}.root_translation", "x, y, z in metres")
+    _check_finite(transl, f"{field}.root_translation")
+    if np.abs(transl).max() > MAX_DISTANCE:
+        raise InputError(
+            f"{field}.root_translation: {transl.tolist()} is over {MAX_DISTANCE:.0f} m from the "
+            "origin; send metres, and move the origin near the player",
+            field=f"{field}.root_translation",
+            reason="BAD_POSE",
+        )
+    return rotmat_from_quat(quats).astype(np.float32), transl
+
+
+def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> tuple[Array, Array]:
+    """Rotations (22, 3, 3) and transl (3,) of a streamed player pose."""
+    check_present(pose, "body", "pose.body")
+    return pose_from_wire(pose.body, "pose.body")
+
+
+def check_follows(
+    previous: interaction_pb2.PlayerPose | None, pose: interaction_pb2.PlayerPose
+) -> None:
+    """Raise unless number and time of a streamed pose are sane and grow."""
+    if not (np.isfinite(pose.time_code) and pose.time_code >= 0):
+        raise InputError(
+            f"pose.time_code: {pose.time_code}, expected finite seconds since the first pose",
+            field="pose.time_code",
+            reason="BAD_TIME",
+        )
+    if previous is None:
+        if pose.sequence == 0:
+            raise InputError(
+                "pose.sequence: 0 means no pose; number poses from 1",
+                field="pose.sequence",
+                reason="BAD_TIME",
+            )
+        return
+    for name in ("sequence", "time_code"):
+        before, now = getattr(previous, name), getattr(pose, name)
+        if now <= before:
+            raise InputError(
+                f"pose.{name}: {now} after {before}; it must grow from pose to pose",
+                field=f"pose.{name}",
+                reason="BAD_TIME",
+            )
+
+
+def person_from_wire(person: types_pb2.Person, field: str) -> tuple[Array, Array, Array]:
+    """Rotations (22, 3, 3), transl (3,) and betas (10,) of one person."""
+    check_present(person, "pose", f"{field}.pose")
+    rotmats, transl = pose_from_wire(person.pose, f"{field}.pose")
+    return rotmats, transl, betas_from_wire(person.betas, f"{field}.betas")
+
+
+def pair_from_wire(pair: types_pb2.Pair, field: str) -> tuple[Array, Array, Array]:
+    """Rotations (2, 22, 3, 3), transl (2, 3) and betas (2, 10) of player and partner."""
+    for name in ("player", "partner"):
+        check_present(pair, name, f"{field}.{name}")
+    people = [
+        person_from_wire(pair.player, f"{field}.player"),
+        person_from_wire(pair.partner, f"{field}.partner"),
+    ]
+    rotmats, transl, betas = (np.stack(part) for part in zip(*people, strict=True))
+    return rotmats, transl, betas
+
+
+def betas_from_wire(betas: Sequence[float], field: str) -> Array:
+    """(10,); zeros where none were sent."""
+    if len(betas) == 0:
+        return np.zeros(BETAS, np.float32)
+    values = _floats(betas, BETAS, field, "none or one per shape direction")
+    _check_finite(values, field)
+    if np.abs(values).max() > MAX_BETA:
+        raise InputError(
+            f"{field}: {values.tolist()} has a value outside -{MAX_BETA:g}..{MAX_BETA:g} "
+            "standard deviations",
+            field=field,
+            reason="BAD_SHAPE",
+        )
+    return values
+
+
+def text_from_wire(text: str, field: str) -> str:
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise InputError(
+            f"{field}: {len(text)} characters, at most {MAX_TEXT_CHARACTERS} are allowed",
+            field=field,
+            reason="TEXT_TOO_LONG",
+        )
+    return text
+
+
+def name_from_wire(name: str, field: str) -> str:
+    """Identifiers go into logs, so they are short and printable."""
+    if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        raise InputError(
+            f"{field}: expected at most {MAX_NAME_CHARACTERS} printable characters, "
+            f"found {len(name)}",
+            field=field,
+            reason="BAD_NAME",
+        )
+    return name
+
+
+def count_from_wire(count: int, low: int, high: int, field: str) -> int:
+    """A setting that must lie in low..high."""
+    if not low <= count <= high:
+        raise ConfigError(f"{field}: {count}, expected {low} to {high}", field=field)
+    return count
+
+
+def steps_from_wire(steps: int, field: str) -> int:
+    return count_from_wire(steps, MIN_STEPS, MAX_STEPS, field)
+
+
+def header_from_wire(
+    request: interaction_pb2.StreamInteractionRequest,
+) -> interaction_pb2.SessionHeader:
+    """The header of a stream's first message, names and text checked."""
+    if request.WhichOneof("part") != "header":
+        found = request.WhichOneof("part") or "an empty message"
+        raise SessionError(
+            f"header: the first message is {found}; send a header first",
+            field="header",
+            reason="HEADER_REQUIRED",
+        )
+    header = request.header
+    for name in ("session_id", "client_name", "client_version"):
+        name_from_wire(getattr(header, name), f"header.{name}")
+    text_from_wire(header.text, "header.text")
+    return header
+
+
+def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
+    """Which part a later message of a stream carries; never the header."""
+    part = request.WhichOneof("part")
+    if part == "header":
+        raise SessionError(
+            "header: a second header; a stream is one session, open another stream",
+            field="header",
+            reason="HEADER_REPEATED",
+        )
+    if part is None:
+        raise InputError(
+            "part: an empty message; set one of pose, control, ping, end",
+            field="part",
+            reason="EMPTY_MESSAGE",
+        )
+    return str(part)
+
+
+def pose_to_wire(rotmats: Array, transl: Array) -> types_pb2.BodyPose:
+    """(22, 3, 3) and (3,) to the wire's quaternions."""
+    return types_pb2.BodyPose(
+        root_translation=transl.tolist(), rotations=quat_from_rotmat(rotmats).ravel().tolist()
+    )
+
+
+def person_to_wire(rotmats: Array, transl: Array, betas: Array) -> types_pb2.Person:
+    return types_pb2.Person(pose=pose_to_wire(rotmats, transl), betas=betas.tolist())
+
+
+def skeleton_to_wire(rest_joints: Array, betas: Array) -> types_pb2.Skeleton:
+    """Rest joints (22, 3) of the body with shape `betas`."""
+    parents = [max(parent, 0) for parent in PARENTS]
+    offsets = rest_joints - rest_joints[parents]
+    offsets[0] = rest_joints[0]
+    return types_pb2.Skeleton(
+        joint_names=JOINT_NAMES,
+        parent_indices=PARENTS,
+        rest_offsets=offsets.ravel().tolist(),
+        betas=betas.tolist(),
+    )
+
+
+def _floats(values: Sequence[float], count: int, field: str, expected: str) -> Array:
+    if len(values) != count:
+        raise InputError(
+            f"{field}: {len(values)} numbers, expected {count} ({expected})",
+            field=field,
+            reason="BAD_SHAPE",
+        )
+    return np.array(values, np.float32)
+
+
+def _check_quat(quat: Array, field: str) -> None:
+    _check_finite(quat, field)
+    length = float(np.linalg.norm(quat))
+    if not MIN_QUAT_LENGTH <= length <= MAX_QUAT_LENGTH:
+        raise InputError(
+            f"{field}: a quaternion of length {length:.3g}, expected a unit quaternion x, y, z, w",
+            field=field,
+            reason="BAD_POSE",
+        )
+
+
+def _check_finite(values: Array, field: str) -> None:
+    if not np.all(np.isfinite(values)):
+        raise InputError(
+            f"{field}: {values.tolist()} has a value that is not finite",
+            field=field,
+            reason="BAD_POSE",
+        )
+
+
+def check_present(message: Message, name: str, field: str) -> None:
+    if not message.HasField(name):
+        raise InputError(f"{field}: missing; it is required", field=field, reason="MISSING")
