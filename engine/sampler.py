@@ -408,9 +408,10 @@ def _encode_one(encoder: TextEncoder, text: str) -> Array:
         return np.zeros(encoder.text_width, np.float32)
     ids = encoder.tokenizer.encode(text).ids
     padding = encoder.spec.max_tokens - len(ids) if encoder.spec.kind == "clip" else 0
-    return encoder.graph(
+    row = encoder.graph(
         {
             "input_ids": np.pad(np.array([ids], np.int64), ((0, 0), (0, padding))),
             "attention_mask": np.pad(np.ones((1, len(ids)), np.int64), ((0, 0), (0, padding))),
         }
-    )["text"][0]
+    )["text"]
+    return row.reshape(encoder.text_width)
