@@ -1,0 +1,180 @@
+"""Exported bundles give the published numbers, and appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+import torch
+from torch import Tensor
+
+from engine.bundle import load_bundle
+from engine.errors import BundleError
+from tests.trainer.models.parity import load_network, parity_tensors
+from trainer.export import Weights, export_bundle
+from trainer.models.animator import Animator
+from trainer.models.blocks import NetworkConfig
+from trainer.models.generator import Generator
+
+TINY = NetworkConfig(width=32, heads=4, layers=2, ffn_width=48, text_width=16)
+WORDS = {"name": "test", "description": "random weights", "licence": "Apache-2.0"}
+
+
+def awake(network: Any) -> Any:
+    """Give the zero-initialised branches of a new network something to do."""
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def networks() -> tuple[Animator, Generator]:
+    return awake(Animator(TINY)), awake(Generator(TINY))
+
+
+@pytest.fixture(scope="module")
+def bundle_path(
+    networks: tuple[Animator, Generator], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("export") / "tiny.bundle"
+    animator, generator = networks
+    export_bundle(path, animator=animator, generator=generator, weights="f32", **WORDS)
+    return path
+
+
+def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    outputs = compiled({name: value.numpy() for name, value in inputs.items()})
+    return {port.any_name: torch.from_numpy(np.array(outputs[port])) for port in compiled.outputs}
+
+
+def animator_inputs(batch: int) -> dict[str, Tensor]:
+    draw = torch.Generator().manual_seed(batch)
+    return {
+        "x_t": torch.randn(batch, 2, 30, 135, generator=draw),
+        "known": torch.randn(batch, 2, 30, 135, generator=draw),
+        "known_mask": torch.randint(2, (batch, 2, 30, 1), generator=draw).float(),
+        "anchor": torch.randn(batch, 2, 135, generator=draw),
+        "modulation": torch.randn(batch, 2 * 4 * 32, generator=draw),
+        "abar_t": torch.rand(batch, generator=draw),
+        "abar_s": torch.rand(batch, generator=draw),
+    }
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+@torch.no_grad()
+def test_the_animators_step_is_denoise_and_ddim_at_any_batch(
+    bundle_path: Path, networks: tuple[Animator, Generator], batch: int
+) -> None:
+    inputs = animator_inputs(batch)
+    out = run_graph(bundle_path / "animator/step.onnx", inputs)
+    abar_t, abar_s = inputs.pop("abar_t"), inputs.pop("abar_s")
+    x0 = networks[0].denoise(**inputs)
+    torch.testing.assert_close(out["x0"], x0, atol=1e-4, rtol=0)
+    a_t, a_s = abar_t.view(-1, 1, 1, 1), abar_s.view(-1, 1, 1, 1)
+    eps = (inputs["x_t"] - a_t.sqrt() * x0) / (1 - a_t).sqrt()
+    torch.testing.assert_close(
+        out["x_s"], a_s.sqrt() * x0 + (1 - a_s).sqrt() * eps, atol=1e-3, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (3, 50)])
+@torch.no_grad()
+def test_the_animators_condition_gives_every_steps_modulation(
+    bundle_path: Path, networks: tuple[Animator, Generator], batch: int, steps: int
+) -> None:
+    anchor, joints = torch.randn(batch, 2, 135), torch.randn(batch, 2, 22, 3)
+    timesteps = torch.arange(steps) * 1000 // steps
+    inputs = {"anchor": anchor, "anchor_joints": joints, "timesteps": timesteps}
+    out = run_graph(bundle_path / "animator/condition.onnx", inputs)["modulation"]
+    assert out.shape == (batch, steps, 2 * 4 * 32)
+    for step in range(steps):
+        rows = timesteps[step].expand(batch)[:, None]
+        expected = networks[0].modulation(rows, anchor, joints)[:, 0]
+        torch.testing.assert_close(out[:, step], expected, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_the_generators_graphs_together_are_its_forward(
+    bundle_path: Path, networks: tuple[Animator, Generator]
+) -> None:
+    text, timesteps = torch.randn(3, 16), torch.tensor([10, 500])
+    modulation = run_graph(
+        bundle_path / "generator/condition.onnx", {"text": text, "timesteps": timesteps}
+    )["modulation"][:, 1]
+    x_t, pose = torch.randn(3, 2, 201), torch.randn(3, 2, 201)
+    mask = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    inputs = {"x_t": x_t, "pose": pose, "pose_mask": mask, "modulation": modulation}
+    out = run_graph(bundle_path / "generator/step.onnx", inputs)["x0"]
+    expected = networks[1](x_t, torch.full((3,), 500), text, pose, mask)
+    torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("weights", "tolerance"), [("f32", 1e-4), ("f16", 5e-3)])
+def test_the_exported_animator_gives_the_published_numbers(
+    shared_dir: Path, tmp_path: Path, weights: Weights, tolerance: float
+) -> None:
+    tensors = parity_tensors(shared_dir, "animator_tiny.npz")
+    path = tmp_path / "parity.bundle"
+    export_bundle(path, animator=load_network(Animator, tensors), weights=weights, **WORDS)
+    anchor = tensors["anchor"][:, :, 0]
+    condition = {
+        "anchor": anchor,
+        "anchor_joints": tensors["anchor_joints"][:, :, 0],
+        "timesteps": tensors["timesteps"],
+    }
+    modulation = run_graph(path / "animator/condition.onnx", condition)["modulation"]
+    step = {
+        "x_t": tensors["x_t"],
+        "known": tensors["anchor"].expand(-1, -1, 30, -1).contiguous(),
+        "known_mask": tensors["anchor_mask"],
+        "anchor": anchor,
+        "modulation": modulation[torch.arange(3), torch.arange(3)],
+        "abar_t": torch.full((3,), 0.5),
+        "abar_s": torch.full((3,), 0.6),
+    }
+    x0 = run_graph(path / "animator/step.onnx", step)["x0"]
+    torch.testing.assert_close(x0, tensors["x0_hat"], atol=tolerance, rtol=0)
+
+
+def test_half_weights_halve_the_files(bundle_path: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    wide = awake(Animator(NetworkConfig(width=128, heads=4, layers=2, ffn_width=256)))
+    sizes = {}
+    for weights in ("f16", "f32"):
+        export_bundle(tmp_path / weights, animator=wide, weights=weights, **WORDS)
+        sizes[weights] = (tmp_path / weights / "animator/step.onnx").stat().st_size
+    assert sizes["f16"] < 0.55 * sizes["f32"]
+
+
+def test_exporting_again_replaces_the_bundle_and_leaves_nothing_behind(
+    networks: tuple[Animator, Generator], tmp_path: Path
+) -> None:
+    path = tmp_path / "again.bundle"
+    for name in ("first", "second"):
+        export_bundle(path, animator=networks[0], **{**WORDS, "name": name})
+    assert load_bundle(path).manifest.name == "second"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["again.bundle"]
+
+
+def test_a_failed_export_leaves_nothing(
+    networks: tuple[Animator, Generator], tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        export_bundle(
+            tmp_path / "b", animator=networks[0], body_file=tmp_path / "absent.npz", **WORDS
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_bundle_is_not_overwritten(
+    networks: tuple[Animator, Generator], tmp_path: Path
+) -> None:
+    (tmp_path / "holiday.txt").write_text("photographs")
+    with pytest.raises(BundleError, match="is no bundle"):
+        export_bundle(tmp_path, animator=networks[0], **WORDS)
+    assert (tmp_path / "holiday.txt").exists()

@@ -1,0 +1,82 @@
+"""From a torch module to an ONNX graph, and to graphs whose weights are stored in 16 bits.
+
+Knows torch's exporter and ONNX. Knows no network. Every graph is float32 at its borders and inside;
+what precision it runs in is the backend's decision.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+
+def trace(
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    dynamic: Mapping[str, Mapping[int, str]],
+) -> onnx.ModelProto:
+    """Record `module(**inputs)` as a graph, in evaluation mode.
+
+    outputs  names, in the order that the module returns them
+    dynamic  for each input, the axes that may have any length from 1 on, with their names; the
+             examples in `inputs` must be at least 2 long there
+    """
+    names = {name for axes in dynamic.values() for name in axes.values()}
+    dims = {name: torch.export.Dim(name, min=1) for name in names}
+    shapes = {
+        name: {axis: dims[label] for axis, label in dynamic.get(name, {}).items()}
+        for name in inputs
+    }
+    with warnings.catch_warnings(), _quiet("torch.onnx"):
+        warnings.simplefilter("ignore")  # the exporter's own deprecations; nothing about our graph
+        program: Any = torch.onnx.export(
+            module.eval(),
+            kwargs=dict(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=shapes,
+            dynamo=True,
+            verbose=False,
+        )
+    model: onnx.ModelProto = program.model_proto
+    return model
+
+
+class _quiet:
+    """Hold back a library's log below ERROR: it reports optional packages that nobody needs."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def __enter__(self) -> None:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.setLevel(self._level)
+
+
+def store_halves(model: onnx.ModelProto) -> None:
+    """Store every float32 matrix of `model` as float16, cast back where it is used. In place.
+
+    Vectors stay: they are few, and norms and biases are where 11 bits show.
+    """
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
+        halves = numpy_helper.to_array(tensor).astype(np.float16)
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(halves, name + ".f16"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
