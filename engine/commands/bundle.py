@@ -159,9 +159,10 @@ def _run_generator(
 def _read_arrays(path: Path) -> dict[str, Array]:
     """Every array of an .npz file. Nothing in it is executed: pickled objects are refused."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: holds one array, must be an .npz of named arrays")
+                raise ValueError("it holds one array without a name")
             return {name: archive[name] for name in archive.files}
     except OSError as exc:
         raise InputError(f"{path}: cannot be read: {exc.strerror or exc}", field="input") from exc
