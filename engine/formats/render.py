@@ -1,0 +1,400 @@
+"""Pictures of motion: frames, contact sheets, GIF and MP4, drawn with numpy and Pillow on the CPU.
+
+Draws what it is given: a Motion and a Body. Knows no session, no network and no display.
+The meshes go through a z-buffer at twice the size; the camera stands still and sees the whole motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from engine.arrays import Array, IntArray
+from engine.body.kinematics import forward_kinematics
+from engine.body.shape import Body
+from engine.body.skeleton import JOINT
+from engine.errors import InputError
+from engine.motion import Motion
+
+COLOURS = np.array([[236, 122, 84], [58, 134, 190], [120, 170, 90], [170, 120, 190]], np.float32)
+"""Player, partner, and whoever else stands there."""
+SKY = np.array([247, 246, 243], np.float32)
+FLOOR = np.array([226, 227, 230], np.float32)
+GRID_LINE = np.array([200, 202, 208], np.float32)
+TEXT = (70, 74, 84)
+LIGHT = np.array([-0.45, 0.8, 0.55], np.float32)
+"""Direction to the light in the camera's frame: right, up, towards the viewer."""
+SUPERSAMPLING = 2
+FIELD_OF_VIEW = 0.5
+"""Vertical, radians: long enough a lens that people keep their proportions."""
+SHADOW_CELL = 0.02
+"""Metres of floor per texel of the shadow."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera; `view_from_world` rows are right, up and towards the viewer."""
+
+    position: Array
+    view_from_world: Array
+    focal: float
+    """In units of the picture's height."""
+    size: tuple[int, int]
+
+    def project(self, points: Array) -> tuple[Array, Array]:
+        """(..., 3) metres -> pixels (..., 2) with y down, and 1 / distance (...)."""
+        width, height = self.size
+        view = (points - self.position) @ self.view_from_world.T
+        inverse = -1 / np.minimum(view[..., 2], -1e-3)
+        scale = self.focal * height * inverse
+        return np.stack(
+            [width / 2 + view[..., 0] * scale, height / 2 - view[..., 1] * scale], axis=-1
+        ), inverse
+
+    def scaled(self, factor: int) -> Camera:
+        width, height = self.size
+        return Camera(
+            self.position, self.view_from_world, self.focal, (width * factor, height * factor)
+        )
+
+
+def render_frames(
+    motion: Motion,
+    body: Body,
+    size: tuple[int, int] = (640, 480),
+    *,
+    stride: int = 1,
+    caption: str = "",
+    time_code: bool = True,
+    floor: float | None = None,
+) -> Iterator[Image.Image]:
+    """Every `stride`th frame as an RGB picture of `size` (width, height).
+
+    floor  height of the ground, metres; None puts it where the lowest vertex usually is
+    """
+    scene = _Scene(motion, body, size, floor)
+    for frame in range(0, motion.frames, stride):
+        image = scene.draw(frame)
+        _write_text(image, caption, f"{frame / motion.frame_rate:.1f} s" if time_code else "")
+        yield image
+
+
+def contact_sheet(
+    motion: Motion,
+    body: Body,
+    *,
+    columns: int = 5,
+    rows: int = 2,
+    tile: tuple[int, int] = (320, 300),
+    caption: str = "",
+    floor: float | None = None,
+) -> Image.Image:
+    """One picture with frames from the first to the last, evenly spaced, each with its time."""
+    count = min(columns * rows, motion.frames)
+    frames = np.unique(np.linspace(0, motion.frames - 1, count).round().astype(int))
+    scene = _Scene(motion, body, tile, floor)
+    sheet = Image.new("RGB", (columns * tile[0], -(-len(frames) // columns) * tile[1]), _rgb(SKY))
+    for number, frame in enumerate(frames):
+        image = scene.draw(int(frame))
+        _write_text(image, caption if number == 0 else "", f"{frame / motion.frame_rate:.1f} s")
+        sheet.paste(image, (number % columns * tile[0], number // columns * tile[1]))
+    return sheet
+
+
+def write_gif(path: Path, frames: Iterable[Image.Image], frame_rate: float) -> None:
+    """An endless GIF with one palette for all frames, so that nothing flickers."""
+    images = list(frames)
+    if not images:
+        raise InputError(f"{path}: no frames to write", field="frames")
+    samples = images[:: max(1, len(images) // 6)]
+    montage = Image.new("RGB", (samples[0].width, samples[0].height * len(samples)))
+    for number, image in enumerate(samples):
+        montage.paste(image, (0, number * image.height))
+    palette = montage.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    duration = round(100 / frame_rate) * 10
+    indexed[0].save(
+        path, format="GIF", save_all=True, append_images=indexed[1:], duration=duration, loop=0
+    )
+
+
+def write_mp4(path: Path, frames: Iterable[Image.Image], frame_rate: float) -> None:
+    """H.264 where PyAV has it, else MPEG-4 part 2; sides must be even."""
+    import av
+
+    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    with av.open(str(path), mode="w", format="mp4") as container:
+        stream = container.add_stream(codec, rate=Fraction(frame_rate).limit_denominator(1001))
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 2_500_000
+        for number, image in enumerate(frames):
+            if number == 0:
+                stream.width, stream.height = image.size
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
+
+
+def write_animation(path: Path, motion: Motion, body: Body, caption: str = "") -> None:
+    """.gif and .mp4 are animations, .png is a contact sheet. Raises InputError for other suffixes."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".png":
+        contact_sheet(motion, body, caption=caption).save(path)
+        return
+    writers = {".gif": write_gif, ".mp4": write_mp4}
+    if suffix not in writers:
+        raise InputError(
+            f"{path}: no picture format has the suffix {suffix!r}; expected .gif, .mp4 or .png",
+            field="output",
+        )
+    writers[suffix](path, render_frames(motion, body, caption=caption), motion.frame_rate)
+
+
+class _Scene:
+    """What stays the same over the frames: camera, floor, faces; draws one frame at a time."""
+
+    def __init__(
+        self, motion: Motion, body: Body, size: tuple[int, int], floor: float | None
+    ) -> None:
+        self._motion, self._body = motion, body
+        self._rotmats = motion.rotmats.astype(np.float32)
+        frames = np.unique(np.linspace(0, motion.frames - 1, min(motion.frames, 24)).astype(int))
+        seen = self._vertices(frames)
+        self._floor = float(np.median(seen[..., 1].min(axis=(0, 2)))) if floor is None else floor
+        self._camera = self._framing(seen[:, :, ::7], size)
+        count = body.template.shape[0]
+        self._faces = np.concatenate(
+            [body.faces + person * count for person in range(motion.people)]
+        )
+        self._colours = np.repeat(COLOURS[np.arange(motion.people) % len(COLOURS)], count, axis=0)
+        self._ground = _Ground(self._camera, self._floor, seen)
+
+    def draw(self, frame: int) -> Image.Image:
+        vertices = self._vertices(np.array([frame]))[:, 0].reshape(-1, 3).astype(np.float32)
+        backdrop = self._ground.shaded(vertices)
+        camera = self._camera.scaled(SUPERSAMPLING)
+        pixels, inverse_distance = camera.project(vertices)
+        colours = self._shaded(vertices)
+        picture = _rasterised(pixels, inverse_distance, colours, self._faces, camera.size)
+        width, height = self._camera.size
+        picture = picture.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 4).mean(axis=(1, 3))
+        blended = picture[..., :3] + (1 - picture[..., 3:]) * backdrop
+        return Image.fromarray(np.clip(blended + 0.5, 0, 255).astype(np.uint8), "RGB")
+
+    def _vertices(self, frames: IntArray) -> Array:
+        """(person, frame, V, 3)"""
+        motion = self._motion
+        return np.stack(
+            [
+                self._body.vertices(
+                    self._rotmats[person, frames],
+                    motion.transl[person, frames],
+                    motion.betas[person],
+                )
+                for person in range(motion.people)
+            ]
+        )
+
+    def _framing(self, seen: Array, size: tuple[int, int]) -> Camera:
+        """From the side of the pair, player to the left, turned a little and looking down a little."""
+        heading = self._camera_heading()
+        rise = 0.22
+        towards = np.array(
+            [np.sin(heading) * np.cos(rise), np.sin(rise), np.cos(heading) * np.cos(rise)]
+        )
+        right = np.array([np.cos(heading), 0, -np.sin(heading)])
+        view = np.stack([right, np.cross(towards, right), towards])
+        points = seen.reshape(-1, 3) @ view.T
+        focal = 0.5 / np.tan(FIELD_OF_VIEW / 2)
+        half_height = np.tan(FIELD_OF_VIEW / 2) * 0.86
+        half_width = np.tan(FIELD_OF_VIEW / 2) * size[0] / size[1] * 0.88
+        centre = (points.min(axis=0) + points.max(axis=0)) / 2
+        for _ in range(6):
+            across, up, near = (points - centre).T
+            distance = max(
+                float(np.max(np.abs(across) / half_width + near)),
+                float(np.max(np.abs(up) / half_height + near)),
+            )
+            slopes = np.stack([across, up], axis=-1) / (distance - near)[:, None]
+            centre[:2] += (slopes.min(axis=0) + slopes.max(axis=0)) / 2 * distance
+        position = (centre + [0, 0, distance]) @ view
+        return Camera(position, view, float(focal), size)
+
+    def _camera_heading(self) -> float:
+        """Angle about +Y of the direction from the people to the camera."""
+        motion = self._motion
+        joints, world = forward_kinematics(
+            self._body.rest_joints(motion.betas)[:, None], self._rotmats, motion.transl
+        )
+        pelvis = joints[:, :, JOINT["pelvis"]].mean(axis=1)
+        facing = world[:, :, JOINT["pelvis"], :, 2].mean(axis=1)
+        if motion.people == 1:
+            return float(np.arctan2(facing[0, 0], facing[0, 2])) + 0.6
+        between = pelvis[1] - pelvis[0]
+        if np.hypot(between[0], between[2]) < 0.05:
+            between = facing[0]
+        return float(np.arctan2(-between[2], between[0])) + 0.35
+
+    def _shaded(self, vertices: Array) -> Array:
+        """Colours (V, 3) of lit vertices: key light, light from sky and floor, a rim at the outline."""
+        normals = _vertex_normals(vertices, self._faces)
+        view = self._camera.view_from_world.astype(np.float32)
+        light = LIGHT / np.linalg.norm(LIGHT) @ view
+        key = np.maximum(normals @ light, 0)
+        sky = 0.5 + 0.5 * normals[:, 1]
+        rays = self._camera.position.astype(np.float32) - vertices
+        rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+        rim = (1 - np.clip(np.sum(normals * rays, axis=-1), 0, 1)) ** 3
+        lit = self._colours * (0.34 + 0.26 * sky + 0.52 * key)[:, None]
+        return np.clip(lit + 34 * (rim * sky)[:, None] + 10 * key[:, None] ** 8, 0, 255)
+
+
+class _Ground:
+    """The floor with its grid, fading into the sky; takes soft shadows of what stands on it."""
+
+    def __init__(self, camera: Camera, floor: float, seen: Array) -> None:
+        width, height = camera.size
+        self._floor = floor
+        low, high = seen.min(axis=(0, 1, 2)), seen.max(axis=(0, 1, 2))
+        self._origin = low[[0, 2]] - 1.0
+        self._cells = tuple(
+            np.ceil((high - low)[[0, 2]] / SHADOW_CELL + 2.0 / SHADOW_CELL).astype(int)
+        )
+        light = LIGHT / np.linalg.norm(LIGHT) @ camera.view_from_world
+        self._slant = (light[[0, 2]] / light[1]).astype(np.float32)
+
+        y, x = np.mgrid[0:height, 0:width] + 0.5
+        rays = np.stack(
+            [x - width / 2, height / 2 - y, np.full_like(x, -camera.focal * height)], -1
+        )
+        rays = rays @ camera.view_from_world
+        drop = np.minimum(rays[..., 1], -1e-6)
+        reach = (floor - camera.position[1]) / drop
+        spots = camera.position[[0, 2]] + rays[..., [0, 2]] * reach[..., None]
+        centre = ((low + high) / 2)[[0, 2]]
+        extent = 1.5 + 0.5 * float(np.max(high - low))
+        away = np.linalg.norm(spots - centre, axis=-1) / extent
+        fade = np.exp(-0.5 * np.minimum(away, 20) ** 2) * (rays[..., 1] < 0)
+        pixel = np.linalg.norm(rays, axis=-1) * reach / (camera.focal * height) ** 2 * 1.2 + 1e-6
+        off_line = np.abs(spots * 2 - np.round(spots * 2)) / 2
+        line = np.max(np.clip(1.6 - off_line / pixel[..., None], 0, 1), axis=-1)
+        colour = FLOOR + (GRID_LINE - FLOOR) * line[..., None]
+        self._plain = (SKY + (colour - SKY) * fade[..., None]).astype(np.float32)
+        texels = np.floor((spots - self._origin) / SHADOW_CELL).astype(int)
+        inside = np.all((texels >= 0) & (texels < self._cells), axis=-1) & (rays[..., 1] < 0)
+        self._shadow_pixels = np.flatnonzero(inside)
+        self._shadow_texels = texels[inside] @ [self._cells[1], 1]
+
+    def shaded(self, vertices: Array) -> Array:
+        """(height, width, 3) the ground under these vertices (V, 3)."""
+        height = np.maximum(vertices[:, 1] - self._floor, 0)
+        flat = vertices[:, [0, 2]]
+        contact = self._soft(flat, np.exp(-height / 0.06), blur=1.8) * 0.5
+        cast = self._soft(
+            flat - height[:, None] * self._slant, np.full_like(height, 0.25), blur=4.0
+        )
+        dark = np.maximum(1 - np.minimum(contact, 0.42), 0) * (1 - np.minimum(cast, 1.0) * 0.2)
+        shaded = self._plain.copy()
+        shaded.reshape(-1, 3)[self._shadow_pixels] *= dark[self._shadow_texels, None]
+        return shaded
+
+    def _soft(self, spots: Array, weights: Array, blur: float) -> Array:
+        """Splat weights at spots (V, 2) into the floor's cells and blur them; flat, unitless."""
+        texels = np.clip(
+            ((spots - self._origin) / SHADOW_CELL).astype(int), 0, np.array(self._cells) - 1
+        )
+        amount = np.bincount(
+            texels @ [self._cells[1], 1], weights, minlength=self._cells[0] * self._cells[1]
+        )
+        image = Image.fromarray(np.minimum(amount, 4).reshape(self._cells).astype(np.float32) * 60)
+        image = image.convert("L").filter(ImageFilter.GaussianBlur(blur))
+        return np.asarray(image, np.float32).ravel() / 60
+
+
+def _vertex_normals(vertices: Array, faces: IntArray) -> Array:
+    corners = vertices[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    flat = faces.ravel()
+    summed = np.stack(
+        [np.bincount(flat, np.repeat(normals[:, axis], 3), len(vertices)) for axis in range(3)], -1
+    )
+    return (summed / np.maximum(np.linalg.norm(summed, axis=-1, keepdims=True), 1e-12)).astype(
+        np.float32
+    )
+
+
+def _rasterised(
+    pixels: Array, inverse_distance: Array, colours: Array, faces: IntArray, size: tuple[int, int]
+) -> Array:
+    """Z-buffer: the nearest face at each pixel, colours interpolated between its corners.
+
+    pixels (V, 2), inverse_distance (V,), colours (V, 3) 0..255, faces (F, 3), size (width, height)
+    returns  (height, width, 4): colours, and 1 where a face is, else 0
+    Faces are handled in groups of one bounding-box size, each group as one array of candidates.
+    """
+    width, height = size
+    corners = pixels[faces]
+    edge = corners[:, 1:] - corners[:, :1]
+    doubled_area = edge[:, 0, 0] * edge[:, 1, 1] - edge[:, 0, 1] * edge[:, 1, 0]
+    first = np.clip(np.ceil(corners.min(axis=1) - 0.5), 0, size).astype(np.int64)
+    last = np.clip(np.ceil(corners.max(axis=1) - 0.5), 0, size).astype(np.int64)
+    extent = np.max(last - first, axis=1)
+    # The picture's y points down, so faces towards the viewer have a negative area.
+    is_drawn = (doubled_area < -1e-9) & np.all(last > first, axis=1)
+    picture = np.zeros((height * width, 4), np.float32)
+    nearest = np.zeros(height * width, np.float32)
+    found: list[tuple[IntArray, IntArray, Array, Array, Array]] = []
+    bound = 1
+    while np.any(is_drawn):
+        chosen = np.flatnonzero(is_drawn & (extent <= bound))
+        is_drawn[chosen] = False
+        for group in np.array_split(chosen, max(1, len(chosen) * bound * bound // 400_000)):
+            if len(group) == 0:
+                continue
+            steps = np.arange(bound)
+            x = first[group, 0, None, None] + steps[None, None, :]
+            y = first[group, 1, None, None] + steps[None, :, None]
+            from_x = x + np.float32(0.5) - corners[group, 0, 0, None, None]
+            from_y = y + np.float32(0.5) - corners[group, 0, 1, None, None]
+            (ax, ay), (bx, by) = (edge[group, i].T[..., None, None] for i in (0, 1))
+            area = doubled_area[group, None, None]
+            u = (from_x * by - from_y * bx) / area
+            v = (from_y * ax - from_x * ay) / area
+            inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (x < width) & (y < height)
+            row, down, along = np.nonzero(inside)
+            face = group[row]
+            pixel = (first[face, 1] + down) * width + first[face, 0] + along
+            u, v = u[row, down, along], v[row, down, along]
+            z = inverse_distance[faces[face]]
+            depth = ((1 - u - v) * z[:, 0] + u * z[:, 1] + v * z[:, 2]).astype(np.float32)
+            np.maximum.at(nearest, pixel, depth)
+            found.append((pixel, face, u, v, depth))
+        bound = bound + 1 if bound < 4 else bound * 3 // 2
+    for pixel, face, u, v, depth in found:
+        won = depth == nearest[pixel]
+        u, v, corner = u[won, None], v[won, None], faces[face[won]]
+        mixed = (
+            (1 - u - v) * colours[corner[:, 0]]
+            + u * colours[corner[:, 1]]
+            + v * colours[corner[:, 2]]
+        )
+        picture[pixel[won], :3] = mixed
+        picture[pixel[won], 3] = 1
+    return picture.reshape(height, width, 4)
+
+
+def _write_text(image: Image.Image, caption: str, time_code: str) -> None:
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(max(12, image.height // 26))
+    margin = image.height // 30
+    draw.text((margin, margin), caption, TEXT, font=font)
+    draw.text((image.width - margin, margin), time_code, TEXT, font=font, anchor="ra")
+
+
+def _rgb(colour: Array) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in colour)
+    return red, green, blue
