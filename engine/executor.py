@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 OnDone = Callable[["Array | ContraposeError"], None]
-"""Called on the executor's thread with x0 (2, 30, 135), or the reason there is none. Must not block."""
+"""Called on the engine thread with x0 (2, 30, 135), or why there is none. Must not block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,20 @@ class _Submitted:
     on_done: OnDone
 
 
+@dataclass(frozen=True)
+class _Call:
+    function: Callable[[Models], Any]
+    future: Future[Any]
+
+    def run(self, models: Models) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self.function(models))
+        except Exception as exc:
+            self.future.set_exception(exc)
+
+
 class Executor:
     """Start it, submit, close it. Also a context manager.
 
@@ -63,7 +77,7 @@ class Executor:
         self._max_rows = max_rows
         self._changed = threading.Condition()
         self._submitted: deque[_Submitted] = deque()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[_Call] = deque()
         self._is_closing = False
         self._scheduler: Scheduler[WindowInProgress] = Scheduler()
         self._on_done: dict[int, OnDone] = {}
@@ -90,18 +104,9 @@ class Executor:
     def call(self, function: Callable[[Models], T]) -> Future[T]:
         """Run `function(models)` on the engine thread, between two denoiser calls. Any thread."""
         future: Future[T] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(function(self._models))
-            except BaseException as exc:
-                future.set_exception(exc)
-
         with self._changed:
             self._require_open()
-            self._calls.append(run)
+            self._calls.append(_Call(function, future))
             self._changed.notify()
         return future
 
@@ -119,7 +124,7 @@ class Executor:
         if self._is_closing:
             raise _closed()
 
-    # -- the engine thread ---------------------------------------------------------------------------
+    # -- the engine thread -------------------------------------------------------------------------
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -132,7 +137,7 @@ class Executor:
                 call = self._calls.popleft() if self._calls else None
             started = time.monotonic()
             if call is not None:
-                call()
+                call.run(self._models)
             self._begin(submitted)
             rows = self._advance()
             self._deliver()
@@ -194,7 +199,8 @@ class Executor:
         for on_done in [*self._on_done.values(), *(entry.on_done for entry in self._submitted)]:
             _report(on_done, _closed())
         for call in self._calls:
-            call()
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(_closed())
 
 
 def _report(on_done: OnDone, result: Array | ContraposeError) -> None:

@@ -77,26 +77,34 @@ def generate_motion(
     if cleanup is None:
         cleanup = CleanupConfig(floor=float(floor_height(rotmats, transl, rest_joints).min()))
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
-    settings = {"rest_joints": rest_joints, "steps": steps}
 
     def filled(window: Window) -> Track:
         result = close_window(window, _finite(sample([window.request]))[0])
         given = window.known.cut(MARGIN, WINDOW_FRAMES).is_known
         return cleaned(result, given, rest_joints, cleanup)
 
+    def around_anchor(track: Track, first: int) -> Track:
+        return filled(
+            anchor_window(
+                track, first=first, anchor=0, rest_joints=rest_joints, seed=next(seeds), steps=steps
+            )
+        )
+
+    def after(track: Track, history: int) -> Track:
+        window = reaction_window(
+            track, history_frames=history, rest_joints=rest_joints, seed=next(seeds), steps=steps
+        )
+        return filled(window).cut(history, WINDOW_FRAMES - history)
+
     track = known_track(rotmats[:, None].astype(np.float64), transl[:, None].astype(np.float64))
     before = _frames_before_anchor(anchor_index, frames)
-    track = filled(anchor_window(track, first=-before, anchor=0, seed=next(seeds), **settings))
+    track = around_anchor(track, -before)
     start = anchor_index - before
     while start + track.frames < frames:
-        history = min(history_frames, track.frames)
-        window = reaction_window(track, history_frames=history, seed=next(seeds), **settings)
-        track = joined([track, filled(window).cut(history, WINDOW_FRAMES - history)])
+        track = joined([track, after(track, min(history_frames, WINDOW_FRAMES - 1))])
     while start > 0:
-        first = 1 - WINDOW_FRAMES
-        window = anchor_window(track, first=first, anchor=0, seed=next(seeds), **settings)
-        track = joined([filled(window).cut(0, -first), track])
-        start += first
+        track = joined([around_anchor(track, 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1), track])
+        start -= WINDOW_FRAMES - 1
     track = track.cut(-start, frames)
     return track.rotmats, track.transl
 

@@ -96,7 +96,7 @@ class PlayerStamp:
     time_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PlanFrame:
     """One frame of a plan: rotmats (2, 22, 3, 3), transl (2, 3); player first, world."""
 
@@ -142,7 +142,7 @@ class SessionStatus:
     planned_until: int
     revision: int
     departure: float
-    """Mean joint error of the newest player frame against the plan, metres; inf without a plan."""
+    """Mean joint error of the newest player frame against the plan, metres; 0 without any."""
     generated_frames: int
     held_frames: int
     fallback_frames: int
@@ -246,7 +246,7 @@ class Session:
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
         self._plan: dict[int, PlanFrame] = {}
         self._expected: dict[int, Array] = {}
-        self._floor = np.inf
+        self._floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._sent_until = -1
         self._revision = 0
         self._revised_at = -(10**9)
@@ -255,7 +255,8 @@ class Session:
         self._tickets = 0
         self._under_way: _UnderWay | None = None
         self._arrived: Array | None = None
-        self._departure = np.inf
+        self._departure = 0.0
+        self._joints_of: tuple[int, Array] = (-1, np.zeros((JOINT_COUNT, 3)))
         self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
         self._accepted = 0
         self._failed = 0
@@ -317,7 +318,7 @@ class Session:
             self._stand()
         self._count_due(frame)
         self._now = frame
-        self._floor = min(self._floor, self._player_floor())
+        self._floors.append(self._player_floor())
         changed_from = self._merge()
         self._coast()
         chunk = self._chunk(changed_from)
@@ -355,10 +356,8 @@ class Session:
             min(self._player.last_frame, self._now), self._now - self._config.history_frames
         )
         player = self._player.at(first)
-        self._floor = self._player_floor()
-        partner = standing_partner(
-            player, self._rest_joints, self._config.start_distance, float(self._floor)
-        )
+        distance = self._config.start_distance
+        partner = standing_partner(player, self._rest_joints, distance, self._player_floor())
         rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
         for index in range(first, self._now + self._config.horizon_frames + 1):
             self._plan[index] = PlanFrame(
@@ -385,9 +384,9 @@ class Session:
         result = close_window(asked.window, x0, known)
         if self._config.has_cleanup:
             given = known.cut(MARGIN, WINDOW_FRAMES).is_known
-            config = CleanupConfig(floor=float(self._floor))
+            config = CleanupConfig(floor=min(self._floors))
             result = cleaned(result, given, self._rest_joints, config)
-        self._expect(result, first, asked.player_until)
+        self._expect(result, asked)
         if first + WINDOW_FRAMES - 1 <= kept:
             return None
         for index in range(kept + 1, self._plan_end + 1):
@@ -403,12 +402,13 @@ class Session:
         self._revision += asked.is_revision
         return kept + 1
 
-    def _expect(self, result: Track, first: int, player_until: int) -> None:
-        """Remember where the window expects the player's joints."""
+    def _expect(self, result: Track, asked: _UnderWay) -> None:
+        """Remember where the window expects the player; a revision has seen where he really was."""
         joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
-        for index in [index for index in self._expected if index <= player_until]:
-            del self._expected[index]
-        for index in range(player_until + 1, first + WINDOW_FRAMES):
+        first = asked.window.first
+        if asked.is_revision:
+            self._expected.clear()
+        for index in range(asked.player_until + 1, first + WINDOW_FRAMES):
             self._expected[index] = joints[index - first]
 
     def _coast(self) -> None:
@@ -459,11 +459,10 @@ class Session:
         frame = min(self._player.last_frame, self._now)
         expected = self._expected.get(frame)
         if expected is None:
-            self._departure = np.inf if not self._expected else 0.0
+            self._departure = 0.0
             return
-        rotmats, transl = self._player.at(frame)
-        joints, _ = forward_kinematics(self._rest_joints[0], rotmats, transl)
-        self._departure = float(np.linalg.norm(joints - expected, axis=-1).mean())
+        error = np.linalg.norm(self._player_joints(frame) - expected, axis=-1)
+        self._departure = float(error.mean())
 
     def _ask(self) -> tuple[WantedWindow, ...]:
         if self._under_way is not None:
@@ -537,16 +536,23 @@ class Session:
                 player = self._player.at(index)
             rotmats.append(np.stack([player[0], planned.rotmats[1]]))
             transl.append(np.stack([player[1], planned.transl[1]]))
-        index = np.arange(first, first + frames)
+        indices = np.arange(first, first + frames)
         return Track(
             rotmats=np.stack(rotmats, axis=1),
             transl=np.stack(transl, axis=1),
-            is_known=np.stack([index <= player_until, index <= partner_until]),
+            is_known=np.stack([indices <= player_until, indices <= partner_until]),
         )
 
     def _player_floor(self) -> float:
-        rotmats, transl = self._player.at(self._player.last_frame)
-        return float(floor_height(rotmats, transl, self._rest_joints[0]))
+        return float(self._player_joints(self._player.last_frame)[:, 1].min())
+
+    def _player_joints(self, frame: int) -> Array:
+        """World joints (22, 3) of the player; asked for several times in a frame."""
+        if self._joints_of[0] != frame:
+            rotmats, transl = self._player.at(frame)
+            joints, _ = forward_kinematics(self._rest_joints[0], rotmats, transl)
+            self._joints_of = (frame, joints)
+        return self._joints_of[1]
 
     def _require_under_way(self, ticket: int) -> None:
         if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:

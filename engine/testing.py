@@ -7,18 +7,22 @@ by a pattern, a clock that is set. Nothing here is patched into anything.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from engine.arrays import Array
-from engine.motion import POSE_FEATURES, WINDOW_FRAMES
-from engine.sampler import WindowRequest
+from engine.arrays import Array, IntArray
+from engine.body.shape import load_body
+from engine.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
+from engine.sampler import Models, WindowRequest, ddim_update
+from engine.session import standing_partner, standing_pose
+from engine.windows import floor_height
 
 T = TypeVar("T")
+GraphInputs = Mapping[str, Array | IntArray]
 
 
 # ------------------------------------------------------------------------------------------ models
@@ -42,9 +46,51 @@ def noisy_windows(scale: float) -> Callable[[list[WindowRequest]], Array]:
                 for request in requests
             ]
         )
-        return (scale * np.einsum("wt,npwd->nptd", waves, weights) / 2).astype(np.float32)
+        motion = np.einsum("wt,npwd->nptd", waves, weights)
+        return np.asarray(scale / 2 * motion, np.float32)
 
     return sample
+
+
+def still_models() -> Models:
+    """Models whose networks need no weights: windows without motion, pairs that stand face to face.
+
+    They go through the real sampler, executor and service; only the graphs are simple.
+    """
+    return Models(
+        animator_condition=_still_condition,
+        animator_step=_still_window_step,
+        generator_condition=_still_condition,
+        generator_step=_still_pair_step,
+    )
+
+
+def _still_condition(inputs: GraphInputs) -> dict[str, Array]:
+    rows = len(inputs["anchor" if "anchor" in inputs else "text"])
+    return {"modulation": np.zeros((rows, len(inputs["timesteps"]), 4), np.float32)}
+
+
+def _still_window_step(inputs: GraphInputs) -> dict[str, Array]:
+    x_t, abar_t, abar_s = (inputs[name].astype(np.float32) for name in ("x_t", "abar_t", "abar_s"))
+    x0 = np.zeros_like(x_t)
+    return {"x_s": ddim_update(x_t, x0, abar_t, abar_s), "x0": x0}
+
+
+def _still_pair_step(inputs: GraphInputs) -> dict[str, Array]:
+    return {"x0": np.broadcast_to(_standing_pair(), inputs["x_t"].shape).astype(np.float32)}
+
+
+def _standing_pair() -> Array:
+    """(2, 201): the first person at the canonical origin, the second 1 m before it."""
+    rest = load_body().rest_joints(np.zeros((2, 10)))
+    player = (
+        standing_pose(),
+        -floor_height(standing_pose(), np.zeros(3), rest[0]) * np.array([0, 1, 0]),
+    )
+    partner = standing_partner(player, rest, 1.0, 0.0)
+    rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
+    features = features_from_rotmats(rotmats, transl)
+    return np.concatenate([features, rest.reshape(2, -1)], axis=-1)
 
 
 # -------------------------------------------------------------------------------------------- time

@@ -27,8 +27,8 @@ from engine.sampler import WindowRequest
 
 MARGIN = 2
 """Frames on either side of a window that still shape its seam: position, velocity, acceleration."""
-SEAM_DECAY = 2 * np.log(2) / 0.3 / FRAME_RATE
-"""Decay per frame of a critically damped spring whose half-life is 0.3 s (Holden 2020)."""
+SEAM_DECAY = 2 * np.log(2) / 0.4 / FRAME_RATE
+"""Decay per frame of a critically damped spring whose half-life is 0.4 s (Holden 2020)."""
 
 
 # ----------------------------------------------------------------------------- frames of a pair
@@ -192,6 +192,7 @@ def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:
     from each border and decays there, so that position, velocity and acceleration run through.
     """
     turn = axis_angle_from_rotmat(np.swapaxes(sampled.rotmats, -1, -2) @ known.rotmats)
+    turn = _unwound(turn, known.is_known)
     error = np.concatenate(
         [turn.reshape(*turn.shape[:2], 3 * JOINT_COUNT), known.transl - sampled.transl], axis=-1
     )
@@ -261,6 +262,23 @@ def coasted(track: Track, frames: int) -> Track:
     )
     result = pinned(resting, still.cut(0, frames + 3))
     return result.cut(3, frames)
+
+
+def _unwound(turn: Array, is_known: BoolArray) -> Array:
+    """Rotation vectors (2, T, 22, 3) without the leap from +pi to -pi between known neighbours."""
+    if np.linalg.norm(turn, axis=-1).max() < np.pi / 2:
+        return turn
+    result = turn.copy()
+    for frame in range(1, turn.shape[1]):
+        angle = np.linalg.norm(turn[:, frame], axis=-1, keepdims=True)
+        other = turn[:, frame] * (1 - 2 * np.pi / np.maximum(angle, 1e-9))
+        previous = result[:, frame - 1]
+        is_nearer = np.linalg.norm(other - previous, axis=-1, keepdims=True) < np.linalg.norm(
+            turn[:, frame] - previous, axis=-1, keepdims=True
+        )
+        is_nearer &= is_known[:, frame - 1, None, None] & (angle > 1e-9)
+        result[:, frame] = np.where(is_nearer, other, turn[:, frame])
+    return result
 
 
 def _with_margins(track: Track) -> Track:
