@@ -6,9 +6,10 @@ what precision it runs in is the backend's decision.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,7 @@ def trace(
         name: {axis: dims[label] for axis, label in dynamic.get(name, {}).items()}
         for name in inputs
     }
-    with warnings.catch_warnings(), _quiet("torch.onnx"):
-        warnings.simplefilter("ignore")  # the exporter's own deprecations; nothing about our graph
+    with _quiet():
         program: Any = torch.onnx.export(
             module.eval(),
             kwargs=dict(inputs),
@@ -50,18 +50,17 @@ def trace(
     return model
 
 
-class _quiet:
-    """Hold back a library's log below ERROR: it reports optional packages that nobody needs."""
-
-    def __init__(self, name: str) -> None:
-        self._logger = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.setLevel(self._level)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the exporter's log and deprecations: none of them speaks of our graph."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
 
 
 def store_halves(model: onnx.ModelProto) -> None:

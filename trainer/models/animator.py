@@ -54,7 +54,9 @@ class Animator(nn.Module):
             nn.Linear(width, width),
         )
         self.motion_embed = nn.Linear(POSE_FEATURES + 1, width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            Block(config, "person" if index % 2 else "frame") for index in range(config.layers)
+        )
         self.motion_out = Linear(width, ROTATION_FEATURES)
         self.trans_out = nn.Linear(width, POSE_FEATURES - ROTATION_FEATURES)
 
@@ -107,12 +109,7 @@ class Animator(nn.Module):
         h = self.motion_embed(torch.cat([x, known_mask], dim=-1))
         h = h + self.sequence_pos_encoder.pe[: x_t.shape[2]]
 
-        per_block = modulation.chunk(len(self.blocks), dim=-1)
-        valid_people = None if valid is None else valid.transpose(1, 2)
-        for index, (block, part) in enumerate(zip(self.blocks, per_block, strict=True)):
-            if index % 2 == 0:
-                h = block(h, part, valid)
-            else:
-                h = block(h.transpose(1, 2), part, valid_people).transpose(1, 2)
-
+        parts = modulation.chunk(len(self.blocks), dim=-1)
+        for block, part in zip(self.blocks, parts, strict=True):
+            h = block(h, part, valid)
         return torch.cat([self.motion_out(h), self.trans_out(h)], dim=-1)

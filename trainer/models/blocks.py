@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from engine.errors import ConfigError
 
+TokenAxis = Literal["frame", "person"]
 POSITIONS = 5000
 """Rows of the sinusoidal table, as in the published checkpoints."""
 
@@ -102,9 +104,8 @@ class AdaptiveNorm(nn.Module):
         return scale_and_shift
 
     def forward(self, h: Tensor, modulation: Tensor) -> Tensor:
-        """h (batch, ..., width), modulation (batch, 2 width)."""
-        broadcast = (h.shape[0],) + (1,) * (h.dim() - 2) + (self.width,)
-        scale, shift = (part.reshape(broadcast) for part in modulation.chunk(2, dim=-1))
+        """h (batch, person, frame, width), modulation (batch, 2 width) -> like h."""
+        scale, shift = modulation[:, None, None].chunk(2, dim=-1)
         return F.layer_norm(h, (self.width,), eps=1e-6) * (1 + scale) + shift
 
 
@@ -126,19 +127,23 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, h: Tensor, valid: Tensor | None = None) -> Tensor:
-        """h (..., tokens, width), valid (..., tokens) bool -> (..., tokens, width)."""
+    def forward(self, h: Tensor, axis: TokenAxis, valid: Tensor | None = None) -> Tensor:
+        """h (batch, person, frame, width), valid (batch, person, frame) bool -> like h."""
+        to_heads = (3, 0, 1, 4, 2, 5) if axis == "frame" else (3, 0, 2, 4, 1, 5)
+        from_heads = (0, 1, 3, 2, 4) if axis == "frame" else (0, 3, 1, 2, 4)
+        if valid is not None and axis == "person":
+            valid = valid.transpose(1, 2)
+
+        # One transposition of all three and one back: each is a copy of its own in a graph.
         qkv = F.linear(h, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = (
-            part.reshape(*h.shape[:-1], self.heads, self.head_width).transpose(-3, -2)
-            for part in qkv.chunk(3, dim=-1)
-        )
+        qkv = qkv.reshape(*h.shape[:3], 3, self.heads, self.head_width).permute(to_heads)
+        query, key, value = qkv.unbind(0)
         logits = (query * self.head_width**-0.5) @ key.transpose(-1, -2)
         if valid is not None:
-            logits = logits.masked_fill(~valid[..., None, None, :], -math.inf)
+            logits = logits.masked_fill(~valid[:, :, None, None], -math.inf)
         weights = F.pad(logits, (0, 1)).softmax(dim=-1)[..., :-1]
         mixed = F.dropout(weights, self.dropout, self.training) @ value
-        out: Tensor = self.out_proj(mixed.transpose(-3, -2).flatten(-2))
+        out: Tensor = self.out_proj(mixed.permute(from_heads).reshape(h.shape))
         return out
 
 
@@ -150,8 +155,10 @@ class SelfAttention(nn.Module):
         self.norm = AdaptiveNorm(config.width)
         self.attention = Attention(config.width, config.heads, config.dropout)
 
-    def forward(self, h: Tensor, modulation: Tensor, valid: Tensor | None) -> Tensor:
-        out: Tensor = self.attention(self.norm(h, modulation), valid)
+    def forward(
+        self, h: Tensor, modulation: Tensor, axis: TokenAxis, valid: Tensor | None
+    ) -> Tensor:
+        out: Tensor = self.attention(self.norm(h, modulation), axis, valid)
         return out
 
 
@@ -173,10 +180,11 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention over the second axis from the right, then feed-forward, each with a residual."""
+    """Attention among the frames of a person or the people of a frame, then feed-forward."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, axis: TokenAxis) -> None:
         super().__init__()
+        self.axis: TokenAxis = axis
         self.sa_block = SelfAttention(config)
         self.ffn = FeedForward(config)
 
@@ -186,9 +194,9 @@ class Block(nn.Module):
         return torch.cat([norm.modulation(embedding) for norm in norms], dim=-1)
 
     def forward(self, h: Tensor, modulation: Tensor, valid: Tensor | None = None) -> Tensor:
-        """h (batch, .., tokens, width); modulation (batch, 4 width); valid (batch, .., tokens)."""
+        """h (batch, person, frame, width), modulation (batch, 4 width) -> like h."""
         attention, ffn = modulation.chunk(2, dim=-1)
-        h = h + self.sa_block(h, attention, valid)
+        h = h + self.sa_block(h, attention, self.axis, valid)
         out: Tensor = h + self.ffn(h, ffn)
         return out
 

@@ -37,7 +37,7 @@ class Generator(nn.Module):
         self.embed_timestep = TimestepEmbedding(width, self.sequence_pos_encoder)
         self.input_embed_layer = nn.Linear(PAIR_FEATURES + 1, width)
         self.text_embed = nn.Linear(config.text_width, width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, "person") for _ in range(config.layers))
         self.pose_out = nn.Linear(width, POSE_FEATURES)
         self.joint_out = nn.Linear(width, JOINT_FEATURES)
 
@@ -68,8 +68,9 @@ class Generator(nn.Module):
         mask = pose_mask[..., None]
         x = (1 - mask) * x_t + mask * pose
         h = self.input_embed_layer(torch.cat([x, mask], dim=-1)) + self.input_embed
-        for block, part in zip(
-            self.blocks, modulation.chunk(len(self.blocks), dim=-1), strict=True
-        ):
+        h = h[:, :, None]  # a window of one frame
+        parts = modulation.chunk(len(self.blocks), dim=-1)
+        for block, part in zip(self.blocks, parts, strict=True):
             h = block(h, part)
+        h = h[:, :, 0]
         return torch.cat([self.pose_out(h), self.joint_out(h)], dim=-1)
