@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -76,6 +78,8 @@ class ServerConfig:
     """A licensed SMPL-X body; None: the bundle's, or else the packaged one."""
     drain_seconds: float = 5.0
     """How long sessions may go on after SIGTERM."""
+    stops_on_eof: bool = False
+    """Drain when standard input ends, so that a child never outlives who started it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -83,7 +87,7 @@ class ServerConfig:
 
 
 async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain.
+    """Serve until SIGTERM or SIGINT (or the end of input, if so configured), then drain.
 
     on_ready  called with "host:port" once sessions are accepted
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
@@ -92,6 +96,8 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if config.stops_on_eof:
+        _watch_input(loop, stop)
     host = Host(config.service)
     server = grpc.aio.server(options=OPTIONS)
     probe = health.aio.HealthServicer()
@@ -112,6 +118,17 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     await _drain(server, host, probe, config.drain_seconds)
     await asyncio.to_thread(engine.executor.close)
     backend.close()
+
+
+def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set `stop` at the end of standard input."""
+
+    def on_readable() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            stop.set()
+
+    loop.add_reader(sys.stdin.fileno(), on_readable)
 
 
 def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:

@@ -35,6 +35,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="S",
         help="how long sessions may go on after SIGTERM (%(default)s)",
     )
+    parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     parser.set_defaults(run=run)
 
 
@@ -70,7 +71,11 @@ def engine_flags(args: argparse.Namespace) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
+    import os
     from dataclasses import replace
+
+    # We never serve from a forked child, and gRPC warns whenever a library starts a process.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
     from engine.bundle import STARTER, load_bundle
     from engine.server import ServerConfig, serve
@@ -95,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         threads=args.threads,
         body=args.body,
         drain_seconds=args.drain_seconds,
+        stops_on_eof=args.stop_on_eof,
     )
     asyncio.run(serve(config, lambda address: print(f"listening on {address}", flush=True)))
     return 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any
 
+import grpc.aio
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
@@ -34,6 +35,7 @@ class Interaction:
         self._address = address
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+        self._writing = asyncio.Lock()  # gRPC takes one write at a time
         self._sequence = 0
         self._pings = 0
         self._handlers: dict[str, Callable[[Any, float], None]] = {
@@ -146,7 +148,8 @@ class Interaction:
             await self._write(**part)
 
     async def _write(self, **part: Any) -> None:
-        await self._stream.write(pb.StreamInteractionRequest(**part))
+        async with self._writing:
+            await self._stream.write(pb.StreamInteractionRequest(**part))
 
     async def _read(self) -> pb.StreamInteractionResponse:
         response: Any = await self._stream.read()
@@ -157,7 +160,7 @@ class Interaction:
     async def _receive(self) -> None:
         try:
             with translated(self._address):
-                async for response in self._stream:
+                while (response := await self._stream.read()) is not grpc.aio.EOF:
                     part = response.WhichOneof("part")
                     self._handlers[part](getattr(response, part), time.monotonic())
                     self._changed.set()

@@ -1,0 +1,101 @@
+"""A real server in a process of its own, with a tiny bundle of random weights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose.v1 import types_pb2
+
+READY = "listening on "
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    address: str
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
+    """`contrapose serve` on a free port, ended with the block by the end of its input."""
+    command = [sys.executable, "-m", "engine.cli", "serve", "--bundle", str(bundle)]
+    fixed = ["--port", "0", "--precision", "f32", "--stop-on-eof", "--drain-seconds", "0"]
+    process = subprocess.Popen(
+        [*command, *fixed, *flags],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith(READY), f"the server said {line!r}"
+        yield RunningServer(line.removeprefix(READY).strip(), process)
+    finally:
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks of the real architecture, four layers narrow, with random weights."""
+    torch = pytest.importorskip("torch")
+    from trainer.export import export_bundle
+    from trainer.models.animator import Animator
+    from trainer.models.blocks import NetworkConfig
+    from trainer.models.generator import Generator
+
+    torch.manual_seed(0)
+    size = {"width": 32, "heads": 2, "layers": 2, "ffn_width": 64}
+    path = tmp_path_factory.mktemp("bundles") / "tiny.bundle"
+    export_bundle(
+        path,
+        animator=Animator(NetworkConfig(**size)).eval(),
+        generator=Generator(NetworkConfig(**size, text_width=16)).eval(),
+        name="tiny",
+        description="random weights",
+        licence="Apache-2.0",
+        steps_default=4,
+        steps_supported=(4,),
+        generator_steps_default=4,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(tiny_bundle: Path) -> Iterator[RunningServer]:
+    """One server for all tests that leave it as they found it."""
+    with started_server(tiny_bundle) as running:
+        yield running
+
+
+@pytest.fixture
+def channel(server: RunningServer) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(server.address) as opened:
+        yield opened
+
+
+def still_body() -> types_pb2.BodyPose:
+    """The T pose, on the floor or thereabouts."""
+    return types_pb2.BodyPose(root_translation=[0, 1.2, 0], rotations=[0, 0, 0, 1] * 22)
+
+
+def header(**settings: object) -> pb.StreamInteractionRequest:
+    return pb.StreamInteractionRequest(header=pb.SessionHeader(**settings))  # type: ignore[arg-type]
+
+
+def pose(sequence: int = 1, time_code: float | None = None) -> pb.StreamInteractionRequest:
+    seconds = (sequence - 1) / 10 if time_code is None else time_code
+    return pb.StreamInteractionRequest(
+        pose=pb.PlayerPose(sequence=sequence, time_code=seconds, body=still_body())
+    )
