@@ -21,15 +21,17 @@ from engine.body.skeleton import JOINT
 from engine.errors import InputError
 from engine.motion import Motion
 
-COLOURS = np.array([[236, 122, 84], [58, 134, 190], [120, 170, 90], [170, 120, 190]], np.float32)
+COLOURS = np.array([[240, 136, 98], [84, 150, 205], [128, 178, 104], [176, 132, 196]], np.float32)
 """Player, partner, and whoever else stands there."""
 SKY = np.array([247, 246, 243], np.float32)
-FLOOR = np.array([226, 227, 230], np.float32)
-GRID_LINE = np.array([200, 202, 208], np.float32)
+FLOOR = np.array([228, 229, 232], np.float32)
+GRID_LINE = np.array([205, 207, 213], np.float32)
 TEXT = (70, 74, 84)
 LIGHT = np.array([-0.45, 0.8, 0.55], np.float32)
 """Direction to the light in the camera's frame: right, up, towards the viewer."""
 SUPERSAMPLING = 2
+GRID = 0.5
+"""Metres between the lines on the floor."""
 FIELD_OF_VIEW = 0.5
 """Vertical, radians: long enough a lens that people keep their proportions."""
 SHADOW_CELL = 0.02
@@ -175,10 +177,11 @@ class _Scene:
 
     def draw(self, frame: int) -> Image.Image:
         vertices = self._vertices(np.array([frame]))[:, 0].reshape(-1, 3).astype(np.float32)
-        backdrop = self._ground.shaded(vertices)
+        normals, areas = _vertex_normals(vertices, self._faces)
+        backdrop = self._ground.shaded(vertices, areas)
         camera = self._camera.scaled(SUPERSAMPLING)
         pixels, inverse_distance = camera.project(vertices)
-        colours = self._shaded(vertices)
+        colours = self._shaded(vertices, normals)
         picture = _rasterised(pixels, inverse_distance, colours, self._faces, camera.size)
         width, height = self._camera.size
         picture = picture.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 4).mean(axis=(1, 3))
@@ -239,9 +242,8 @@ class _Scene:
             between = facing[0]
         return float(np.arctan2(-between[2], between[0])) + 0.35
 
-    def _shaded(self, vertices: Array) -> Array:
+    def _shaded(self, vertices: Array, normals: Array) -> Array:
         """Colours (V, 3) of lit vertices: key light, light from sky and floor, a rim at the outline."""
-        normals = _vertex_normals(vertices, self._faces)
         view = self._camera.view_from_world.astype(np.float32)
         light = LIGHT / np.linalg.norm(LIGHT) @ view
         key = np.maximum(normals @ light, 0)
@@ -249,7 +251,7 @@ class _Scene:
         rays = self._camera.position.astype(np.float32) - vertices
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         rim = (1 - np.clip(np.sum(normals * rays, axis=-1), 0, 1)) ** 3
-        lit = self._colours * (0.34 + 0.26 * sky + 0.52 * key)[:, None]
+        lit = self._colours * (0.40 + 0.30 * sky + 0.48 * key)[:, None]
         return np.clip(lit + 34 * (rim * sky)[:, None] + 10 * key[:, None] ** 8, 0, 255)
 
 
@@ -261,9 +263,8 @@ class _Ground:
         self._floor = floor
         low, high = seen.min(axis=(0, 1, 2)), seen.max(axis=(0, 1, 2))
         self._origin = low[[0, 2]] - 1.0
-        self._cells = tuple(
-            np.ceil((high - low)[[0, 2]] / SHADOW_CELL + 2.0 / SHADOW_CELL).astype(int)
-        )
+        self._cells = np.ceil((high - low + 2.0)[[0, 2]] / SHADOW_CELL).astype(int)
+        self._row_stride = np.array([self._cells[1], 1])
         light = LIGHT / np.linalg.norm(LIGHT) @ camera.view_from_world
         self._slant = (light[[0, 2]] / light[1]).astype(np.float32)
 
@@ -279,52 +280,59 @@ class _Ground:
         extent = 1.5 + 0.5 * float(np.max(high - low))
         away = np.linalg.norm(spots - centre, axis=-1) / extent
         fade = np.exp(-0.5 * np.minimum(away, 20) ** 2) * (rays[..., 1] < 0)
-        pixel = np.linalg.norm(rays, axis=-1) * reach / (camera.focal * height) ** 2 * 1.2 + 1e-6
-        off_line = np.abs(spots * 2 - np.round(spots * 2)) / 2
-        line = np.max(np.clip(1.6 - off_line / pixel[..., None], 0, 1), axis=-1)
+        # A line stays about one pixel wide near and far, in both directions of the grid.
+        pixel = np.abs(np.stack(np.gradient(spots, axis=(0, 1)))).max(axis=0) + 1e-9
+        off_line = np.abs(spots / GRID - np.round(spots / GRID)) * GRID
+        line = np.max(np.clip(1.2 - off_line / pixel, 0, 1), axis=-1)
         colour = FLOOR + (GRID_LINE - FLOOR) * line[..., None]
         self._plain = (SKY + (colour - SKY) * fade[..., None]).astype(np.float32)
-        texels = np.floor((spots - self._origin) / SHADOW_CELL).astype(int)
-        inside = np.all((texels >= 0) & (texels < self._cells), axis=-1) & (rays[..., 1] < 0)
+        texels = (spots - self._origin) / SHADOW_CELL - 0.5
+        corner = np.floor(texels).astype(int)
+        inside = np.all((corner >= 0) & (corner < self._cells - 1), axis=-1) & (rays[..., 1] < 0)
         self._shadow_pixels = np.flatnonzero(inside)
-        self._shadow_texels = texels[inside] @ [self._cells[1], 1]
+        self._shadow_corners = corner[inside] @ self._row_stride
+        self._shadow_fractions = (texels - corner)[inside].astype(np.float32)
 
-    def shaded(self, vertices: Array) -> Array:
-        """(height, width, 3) the ground under these vertices (V, 3)."""
+    def shaded(self, vertices: Array, areas: Array) -> Array:
+        """(height, width, 3) the ground under these vertices (V, 3), each of so many square metres."""
         height = np.maximum(vertices[:, 1] - self._floor, 0)
         flat = vertices[:, [0, 2]]
-        contact = self._soft(flat, np.exp(-height / 0.06), blur=1.8) * 0.5
-        cast = self._soft(
-            flat - height[:, None] * self._slant, np.full_like(height, 0.25), blur=4.0
-        )
-        dark = np.maximum(1 - np.minimum(contact, 0.42), 0) * (1 - np.minimum(cast, 1.0) * 0.2)
+        contact = self._soft(flat, areas * np.exp(-height / 0.05), blur=2.2)
+        cast = self._soft(flat - height[:, None] * self._slant, areas, blur=5.0)
+        light = (1 - 0.42 * np.minimum(contact, 1.0)) * (1 - 0.16 * np.minimum(cast, 1.0))
         shaded = self._plain.copy()
-        shaded.reshape(-1, 3)[self._shadow_pixels] *= dark[self._shadow_texels, None]
+        shaded.reshape(-1, 3)[self._shadow_pixels] *= self._on_pixels(light)[:, None]
         return shaded
 
-    def _soft(self, spots: Array, weights: Array, blur: float) -> Array:
-        """Splat weights at spots (V, 2) into the floor's cells and blur them; flat, unitless."""
-        texels = np.clip(
-            ((spots - self._origin) / SHADOW_CELL).astype(int), 0, np.array(self._cells) - 1
-        )
-        amount = np.bincount(
-            texels @ [self._cells[1], 1], weights, minlength=self._cells[0] * self._cells[1]
-        )
-        image = Image.fromarray(np.minimum(amount, 4).reshape(self._cells).astype(np.float32) * 60)
-        image = image.convert("L").filter(ImageFilter.GaussianBlur(blur))
-        return np.asarray(image, np.float32).ravel() / 60
+    def _soft(self, spots: Array, areas: Array, blur: float) -> Array:
+        """Square metres of surface over each square metre of floor, (cells,), blurred."""
+        texels = np.clip(((spots - self._origin) / SHADOW_CELL).astype(int), 0, self._cells - 1)
+        cells = texels @ self._row_stride
+        density = np.bincount(cells, areas / SHADOW_CELL**2, int(np.prod(self._cells)))
+        grey = np.minimum(density * 32, 255).astype(np.uint8).reshape(self._cells)
+        blurred = Image.fromarray(grey).filter(ImageFilter.GaussianBlur(blur))
+        return np.asarray(blurred, np.float32).ravel() / 32
+
+    def _on_pixels(self, texture: Array) -> Array:
+        """Bilinear lookup of a texture (cells,) at the pixels that can be in shadow."""
+        corner, (across, along) = self._shadow_corners, self._shadow_fractions.T
+        near = texture[corner] * (1 - along) + texture[corner + 1] * along
+        corner = corner + self._row_stride[0]
+        far = texture[corner] * (1 - along) + texture[corner + 1] * along
+        return near * (1 - across) + far * across
 
 
-def _vertex_normals(vertices: Array, faces: IntArray) -> Array:
+def _vertex_normals(vertices: Array, faces: IntArray) -> tuple[Array, Array]:
+    """Outward normals (V, 3) and the area (V,) that belongs to each vertex."""
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     flat = faces.ravel()
     summed = np.stack(
         [np.bincount(flat, np.repeat(normals[:, axis], 3), len(vertices)) for axis in range(3)], -1
     )
-    return (summed / np.maximum(np.linalg.norm(summed, axis=-1, keepdims=True), 1e-12)).astype(
-        np.float32
-    )
+    length = np.linalg.norm(summed, axis=-1)
+    normals = summed / np.maximum(length, 1e-12)[:, None]
+    return normals.astype(np.float32), (length / 6).astype(np.float32)
 
 
 def _rasterised(
