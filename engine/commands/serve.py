@@ -74,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
     import os
     from dataclasses import replace
 
-    # We never serve from a forked child, and gRPC warns whenever a library starts a process.
+    # We never serve from a forked child, and gRPC warns whenever a library starts a process. What
+    # goes wrong reaches us as exceptions, so its own lines beside our error say nothing new.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     from engine.bundle import STARTER, load_bundle
     from engine.server import ServerConfig, serve

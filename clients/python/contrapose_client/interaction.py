@@ -117,6 +117,10 @@ class Interaction:
             await self._wait_for_news(None)
         return self.summary
 
+    async def closed(self) -> None:
+        """Wait until the server ends the stream; raises ServerError if it does so with an error."""
+        await asyncio.shield(self._tasks[0])
+
     def session_time(self) -> float:
         """Seconds on the session's clock, now."""
         return self.clock.session_time(time.monotonic())

@@ -1,0 +1,192 @@
+"""Each kind of bad input ends its own stream with a status and a field, and harms nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import grpc
+import numpy as np
+import pytest
+from contrapose.v1 import generation_pb2, generation_pb2_grpc, types_pb2
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose_client import connect
+
+from tests.e2e.conftest import RunningServer, header, pose, still_body
+from tests.e2e.refusals import Refusal, refusal_of, refused_stream
+
+Messages = list[pb.StreamInteractionRequest]
+
+
+def changed(change: Callable[[pb.PlayerPose], None]) -> Messages:
+    """A good stream with one bad pose."""
+    message = pose(2)
+    change(message.pose)
+    return [header(), pose(1), message]
+
+
+def set_rotation(index: int, value: float) -> Callable[[pb.PlayerPose], None]:
+    def change(bad: pb.PlayerPose) -> None:
+        bad.body.rotations[index] = value
+
+    return change
+
+
+BAD_STREAMS: dict[str, tuple[Messages, grpc.StatusCode, str, str]] = {
+    "a NaN in a player frame": (
+        changed(set_rotation(4 * 21, math.nan)),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_POSE",
+        "pose.body.rotations[right_wrist]",
+    ),
+    "a quaternion of length 0.2": (
+        changed(set_rotation(4 * 4 + 3, 0.2)),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_POSE",
+        "pose.body.rotations[left_knee]",
+    ),
+    "a frame index that runs backwards": (
+        [header(), pose(5, 0.4), pose(4, 0.5)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_TIME",
+        "pose.sequence",
+    ),
+    "a time that runs backwards": (
+        [header(), pose(5, 0.4), pose(6, 0.3)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_TIME",
+        "pose.time_code",
+    ),
+    "a session with 0 steps": (
+        [header(steps=0)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "header.steps",
+    ),
+    "a change to 0 steps": (
+        [header(), pb.StreamInteractionRequest(control=pb.SessionControl(steps=0))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.steps",
+    ),
+    "a horizon of 1": (
+        [header(horizon_frames=1)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "header.horizon_frames",
+    ),
+    "a text of 100 kB": (
+        [header(text="x" * 100_000)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "TEXT_TOO_LONG",
+        "header.text",
+    ),
+    "no header": (
+        [pose(1)],
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "HEADER_REQUIRED",
+        "header",
+    ),
+    "nothing at all": ([], grpc.StatusCode.FAILED_PRECONDITION, "HEADER_REQUIRED", "header"),
+    "a second header": (
+        [header(), pose(1), header()],
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "HEADER_REPEATED",
+        "header",
+    ),
+    "an unknown bundle": (
+        [header(bundle="another")],
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "BUNDLE_UNKNOWN",
+        "header.bundle",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STREAMS)
+def test_a_stream_with(case: str, channel: grpc.Channel) -> None:
+    messages, code, reason, field = BAD_STREAMS[case]
+    refusal = refused_stream(channel, messages)
+    assert (refusal.code, refusal.reason, refusal.field) == (code, reason, field)
+    assert field in refusal.message
+    assert "\n" not in refusal.message
+    assert len(refusal.message) < 500
+
+
+def test_bad_streams_leave_another_session_unharmed(
+    server: RunningServer, channel: grpc.Channel
+) -> None:
+    async def good_session() -> tuple[int, int]:
+        quats, transl = np.tile(np.float32([0, 0, 0, 1]), (22, 1)), np.float32([0, 1.2, 0])
+        async with connect(server.address) as client, client.interact(seed=1) as session:
+            await session.send_pose(quats, transl)
+            async for frame in session.frames(20):
+                await session.send_pose(quats, transl)
+                bad = list(BAD_STREAMS.values())[frame.index % len(BAD_STREAMS)]
+                await asyncio.to_thread(refused_stream, channel, bad[0])
+            report = session.playout.report()
+            await session.finish()
+            return report.frames, report.late_frames
+
+    assert asyncio.run(good_session()) == (20, 0)
+
+
+def pair_with_betas(betas: list[float]) -> types_pb2.Pair:
+    person = types_pb2.Person(pose=still_body(), betas=betas)
+    return types_pb2.Pair(player=person, partner=person)
+
+
+BAD_MOTIONS: dict[str, tuple[generation_pb2.GenerateMotionRequest, str]] = {
+    "no pair": (generation_pb2.GenerateMotionRequest(frames=30), "pair"),
+    "no partner": (
+        generation_pb2.GenerateMotionRequest(
+            pair=types_pb2.Pair(player=types_pb2.Person(pose=still_body())), frames=30
+        ),
+        "pair.partner",
+    ),
+    "no frames": (generation_pb2.GenerateMotionRequest(pair=pair_with_betas([])), "frames"),
+    "a million frames": (
+        generation_pb2.GenerateMotionRequest(pair=pair_with_betas([]), frames=1_000_000),
+        "frames",
+    ),
+    "an anchor outside": (
+        generation_pb2.GenerateMotionRequest(pair=pair_with_betas([]), frames=30, anchor_index=30),
+        "anchor_index",
+    ),
+    "0 steps": (
+        generation_pb2.GenerateMotionRequest(pair=pair_with_betas([]), frames=30, steps=0),
+        "steps",
+    ),
+    "a monstrous shape": (
+        generation_pb2.GenerateMotionRequest(pair=pair_with_betas([50.0] * 10), frames=30),
+        "pair.player.betas",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MOTIONS)
+def test_a_motion_with(case: str, channel: grpc.Channel) -> None:
+    request, field = BAD_MOTIONS[case]
+    stub = generation_pb2_grpc.GenerationServiceStub(channel)
+    with pytest.raises(grpc.RpcError) as error:
+        list(stub.GenerateMotion(request, timeout=20))
+    refusal = refusal_of(error.value)
+    assert (refusal.code, refusal.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+
+
+def refused_pair(channel: grpc.Channel, request: generation_pb2.GeneratePairRequest) -> Refusal:
+    stub = generation_pb2_grpc.GenerationServiceStub(channel)
+    with pytest.raises(grpc.RpcError) as error:
+        stub.GeneratePair(request, timeout=20)
+    return refusal_of(error.value)
+
+
+def test_a_pair_from_nothing_is_refused(channel: grpc.Channel) -> None:
+    refusal = refused_pair(channel, generation_pb2.GeneratePairRequest())
+    assert (refusal.code, refusal.field) == (grpc.StatusCode.INVALID_ARGUMENT, "text")
+
+
+def test_words_are_refused_where_the_bundle_understands_none(channel: grpc.Channel) -> None:
+    refusal = refused_pair(channel, generation_pb2.GeneratePairRequest(text="they hug"))
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_TEXT")
