@@ -1,0 +1,305 @@
+"""Retargeting: the motion of a foreign skeleton on one of our bodies.
+
+Knows a BVH recording, its rig and a body. Only orientations are carried over: bone lengths become a
+shape, and the pelvis travels in proportion to the legs.
+
+At one reference pose R both skeletons stand alike; from there on each of our joints turns in the world
+as its counterpart does:
+    ours_world(t) = theirs_world(t) theirs_world(R)^T ours_world(R)
+R is the file's rest pose if that stands like a person (T or A pose), else the frame that does best
+(LaFAN1 and others keep a rest pose that is a knot). Our body at R: torso and head upright, facing as
+the hips and shoulders face; limbs swung from the T pose onto their bones; feet flat, toes as theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.canonical import yaw_of
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import (
+    quat_from_rotmat,
+    rotmat_about,
+    rotmat_from_axis_angle,
+    slerp_rotmat,
+)
+from engine.body.shape import Body, bone_lengths, fit_betas
+from engine.body.skeleton import FOOT_JOINTS, JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.errors import InputError
+from engine.formats.bvh import Bvh
+from engine.formats.rig import RigMap, match_joints
+from engine.motion import Motion
+
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU": 0.0254 / 0.45}
+"""Metres per unit; the CMU data base counts in inches times 0.45."""
+HUMAN_LEG = (0.5, 1.2)
+"""Hip to ankle in metres, child to giant: what the unit of length is guessed by."""
+STANDS = 0.6
+"""A rest pose whose legs and spine are within this mean angle (radians) of upright is a reference."""
+FLOOR_PERCENTILE = 10.0
+"""Share of frames in which the lower foot may be under the floor, by noise and by toes pressed in."""
+LIMBS = {
+    f"{side}_{joint}": f"{side}_{end}"
+    for joint, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    for side in ("left", "right")
+}
+"""Joint -> end of its bone."""
+UPRIGHT_BONES = (
+    ("left_hip", "left_knee", -1),
+    ("right_hip", "right_knee", -1),
+    ("left_knee", "left_ankle", -1),
+    ("right_knee", "right_ankle", -1),
+    ("pelvis", "head", 1),
+)
+CHAINS = (
+    ("pelvis", "spine1", "spine2", "spine3"),
+    ("spine3", "neck", "head"),
+)
+
+
+def motion_from_bvh(
+    bvh: Bvh, body: Body, rig: RigMap, *, source: str, up: Literal["y", "z"] | None = None
+) -> Motion:
+    """One person's motion on `body`, with its feet on y = 0.
+
+    rig     joints, unit and axes that the file does not tell; `up` overrides the rig's
+    source  what errors call the file
+    A file with exactly our joints (as we write them) is taken as it stands: no scale, no floor.
+    """
+    if frozenset(name for name in bvh.names if name in JOINT) == frozenset(JOINT_NAMES):
+        return _own_motion(bvh, body, rig)
+    joints = match_joints(bvh.names, bvh.parents, rig, source)
+    positions, orientations = bvh.world()
+    rest = bvh.rest_positions()
+    to_y_up = _to_y_up(up or rig.up or _up_axis(rest, positions, joints))
+    positions, rest, orientations = positions @ to_y_up.T, rest @ to_y_up.T, to_y_up @ orientations
+
+    reference, reference_turns = rest, np.repeat(to_y_up[None], len(bvh.names), axis=0)
+    if _lean(rest, joints) > STANDS:
+        best = int(np.argmin(_lean(positions, joints)))
+        reference, reference_turns = positions[best], orientations[best]
+    named = {name: reference[index] for name, index in joints.items()}
+    _require_bones(named, source)
+
+    betas = _fitted_shape(named, body, rig)
+    rest_joints = body.rest_joints(betas).astype(np.float64)
+    ours = _reference_pose(named, rest_joints)
+    world = {
+        name: orientations[:, index] @ reference_turns[index].T @ ours[name]
+        for name, index in joints.items()
+    }
+    rotmats = _local(_completed(world))
+    transl = _transl(positions, joints, named, rotmats, rest_joints)
+    transl[:, 1] -= _floor(rotmats, transl, rest_joints, body, betas)
+    return _motion(rotmats, transl, betas, bvh.frame_rate)
+
+
+def _motion(rotmats: Array, transl: Array, betas: Array, frame_rate: float) -> Motion:
+    return Motion(
+        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32)[None],
+        transl=transl.astype(np.float32)[None],
+        betas=betas.astype(np.float32)[None],
+        frame_rate=frame_rate,
+    )
+
+
+def _own_motion(bvh: Bvh, body: Body, rig: RigMap) -> Motion:
+    """A file that `write_bvh` wrote, or one like it: a T pose at rest and our axes."""
+    index = [bvh.names.index(name) for name in JOINT_NAMES]
+    positions, orientations = bvh.world()
+    rest = bvh.rest_positions()[index]
+    unit = rig.metres_per_unit or guess_unit(_leg_length(dict(zip(JOINT_NAMES, rest, strict=True))))
+    betas = fit_betas(body, bone_lengths(rest) * unit, prior=1e-5, iterations=10)
+    pelvis = positions[:, index[0]] * unit
+    rotmats = _local(orientations[:, index])
+    return _motion(rotmats, pelvis - body.rest_joints(betas)[0], betas, bvh.frame_rate)
+
+
+# ---------------------------------------------------------------------------------- axes and units
+def _to_y_up(up: Literal["y", "z"]) -> Array:
+    return np.eye(3) if up == "y" else rotmat_about("x", -np.pi / 2)
+
+
+def _up_axis(rest: Array, positions: Array, joints: Mapping[str, int]) -> Literal["y", "z"]:
+    """The axis along which the head is above the ankles, at rest and on average over the clip."""
+
+    def rise(joints_world: Array) -> Array:
+        top = joints_world[..., joints.get("head", joints.get("neck", 0)), :]
+        feet = joints_world[..., [joints["left_ankle"], joints["right_ankle"]], :].mean(axis=-2)
+        return np.asarray((top - feet).reshape(-1, 3).mean(axis=0))
+
+    at_rest, on_average = rise(rest), rise(positions)
+    is_z_up = abs(on_average[2]) > abs(on_average[1]) and abs(at_rest[2]) > abs(at_rest[1])
+    return "z" if is_z_up else "y"
+
+
+def guess_unit(leg_length: float) -> float:
+    """Metres per unit for a leg (hip to ankle) this many units long.
+
+    Where no common unit gives a human leg, one that makes it the average adult's, 0.83 m.
+    """
+    for unit in UNITS.values():
+        if HUMAN_LEG[0] <= leg_length * unit <= HUMAN_LEG[1]:
+            return unit
+    return 0.83 / leg_length
+
+
+def _length(joints: Mapping[str, Array], *names: str) -> float:
+    """Length along a line of joints, in mean over left and right where names have no side."""
+    sides = ("left_", "right_")
+    bones = [
+        float(np.linalg.norm(joints[side + end] - joints[side + start]))
+        for side in sides
+        for start, end in zip(names, names[1:], strict=False)
+    ]
+    return sum(bones) / 2
+
+
+def _leg_length(joints: Mapping[str, Array]) -> float:
+    return _length(joints, "hip", "knee", "ankle")
+
+
+def _require_bones(named: Mapping[str, Array], source: str) -> None:
+    for part in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow")):
+        if _length(named, *part) < 1e-6:
+            raise InputError(
+                f"{source}: the bone from {part[0]} to {part[1]} has no length; if a joint was taken "
+                "for another, say which is which in a rig map (--rig map.toml)",
+                field="rig.joints",
+            )
+
+
+# ------------------------------------------------------------------------------------------- shape
+def _fitted_shape(named: Mapping[str, Array], body: Body, rig: RigMap) -> Array:
+    """Betas (10,) from the bones that all rigs place alike: limbs, the trunk's height, its widths.
+
+    Spines are cut differently by every rig, so ours are stretched with the trunk as a whole.
+    """
+    unit = rig.metres_per_unit or guess_unit(_leg_length(named))
+    rest = body.rest_joints(np.zeros(10)).astype(np.float64)
+    mean = dict(zip(JOINT_NAMES, rest, strict=True))
+    lengths = bone_lengths(rest)
+
+    def trunk(joints: Mapping[str, Array]) -> float:
+        tops = joints["left_shoulder"] + joints["right_shoulder"]
+        return float(np.linalg.norm(tops - joints["left_hip"] - joints["right_hip"]) / 2)
+
+    def width(joints: Mapping[str, Array], part: str) -> float:
+        return float(np.linalg.norm(joints[f"left_{part}"] - joints[f"right_{part}"]))
+
+    ratios = {
+        "spine1 spine2 spine3 neck head": trunk(named) * unit / trunk(mean),
+        "hip": width(named, "hip") * unit / width(mean, "hip"),
+        "collar shoulder": width(named, "shoulder") * unit / width(mean, "shoulder"),
+        "knee": _length(named, "hip", "knee") * unit / _length(mean, "hip", "knee"),
+        "ankle foot": _length(named, "knee", "ankle") * unit / _length(mean, "knee", "ankle"),
+        "elbow wrist": _length(named, "shoulder", "elbow")
+        * unit
+        / _length(mean, "shoulder", "elbow"),
+    }
+    for names, ratio in ratios.items():
+        for name in names.split():
+            for side in ("", "left_", "right_"):
+                if side + name in JOINT:
+                    lengths[JOINT[side + name] - 1] *= ratio
+    return np.clip(fit_betas(body, lengths), -3.0, 3.0)
+
+
+# ---------------------------------------------------------------------------------- reference pose
+def _lean(positions: Array, joints: Mapping[str, int]) -> Array:
+    """Mean angle in radians of legs and spine from the vertical; positions (..., J, 3) -> (...,)."""
+    angles = []
+    for start, end, sign in UPRIGHT_BONES:
+        top = joints.get(end, joints.get("neck", 0))
+        bone = positions[..., top, :] - positions[..., joints[start], :]
+        length = np.maximum(np.linalg.norm(bone, axis=-1), 1e-9)
+        angles.append(np.arccos(np.clip(sign * bone[..., 1] / length, -1, 1)))
+    return np.asarray(np.mean(angles, axis=0))
+
+
+def _reference_pose(named: Mapping[str, Array], rest_joints: Array) -> dict[str, Array]:
+    """World orientations (3, 3) of our joints at the reference pose, by joint name."""
+    across = np.zeros((JOINT_COUNT, 3))
+    for name in ("left_hip", "right_hip", "left_shoulder", "right_shoulder"):
+        across[JOINT[name]] = named[name]
+    facing = rotmat_about("y", float(yaw_of(across)))
+    pose = {name: facing for name in JOINT_NAMES}
+    for joint, end in LIMBS.items():
+        parent = JOINT_NAMES[PARENTS[JOINT[joint]]]
+        turn = pose[parent] if parent in LIMBS else facing
+        if end in named:
+            ours = turn @ (rest_joints[JOINT[end]] - rest_joints[JOINT[joint]])
+            turn = _swing(ours, named[end] - named[joint]) @ turn
+        pose[joint] = turn
+        if end.endswith("wrist"):
+            pose[end] = turn
+    for side in ("left", "right"):
+        ankle, foot = f"{side}_ankle", f"{side}_foot"
+        if foot in named:
+            ours = facing @ (rest_joints[JOINT[foot]] - rest_joints[JOINT[ankle]])
+            flat = np.array([1.0, 0.0, 1.0])
+            turn = _swing(ours * flat, (named[foot] - named[ankle]) * flat) @ facing
+            pose[ankle] = pose[foot] = turn
+    return pose
+
+
+def _swing(start: Array, goal: Array) -> Array:
+    """The smallest rotation that turns one direction into another; none where one has no length."""
+    scale = np.linalg.norm(start) * np.linalg.norm(goal)
+    axis = np.cross(start, goal)
+    sine = np.linalg.norm(axis)
+    if sine <= 1e-9 * scale or scale == 0:
+        return np.eye(3)
+    return rotmat_from_axis_angle(axis / sine * np.arctan2(sine, np.dot(start, goal)))
+
+
+# ------------------------------------------------------------------------------------------ motion
+def _completed(world: dict[str, Array]) -> Array:
+    """World orientations (T, 22, 3, 3); joints that the rig lacks share the turn of their chain.
+
+    Between two joints that it has they turn in equal steps; beyond the last they go along with it.
+    """
+    for chain in CHAINS:
+        known = [i for i, name in enumerate(chain) if name in world]
+        for start, stop in zip(known, known[1:], strict=False):
+            for i in range(start + 1, stop):
+                part = np.array((i - start) / (stop - start))
+                world[chain[i]] = slerp_rotmat(world[chain[start]], world[chain[stop]], part)
+    for joint, name in enumerate(JOINT_NAMES):
+        if name not in world:
+            world[name] = world[JOINT_NAMES[PARENTS[joint]]]
+    return np.stack([world[name] for name in JOINT_NAMES], axis=1)
+
+
+def _local(world: Array) -> Array:
+    """World orientations (T, 22, 3, 3) -> parent-relative rotations."""
+    parents = world[:, list(PARENTS[1:])]
+    return np.concatenate([world[:, :1], np.swapaxes(parents, -1, -2) @ world[:, 1:]], axis=1)
+
+
+def _transl(
+    positions: Array,
+    joints: Mapping[str, int],
+    named: Mapping[str, Array],
+    rotmats: Array,
+    rest_joints: Array,
+) -> Array:
+    """Translations (T, 3) that put the middle of our hips where theirs is, in leg lengths."""
+    mean = dict(zip(JOINT_NAMES, rest_joints, strict=True))
+    scale = _leg_length(mean) / _leg_length(named)
+    hips = positions[:, [joints["left_hip"], joints["right_hip"]]].mean(axis=1) * scale
+    offset = (mean["left_hip"] + mean["right_hip"]) / 2 - rest_joints[0]
+    return hips - rotmats[:, 0] @ offset - rest_joints[0]
+
+
+def _floor(rotmats: Array, transl: Array, rest_joints: Array, body: Body, betas: Array) -> float:
+    """Height of the ground under a clip: where the soles are, in the frames when a foot stands."""
+    feet = list(FOOT_JOINTS)
+    sole = float(body.rest_vertices(betas)[:, 1].min())
+    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
+    lowest = (joints[:, feet, 1] - (rest_joints[feet, 1] - sole)).min(axis=1)
+    return float(np.percentile(lowest, FLOOR_PERCENTILE))
