@@ -1,8 +1,8 @@
 """Losses of both networks, as in facts/ponimator.md 11, on 22 joints and two palms.
 
-Knows features, rest joints and masks; knows no network, no data and no diffusion step. The published
-losses use the 127 joints and 10,475 vertices of the licensed SMPL-X; here a body is its 22 joints
-plus a point in each palm, because hands are where people touch and the wrist's rotation moves them.
+Knows features, rest joints and masks; knows no network, no data and no diffusion step. The
+published losses use the 127 joints and 10,475 vertices of the licensed SMPL-X; here a body is its
+22 joints plus a point in each palm: hands are where people touch, and wrists turn them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EPSILON = 1e-7
 
 
 def _levels() -> tuple[tuple[int, ...], ...]:
-    """Joints that have children, by depth in the tree: all of one depth are posed by one product."""
+    """Joints with children, by depth in the tree: all of one depth are posed by one product."""
     depth = [0] * POINT_COUNT
     for point in range(1, POINT_COUNT):
         depth[point] = depth[POINT_PARENTS[point]] + 1
@@ -35,7 +35,7 @@ def _levels() -> tuple[tuple[int, ...], ...]:
 
 
 def _ancestry() -> Tensor:
-    """(24, 24): row j has ones at j and all its ancestors; the root's own vector is its position."""
+    """(24, 24): row j has ones at j and all its ancestors; the root's vector is its position."""
     matrix = torch.eye(POINT_COUNT)
     for point in range(1, POINT_COUNT):
         matrix[point] += matrix[POINT_PARENTS[point]]
@@ -110,7 +110,7 @@ def _masked_mean(values: Tensor, mask: Tensor, per: float = 1.0) -> Tensor:
 
 # ------------------------------------------------------------------------------- the interaction
 def distance_loss(predicted: Tensor, target: Tensor, both_valid: Tensor, within: float) -> Tensor:
-    """L_dist on distance maps (24, 24, batch, frame): counts where the PREDICTED points are near."""
+    """L_dist on maps (24, 24, batch, frame): counts where the PREDICTED points are near."""
     mask = both_valid * (predicted.detach() < within)
     return _masked_mean((predicted - target).square(), mask)
 
@@ -151,7 +151,7 @@ def acceleration_loss(predicted: Tensor, target: Tensor, valid: Tensor) -> Tenso
 
 
 def skate_loss(predicted: Tensor, target: Tensor, valid: Tensor, still: float) -> Tensor:
-    """Squared displacement of predicted foot joints over frames in which the true ones stand (ours)."""
+    """Squared displacement of predicted foot joints while the true ones stand (ours)."""
     feet = list(FOOT_JOINTS)
     truth = target[:, feet].diff(dim=-1).square().sum(0)
     moved = predicted[:, feet].diff(dim=-1).square().sum(0)
@@ -162,7 +162,7 @@ def skate_loss(predicted: Tensor, target: Tensor, valid: Tensor, still: float) -
 # ------------------------------------------------------------------------------------ the totals
 @dataclass(frozen=True, kw_only=True)
 class AnimatorLossConfig:
-    """Weights of facts/ponimator.md 11; acceleration and skate are ours. Zero switches a term off."""
+    """Weights of facts/ponimator.md 11; acceleration and skate are ours. Zero: term off."""
 
     pose: float = 1.0
     transl: float = 1.0

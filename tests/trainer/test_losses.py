@@ -23,7 +23,7 @@ def random_motion(seed: int, transl: float = 0.3) -> tuple[np.ndarray, np.ndarra
 
 
 def numpy_points(motion: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """(batch, 2, frame, 24, 3) by the engine's kinematics, palms posed as children of the wrists."""
+    """(batch, 2, frame, 24, 3) by the engine's kinematics, palms as children of wrists."""
     rotmats, transl = rotmats_from_features(motion.astype(np.float64))
     identity = np.broadcast_to(np.eye(3), (*rotmats.shape[:-3], 2, 3, 3))
     palms = []

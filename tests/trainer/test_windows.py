@@ -83,9 +83,10 @@ def test_a_history_is_unbroken_and_only_the_partner_is_committed_further() -> No
         anchor = windows.draw_anchor_index(windows.HISTORY, config, 30, rng)
         known = windows.draw_known(windows.HISTORY, anchor, config, 30, rng)
         assert 4 <= anchor <= 14
-        assert known[0].sum() == anchor + 1 == known[0, : anchor + 1].sum()
-        further = known[1].sum() - (anchor + 1)
-        assert known[1, : anchor + 1 + further].all()
+        first = int(known[0].argmax())
+        assert known[0].sum() == known[0, first : anchor + 1].sum() == anchor + 1 - first
+        further = known[1].sum() - known[0].sum()
+        assert known[1, first : anchor + 1 + further].all()
         most = max(most, int(further))
     assert most == config.committed_most
 

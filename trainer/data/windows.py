@@ -51,6 +51,18 @@ class Clips:
     def frames(self, clip: int) -> int:
         return int(self.starts[clip + 1] - self.starts[clip])
 
+    def only(self, chosen: IntArray) -> Clips:
+        """The chosen clips, in the order given."""
+        parts = [self.features[self.starts[i] : self.starts[i + 1]] for i in chosen]
+        return Clips(
+            features=np.concatenate(parts) if parts else self.features[:0],
+            starts=np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64),
+            rest_joints=self.rest_joints[chosen],
+            kinds=tuple(self.kinds[i] for i in chosen),
+            captions=tuple(self.captions[i] for i in chosen),
+            contacts=tuple(self.contacts[i] for i in chosen),
+        )
+
 
 def load_clips(path: Path) -> Clips:
     """Read what `trainer/data/choreography.py` writes. Raises InputError naming the missing key."""
@@ -149,7 +161,11 @@ class KnownSetConfig:
     player_known: float = 0.10
     ends: float = 0.15
     history_last: tuple[int, int] = (4, 14)
-    committed_most: int = 5
+    usual_last: int = 9
+    """Last history frame of a session with default settings: drawn for two windows in five."""
+    committed_most: int = 6
+    young: float = 0.15
+    """Part of the histories that begin later than the window, as in a session's first second."""
 
     @property
     def probabilities(self) -> tuple[float, ...]:
@@ -162,9 +178,11 @@ ANCHOR_ONLY, HISTORY, PLAYER_KNOWN, ENDS = range(4)
 def draw_anchor_index(
     case: int, config: KnownSetConfig, frames: int, rng: np.random.Generator
 ) -> int:
-    """Where the anchor stands: the last history frame where there is history; else often 0, 15, 29."""
+    """Where the anchor stands: on the last history frame if any; else often 0, 15 or 29."""
     low, high = config.history_last
     if case == HISTORY or (case in (PLAYER_KNOWN, ENDS) and rng.random() < 0.5):
+        if rng.random() < 0.4:
+            return config.usual_last
         return int(rng.integers(low, high + 1))
     if rng.random() < 0.5:
         return int(rng.choice([0, frames // 2, frames - 1]))
@@ -178,8 +196,9 @@ def draw_known(
     known = np.zeros((2, frames), np.bool_)
     known[:, anchor_index] = True
     if case == HISTORY:
-        known[:, : anchor_index + 1] = True
-        known[1, : anchor_index + 1 + rng.integers(config.committed_most + 1)] = True
+        first = rng.integers(anchor_index + 1) if rng.random() < config.young else 0
+        known[:, first : anchor_index + 1] = True
+        known[1, first : anchor_index + 1 + rng.integers(config.committed_most + 1)] = True
     elif case == PLAYER_KNOWN:
         known[0] = True
         if rng.random() < 0.5:
@@ -273,7 +292,7 @@ class WindowSampler:
         return self._perturbed(motion, rest, mask, valid, index, chosen, cases, rng)
 
     def _first_frame(self, clip: int, case: int, anchor: int, rng: np.random.Generator) -> int:
-        """Place the window: without history a contact becomes the anchor, with it the contact is ahead."""
+        """Place the window: a contact becomes the anchor, or lies ahead of a history."""
         last = max(self.clips.frames(clip) - self.frames, 0)
         contacts = self.clips.contacts[clip]
         if len(contacts) == 0 or rng.random() > self.contact_bias:
@@ -352,7 +371,7 @@ def drift(
 
 
 def perturbed_anchor(anchor: Array, noise: NoiseConfig, rng: np.random.Generator) -> Array:
-    """Anchors (batch, 2, 135) with noise on root rotation and on x and z; height and joints untouched."""
+    """Anchors (batch, 2, 135) with noise on root rotation and on x and z, and on nothing else."""
     angles = rng.standard_normal((3, *anchor.shape[:-1])) * noise.root_angle
     rotation = (
         rotmat_about("z", angles[0]) @ rotmat_about("y", angles[1]) @ rotmat_about("x", angles[2])
@@ -381,8 +400,11 @@ class PairConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatch:
-    """One batch for the generator: pair (batch, 2, 201), text (batch, text width) zero where dropped,
-    pose_mask (batch, 2) one where person 0 is given, rest_joints (batch, 2, 22, 3)."""
+    """One batch for the generator.
+
+    pair       (batch, 2, 201) canonical; text (batch, text width), zero where dropped
+    pose_mask  (batch, 2) one where person 0 is given; rest_joints (batch, 2, 22, 3)
+    """
 
     pair: Array
     text: Array
@@ -393,7 +415,7 @@ class PairBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionTable:
-    """Sentence vectors of all captions, plain and with left and right exchanged for mirrored clips."""
+    """Sentence vectors of all captions; mirrored clips have left and right exchanged."""
 
     vectors: Array
     rows: tuple[IntArray, ...]
