@@ -29,11 +29,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from engine.backends import Backend, Precision, open_backend
-from engine.body.shape import Body, load_body
+from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError
 from engine.executor import Executor
-from engine.sampler import WINDOW_SHAPE, WindowRequest, load_models
+from engine.motion import FRAME_RATE
+from engine.sampler import load_models
 from engine.service import (
     RETRY_SECONDS,
     Engine,
@@ -44,7 +45,9 @@ from engine.service import (
     ServiceConfig,
     sampled,
 )
+from engine.session import Session, SessionConfig, standing_pose
 from engine.stream import LiveStream
+from engine.wire import MIN_STEPS
 
 logger = logging.getLogger(__name__)
 
@@ -134,15 +137,15 @@ def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
     """Compile the bundle's graphs, start the executor, denoise one window. Takes seconds."""
     backend = open_backend(config.backend, precision=config.precision, threads=config.threads)
-    executor = Executor(load_models(config.bundle, backend))
-    _warm_up(executor)
-    return backend, Engine(
+    engine = Engine(
         bundle=config.bundle,
-        executor=executor,
+        executor=Executor(load_models(config.bundle, backend)),
         body=_body(config),
         backend=backend.name,
         precision=backend.precision,
     )
+    _warm_up(engine)
+    return backend, engine
 
 
 def _body(config: ServerConfig) -> Body:
@@ -152,17 +155,14 @@ def _body(config: ServerConfig) -> Body:
     return load_body(config.body)
 
 
-def _warm_up(executor: Executor) -> None:
-    """The first call of a compiled graph allocates; no session should wait for that."""
-    request = WindowRequest(
-        known=np.zeros(WINDOW_SHAPE, np.float32),
-        known_mask=np.zeros((2, 30, 1), np.float32),
-        anchor=np.zeros((2, 135), np.float32),
-        anchor_joints=np.zeros((2, 22, 3), np.float32),
-        seed=0,
-        steps=4,
-    )
-    sampled(executor, [request])
+def _warm_up(engine: Engine) -> None:
+    """Live a second of a session: first calls allocate, and nobody's first reaction should wait."""
+    rest_joints = engine.body.rest_joints(np.zeros((2, SHAPE_COUNT), np.float32))
+    session = Session(SessionConfig(steps=MIN_STEPS), rest_joints=rest_joints, seed=0)
+    for frame in range(10):
+        session.feed(frame / FRAME_RATE, standing_pose(), np.zeros(3))
+        for wanted in session.tick(frame / FRAME_RATE).wanted:
+            session.accept(wanted.ticket, sampled(engine.executor, [wanted.request])[0])
 
 
 def _add_services(server: grpc.aio.Server, host: Host, probe: health.aio.HealthServicer) -> None:

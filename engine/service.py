@@ -34,7 +34,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from engine import wire
 from engine.arrays import Array
-from engine.body.shape import Body
+from engine.body.shape import SHAPE_COUNT, Body
 from engine.bundle import Bundle
 from engine.errors import (
     BackendError,
@@ -237,6 +237,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
                 self._host.streams[session_id] = stream
                 logger.info("%s: opened by %s", session_id, header.client_name or "a client")
                 stream.accept(accepted)
+                stream.notice_text(header.text)
                 try:
                     await stream.run(requests, context.write)
                 finally:
@@ -469,17 +470,21 @@ def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
 def _motion_chunk(rotmats: Array, transl: Array, first: int, steps: int) -> types_pb2.FrameChunk:
     """Up to a window's length of a motion (2, frames, ...) from frame `first` on."""
     last = min(first + WINDOW_FRAMES, transl.shape[1])
+    players, partners = (
+        wire.poses_to_wire(rotmats[person, first:last], transl[person, first:last])
+        for person in (0, 1)
+    )
     return types_pb2.FrameChunk(
         first_frame_index=first,
         steps=steps,
         frames=[
             types_pb2.Frame(
                 time_code=index / FRAME_RATE,
-                player=wire.pose_to_wire(rotmats[0, index], transl[0, index]),
-                partner=wire.pose_to_wire(rotmats[1, index], transl[1, index]),
+                player=player,
+                partner=partner,
                 quality=types_pb2.FRAME_QUALITY_GENERATED,
             )
-            for index in range(first, last)
+            for index, player, partner in zip(range(first, last), players, partners, strict=True)
         ],
     )
 
@@ -507,7 +512,7 @@ class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
             max_motion_frames=config.max_motion_frames,
         )
         if engine is not None:
-            betas = np.zeros(wire.BETAS, np.float32)
+            betas = np.zeros(SHAPE_COUNT, np.float32)
             info.bundle = engine.name
             info.backend, info.precision = engine.backend, engine.precision
             info.has_generator = engine.bundle.manifest.generator is not None

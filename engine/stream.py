@@ -22,7 +22,7 @@ from engine.arrays import Array
 from engine.errors import ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
-from engine.session import Chunk, PlanFrame, Quality, Session, Tick, WantedWindow
+from engine.session import Chunk, PlanFrame, Quality, Session, Tick, WantedWindow, frame_at
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ FRAME_EDGE = 0.001
 """Seconds after the edge of a frame at which it is looked at: timers may fire a little early."""
 MOST_FAILURES = 3
 """Windows that may fail in a row before the stream ends with their error."""
+DROP_NOTICE_SECONDS = 1.0
+"""Least time between two events about dropped poses."""
 MOST_MESSAGES = 64
 """Small messages that wait for a slow client; more, and the oldest go."""
 
@@ -163,6 +165,7 @@ class LiveStream:
         self._newest: interaction_pb2.PlayerPose | None = None
         self._first_time_code = 0.0
         self._fed_until = -np.inf
+        self._ticked_at: tuple[object, ...] = ()
         self._arrivals: dict[int, _Arrival] = {}
         self._reacted_to = -1
         self._reactions_ms: list[float] = []
@@ -172,6 +175,7 @@ class LiveStream:
         self._failures = 0
         self._received = 0
         self._dropped = 0
+        self._told_of_drops = -np.inf
         self._sent_until = -1
 
     # -- from outside ------------------------------------------------------------------------------
@@ -202,6 +206,16 @@ class LiveStream:
 
     def notify(self, event: interaction_pb2.SessionEvent) -> None:
         self._outbox.put(event=event)
+
+    def notice_text(self, text: str) -> None:
+        """Words cannot steer a live session yet; whoever sends some is told."""
+        if text:
+            self.notify(
+                interaction_pb2.SessionEvent(
+                    kind=interaction_pb2.SESSION_EVENT_KIND_NOTICE,
+                    text="this server does not use text in live sessions; GeneratePair does",
+                )
+            )
 
     def end(self, error: ContraposeError) -> None:
         """End the stream from outside, with this error."""
@@ -239,13 +253,26 @@ class LiveStream:
         self._newest = pose
         self._received += 1
         if self._pose is not None:
-            self._dropped += 1
+            self._drop(now)
         self._pose = (pose, rotmats, transl, now)
         self._news.set()
 
+    def _drop(self, now: float) -> None:
+        """Count a pose that a newer one made useless; say so now and then."""
+        self._dropped += 1
+        if now - self._told_of_drops < DROP_NOTICE_SECONDS:
+            return
+        self._told_of_drops = now
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_INPUT_DROPPED,
+                text=f"{self._dropped} of {self._received} poses came too fast and were dropped",
+            )
+        )
+
     def _on_control(self, control: interaction_pb2.SessionControl) -> None:
         if control.HasField("text"):
-            wire.text_from_wire(control.text, "control.text")
+            self.notice_text(wire.text_from_wire(control.text, "control.text"))
         if control.HasField("steps"):
             steps = wire.steps_from_wire(control.steps, "control.steps")
             self._session.update(replace(self._session.config, steps=steps))
@@ -284,6 +311,8 @@ class LiveStream:
         now = self._loop.time()
         if self._pose is not None:
             self._feed(now - started)
+        if not self._has_work(now - started):
+            return
         planned_until, revision = self._planned()
         tick = self._session.tick(now - started)
         if self._finished is not None:
@@ -300,12 +329,22 @@ class LiveStream:
         self._pose = None
         time_s = min(pose.time_code - self._first_time_code, now + CLOCK_LEAD)
         if time_s <= self._fed_until:
-            self._dropped += 1
+            self._drop(arrived)
             return
         self._fed_until = time_s
         number = self._session.feed(time_s, rotmats, transl)
         self._arrivals[number] = _Arrival(sequence=pose.sequence, at=arrived)
         self._arrivals.pop(number - 1000, None)
+
+    def _has_work(self, now: float) -> bool:
+        """Whether a tick could change anything: a new frame of the clock or the player, a window.
+
+        A game may send 90 poses a second; the plan has 10 frames a second.
+        """
+        at = (frame_at(now), frame_at(self._fed_until), self._finished, self._session.config)
+        has_work = at != self._ticked_at
+        self._ticked_at = (*at[:2], None, at[3])
+        return has_work
 
     # -- windows -----------------------------------------------------------------------------------
     def _ask(self, wanted: WantedWindow, started: float) -> None:
@@ -374,7 +413,7 @@ class LiveStream:
         message = types_pb2.FrameChunk(
             first_frame_index=chunk.first_frame,
             revision=chunk.revision,
-            frames=[self._frame_to_wire(frame) for frame in chunk.frames],
+            frames=self._frames_to_wire(chunk.frames),
             based_on_sequence=0 if based_on is None else based_on.sequence,
             steps=times.steps,
             latency=types_pb2.LatencyBreakdown(),
@@ -389,14 +428,24 @@ class LiveStream:
         self._reacted_to = first.based_on.sequence
         return message, based_on.at
 
-    def _frame_to_wire(self, frame: PlanFrame) -> types_pb2.Frame:
-        return types_pb2.Frame(
-            time_code=frame.index / FRAME_RATE,
-            player=wire.pose_to_wire(frame.rotmats[0], frame.transl[0]),
-            partner=wire.pose_to_wire(frame.rotmats[1], frame.transl[1]),
-            quality=QUALITY[frame.quality],
-            window=self._window_of(frame).number,
+    def _frames_to_wire(self, frames: tuple[PlanFrame, ...]) -> list[types_pb2.Frame]:
+        players, partners = (
+            wire.poses_to_wire(
+                np.stack([frame.rotmats[person] for frame in frames]),
+                np.stack([frame.transl[person] for frame in frames]),
+            )
+            for person in (0, 1)
         )
+        return [
+            types_pb2.Frame(
+                time_code=frame.index / FRAME_RATE,
+                player=player,
+                partner=partner,
+                quality=QUALITY[frame.quality],
+                window=self._window_of(frame).number,
+            )
+            for frame, player, partner in zip(frames, players, partners, strict=True)
+        ]
 
     async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:
         while (taken := await self._outbox.take()) is not None:

@@ -15,10 +15,10 @@ from google.protobuf.message import Message
 
 from engine.arrays import Array
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
+from engine.body.shape import SHAPE_COUNT
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import ConfigError, InputError, SessionError
 
-BETAS = 10
 MAX_BETA = 5.0
 MAX_TEXT_CHARACTERS = 1000
 MAX_NAME_CHARACTERS = 64
@@ -104,8 +104,8 @@ def pair_from_wire(pair: types_pb2.Pair, field: str) -> tuple[Array, Array, Arra
 def betas_from_wire(betas: Sequence[float], field: str) -> Array:
     """(10,); zeros where none were sent."""
     if len(betas) == 0:
-        return np.zeros(BETAS, np.float32)
-    values = _floats(betas, BETAS, field, "none or one per shape direction")
+        return np.zeros(SHAPE_COUNT, np.float32)
+    values = _floats(betas, SHAPE_COUNT, field, "none or one per shape direction")
     _check_finite(values, field)
     if np.abs(values).max() > MAX_BETA:
         raise InputError(
@@ -186,11 +186,18 @@ def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
     return str(part)
 
 
+def poses_to_wire(rotmats: Array, transl: Array) -> list[types_pb2.BodyPose]:
+    """(n, 22, 3, 3) and (n, 3) to the wire's quaternions."""
+    quats = quat_from_rotmat(rotmats).reshape(len(rotmats), 4 * JOINT_COUNT)
+    return [
+        types_pb2.BodyPose(root_translation=translation, rotations=rotations)
+        for translation, rotations in zip(transl.tolist(), quats.tolist(), strict=True)
+    ]
+
+
 def pose_to_wire(rotmats: Array, transl: Array) -> types_pb2.BodyPose:
-    """(22, 3, 3) and (3,) to the wire's quaternions."""
-    return types_pb2.BodyPose(
-        root_translation=transl.tolist(), rotations=quat_from_rotmat(rotmats).ravel().tolist()
-    )
+    """(22, 3, 3) and (3,), one pose."""
+    return poses_to_wire(rotmats[None], transl[None])[0]
 
 
 def person_to_wire(rotmats: Array, transl: Array, betas: Array) -> types_pb2.Person:

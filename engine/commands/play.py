@@ -347,6 +347,8 @@ async def _interact(address: str, player: Motion, args: argparse.Namespace) -> P
             summary = await session.finish()
         finally:
             sender.cancel()
+        for event in session.events:
+            print(f"contrapose: the server says: {event.text}", file=sys.stderr)
         return _played_session(session, player, frames, summary)
 
 

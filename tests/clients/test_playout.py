@@ -1,0 +1,95 @@
+"""Playout and clock: what is shown when, for any order of arrival."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from contrapose.v1 import types_pb2
+from contrapose_client import ClockSync, PlayoutBuffer
+from hypothesis import given
+from hypothesis import strategies as st
+
+RATE = 10.0
+
+
+def chunk(first: int, count: int, revision: int = 0, mark: float = 0.0) -> types_pb2.FrameChunk:
+    """Frames whose translation x is `mark`, so that a test can tell them apart."""
+    body = types_pb2.BodyPose(root_translation=[mark, 0, 0], rotations=[0, 0, 0, 1] * 22)
+    frame = types_pb2.Frame(partner=body, quality=types_pb2.FRAME_QUALITY_GENERATED)
+    return types_pb2.FrameChunk(first_frame_index=first, revision=revision, frames=[frame] * count)
+
+
+def shown_marks(playout: PlayoutBuffer, count: int) -> list[float]:
+    frames = [playout.show(RATE) for _ in range(count)]
+    return [float(frame.transl[0]) for frame in frames if frame is not None]
+
+
+def test_a_later_revision_overwrites_what_was_not_shown() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 10, revision=1, mark=1.0), 0.0)
+    assert shown_marks(playout, 4) == [1] * 4
+    playout.accept(chunk(2, 6, revision=2, mark=2.0), 0.4)
+    assert shown_marks(playout, 6) == [2, 2, 2, 2, 1, 1]
+    assert playout.report().late_frames == 0
+
+
+def test_an_older_revision_that_comes_late_changes_nothing() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 5, revision=3, mark=3.0), 0.0)
+    playout.accept(chunk(0, 5, revision=2, mark=2.0), 0.1)
+    assert shown_marks(playout, 5) == [3] * 5
+
+
+@pytest.mark.parametrize(("arrival", "is_late"), [(0.5, False), (0.69, False), (0.71, True)])
+def test_a_frame_is_late_after_its_time_code_plus_the_playout_delay(
+    arrival: float, is_late: bool
+) -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 5, mark=1.0), 0.0)
+    playout.accept(chunk(5, 1, mark=2.0), arrival)
+    frames = [playout.show(RATE) for _ in range(6)]
+    assert frames[-1] is not None
+    assert frames[-1].is_late == is_late
+    assert playout.report().late_frames == is_late
+
+
+def test_a_missing_frame_repeats_the_pose_before_it_and_counts_as_late() -> None:
+    playout = PlayoutBuffer(0.2)
+    assert playout.show(RATE) is None
+    playout.accept(chunk(1, 1, mark=4.0), 0.0)
+    assert shown_marks(playout, 3) == [4, 4, 4]
+    report = playout.report()
+    assert (report.frames, report.late_frames) == (4, 3)
+
+
+def test_the_margin_is_the_time_from_arrival_to_being_due() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 3), 0.1)
+    shown_marks(playout, 3)
+    np.testing.assert_allclose(playout.report().margin_s, [0.1, 0.2, 0.3], atol=1e-9)
+
+
+@given(
+    offset=st.floats(-1e5, 1e5),
+    delays=st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1, max_size=16),
+)
+def test_the_clock_is_wrong_by_at_most_half_the_shortest_round_trip(
+    offset: float, delays: list[tuple[float, float]]
+) -> None:
+    clock = ClockSync()
+    clock.begin(0.0)
+    for number, (there, back) in enumerate(delays):
+        sent = float(number)
+        clock.add(sent=sent, received=sent + there + back, session_time=sent + there + offset)
+    shortest = min(there + back for there, back in delays)
+    assert abs(clock.offset - offset) <= shortest / 2 + 1e-6
+
+
+def test_the_clock_begins_with_the_first_pose() -> None:
+    clock = ClockSync()
+    assert not clock.has_begun
+    with pytest.raises(ValueError, match="first pose"):
+        clock.session_time(0.0)
+    clock.begin(100.0)
+    assert clock.session_time(100.5) == 0.5
+    assert clock.local_time(0.5) == 100.5

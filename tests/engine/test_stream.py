@@ -1,0 +1,168 @@
+"""A live stream without a socket: its outbox, and what it does with a slow or a silent client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose.v1 import types_pb2
+
+from engine.arrays import Array
+from engine.body.shape import load_body
+from engine.errors import BackendError, ContraposeError, SessionError
+from engine.sampler import WINDOW_SHAPE, WindowRequest
+from engine.session import Session, SessionConfig
+from engine.stream import LiveStream, Outbox, merged
+
+Requests = AsyncIterator[pb.StreamInteractionRequest]
+Result = Array | ContraposeError
+
+
+class InstantExecutor:
+    """Answers every window at once with the same result."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self.submitted = 0
+
+    def submit(
+        self, request: WindowRequest, deadline: float, on_done: Callable[[Result], None]
+    ) -> None:
+        self.submitted += 1
+        on_done(self._result)
+
+
+def stream_with(result: Result, idle_seconds: float = 5.0) -> LiveStream:
+    rest_joints = load_body().rest_joints(np.zeros((2, 10)))
+    session = Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=1)
+    executor = InstantExecutor(result)
+    return LiveStream(session, executor, session_id="test", idle_seconds=idle_seconds)  # type: ignore[arg-type]
+
+
+def still_pose(sequence: int) -> pb.StreamInteractionRequest:
+    body = types_pb2.BodyPose(root_translation=[0, 1.2, 0], rotations=[0, 0, 0, 1] * 22)
+    pose = pb.PlayerPose(sequence=sequence, time_code=(sequence - 1) / 10, body=body)
+    return pb.StreamInteractionRequest(pose=pose)
+
+
+async def live_poses(count: int) -> Requests:
+    for sequence in range(1, count + 1):
+        yield still_pose(sequence)
+        await asyncio.sleep(0.1)
+
+
+def chunk(first: int, marks: list[float]) -> types_pb2.FrameChunk:
+    return types_pb2.FrameChunk(
+        first_frame_index=first, frames=[types_pb2.Frame(time_code=mark) for mark in marks]
+    )
+
+
+def marks_of(merged_chunk: types_pb2.FrameChunk) -> list[float]:
+    return [frame.time_code for frame in merged_chunk.frames]
+
+
+def test_a_merged_chunk_keeps_the_older_frames_in_front_of_the_newer() -> None:
+    both = merged(chunk(3, [1, 1, 1, 1]), chunk(5, [2, 2, 2]), 20)
+    assert both.first_frame_index == 3
+    assert marks_of(both) == [1, 1, 2, 2, 2]
+
+
+def test_a_merged_chunk_never_grows_over_its_limit() -> None:
+    both = merged(chunk(0, [1] * 10), chunk(10, [2] * 10), 12)
+    assert both.first_frame_index == 8
+    assert marks_of(both) == [1, 1] + [2] * 10
+
+
+@pytest.mark.parametrize("first", [1, 20])
+def test_chunks_that_do_not_join_are_not_merged(first: int) -> None:
+    newer = chunk(first, [2, 2])
+    assert merged(chunk(3, [1, 1]), newer, 20) == newer
+
+
+def test_an_outbox_gives_messages_first_then_one_chunk_then_the_last_word() -> None:
+    async def order() -> list[str | None]:
+        outbox = Outbox(20)
+        outbox.put_chunk(chunk(0, [1, 1]), 5.0)
+        outbox.put_chunk(chunk(1, [2, 2]), None)
+        outbox.put(pong=pb.ClockPong())
+        outbox.close(pb.StreamInteractionResponse(summary=pb.SessionSummary()))
+        parts = []
+        while (taken := await outbox.take()) is not None:
+            response, reacts_to = taken
+            parts.append(response.WhichOneof("part"))
+            if parts[-1] == "frames":
+                assert (marks_of(response.frames), reacts_to) == ([1, 2, 2], 5.0)
+        assert outbox.coalesced == 1
+        return parts
+
+    assert asyncio.run(order()) == ["pong", "frames", "summary"]
+
+
+def test_a_client_that_reads_slowly_gets_fewer_chunks_and_all_frames() -> None:
+    async def session() -> list[types_pb2.FrameChunk]:
+        chunks: list[types_pb2.FrameChunk] = []
+
+        async def slow_write(response: pb.StreamInteractionResponse) -> None:
+            if response.HasField("frames"):
+                chunks.append(response.frames)
+                await asyncio.sleep(0.25)
+
+        stream = stream_with(np.zeros(WINDOW_SHAPE, np.float32))
+        await stream.run(live_poses(8), slow_write)
+        return chunks
+
+    chunks = asyncio.run(session())
+    sent = {
+        chunk.first_frame_index + offset for chunk in chunks for offset in range(len(chunk.frames))
+    }
+    assert sent == set(range(max(sent) + 1))
+    assert 1 <= len(chunks) <= 5
+
+
+async def ignore(response: pb.StreamInteractionResponse) -> None:
+    pass
+
+
+def test_windows_that_keep_failing_end_the_stream_with_their_error() -> None:
+    async def session() -> None:
+        await stream_with(BackendError("the device is gone")).run(live_poses(50), ignore)
+
+    with pytest.raises(BackendError, match="the device is gone"):
+        asyncio.run(session())
+
+
+def test_a_silent_client_is_ended_after_the_idle_limit() -> None:
+    async def silence() -> Requests:
+        await asyncio.sleep(60)
+        yield pb.StreamInteractionRequest()
+
+    async def session() -> None:
+        stream = stream_with(np.zeros(WINDOW_SHAPE, np.float32), idle_seconds=0.05)
+        await stream.run(silence(), ignore)
+
+    with pytest.raises(SessionError) as refusal:
+        asyncio.run(session())
+    assert refusal.value.reason == "IDLE_TIMEOUT"
+
+
+def test_time_codes_that_run_ahead_of_the_clock_are_brought_back() -> None:
+    async def burst() -> Requests:
+        for sequence in range(1, 101):
+            yield still_pose(sequence)
+
+    async def session() -> list[pb.StreamInteractionResponse]:
+        responses: list[pb.StreamInteractionResponse] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        await stream_with(np.zeros(WINDOW_SHAPE, np.float32)).run(burst(), write)
+        return responses
+
+    responses = asyncio.run(session())
+    assert responses[-1].summary.poses_received == 100
+    last = max(r.frames.first_frame_index + len(r.frames.frames) for r in responses)
+    assert last < 60
