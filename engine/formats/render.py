@@ -1,7 +1,7 @@
 """Pictures of motion: frames, contact sheets, GIF and MP4, drawn with numpy and Pillow on the CPU.
 
 Draws what it is given: a Motion and a Body. Knows no session, no network and no display.
-The meshes go through a z-buffer at twice the size; the camera stands still and sees the whole motion.
+The meshes go through a z-buffer at twice the size; the camera stands still and sees all of it.
 """
 
 from __future__ import annotations
@@ -128,21 +128,23 @@ def write_gif(path: Path, frames: Iterable[Image.Image], frame_rate: float) -> N
 def write_mp4(path: Path, frames: Iterable[Image.Image], frame_rate: float) -> None:
     """H.264 where PyAV has it, else MPEG-4 part 2; sides must be even."""
     import av
+    from av.video.stream import VideoStream
 
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with av.open(str(path), mode="w", format="mp4") as container:
         stream = container.add_stream(codec, rate=Fraction(frame_rate).limit_denominator(1001))
+        assert isinstance(stream, VideoStream)
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = 2_500_000
         for number, image in enumerate(frames):
             if number == 0:
                 stream.width, stream.height = image.size
-            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(image))))
         container.mux(stream.encode(None))
 
 
 def write_animation(path: Path, motion: Motion, body: Body, caption: str = "") -> None:
-    """.gif and .mp4 are animations, .png is a contact sheet. Raises InputError for other suffixes."""
+    """.gif and .mp4 are animations, .png is a contact sheet; InputError for other suffixes."""
     suffix = Path(path).suffix.lower()
     if suffix == ".png":
         contact_sheet(motion, body, caption=caption).save(path)
@@ -183,8 +185,7 @@ class _Scene:
         pixels, inverse_distance = camera.project(vertices)
         colours = self._shaded(vertices, normals)
         picture = _rasterised(pixels, inverse_distance, colours, self._faces, camera.size)
-        width, height = self._camera.size
-        picture = picture.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 4).mean(axis=(1, 3))
+        picture = _downsampled(picture)
         blended = picture[..., :3] + (1 - picture[..., 3:]) * backdrop
         return Image.fromarray(np.clip(blended + 0.5, 0, 255).astype(np.uint8), "RGB")
 
@@ -203,7 +204,7 @@ class _Scene:
         )
 
     def _framing(self, seen: Array, size: tuple[int, int]) -> Camera:
-        """From the side of the pair, player to the left, turned a little and looking down a little."""
+        """From the side of the pair, player to the left, a little turned and from above."""
         heading = self._camera_heading()
         rise = 0.22
         towards = np.array(
@@ -224,7 +225,7 @@ class _Scene:
             )
             slopes = np.stack([across, up], axis=-1) / (distance - near)[:, None]
             centre[:2] += (slopes.min(axis=0) + slopes.max(axis=0)) / 2 * distance
-        position = (centre + [0, 0, distance]) @ view
+        position = (centre + np.array([0, 0, distance])) @ view
         return Camera(position, view, float(focal), size)
 
     def _camera_heading(self) -> float:
@@ -243,7 +244,7 @@ class _Scene:
         return float(np.arctan2(-between[2], between[0])) + 0.35
 
     def _shaded(self, vertices: Array, normals: Array) -> Array:
-        """Colours (V, 3) of lit vertices: key light, light from sky and floor, a rim at the outline."""
+        """Colours (V, 3) of lit vertices: key light, sky and floor, a rim at the outline."""
         view = self._camera.view_from_world.astype(np.float32)
         light = LIGHT / np.linalg.norm(LIGHT) @ view
         key = np.maximum(normals @ light, 0)
@@ -252,7 +253,8 @@ class _Scene:
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         rim = (1 - np.clip(np.sum(normals * rays, axis=-1), 0, 1)) ** 3
         lit = self._colours * (0.40 + 0.30 * sky + 0.48 * key)[:, None]
-        return np.clip(lit + 34 * (rim * sky)[:, None] + 10 * key[:, None] ** 8, 0, 255)
+        colours: Array = np.clip(lit + 34 * (rim * sky)[:, None] + 10 * key[:, None] ** 8, 0, 255)
+        return colours
 
 
 class _Ground:
@@ -294,13 +296,13 @@ class _Ground:
         self._shadow_fractions = (texels - corner)[inside].astype(np.float32)
 
     def shaded(self, vertices: Array, areas: Array) -> Array:
-        """(height, width, 3) the ground under these vertices (V, 3), each of so many square metres."""
+        """(height, width, 3) the ground under vertices (V, 3) of so many m2 each (V,)."""
         height = np.maximum(vertices[:, 1] - self._floor, 0)
         flat = vertices[:, [0, 2]]
         contact = self._soft(flat, areas * np.exp(-height / 0.05), blur=2.2)
         cast = self._soft(flat - height[:, None] * self._slant, areas, blur=5.0)
         light = (1 - 0.42 * np.minimum(contact, 1.0)) * (1 - 0.16 * np.minimum(cast, 1.0))
-        shaded = self._plain.copy()
+        shaded: Array = self._plain.copy()
         shaded.reshape(-1, 3)[self._shadow_pixels] *= self._on_pixels(light)[:, None]
         return shaded
 
@@ -319,7 +321,8 @@ class _Ground:
         near = texture[corner] * (1 - along) + texture[corner + 1] * along
         corner = corner + self._row_stride[0]
         far = texture[corner] * (1 - along) + texture[corner + 1] * along
-        return near * (1 - across) + far * across
+        mixed: Array = near * (1 - across) + far * across
+        return mixed
 
 
 def _vertex_normals(vertices: Array, faces: IntArray) -> tuple[Array, Array]:
@@ -346,53 +349,64 @@ def _rasterised(
     """
     width, height = size
     corners = pixels[faces]
-    edge = corners[:, 1:] - corners[:, :1]
-    doubled_area = edge[:, 0, 0] * edge[:, 1, 1] - edge[:, 0, 1] * edge[:, 1, 0]
+    sides = corners[:, 1:] - corners[:, :1]
+    areas = sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0]
     first = np.clip(np.ceil(corners.min(axis=1) - 0.5), 0, size).astype(np.int64)
     last = np.clip(np.ceil(corners.max(axis=1) - 0.5), 0, size).astype(np.int64)
     extent = np.max(last - first, axis=1)
     # The picture's y points down, so faces towards the viewer have a negative area.
-    is_drawn = (doubled_area < -1e-9) & np.all(last > first, axis=1)
-    picture = np.zeros((height * width, 4), np.float32)
+    is_waiting = (areas < -1e-9) & np.all(last > first, axis=1)
     nearest = np.zeros(height * width, np.float32)
-    found: list[tuple[IntArray, IntArray, Array, Array, Array]] = []
+    found: list[tuple[IntArray, IntArray, Array, Array]] = []
     bound = 1
-    while np.any(is_drawn):
-        chosen = np.flatnonzero(is_drawn & (extent <= bound))
-        is_drawn[chosen] = False
-        for group in np.array_split(chosen, max(1, len(chosen) * bound * bound // 400_000)):
-            if len(group) == 0:
-                continue
-            steps = np.arange(bound)
-            x = first[group, 0, None, None] + steps[None, None, :]
-            y = first[group, 1, None, None] + steps[None, :, None]
-            from_x = x + np.float32(0.5) - corners[group, 0, 0, None, None]
-            from_y = y + np.float32(0.5) - corners[group, 0, 1, None, None]
-            (ax, ay), (bx, by) = (edge[group, i].T[..., None, None] for i in (0, 1))
-            area = doubled_area[group, None, None]
-            u = (from_x * by - from_y * bx) / area
-            v = (from_y * ax - from_x * ay) / area
-            inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (x < width) & (y < height)
-            row, down, along = np.nonzero(inside)
-            face = group[row]
-            pixel = (first[face, 1] + down) * width + first[face, 0] + along
-            u, v = u[row, down, along], v[row, down, along]
-            z = inverse_distance[faces[face]]
-            depth = ((1 - u - v) * z[:, 0] + u * z[:, 1] + v * z[:, 2]).astype(np.float32)
+    while np.any(is_waiting):
+        chosen = np.flatnonzero(is_waiting & (extent <= bound))
+        is_waiting[chosen] = False
+        for group in np.array_split(chosen, 1 + len(chosen) * bound**2 // 400_000):
+            origin = first[group, None] - corners[group, :1] + np.float32(0.5)
+            row, down, along, mix = _covered(origin[:, 0], sides[group], areas[group], bound)
+            x, y = first[group[row], 0] + along, first[group[row], 1] + down
+            is_seen = (x < width) & (y < height)
+            pixel, corner = (y * width + x)[is_seen], faces[group[row[is_seen]]]
+            mix = mix[is_seen]
+            depth: Array = np.einsum("pk,pk->p", mix, inverse_distance[corner]).astype(np.float32)
             np.maximum.at(nearest, pixel, depth)
-            found.append((pixel, face, u, v, depth))
+            found.append((pixel, corner, mix, depth))
         bound = bound + 1 if bound < 4 else bound * 3 // 2
-    for pixel, face, u, v, depth in found:
+    picture = np.zeros((height * width, 4), np.float32)
+    for pixel, corner, mix, depth in found:
         won = depth == nearest[pixel]
-        u, v, corner = u[won, None], v[won, None], faces[face[won]]
-        mixed = (
-            (1 - u - v) * colours[corner[:, 0]]
-            + u * colours[corner[:, 1]]
-            + v * colours[corner[:, 2]]
-        )
-        picture[pixel[won], :3] = mixed
+        picture[pixel[won], :3] = np.einsum("pk,pkc->pc", mix[won], colours[corner[won]])
         picture[pixel[won], 3] = 1
     return picture.reshape(height, width, 4)
+
+
+def _covered(
+    origin: Array, sides: Array, areas: Array, bound: int
+) -> tuple[IntArray, IntArray, IntArray, Array]:
+    """Which pixels of its bounding box each face covers.
+
+    origin (n, 2) the first pixel's centre, seen from corner 0; sides (n, 2, 2) corners 1 and 2 seen
+    from corner 0; areas (n,) their cross product; bound: pixels across and down to try
+    returns  rows (m,) into the faces, pixels down and along from the first, barycentric (m, 3)
+    """
+    steps = np.arange(bound, dtype=np.float32)
+    x = origin[:, 0, None, None] + steps
+    y = origin[:, 1, None, None] + steps[:, None]
+    (ax, ay), (bx, by) = (sides[:, i].T[..., None, None] for i in (0, 1))
+    u = (x * by - y * bx) / areas[:, None, None]
+    v = (y * ax - x * ay) / areas[:, None, None]
+    row, down, along = np.nonzero((u >= 0) & (v >= 0) & (u + v <= 1))
+    u, v = u[row, down, along], v[row, down, along]
+    return row, down, along, np.stack([1 - u - v, u, v], axis=-1)
+
+
+def _downsampled(picture: Array) -> Array:
+    """Mean of each SUPERSAMPLING x SUPERSAMPLING square; slices are faster than np.mean."""
+    steps = range(SUPERSAMPLING)
+    parts = [picture[y::SUPERSAMPLING, x::SUPERSAMPLING] for y in steps for x in steps]
+    mean: Array = np.sum(parts, axis=0) / len(parts)
+    return mean
 
 
 def _write_text(image: Image.Image, caption: str, time_code: str) -> None:
