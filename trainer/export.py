@@ -76,7 +76,7 @@ def export_bundle(
             _save(partial / "generator/condition.onnx", generator_condition(generator), weights)
             _save(partial / "generator/step.onnx", generator_step(generator), weights)
         if text is not None:
-            _save(partial / "text/encoder.onnx", text.graph, "f32")
+            _save(partial / "text/encoder.onnx", text.model, "f32")
             (partial / "text/tokenizer.json").write_text(text.tokenizer, encoding="utf-8")
         if body_file is not None:
             shutil.copyfile(body_file, partial / BODY_FILE)

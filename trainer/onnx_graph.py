@@ -40,7 +40,9 @@ def trace(
     with _quiet():
         program: Any = torch.onnx.export(
             module.eval(),
-            kwargs=dict(inputs),
+            kwargs={
+                name: value.clone() for name, value in inputs.items()
+            },  # aliases become one input
             output_names=list(outputs),
             dynamic_shapes=shapes,
             dynamo=True,
@@ -76,6 +78,42 @@ def store_halves(model: onnx.ModelProto) -> None:
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(halves, name + ".f16"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
+    _prepend(model, casts)
+
+
+def store_int8(model: onnx.ModelProto) -> None:
+    """Store every float32 matrix that a product or a look-up reads as int8 with scales. In place.
+
+    One scale for each column of a product's right side and each row of a look-up table, symmetric:
+    scale = max|w| / 127. Vectors and all other constants stay float32.
+    """
+    channel_axes = {}
+    for node in model.graph.node:
+        if node.op_type == "MatMul":
+            channel_axes[node.input[1]] = 1
+        elif node.op_type == "Gather":
+            channel_axes[node.input[0]] = 0
+
+    nodes = []
+    scales = []
+    for tensor in model.graph.initializer:
+        axis = channel_axes.get(tensor.name)
+        if axis is None or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor)
+        scale = np.abs(values).max(axis=1 - axis, keepdims=True) / 127
+        scale[scale == 0] = 1
+        rounded = np.rint(values / scale).astype(np.int8)
+        tensor.CopyFrom(numpy_helper.from_array(rounded, name + ".i8"))
+        scales.append(numpy_helper.from_array(scale.ravel(), name + ".scale"))
+        inputs = [name + ".i8", name + ".scale"]
+        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+    model.graph.initializer.extend(scales)
+    _prepend(model, nodes)
+
+
+def _prepend(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    rest = list(model.graph.node)
     del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    model.graph.node.extend([*nodes, *rest])
