@@ -1,0 +1,159 @@
+"""Two people meet: procedural interactions with exact kinematics, as training clips.
+
+    python -m trainer.data.choreography -o clips.npz --count 3000 --seed 1 [--base-motion DIR]
+
+Draws who they are, what they do and how, solves both bodies (`performer.py`) at 30 frames a second,
+and keeps ten. Knows no network; `windows.py` reads the file. Everything is a function of the seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.motion import features_from_rotmats
+from trainer.data.closeness import hug, push
+from trainer.data.company import dance, face_and_follow, idle_together
+from trainer.data.greetings import bow, handshake, high_five, wave
+from trainer.data.performer import Figure
+from trainer.data.stage import KEEP, BaseMotion, Cast, Scene, draw_manner
+
+logger = logging.getLogger(__name__)
+
+KINDS: dict[str, Callable[[Cast], Scene]] = {
+    "handshake": handshake,
+    "high_five": high_five,
+    "hug": hug,
+    "wave": wave,
+    "bow": bow,
+    "push": push,
+    "face_and_follow": face_and_follow,
+    "idle_together": idle_together,
+    "dance": dance,
+}
+SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
+"""How often a kind is drawn, where that is not 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Two people at 10 frames a second; the floor is y = 0, person 0 is the player.
+
+    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3), betas (2, 10), rest_joints (2, 22, 3)
+    anchor_frames  frames of closest interaction (for idle kinds any)
+    contacts       (frame, joint of person 0, joint of person 1) that touch
+    """
+
+    kind: str
+    captions: tuple[str, ...]
+    rotmats: Array
+    transl: Array
+    betas: Array
+    rest_joints: Array
+    anchor_frames: tuple[int, ...]
+    contacts: tuple[tuple[int, int, int], ...]
+
+
+def draw_figure(rng: np.random.Generator) -> Figure:
+    """A random body of the packaged shape space, within two standard deviations."""
+    body = load_body()
+    betas = np.clip(rng.normal(0, 0.8, 10), -2, 2)
+    rest, vertices = body.rest_joints(betas).astype(np.float64), body.rest_vertices(betas)
+    away = vertices - rest[JOINT["spine3"]]
+    depth = away[(np.abs(away[:, 0]) < 0.13) & (np.abs(away[:, 1]) < 0.09), 2]
+    return Figure(
+        betas=betas,
+        rest=rest,
+        floor=float(vertices[:, 1].min()),
+        chest=float(depth.max()),
+        back=float(-depth.min()),
+    )
+
+
+def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = None) -> Clip:
+    """One interaction; the same seed, kind and base give the same bits."""
+    rng = np.random.default_rng(seed)
+    names = list(KINDS)
+    shares = np.array([SHARES.get(name, 1.0) for name in names])
+    drawn = str(rng.choice(names, p=shares / shares.sum()))
+    kind = kind or drawn
+    cast = Cast(
+        rng=rng,
+        figures=(draw_figure(rng), draw_figure(rng)),
+        manners=(draw_manner(rng), draw_manner(rng)),
+        base=base,
+    )
+    scene = KINDS[kind](cast)
+    return Clip(
+        kind=kind,
+        captions=scene.captions,
+        rotmats=np.stack([b.rotmats()[::KEEP] for b in scene.bodies]).astype(np.float32),
+        transl=np.stack([b.transl()[::KEEP] for b in scene.bodies]).astype(np.float32),
+        betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
+        rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),
+        anchor_frames=tuple(sorted({f // KEEP for f in scene.anchors})),
+        contacts=tuple((f // KEEP, a, b) for f, a, b in scene.contacts),
+    )
+
+
+def write_clips(
+    path: Path, *, count: int, seed: int, base: BaseMotion | None = None, workers: int = 1
+) -> None:
+    """Make `count` clips and write one npz file in the layout that `windows.load_clips` reads."""
+    seeds = np.random.SeedSequence(seed).generate_state(count, np.uint64)
+    clips = list(_made([int(s) for s in seeds], base, workers))
+    lengths = [clip.transl.shape[1] for clip in clips]
+    features = [
+        np.swapaxes(features_from_rotmats(clip.rotmats, clip.transl), 0, 1) for clip in clips
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        features=np.concatenate(features),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        betas=np.stack([clip.betas for clip in clips]),
+        rest_joints=np.stack([clip.rest_joints for clip in clips]),
+        kinds=np.array([clip.kind for clip in clips]),
+        captions=np.array([json.dumps(clip.captions) for clip in clips]),
+        anchor_frames=np.array([json.dumps(clip.anchor_frames) for clip in clips]),
+    )
+    logger.info("%s: %d clips, %d frames", path, count, sum(lengths))
+
+
+def _made(seeds: Sequence[int], base: BaseMotion | None, workers: int) -> Iterator[Clip]:
+    make = partial(make_clip, base=base)
+    if workers <= 1:
+        yield from map(make, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(make, seeds, chunksize=16)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Make two-person training clips.")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--base-motion", type=Path, help="folder of real recordings (.bvh)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    base = None
+    write_clips(
+        options.output, count=options.count, seed=options.seed, base=base, workers=options.workers
+    )
+
+
+if __name__ == "__main__":
+    main()

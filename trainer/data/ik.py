@@ -1,0 +1,95 @@
+"""Inverse kinematics of two-bone limbs, and the rotations that go with it.
+
+Knows vectors and rotation matrices over frames. Knows no skeleton and no choreography.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
+
+
+def unit(vectors: Array) -> Array:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def frame_of(along: Array, across: Array) -> Array:
+    """Rotation whose columns are `along`, `across` made perpendicular to it, and their product."""
+    x = unit(along)
+    y = unit(across - np.sum(across * x, axis=-1, keepdims=True) * x)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def aligning(rest_along: Array, rest_across: Array, along: Array, across: Array) -> Array:
+    """The rotation that carries the rest pair of directions to the posed pair, along exactly."""
+    return frame_of(along, across) @ np.swapaxes(frame_of(rest_along, rest_across), -1, -2)
+
+
+def soft_limit(values: Array, soft: float, hard: float) -> Array:
+    """Identity up to `soft`, then bends over towards `hard` and never reaches it; odd in values."""
+    size = np.abs(values)
+    room = hard - soft
+    bent = soft + room * (1 - np.exp(-np.maximum(size - soft, 0) / room))
+    return np.where(size < soft, values, np.sign(values) * bent)
+
+
+def two_bone(
+    root: Array,
+    target: Array,
+    pole: Array,
+    rest_upper: Array,
+    rest_lower: Array,
+    rest_hinge: Array,
+    reach: tuple[float, float] = (0.999, 0.9995),
+) -> tuple[Array, Array, Array, Array]:
+    """Bend a limb so that its end meets the target.
+
+    root, target  (frame, 3) hip or shoulder; where ankle or wrist should be
+    pole          (frame, 3) direction in which knee or elbow points
+    rest_upper, rest_lower  (3,) bones in the rest pose
+    rest_hinge    (3,) axis about which the limb flexes in the rest pose (upper x lower when bent)
+    reach         parts of the limb's length where the soft limit begins and where it ends
+    returns       world_from_upper, world_from_lower (frame, 3, 3), middle joint, end (frame, 3)
+
+    Law of cosines: cos(angle at root) = (a^2 + d^2 - b^2) / (2 a d); hinge = pole x axis.
+    """
+    a, b = np.linalg.norm(rest_upper), np.linalg.norm(rest_lower)
+    axis = unit(target - root)
+    distance = np.linalg.norm(target - root, axis=-1, keepdims=True)
+    distance = soft_limit(distance, reach[0] * (a + b), reach[1] * (a + b))
+    distance = np.maximum(distance, np.sqrt(a * a + b * b - 2 * a * b * np.cos(np.radians(35.0))))
+    side = unit(pole - np.sum(pole * axis, axis=-1, keepdims=True) * axis)
+    cosine = np.clip((a * a + distance**2 - b * b) / (2 * a * distance), -1, 1)
+    middle = root + a * (cosine * axis + np.sqrt(1 - cosine**2) * side)
+    end = root + distance * axis
+    hinge = np.cross(side, axis)
+    upper = aligning(rest_upper, rest_hinge, middle - root, hinge)
+    lower = aligning(rest_lower, rest_hinge, end - middle, hinge)
+    return upper, lower, middle, end
+
+
+def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
+    """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): the swing, and the twist (frame,) in radians."""
+    turned = np.einsum("tij,j->ti", rotmat, axis)
+    swing = shortest_arc(np.broadcast_to(axis, turned.shape), turned)
+    rest = axis_angle_from_rotmat(np.swapaxes(swing, -1, -2) @ rotmat)
+    return swing, rest @ axis
+
+
+def shortest_arc(start: Array, end: Array) -> Array:
+    """Smallest rotation (frame, 3, 3) of unit vectors start (frame, 3) onto end."""
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.arctan2(sine, np.sum(start * end, axis=-1, keepdims=True))
+    return rotmat_from_axis_angle(axis * (angle / np.maximum(sine, 1e-9)))
+
+
+def limited(rotmat: Array, most: float) -> Array:
+    """The rotation, its angle bent over below `most` radians."""
+    vector = axis_angle_from_rotmat(rotmat)
+    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    return rotmat_from_axis_angle(
+        vector * (soft_limit(angle, 0.8 * most, most) / np.maximum(angle, 1e-9))
+    )
