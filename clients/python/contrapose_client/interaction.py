@@ -146,10 +146,12 @@ class Interaction:
             return
 
     async def _send(self, **part: Any) -> None:
-        if self._tasks[0].done():
-            self._tasks[0].result()
-        with translated(self._address):
-            await self._write(**part)
+        try:
+            with translated(self._address):
+                await self._write(**part)
+        except asyncio.InvalidStateError as exc:  # the stream has ended; the receiver knows why
+            await self.closed()
+            raise ConnectionError(f"{self._address}: the session is over") from exc
 
     async def _write(self, **part: Any) -> None:
         async with self._writing:
