@@ -1,0 +1,24 @@
+"""Motion in files: what the engine reads and writes. Knows no session and no network."""
+
+from __future__ import annotations
+
+from engine.formats.files import (
+    READABLE,
+    WRITABLE,
+    check_writable,
+    read_motion,
+    write_motion,
+)
+from engine.formats.resample import resampled
+from engine.formats.rig import RigMap, read_rig_map
+
+__all__ = [
+    "READABLE",
+    "WRITABLE",
+    "RigMap",
+    "check_writable",
+    "read_motion",
+    "read_rig_map",
+    "resampled",
+    "write_motion",
+]

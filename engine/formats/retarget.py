@@ -44,7 +44,12 @@ FLOOR_PERCENTILE = 10.0
 """Share of frames in which the lower foot may be under the floor, by noise and by toes pressed in."""
 LIMBS = {
     f"{side}_{joint}": f"{side}_{end}"
-    for joint, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    for joint, end in (
+        ("hip", "knee"),
+        ("knee", "ankle"),
+        ("shoulder", "elbow"),
+        ("elbow", "wrist"),
+    )
     for side in ("left", "right")
 }
 """Joint -> end of its bone."""

@@ -1,0 +1,256 @@
+"""Motion in npz files: ours, and those in the manner of AMASS.
+
+Ours holds everything that forward kinematics needs, so other tools read it without our body:
+    format "contrapose-motion", version 1, joint_names (22), parents (22), body (name)
+    quats_xyzw (person, frame, 22, 4), transl (person, frame, 3), frame_rate
+    betas (person, 10), rest_joints (person, 22, 3): pelvis in the world = rest_joints[:, 0] + transl
+AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts/datasets.md 7 and 10).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.kinematics import turned_about_origin
+from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_axis_angle
+from engine.body.shape import Body, bone_lengths, fit_betas
+from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.errors import InputError
+from engine.motion import Motion
+
+FORMAT = "contrapose-motion"
+VERSION = 1
+QUAT_TOLERANCE = 0.05
+"""How far a quaternion's length may be from 1 before it is taken for something else."""
+SAME_BODY = 1e-3
+"""Rest joints that differ by more (metres) are another body's: its betas mean nothing to ours."""
+SMPLX_VERTICES = 10475
+RATE_KEYS = ("mocap_frame_rate", "mocap_framerate", "frame_rate", "fps")
+TRANSLATION_KEYS = ("trans", "transl")
+
+
+# ------------------------------------------------------------------------------------------ writing
+def write_npz(path: Path, motion: Motion, body: Body) -> None:
+    """Write our format; `body` is the one that the motion's betas belong to."""
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=np.array(FORMAT),
+            version=np.array(VERSION),
+            joint_names=np.array(JOINT_NAMES),
+            parents=np.array(PARENTS),
+            body=np.array(body.name),
+            quats_xyzw=motion.quats_xyzw.astype(np.float32),
+            transl=motion.transl.astype(np.float32),
+            betas=motion.betas.astype(np.float32),
+            rest_joints=body.rest_joints(motion.betas).astype(np.float32),
+            frame_rate=np.array(motion.frame_rate),
+        )
+
+
+# ------------------------------------------------------------------------------------------ reading
+def read_npz(path: Path, body: Body, up: Literal["y", "z"] | None = None) -> Motion:
+    """Read our format or AMASS's; raises InputError that names the file and the key.
+
+    up  of AMASS-like files; None: the axis that the bodies stand along, in mean over the file
+    """
+    arrays = _arrays(path)
+    if "quats_xyzw" in arrays:
+        return _own_motion(_Archive(path, arrays), body)
+    if "poses" in arrays or "root_orient" in arrays:
+        return _amass_motion(_Archive(path, arrays), body, up)
+    raise InputError(
+        f"{path}: holds {', '.join(arrays) or 'nothing'}; expected quats_xyzw (our format), or poses, "
+        "or root_orient and pose_body (AMASS)",
+        field="path",
+    )
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            return {key: _entry(archive, key) for key in archive.files}
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read ({exc})", field="path") from exc
+    except (ValueError, EOFError, zipfile.BadZipFile, MemoryError) as exc:
+        raise InputError(
+            f"{path}: is no npz file, or a damaged one ({exc}); write it again", field="path"
+        ) from exc
+
+
+def _entry(archive: Any, key: str) -> Any:
+    """An array, or None for a pickled one: some AMASS files carry such extras, which nobody needs."""
+    try:
+        return archive[key]
+    except ValueError as exc:
+        if "allow_pickle" in str(exc):
+            return None
+        raise
+
+
+class _Archive:
+    """Typed look-ups whose errors name file and key."""
+
+    def __init__(self, path: Path, arrays: dict[str, Any]) -> None:
+        self.path, self.arrays = path, arrays
+
+    def fail(self, key: str, message: str) -> InputError:
+        return InputError(f"{self.path}: {key} {message}", field=key)
+
+    def numbers(self, key: str, shape: Sequence[int | None], extra_axes: int = 0) -> Array:
+        """float64 array whose last axes are `shape` (None: any length but 0), behind `extra_axes`."""
+        array = self.arrays.get(key)
+        if array is None:
+            raise self.fail(key, f"is missing, or pickled; the file has {', '.join(self.arrays)}")
+        wanted = ", ".join(["..."] * extra_axes + ["n" if s is None else str(s) for s in shape])
+        tail = array.shape[array.ndim - len(shape) :]
+        fits = array.ndim == len(shape) + extra_axes and all(
+            found == size if size is not None else found > 0
+            for found, size in zip(tail, shape, strict=True)
+        )
+        if not fits:
+            raise self.fail(key, f"has shape {array.shape}, expected ({wanted})")
+        if array.dtype.kind not in "fiu":
+            raise self.fail(key, f"holds {array.dtype}, expected numbers")
+        if not np.all(np.isfinite(array)):
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise self.fail(key, f"is not finite at index {where}")
+        return np.asarray(array, np.float64)
+
+    def rate(self, keys: Sequence[str]) -> float:
+        key = next((key for key in keys if key in self.arrays), None)
+        if key is None:
+            raise self.fail(keys[0], f"is missing; expected one of {', '.join(keys)}")
+        rate = float(self.numbers(key, ()) if self.arrays[key].ndim == 0 else np.nan)
+        if not 0 < rate <= 10_000:
+            raise self.fail(key, f"is {self.arrays[key]}, expected frames a second, above 0")
+        return rate
+
+
+def _own_motion(archive: _Archive, body: Body) -> Motion:
+    tag = archive.arrays.get("format")
+    if tag is not None and str(tag) != FORMAT:
+        raise archive.fail("format", f"is {str(tag)!r}, expected {FORMAT!r}")
+    version = archive.arrays.get("version", np.array(VERSION))
+    if version is None or version.size != 1 or str(version.item()) != str(VERSION):
+        raise archive.fail("version", f"is {version}, this program reads {VERSION}; update it")
+    names = archive.arrays.get("joint_names")
+    if names is not None and tuple(str(name) for name in names) != JOINT_NAMES:
+        raise archive.fail(
+            "joint_names", f"are others than ours, expected {', '.join(JOINT_NAMES)}"
+        )
+    quats = archive.numbers("quats_xyzw", (None, None, JOINT_COUNT, 4))
+    people, frames = quats.shape[:2]
+    lengths = np.linalg.norm(quats, axis=-1)
+    if np.any(np.abs(lengths - 1) > QUAT_TOLERANCE):
+        worst = np.unravel_index(int(np.abs(lengths - 1).argmax()), lengths.shape)
+        raise archive.fail(
+            "quats_xyzw",
+            f"has length {lengths[worst]:.3g} at person, frame, joint {tuple(map(int, worst))}, "
+            "expected unit quaternions x, y, z, w",
+        )
+    transl = archive.numbers("transl", (people, frames, 3))
+    betas = archive.numbers("betas", (people, 10))
+    if "rest_joints" in archive.arrays:
+        rest = archive.numbers("rest_joints", (people, JOINT_COUNT, 3))
+        if np.abs(rest - body.rest_joints(betas)).max() > SAME_BODY:
+            betas = fit_betas(body, bone_lengths(rest))
+            transl = transl + (rest - body.rest_joints(betas))[:, None, 0]
+    return Motion(
+        quats_xyzw=(quats / lengths[..., None]).astype(np.float32),
+        transl=transl.astype(np.float32),
+        betas=betas.astype(np.float32),
+        frame_rate=archive.rate(("frame_rate",)),
+    )
+
+
+def _amass_motion(archive: _Archive, body: Body, up: Literal["y", "z"] | None) -> Motion:
+    """poses (T, 156 or 165), or root_orient (T, 3) and pose_body (T, 63 or 21, 3); trans (T, 3).
+
+    Two people share a file when all arrays have one more axis, the person, in front.
+    """
+    axis_angle = _axis_angle(archive)
+    people, frames = axis_angle.shape[:2]
+    key = next((key for key in TRANSLATION_KEYS if key in archive.arrays), TRANSLATION_KEYS[0])
+    two = archive.arrays[key].ndim - 2 if archive.arrays.get(key) is not None else 0
+    transl = archive.numbers(key, (frames, 3), extra_axes=two)
+    transl = transl if two else transl[None]
+    if len(transl) != people:
+        raise archive.fail(key, f"is of {len(transl)} people, the poses are of {people}")
+    betas = betas_for(body, _betas(archive, people), is_smplx=_is_smplx(archive))
+
+    rotmats = rotmat_from_axis_angle(axis_angle)
+    if (up or _up_axis(rotmats)) == "z":
+        # Turned with the pelvis of the file's body: transl is relative to it (facts, datasets 7).
+        pelvis = body.rest_joints(betas)[:, None, 0].astype(np.float64)
+        rotmats[:, :, 0], transl = turned_about_origin(
+            rotmat_about("x", -np.pi / 2), rotmats[:, :, 0], transl, pelvis
+        )
+    return Motion(
+        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
+        transl=transl.astype(np.float32),
+        betas=betas,
+        frame_rate=archive.rate(RATE_KEYS),
+    )
+
+
+def _axis_angle(archive: _Archive) -> Array:
+    """(person, frame, 22, 3)"""
+    if "root_orient" in archive.arrays and "pose_body" in archive.arrays:
+        root, body_pose = archive.arrays["root_orient"], archive.arrays["pose_body"]
+        two = 0 if root is None else root.ndim - 2
+        root = archive.numbers("root_orient", (None, 3), extra_axes=two)
+        if body_pose is not None and body_pose.shape[-2:] == (JOINT_COUNT - 1, 3):
+            archive.arrays["pose_body"] = body_pose.reshape(*body_pose.shape[:-2], -1)
+        size = (root.shape[-2], 3 * (JOINT_COUNT - 1))
+        poses = np.concatenate([root, archive.numbers("pose_body", size, extra_axes=two)], axis=-1)
+    else:
+        array = archive.arrays.get("poses")
+        two = 0 if array is None else array.ndim - 2
+        width = 0 if array is None or array.ndim == 0 else array.shape[-1]
+        if array is not None and width not in (66, 156, 165):
+            raise archive.fail(
+                "poses", f"has shape {array.shape}, expected (frames, 156) or (frames, 165)"
+            )
+        poses = archive.numbers("poses", (None, width), extra_axes=two)[..., : 3 * JOINT_COUNT]
+    poses = poses if two else poses[None]
+    return np.asarray(poses.reshape(*poses.shape[:2], JOINT_COUNT, 3))
+
+
+def _is_smplx(archive: _Archive) -> bool:
+    poses = archive.arrays.get("poses")
+    return poses is None or poses.shape[-1] == 165
+
+
+def _betas(archive: _Archive, people: int) -> Array:
+    """(person, 10): the first ten of as many as the file has; zeros where it has none."""
+    betas = archive.arrays.get("betas")
+    if betas is None:
+        return np.zeros((people, 10))
+    betas = archive.numbers("betas", (None,), extra_axes=betas.ndim - 1)
+    if betas.shape not in ((betas.shape[-1],), (people, betas.shape[-1])) or betas.shape[-1] < 10:
+        raise archive.fail("betas", f"has shape {betas.shape}, expected (at least 10,) a person")
+    return np.broadcast_to(betas[..., :10], (people, 10))
+
+
+def betas_for(body: Body, betas: Array, *, is_smplx: bool = True) -> Array:
+    """SMPL-X's shape coordinates mean nothing to the open body, nor SMPL-H's to SMPL-X: zeros there.
+
+    betas (..., 10) -> (..., 10) float32
+    """
+    keeps = is_smplx and len(body.template) == SMPLX_VERTICES
+    return (betas if keeps else np.zeros_like(betas)).astype(np.float32)
+
+
+def _up_axis(rotmats: Array) -> Literal["y", "z"]:
+    """The world axis that the bodies' own Y stands along, in mean over people and frames."""
+    mean = rotmats[:, :, 0, :, 1].mean(axis=(0, 1))
+    return "y" if abs(mean[1]) > abs(mean[2]) else "z"
