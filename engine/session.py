@@ -109,7 +109,8 @@ class PlanFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Consecutive frames to send. They overwrite what the client holds and has not played."""
+    """Consecutive frames to send. With a new revision they replace all that the client holds from
+    the first of them on; with the same one they follow what it holds."""
 
     revision: int
     frames: tuple[PlanFrame, ...]

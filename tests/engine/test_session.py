@@ -94,7 +94,9 @@ class Play:
             assert np.isfinite(frame.transl).all()
             if frame.index in self.held and frame.index <= frozen:
                 assert frame is self.held[frame.index]
-            self.held[frame.index] = frame
+        if tick.chunk.revision > max(self.revisions, default=0):
+            self.held = {index: held for index, held in self.held.items() if index < indices[0]}
+        self.held |= {frame.index: frame for frame in tick.chunk.frames}
         self.revisions.append(tick.chunk.revision)
 
     def run(self, frames: Sequence[int], window_takes: int | None = 1) -> None:
@@ -347,13 +349,13 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
 
 
 def test_a_simulated_hour_takes_no_more_room_and_never_sinks() -> None:
-    play = new_play(SessionConfig(revision_frames=20), sample=noisy_windows(0.03))
+    play = new_play(SessionConfig(revision_frames=40, refill_frames=6), sample=noisy_windows(0.03))
     sizes = []
     for minute in range(60):
         for second in range(60):
             now = 60.0 * minute + second
             play.feed(now)
-            play.tick(now, window_takes=5)
+            play.tick(now)
         frame = play.played[max(play.played)]
         assert floor_height(frame.rotmats, frame.transl, REST).min() > -0.03
         assert np.linalg.norm(frame.transl, axis=-1).max() < 1000

@@ -1,0 +1,161 @@
+"""Laws of the executor: one thread, many windows, and no failure that spreads."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.errors import BackendError, ContraposeError
+from engine.executor import Executor
+from engine.sampler import Models, WindowRequest, sample_windows
+from engine.testing import GraphInputs, still_models
+
+WAIT_S = 10.0
+
+
+def a_request(seed: int = 1, steps: int = 4) -> WindowRequest:
+    return WindowRequest(
+        known=np.zeros((2, 30, 135), np.float32),
+        known_mask=np.zeros((2, 30, 1), np.float32),
+        anchor=np.zeros((2, 135), np.float32),
+        anchor_joints=np.zeros((2, 22, 3), np.float32),
+        seed=seed,
+        steps=steps,
+    )
+
+
+def poisoned(request: WindowRequest) -> WindowRequest:
+    return replace(request, anchor=np.full((2, 135), np.nan, np.float32))
+
+
+def submitted(executor: Executor, request: WindowRequest, deadline: float = 0.0) -> Future[Array]:
+    future: Future[Array] = Future()
+
+    def on_done(result: Array | ContraposeError) -> None:
+        if isinstance(result, ContraposeError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    executor.submit(request, deadline, on_done)
+    return future
+
+
+def models_with(**graphs: object) -> Models:
+    return replace(still_models(), **graphs)  # type: ignore[arg-type]  # fakes are plain functions
+
+
+def fails_on_nan(graph: str) -> Models:
+    inner = getattr(still_models(), graph)
+
+    def run(inputs: GraphInputs) -> dict[str, Array]:
+        if not np.isfinite(inputs["anchor"]).all():
+            raise RuntimeError("poison")
+        return dict(inner(inputs))
+
+    return models_with(**{graph: run})
+
+
+def echoing(inputs: GraphInputs) -> dict[str, Array]:
+    """A denoiser whose answer is half of what it sees: depends on the row and on nothing else."""
+    x_t = inputs["x_t"].astype(np.float32)
+    return {"x_s": x_t * 0.5, "x0": x_t * 0.5}
+
+
+def test_windows_together_give_what_each_gives_alone() -> None:
+    models = models_with(animator_step=echoing)
+    requests = [a_request(seed, steps) for seed, steps in ((1, 4), (2, 7), (3, 4), (4, 10))]
+    with Executor(models, max_rows=3) as executor:
+        futures = [submitted(executor, request) for request in requests]
+        together = [future.result(WAIT_S) for future in futures]
+    for request, result in zip(requests, together, strict=True):
+        np.testing.assert_array_equal(result, sample_windows(models, [request])[0])
+
+
+@pytest.mark.parametrize("graph", ["animator_condition", "animator_step"])
+def test_a_window_that_fails_takes_no_other_with_it(graph: str) -> None:
+    with Executor(fails_on_nan(graph)) as executor:
+        bad = submitted(executor, poisoned(a_request(1)))
+        good = [submitted(executor, a_request(seed)) for seed in range(2, 5)]
+        with pytest.raises(BackendError, match="poison"):
+            bad.result(WAIT_S)
+        for future in good:
+            assert future.result(WAIT_S).shape == (2, 30, 135)
+        assert submitted(executor, a_request()).result(WAIT_S) is not None
+
+
+def test_a_receiver_that_raises_does_not_stop_the_engine() -> None:
+    def raising(result: Array | ContraposeError) -> None:
+        raise ValueError("receiver")
+
+    with Executor(still_models()) as executor:
+        executor.submit(a_request(), 0.0, raising)
+        assert submitted(executor, a_request(2)).result(WAIT_S) is not None
+
+
+def test_calls_run_on_the_engine_thread_between_windows() -> None:
+    with Executor(still_models()) as executor:
+        window = submitted(executor, a_request(steps=50))
+        name = executor.call(lambda models: threading.current_thread().name).result(WAIT_S)
+        assert name == "contrapose-engine"
+        failing = executor.call(lambda models: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            failing.result(WAIT_S)
+        assert window.result(WAIT_S) is not None
+
+
+def test_the_urgent_window_overtakes() -> None:
+    finished: list[str] = []
+    is_open = threading.Event()
+    with Executor(still_models(), max_rows=1) as executor:
+        executor.call(lambda models: is_open.wait(WAIT_S))
+        lazy = submitted(executor, a_request(1), deadline=9.0)
+        urgent = submitted(executor, a_request(2), deadline=1.0)
+        lazy.add_done_callback(lambda _: finished.append("lazy"))
+        urgent.add_done_callback(lambda _: finished.append("urgent"))
+        is_open.set()
+        lazy.result(WAIT_S)
+    assert finished == ["urgent", "lazy"]
+
+
+def test_rows_of_different_windows_share_denoiser_calls() -> None:
+    is_open = threading.Event()
+    with Executor(still_models()) as executor:
+        executor.call(lambda models: is_open.wait(WAIT_S))
+        futures = [submitted(executor, a_request(seed, steps=8)) for seed in range(8)]
+        is_open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    status = executor.status()
+    assert status.rows == 64
+    assert status.denoiser_calls == 8
+
+
+def test_closing_answers_everyone_who_waits_and_refuses_who_comes_later() -> None:
+    started, is_open = threading.Event(), threading.Event()
+
+    def block(models: Models) -> None:
+        started.set()
+        is_open.wait(WAIT_S)
+
+    executor = Executor(still_models())
+    running = executor.call(block)
+    assert started.wait(WAIT_S)
+    waiting = submitted(executor, a_request())
+    call = executor.call(lambda models: None)
+    closer = threading.Thread(target=executor.close)
+    closer.start()
+    is_open.set()
+    closer.join(WAIT_S)
+    with pytest.raises(BackendError, match="shutting down"):
+        submitted(executor, a_request())
+    running.result(WAIT_S)
+    for future in (waiting, call):
+        with pytest.raises(BackendError):
+            future.result(WAIT_S)
+    executor.close()
