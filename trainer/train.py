@@ -56,11 +56,11 @@ class TrainConfig:
     ffn_width: int = 512
     dropout: float = 0.0
     batch: int = 64
-    learning_rate: float = 5e-4
+    learning_rate: float = 8e-4
     weight_decay: float = 0.01
     warm_up: float = 0.02
     """Part of the run in which the learning rate rises."""
-    ema: float = 0.999
+    ema: float = 0.998
     gradient_clip: float = 1.0
     timestep_power: float = 1.5
     """t = floor(1000 u^power): above 1 favours low noise, where small residuals are decided."""

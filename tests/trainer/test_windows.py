@@ -138,10 +138,13 @@ def test_a_split_keeps_every_clip_once_and_repeats_itself() -> None:
     np.testing.assert_array_equal(held, windows.held_out_split(100, 0.05, seed=1)[1])
 
 
-def test_exchanging_sides_twice_gives_the_caption_back() -> None:
-    caption = "Left arm up, the right hand grips the left one"
-    assert windows.exchanged_sides(caption) == "Right arm up, the left hand grips the right one"
-    assert windows.exchanged_sides(windows.exchanged_sides(caption)) == caption
+def test_captions_of_mirrored_and_swapped_clips_say_what_is_seen() -> None:
+    caption = "The player's Left hand grips the partner's right one"
+    mirrored = windows.caption_of(caption, is_mirrored=True, is_swapped=False)
+    assert mirrored == "The player's Right hand grips the partner's left one"
+    both = windows.caption_of(caption, is_mirrored=True, is_swapped=True)
+    assert both == "The partner's Right hand grips the player's left one"
+    assert windows.caption_of(both, is_mirrored=True, is_swapped=True) == caption
 
 
 def test_pairs_carry_rest_joints_captions_and_the_published_centring(clips: Clips) -> None:

@@ -287,7 +287,7 @@ class WindowSampler:
         motion = self.clips.features[gather].transpose(0, 2, 1, 3).astype(np.float32)
         rest = self.clips.rest_joints[chosen]
         if self.augment:
-            motion, rest = augmented(motion, rest, rng)
+            motion, rest = augmented(motion, rest, *(rng.random((2, batch)) < 0.5))
         motion = canonicalised(motion, rest, index)
         return self._perturbed(motion, rest, mask, valid, index, chosen, cases, rng)
 
@@ -342,13 +342,13 @@ class WindowSampler:
         )
 
 
-def augmented(motion: Array, rest: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Half of the rows mirrored, half with the people swapped, independently."""
-    batch = len(motion)
-    flip = (rng.random(batch) < 0.5)[:, None, None, None]
+def augmented(
+    motion: Array, rest: Array, flipped: BoolArray, swapped: BoolArray
+) -> tuple[Array, Array]:
+    """Motion (batch, 2, frame, 135) and rest joints, chosen rows mirrored, people swapped."""
+    flip, swap = flipped[:, None, None, None], swapped[:, None, None, None]
     motion_m, rest_m = mirrored(motion, rest)
     motion, rest = np.where(flip, motion_m, motion), np.where(flip, rest_m, rest)
-    swap = (rng.random(batch) < 0.5)[:, None, None, None]
     return np.where(swap, motion[:, ::-1], motion), np.where(swap, rest[:, ::-1], rest)
 
 
@@ -415,34 +415,57 @@ class PairBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionTable:
-    """Sentence vectors of all captions; mirrored clips have left and right exchanged."""
+    """Sentence vectors (texts, width) of all captions, as they read for augmented clips too.
+
+    rows[mirrored][swapped][clip] are the rows of the clip's wordings.
+    """
 
     vectors: Array
-    rows: tuple[IntArray, ...]
-    rows_mirrored: tuple[IntArray, ...]
+    rows: tuple[tuple[tuple[IntArray, ...], ...], ...]
 
 
-def exchanged_sides(caption: str) -> str:
-    """ "left" and "right" exchanged, as a mirror does."""
-    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-    return re.sub("[Ll]eft|[Rr]ight", lambda found: other[found.group()], caption)
+EXCHANGED = {"left": "right", "right": "left", "player": "partner", "partner": "player"}
+
+
+def caption_of(caption: str, *, is_mirrored: bool, is_swapped: bool) -> str:
+    """The caption of an augmented clip: a mirror exchanges sides, a swap the two roles."""
+    words = ["left|right"] * is_mirrored + ["player|partner"] * is_swapped
+
+    def exchanged(found: re.Match[str]) -> str:
+        word = EXCHANGED[found.group().lower()]
+        return word.capitalize() if found.group()[0].isupper() else word
+
+    return re.sub("|".join(words), exchanged, caption, flags=re.IGNORECASE) if words else caption
+
+
+AUGMENTATIONS = tuple((m, s) for m in (False, True) for s in (False, True))
 
 
 def unique_captions(captions: Sequence[Sequence[str]]) -> list[str]:
-    """Every wording and its mirror image, once, in a fixed order."""
-    plain = [c for wordings in captions for c in wordings]
-    return list(dict.fromkeys(plain + [exchanged_sides(c) for c in plain]))
+    """Every wording as it reads under every augmentation, once, in a fixed order."""
+    plain = dict.fromkeys(c for wordings in captions for c in wordings)
+    variants = (caption_of(c, is_mirrored=m, is_swapped=s) for m, s in AUGMENTATIONS for c in plain)
+    return list(dict.fromkeys(variants))
 
 
 def caption_table(clips: Clips, texts: Sequence[str], vectors: Array) -> CaptionTable:
     """Which rows of `vectors` (one for each of `texts`) describe which clip."""
     row_of = {text: row for row, text in enumerate(texts)}
+
+    def rows(is_mirrored: bool, is_swapped: bool) -> tuple[IntArray, ...]:
+        return tuple(
+            np.array(
+                [
+                    row_of[caption_of(c, is_mirrored=is_mirrored, is_swapped=is_swapped)]
+                    for c in wordings
+                ],
+                np.int64,
+            )
+            for wordings in clips.captions
+        )
+
     return CaptionTable(
-        vectors=vectors,
-        rows=tuple(np.array([row_of[c] for c in w], np.int64) for w in clips.captions),
-        rows_mirrored=tuple(
-            np.array([row_of[exchanged_sides(c)] for c in w], np.int64) for w in clips.captions
-        ),
+        vectors=vectors, rows=tuple(tuple(rows(m, s) for s in (False, True)) for m in (False, True))
     )
 
 
@@ -461,17 +484,16 @@ class PairSampler:
         motion = self.clips.features[self.clips.starts[chosen] + frames][:, :, None]
         motion = motion.astype(np.float32)
         rest = self.clips.rest_joints[chosen]
-        flip = rng.random(batch) < 0.5
-        motion_m, rest_m = mirrored(motion, rest)
-        motion = np.where(flip[:, None, None, None], motion_m, motion)
-        rest = np.where(flip[:, None, None, None], rest_m, rest)
-        swap = (rng.random(batch) < 0.5)[:, None, None, None]
-        motion, rest = np.where(swap, motion[:, ::-1], motion), np.where(swap, rest[:, ::-1], rest)
+        flipped, swapped = rng.random((2, batch)) < 0.5
+        motion, rest = augmented(motion, rest, flipped, swapped)
         motion = canonicalised(motion, rest, np.zeros(batch, np.int64))[:, :, 0]
         c = self.config
         case = rng.choice(4, size=batch, p=(c.text_only, c.pose_only, c.both, c.neither))
         text = np.stack(
-            [self._vector(int(clip), bool(m), rng) for clip, m in zip(chosen, flip, strict=True)]
+            [
+                self._vector(int(clip), bool(is_mirrored), bool(is_swapped), rng)
+                for clip, is_mirrored, is_swapped in zip(chosen, flipped, swapped, strict=True)
+            ]
         )
         text[(case == 1) | (case == 3)] = 0
         pose_mask = np.zeros((batch, 2), np.float32)
@@ -490,7 +512,9 @@ class PairSampler:
             return int(rng.choice(contacts))
         return int(rng.integers(self.clips.frames(clip)))
 
-    def _vector(self, clip: int, is_mirrored: bool, rng: np.random.Generator) -> Array:
-        table = self.captions
-        rows = (table.rows_mirrored if is_mirrored else table.rows)[clip]
-        return table.vectors[rng.choice(rows)] if len(rows) else np.zeros_like(table.vectors[0])
+    def _vector(
+        self, clip: int, is_mirrored: bool, is_swapped: bool, rng: np.random.Generator
+    ) -> Array:
+        rows = self.captions.rows[is_mirrored][is_swapped][clip]
+        vectors = self.captions.vectors
+        return vectors[rng.choice(rows)] if len(rows) else np.zeros_like(vectors[0])
