@@ -63,17 +63,17 @@ def text_graph(encoder: nn.Module, axes: dict[int, str], *, tokens: int = 2) -> 
     return trace(encoder, inputs, ["text"], dict.fromkeys(inputs, axes))
 
 
-def encode_captions(captions: Sequence[str]) -> Array:
-    """Captions -> (n, 384) float32 text vectors for training; an empty caption is all zeros."""
+def encode_texts(texts: Sequence[str]) -> Array:
+    """Texts -> (n, 384) float32 text vectors for training; an empty text is all zeros."""
     from tokenizers import Tokenizer
 
     tokenizer: Any = Tokenizer.from_file(str(_minilm_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MINILM_TOKENS)
-    vectors = np.zeros((len(captions), MINILM_WIDTH), dtype=np.float32)
-    for row, caption in enumerate(captions):
-        if caption:
-            ids = torch.tensor([tokenizer.encode(caption).ids])
+    vectors = np.zeros((len(texts), MINILM_WIDTH), dtype=np.float32)
+    for row, text in enumerate(texts):
+        if text:
+            ids = torch.tensor([tokenizer.encode(text).ids])
             vectors[row] = minilm()(ids, torch.ones_like(ids))[0].numpy()
     return vectors
 

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from engine.arrays import Array
-from trainer.text import TextEncoder, encode_captions, minilm_text
+from trainer.text import TextEncoder, encode_texts, minilm_text
 
 ACTIONS = [
     "shake hands",
@@ -63,18 +63,18 @@ def test_similarities_are_those_of_the_models_documentation() -> None:
         "It's so sunny outside!",
         "He drove to the stadium.",
     ]
-    vectors = encode_captions(sentences)
+    vectors = encode_texts(sentences)
     published = [[1, 0.6660, 0.1046], [0.6660, 1, 0.1411], [0.1046, 0.1411, 1]]
     np.testing.assert_allclose(vectors @ vectors.T, published, atol=1e-4)
 
 
 def test_an_empty_caption_is_all_zeros_and_others_have_length_one() -> None:
-    vectors = encode_captions(["", "a hug"])
+    vectors = encode_texts(["", "a hug"])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [0, 1], atol=1e-6)
 
 
 def test_captions_of_one_action_are_closer_than_those_of_two() -> None:
-    shake, greet, push = encode_captions(
+    shake, greet, push = encode_texts(
         ["two people shake hands", "they shake each other's hand", "he shoves her away"]
     )
     assert shake @ greet > 0.7 > 0.4 > shake @ push
@@ -84,7 +84,7 @@ def test_int8_weights_keep_the_directions_of_fifty_sentences(
     exported: TextEncoder, tmp_path: Path
 ) -> None:
     vectors = encode_exported(exported, tmp_path, SENTENCES)
-    similarity = (vectors * encode_captions(SENTENCES)).sum(-1)
+    similarity = (vectors * encode_texts(SENTENCES)).sum(-1)
     assert len(SENTENCES) == 50
     assert similarity.min() > 0.99
 

@@ -1,42 +1,35 @@
 """The diffusion process in torch, for training and for looking at a network while it trains.
 
-Knows tensors. The engine has its own loop over compiled graphs (`engine/sampler.py`).
-Cosine schedule: Nichol and Dhariwal 2021 (arXiv:2102.09672); DDIM: Song et al. (arXiv:2010.02502).
+The schedule is the engine's (`engine/sampler.py`), which has its own loop over compiled graphs.
+Knows tensors. DDIM: Song et al. 2021 (arXiv:2010.02502).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from engine.errors import ConfigError
+from engine import sampler
+from engine.sampler import DIFFUSION_STEPS
 from trainer.models.generator import Generator
 
-DIFFUSION_STEPS = 1000
+__all__ = [
+    "DIFFUSION_STEPS",
+    "cumulative_alphas",
+    "ddim_sample",
+    "ddim_update",
+    "guided",
+    "q_sample",
+]
 
 
 @cache
 def cumulative_alphas() -> Tensor:
-    """The cumulative product of alpha, (1000,) float64.
-
-    abar(u) = cos^2(((u + 0.008) / 1.008) pi / 2), beta_i = min(1 - abar((i+1)/1000) / abar(i/1000),
-    0.999), and the product runs over 1 - beta_i.
-    """
-    edges = torch.arange(DIFFUSION_STEPS + 1, dtype=torch.float64) / DIFFUSION_STEPS
-    abar = torch.cos((edges + 0.008) / 1.008 * math.pi / 2) ** 2
-    betas = (1 - abar[1:] / abar[:-1]).clamp(max=0.999)
-    return (1 - betas).cumprod(0)
-
-
-def schedule_timesteps(steps: int) -> Tensor:
-    """The diffusion steps of a K-step schedule, ascending: floor(i 1000 / K). Visited downwards."""
-    if not 1 <= steps <= DIFFUSION_STEPS:
-        raise ConfigError(f"{steps=} must lie in 1..{DIFFUSION_STEPS}", field="steps")
-    return torch.arange(steps) * DIFFUSION_STEPS // steps
+    """The cumulative product of alpha of the cosine schedule, (1000,) float64."""
+    return torch.from_numpy(sampler.cumulative_alphas().copy())
 
 
 def q_sample(x0: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
@@ -62,14 +55,12 @@ def ddim_sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, step
 
     denoise(x_t, timesteps (batch,)) -> x0.
     """
-    timesteps = schedule_timesteps(steps)
-    abar = cumulative_alphas()[timesteps]
-    abar_below = torch.cat([abar.new_ones(1), abar[:-1]])
+    schedule = sampler.step_schedule(steps)
     x = noise
-    for index in reversed(range(steps)):
-        rows = timesteps[index].expand(len(noise)).to(noise.device)
-        x0 = denoise(x, rows)
-        x = ddim_update(x, x0, abar[index].to(noise), abar_below[index].to(noise))
+    for index in range(steps):
+        abar_t, abar_s = noise.new_tensor([schedule.abar_t[index], schedule.abar_s[index]])
+        rows = torch.full((len(noise),), int(schedule.timesteps[index]), device=noise.device)
+        x = ddim_update(x, denoise(x, rows), abar_t, abar_s)
     return x
 
 
