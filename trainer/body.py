@@ -384,7 +384,7 @@ def joint_regressor(mean: Array, directions: Array, joint_count: int, nearest: i
     """(J, V): rows that sum to 1 and give each joint from the vertices around it, for every shape.
 
     The smallest change of equal weights that meets the joint of the mean and of each direction
-    (ridge 1e-6 on the residual), which is linear algebra of 34 equations in `nearest` unknowns.
+    (ridge 1e-9 on the residual), which is linear algebra of 34 equations in `nearest` unknowns.
     """
     vertex_count = len(mean) - joint_count
     regressor = np.zeros((joint_count, vertex_count))
@@ -398,7 +398,7 @@ def joint_regressor(mean: Array, directions: Array, joint_count: int, nearest: i
         ).T
         wanted = np.append(target.ravel(), 1.0)
         start = np.full(nearest, 1 / nearest)
-        gram = equations @ equations.T + 1e-7 * np.eye(len(equations))
+        gram = equations @ equations.T + 1e-9 * np.eye(len(equations))
         row = start + equations.T @ np.linalg.solve(gram, wanted - equations @ start)
         regressor[joint, near] = row / row.sum()
     return regressor

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from engine.arrays import Array, IntArray
 from engine.body.kinematics import forward_kinematics, skin
@@ -91,7 +92,8 @@ def load_body(path: Path | None = None) -> Body:
 def _load_body(path: Path) -> Body:
     try:
         # SMPL-X's files hold pickled extras beside the arrays; only the six plain arrays are read.
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load would leave a broken file open, and take an array file for an archive.
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
             missing = [key for key in KEYS if key not in archive.files]
             if missing:
                 raise InputError(
