@@ -60,6 +60,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="default: the recording's length"
     )
+    parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
     _add_session_options(parser)
     _add_server_options(parser)
@@ -140,12 +141,16 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
 
 # ----------------------------------------------------------------------------------------- commands
 def run_react(args: argparse.Namespace) -> int:
-    from engine.formats import read_motion, write_motion
+    from engine.body.shape import load_body
+    from engine.formats import check_writable, read_motion, read_rig_map, write_motion
 
-    player = read_motion(args.player)
-    seconds = args.seconds or (player.frames / player.frame_rate)
+    check_writable(args.out)
+    body = load_body(args.body)
+    rig = None if args.rig is None else read_rig_map(args.rig)
+    player = read_motion(args.player, body=body, rig=rig)
+    seconds = player.frames / player.frame_rate if args.seconds is None else args.seconds
     played = _played(args, player, seconds)
-    write_motion(args.out, played.motion)
+    write_motion(args.out, played.motion, body)
     report = report_of(played)
     if args.report is not None:
         args.report.write_text(json.dumps(report, indent=2) + "\n")
@@ -154,15 +159,18 @@ def run_react(args: argparse.Namespace) -> int:
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    from engine.formats import read_motion, write_motion
+    from engine.body.shape import load_body
+    from engine.formats import check_writable, read_motion, write_motion
 
-    print(f"playing {args.seconds:g} s to a live server ...", flush=True)
-    played = _played(args, read_motion(DEMO_PLAYER), args.seconds)
     args.out.mkdir(parents=True, exist_ok=True)
-    report = report_of(played)
     picture = args.out / "interaction.gif"
-    write_motion(args.out / "interaction.npz", played.motion)
-    write_motion(picture, played.motion)
+    check_writable(picture)
+    body = load_body(args.body)
+    print(f"playing {args.seconds:g} s to a live server ...", flush=True)
+    played = _played(args, read_motion(DEMO_PLAYER, body=body), args.seconds)
+    report = report_of(played)
+    write_motion(args.out / "interaction.npz", played.motion, body)
+    write_motion(picture, played.motion, body)
     (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(summary_of(report))
     print(f"wrote {picture}, interaction.npz and report.json")
@@ -172,10 +180,13 @@ def run_demo(args: argparse.Namespace) -> int:
 
 
 def run_animate(args: argparse.Namespace) -> int:
-    from engine.formats import read_motion, write_motion
+    from engine.body.shape import load_body
+    from engine.formats import check_writable, read_motion, write_motion
     from engine.motion import FRAME_RATE, Motion
 
-    pair = _people(read_motion(args.pair), args.frame, 2, args.pair)
+    check_writable(args.out)
+    body = load_body(args.body)
+    pair = _people(read_motion(args.pair, body=body), args.frame, 2, args.pair)
     frames = round(args.seconds * FRAME_RATE)
     anchor = _anchor_index(args.at, frames)
     with running_server(args) as address:
@@ -183,21 +194,24 @@ def run_animate(args: argparse.Namespace) -> int:
     motion = Motion(
         quats_xyzw=made.people.quats_xyzw, transl=made.people.transl, betas=made.people.betas
     )
-    write_motion(args.out, motion)
+    write_motion(args.out, motion, body)
     print(f"{args.out}: {frames} frames, the pose at frame {anchor}; {_how(made)}")
     return 0
 
 
 def run_pose(args: argparse.Namespace) -> int:
+    from engine.body.shape import load_body
     from engine.errors import InputError
-    from engine.formats import read_motion, write_motion
+    from engine.formats import check_writable, read_motion, write_motion
     from engine.motion import Motion
 
+    check_writable(args.out)
+    body = load_body(args.body)
     if args.single is None and not args.text:
         raise InputError("pose: give --text, --from, or both", field="--text")
     single = None
     if args.single is not None:
-        single = _people(read_motion(args.single), args.frame, 1, args.single)
+        single = _people(read_motion(args.single, body=body), args.frame, 1, args.single)
     with running_server(args) as address:
         made = _finished(_generate_pair(address, single, args))
     motion = Motion(
@@ -205,7 +219,7 @@ def run_pose(args: argparse.Namespace) -> int:
         transl=made.people.transl[:, None],
         betas=made.people.betas,
     )
-    write_motion(args.out, motion)
+    write_motion(args.out, motion, body, caption=args.text)
     print(f"{args.out}: {_how(made)}")
     return 0
 
