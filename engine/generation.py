@@ -79,7 +79,7 @@ def generate_motion(
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
 
     def filled(window: Window) -> Track:
-        result = close_window(window, _finite(sample([window.request]))[0])
+        result = close_window(window, sample([window.request])[0])
         given = window.known.cut(MARGIN, WINDOW_FRAMES).is_known
         return cleaned(result, given, rest_joints, cleanup)
 

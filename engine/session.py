@@ -20,10 +20,12 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
-from engine.body.rotations import rotmat_about, slerp_rotmat
+from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.errors import BackendError, ConfigError, SessionError
-from engine.motion import FRAME_RATE, POSE_FEATURES, WINDOW_FRAMES
+from engine.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.player import PlayerStamp, PlayerTrack
+from engine.player import frame_at as frame_at
 from engine.sampler import WindowRequest
 from engine.windows import (
     MARGIN,
@@ -31,10 +33,11 @@ from engine.windows import (
     Track,
     Window,
     cleaned,
-    close_window,
     coasted,
     floor_height,
+    joined_to,
     reaction_window,
+    read_window,
 )
 
 LONGEST_CATCH_UP = 100
@@ -67,7 +70,9 @@ class SessionConfig:
         self._require("horizon_frames", 4, 100)
         self._require("commit_frames", 1, self.horizon_frames - 1)
         self._require("refill_frames", 1, 100)
-        self._require("history_frames", 1, 20)
+        self._require("history_frames", 1, 15)
+        # A reaction window has to reach well beyond the frames that it may not change.
+        self._require("commit_frames", 1, (WINDOW_FRAMES - self.history_frames) // 2)
         self._require("revision_frames", 1, 100)
         self._require("departure_threshold", 0.0, 10.0)
         self._require("steps", 4, 50)
@@ -86,14 +91,6 @@ class Quality(Enum):
     """The plan ran dry: the last motion dies away."""
     FALLBACK = "fallback"
     """No window has arrived yet: the partner stands."""
-
-
-@dataclass(frozen=True)
-class PlayerStamp:
-    """Which player frame something was computed from: number in order of feeding, and its time."""
-
-    sequence: int
-    time_s: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,72 +149,6 @@ class SessionStatus:
     windows_failed: int
 
 
-# --------------------------------------------------------------------------------------- the player
-class PlayerTrack:
-    """The player's poses, resampled from any rate onto the session's 10 Hz grid."""
-
-    def __init__(self, keep_frames: int) -> None:
-        self._grid: deque[tuple[Array, Array]] = deque(maxlen=keep_frames)
-        self._grid_stamps: deque[PlayerStamp] = deque(maxlen=keep_frames)
-        self._sample: tuple[Array, Array] | None = None
-        self._last = -1
-        self.stamp = PlayerStamp(-1, -np.inf)
-
-    @property
-    def last_frame(self) -> int:
-        """The last frame of the grid that is known; -1 before the first sample."""
-        return self._last
-
-    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
-        if not max(self.stamp.time_s, -1e-9) < time_s < np.inf:
-            raise SessionError(
-                f"player frame at {time_s} s follows one at {self.stamp.time_s} s; "
-                "times must increase",
-                field="time_s",
-                reason="TIME_NOT_INCREASING",
-            )
-        sample = (np.asarray(rotmats, np.float64), np.asarray(transl, np.float64))
-        before, before_s = self._sample, self.stamp.time_s
-        self._sample, self.stamp = sample, PlayerStamp(self.stamp.sequence + 1, time_s)
-        newest = frame_at(time_s)
-        if before is None:
-            self._append(newest, sample)
-            return self.stamp.sequence
-        oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
-        for frame in range(oldest, newest + 1):
-            fraction = (frame / FRAME_RATE - before_s) / (time_s - before_s)
-            self._append(frame, _between(before, sample, min(max(fraction, 0.0), 1.0)))
-        return self.stamp.sequence
-
-    def at(self, frame: int) -> tuple[Array, Array]:
-        """The pose at a frame of the grid; before the first and after the last known, held."""
-        back = min(max(self._last - frame, 0), len(self._grid) - 1)
-        return self._grid[-1 - back]
-
-    def stamp_at(self, frame: int) -> PlayerStamp:
-        back = min(max(self._last - frame, 0), len(self._grid) - 1)
-        return self._grid_stamps[-1 - back]
-
-    def _append(self, frame: int, pose: tuple[Array, Array]) -> None:
-        self._grid.append(pose)
-        self._grid_stamps.append(self.stamp)
-        self._last = frame
-
-
-def frame_at(time_s: float) -> int:
-    """The frame that is due at a time; forgiving about the last bit of k / 10."""
-    return int(np.floor(time_s * FRAME_RATE + 1e-6))
-
-
-def _between(
-    a: tuple[Array, Array], b: tuple[Array, Array], fraction: float
-) -> tuple[Array, Array]:
-    if fraction >= 1:
-        return b
-    turned = slerp_rotmat(a[0], b[0], np.full(JOINT_COUNT, fraction))
-    return turned, a[1] + fraction * (b[1] - a[1])
-
-
 # -------------------------------------------------------------------------------------- the session
 @dataclass(frozen=True, kw_only=True)
 class _UnderWay:
@@ -228,6 +159,7 @@ class _UnderWay:
     is_revision: bool
     asked_at: int
     player_until: int
+    partner_until: int
     based_on: PlayerStamp
 
 
@@ -255,7 +187,7 @@ class Session:
         self._delays: deque[int] = deque([0], maxlen=8)
         self._tickets = 0
         self._under_way: _UnderWay | None = None
-        self._arrived: Array | None = None
+        self._arrived: Track | None = None
         self._departure = 0.0
         self._joints_of: tuple[int, Array] = (-1, np.zeros((JOINT_COUNT, 3)))
         self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
@@ -284,20 +216,20 @@ class Session:
         Raises SessionError for a ticket that is not under way, and BackendError (the window counts
         as failed) when x0 is not finite or has another shape.
         """
-        self._require_under_way(ticket)
-        if x0.shape != (2, WINDOW_FRAMES, POSE_FEATURES) or not np.isfinite(x0).all():
+        asked = self._require_under_way(ticket)
+        try:
+            self._arrived = read_window(asked.window, x0)
+        except BackendError:
             self.fail(ticket)
-            raise BackendError(
-                f"window {ticket}: x0 {x0.shape} is not finite or not (2, 30, 135); dropped",
-                reason="BAD_WINDOW",
-            )
-        self._arrived = x0
+            raise
 
     def fail(self, ticket: int) -> None:
         """The window could not be denoised: the plan goes on, and the next tick asks again."""
-        self._require_under_way(ticket)
+        asked = self._require_under_way(ticket)
         self._under_way = None
         self._failed += 1
+        self._is_stale |= asked.is_revision
+        self._revised_at = -(10**9)
 
     def tick(self, now: float) -> Tick:
         """Move the clock to `now` (seconds): what to send, and which windows to denoise.
@@ -374,22 +306,28 @@ class Session:
         """Put an arrived window into the plan; returns the first frame that changed, if any."""
         if self._arrived is None or self._under_way is None:
             return None
-        asked, x0 = self._under_way, self._arrived
+        asked, sampled = self._under_way, self._arrived
         self._under_way = self._arrived = None
         self._delays.append(self._now - asked.asked_at)
         self._accepted += 1
         frozen = min(self._now + self._config.commit_frames, self._plan_end)
         kept = frozen if asked.is_revision else self._plan_end
-        first = asked.window.first
-        known = self._track(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, asked.player_until, kept)
-        result = close_window(asked.window, x0, known)
+        first, player_until = asked.window.first, asked.player_until
+        if first + WINDOW_FRAMES - 1 <= kept:
+            if self._plan[kept].quality is Quality.GENERATED:
+                return None
+            # Too late for its own time, but the partner still waits where it starts.
+            delay = kept - asked.partner_until
+            first, player_until = first + delay, player_until + delay
+        known = self._track(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept)
+        result = joined_to(sampled, known)
         if self._config.has_cleanup:
             given = known.cut(MARGIN, WINDOW_FRAMES).is_known
             config = CleanupConfig(floor=min(self._floors))
             result = cleaned(result, given, self._rest_joints, config)
-        self._expect(result, asked)
-        if first + WINDOW_FRAMES - 1 <= kept:
-            return None
+        if asked.is_revision:
+            self._expected.clear()
+        self._expect(result, first, player_until)
         for index in range(kept + 1, self._plan_end + 1):
             del self._plan[index]
         for index in range(kept + 1, first + WINDOW_FRAMES):
@@ -403,13 +341,10 @@ class Session:
         self._revision += asked.is_revision
         return kept + 1
 
-    def _expect(self, result: Track, asked: _UnderWay) -> None:
-        """Remember where the window expects the player; a revision has seen where he really was."""
+    def _expect(self, result: Track, first: int, player_until: int) -> None:
+        """Remember where the window, beginning at `first`, expects the player's joints."""
         joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
-        first = asked.window.first
-        if asked.is_revision:
-            self._expected.clear()
-        for index in range(asked.player_until + 1, first + WINDOW_FRAMES):
+        for index in range(player_until + 1, first + WINDOW_FRAMES):
             self._expected[index] = joints[index - first]
 
     def _coast(self) -> None:
@@ -482,7 +417,9 @@ class Session:
     def _ask_revision(self) -> WantedWindow:
         """A reaction window: the real player up to now, the partner up to what will be frozen."""
         until = self._player_known_until
-        frozen = min(self._now + max(self._delays) + self._config.commit_frames, self._plan_end)
+        frozen = self._now + max(self._delays) + self._config.commit_frames
+        most = until + (WINDOW_FRAMES - self._config.history_frames) // 2
+        frozen = min(frozen, most, self._plan_end)
         self._revised_at = self._now
         self._is_stale = False
         return self._wanted(is_revision=True, player_until=until, partner_until=frozen)
@@ -516,6 +453,7 @@ class Session:
             is_revision=is_revision,
             asked_at=self._now,
             player_until=player_until,
+            partner_until=partner_until,
             based_on=self._player.stamp_at(player_until) if is_revision else self._last_stamp(),
         )
         return WantedWindow(
@@ -555,9 +493,10 @@ class Session:
             self._joints_of = (frame, joints)
         return self._joints_of[1]
 
-    def _require_under_way(self, ticket: int) -> None:
+    def _require_under_way(self, ticket: int) -> _UnderWay:
         if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:
             raise SessionError(f"window {ticket} is not under way", field="ticket")
+        return self._under_way
 
 
 def window_seed(session_seed: int, ticket: int) -> int:

@@ -17,8 +17,10 @@ from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonica
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
+from engine.errors import BackendError
 from engine.motion import (
     FRAME_RATE,
+    POSE_FEATURES,
     WINDOW_FRAMES,
     features_from_rotmats,
     rotmats_from_features,
@@ -176,13 +178,30 @@ def close_window(window: Window, x0: Array, known: Track | None = None) -> Track
     """The sampled residual window (2, 30, 135) as 30 world frames that run into the known ones.
 
     known  as `window.known`, where more has become known since; None: what was known when asked
-    Known frames come back exactly as they were given.
+    Known frames come back exactly as they were given. Raises BackendError as `read_window` does.
     """
+    return joined_to(read_window(window, x0), window.known if known is None else known)
+
+
+def read_window(window: Window, x0: Array) -> Track:
+    """What the network predicts for all 30 frames and the margins, in the world.
+
+    x0 (2, 30, 135). Raises BackendError when it has another shape, or gives no finite pose.
+    """
+    if x0.shape != (2, WINDOW_FRAMES, POSE_FEATURES):
+        raise BackendError(f"the denoiser gave a window of shape {x0.shape}, expected (2, 30, 135)")
     features = (x0 + window.request.anchor[:, None]).astype(np.float64)
-    rotmats, transl = rotmats_from_features(features)
+    with np.errstate(all="ignore"):
+        rotmats, transl = rotmats_from_features(features)
+    if not (np.isfinite(rotmats).all() and np.isfinite(transl).all()):
+        raise BackendError("the denoiser gave a window that is not finite", reason="BAD_WINDOW")
     rotmats, transl = from_canonical(window.frame, rotmats, transl, window.rest_joints)
-    sampled = _with_margins(known_track(rotmats, transl))
-    return pinned(sampled, window.known if known is None else known).cut(MARGIN, WINDOW_FRAMES)
+    return _with_margins(known_track(rotmats, transl))
+
+
+def joined_to(sampled: Track, known: Track) -> Track:
+    """The 30 frames of a window that was read, pinned to the known frames; both with margins."""
+    return pinned(sampled, known).cut(MARGIN, WINDOW_FRAMES)
 
 
 def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:

@@ -17,10 +17,10 @@ from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import BackendError, ConfigError, SessionError
+from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
 from engine.session import (
     PlanFrame,
-    PlayerTrack,
     Quality,
     Session,
     SessionConfig,
@@ -296,6 +296,36 @@ def test_a_window_that_is_not_finite_is_rejected_and_asked_for_again() -> None:
     assert again.ticket != wanted.ticket
     with pytest.raises(SessionError):
         play.session.accept(wanted.ticket, still_windows([wanted.request])[0])
+
+
+def test_a_window_that_comes_after_its_time_is_played_from_where_the_partner_waits() -> None:
+    play = new_play(sample=noisy_windows(0.05))
+    play.run(range(100), window_takes=28)
+    qualities = [play.played[frame].quality for frame in range(100)]
+    assert qualities.count(Quality.GENERATED) > 15
+    partner = np.stack([play.played[frame].transl[1] for frame in range(100)])
+    assert np.linalg.norm(np.diff(partner, n=2, axis=0), axis=-1).max() < 0.03
+
+
+def test_settings_whose_revision_failed_are_asked_for_again() -> None:
+    play = new_play(player=standing_player)
+    play.run(range(40))
+    play.session.update(replace(play.session.config, steps=5))
+    play.feed(4.0)
+    (wanted,) = play.tick(4.0, window_takes=None).wanted
+    play.session.fail(wanted.ticket)
+    play.feed(4.1)
+    (again,) = play.tick(4.1).wanted
+    assert again.request.steps == 5
+
+
+def test_a_window_without_proper_rotations_is_rejected() -> None:
+    play = new_play()
+    play.feed(0.0)
+    (wanted,) = play.tick(0.0, window_takes=None).wanted
+    with pytest.raises(BackendError):
+        play.session.accept(wanted.ticket, -np.repeat(wanted.request.anchor[:, None], 30, axis=1))
+    assert play.session.status().windows_failed == 1
 
 
 def test_a_failed_window_leaves_the_plan_as_it_was() -> None:

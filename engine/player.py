@@ -1,0 +1,90 @@
+"""The player's track: his poses, from whatever rate they come at onto the session's 10 Hz grid.
+
+Knows frames and times. Knows no plan and no partner.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.rotations import slerp_rotmat
+from engine.body.skeleton import JOINT_COUNT
+from engine.errors import SessionError
+from engine.motion import FRAME_RATE
+
+
+@dataclass(frozen=True)
+class PlayerStamp:
+    """Which player frame something was computed from: number in order of feeding, and its time."""
+
+    sequence: int
+    time_s: float
+
+
+class PlayerTrack:
+    """The player's poses, resampled from any rate onto the session's 10 Hz grid."""
+
+    def __init__(self, keep_frames: int) -> None:
+        self._grid: deque[tuple[Array, Array]] = deque(maxlen=keep_frames)
+        self._grid_stamps: deque[PlayerStamp] = deque(maxlen=keep_frames)
+        self._sample: tuple[Array, Array] | None = None
+        self._last = -1
+        self.stamp = PlayerStamp(-1, -np.inf)
+
+    @property
+    def last_frame(self) -> int:
+        """The last frame of the grid that is known; -1 before the first sample."""
+        return self._last
+
+    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
+        if not max(self.stamp.time_s, -1e-9) < time_s < np.inf:
+            raise SessionError(
+                f"player frame at {time_s} s follows one at {self.stamp.time_s} s; "
+                "times must increase",
+                field="time_s",
+                reason="TIME_NOT_INCREASING",
+            )
+        sample = (np.asarray(rotmats, np.float64), np.asarray(transl, np.float64))
+        before, before_s = self._sample, self.stamp.time_s
+        self._sample, self.stamp = sample, PlayerStamp(self.stamp.sequence + 1, time_s)
+        newest = frame_at(time_s)
+        if before is None:
+            self._append(newest, sample)
+            return self.stamp.sequence
+        oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
+        for frame in range(oldest, newest + 1):
+            fraction = (frame / FRAME_RATE - before_s) / (time_s - before_s)
+            self._append(frame, _between(before, sample, min(max(fraction, 0.0), 1.0)))
+        return self.stamp.sequence
+
+    def at(self, frame: int) -> tuple[Array, Array]:
+        """The pose at a frame of the grid; before the first and after the last known, held."""
+        back = min(max(self._last - frame, 0), len(self._grid) - 1)
+        return self._grid[-1 - back]
+
+    def stamp_at(self, frame: int) -> PlayerStamp:
+        back = min(max(self._last - frame, 0), len(self._grid) - 1)
+        return self._grid_stamps[-1 - back]
+
+    def _append(self, frame: int, pose: tuple[Array, Array]) -> None:
+        self._grid.append(pose)
+        self._grid_stamps.append(self.stamp)
+        self._last = frame
+
+
+def frame_at(time_s: float) -> int:
+    """The frame that is due at a time; forgiving about the last bit of k / 10."""
+    return int(np.floor(time_s * FRAME_RATE + 1e-6))
+
+
+def _between(
+    a: tuple[Array, Array], b: tuple[Array, Array], fraction: float
+) -> tuple[Array, Array]:
+    if fraction >= 1:
+        return b
+    turned = slerp_rotmat(a[0], b[0], np.full(JOINT_COUNT, fraction))
+    return turned, a[1] + fraction * (b[1] - a[1])
