@@ -16,7 +16,12 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
-from engine.body.rotations import euler_zxy_from_rotmat, rotmat_about
+from engine.body.rotations import (
+    euler_zxy_from_rotmat,
+    geodesic_angle,
+    rotmat_about,
+    slerp_rotmat,
+)
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_NAMES, PARENTS
 from engine.errors import InputError
@@ -24,6 +29,10 @@ from engine.motion import Motion
 
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
+LEAP_SPEED = np.radians(1200.0)
+"""Radians a second: above what joints do in sports, but for the arm that throws."""
+LEAP_SECONDS = 0.25
+LEAP_RETURN = np.radians(60.0)
 END_SITE = ":end"
 """End of the name that an End Site gets: that of its parent with this behind it."""
 
@@ -58,6 +67,7 @@ class Bvh:
 
         Position channels take the place of the offset, as in Blender and MotionBuilder. Some tools
         add the two at the root: a constant shift, which putting the feet on the floor takes out.
+        Leaps of single joints that come back at once are taken out (`without_leaps`).
         """
         positions: list[Array] = []
         orientations: list[Array] = []
@@ -66,12 +76,13 @@ class Bvh:
             values = self.values[:, column : column + len(channels)]
             column += len(channels)
             local = np.repeat(self.offsets[joint][None], len(values), axis=0)
-            turn = np.repeat(np.eye(3)[None], len(values), axis=0)
+            turn: Array = np.repeat(np.eye(3)[None], len(values), axis=0)
             for channel, value in zip(channels, values.T, strict=True):
                 if channel in POSITIONS:
                     local[:, POSITIONS.index(channel)] = value
                 else:
                     turn = turn @ rotmat_about(channel[0].lower(), np.radians(value))
+            turn = without_leaps(turn, self.frame_rate)
             if joint == 0:
                 positions.append(local)
                 orientations.append(turn)
@@ -81,6 +92,32 @@ class Bvh:
             positions.append(positions[parent] + turned)
             orientations.append(orientations[parent] @ turn)
         return np.stack(positions, axis=1), np.stack(orientations, axis=1)
+
+
+def without_leaps(rotmats: Array, frame_rate: float) -> Array:
+    """A joint's rotations (T, 3, 3) with the leaps that no body makes replaced by a smooth turn.
+
+    Angles that were interpolated across their wrap-around spin a joint by a turn or more within a
+    few frames, and back. A leap is faster than LEAP_SPEED and over within LEAP_SECONDS, at an angle
+    that an allowed speed explains; the frames in between are interpolated. A fast turn that stays
+    is left as it is.
+    """
+    limit = LEAP_SPEED / frame_rate
+    fast = np.flatnonzero(geodesic_angle(rotmats[:-1], rotmats[1:]) > limit)
+    longest = max(2, round(LEAP_SECONDS * frame_rate))
+    result, done = rotmats, 0
+    for start in fast.tolist():
+        stops = [stop + 1 for stop in fast.tolist() if start < stop < start + longest]
+        if start < done or not stops:
+            continue
+        stop = stops[-1]
+        angle = float(geodesic_angle(rotmats[start], rotmats[stop]))
+        if angle < min(limit, LEAP_RETURN):
+            result = result.copy() if result is rotmats else result
+            part = np.arange(1, stop - start) / (stop - start)
+            result[start + 1 : stop] = slerp_rotmat(rotmats[start], rotmats[stop], part)
+            done = stop
+    return result
 
 
 # --------------------------------------------------------------------------------------- reading

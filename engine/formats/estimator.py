@@ -1,7 +1,7 @@
 """Poses that estimators recover from photographs: BUDDI, SMPLest-X and Motion-X result pickles.
 
-Knows their keys and camera axes. A pickle is a program; this one is read by an interpreter that admits
-numbers, text, containers and plain numeric arrays, and refuses everything else by name.
+Knows their keys and camera axes. A pickle is a program; this one is read by an interpreter that
+admits numbers, text, containers and plain numeric arrays, and refuses everything else by name.
 Layouts: facts/ponimator.md 15, facts/datasets.md 9.
 """
 
@@ -34,7 +34,7 @@ def read_estimate(path: Path, body: Body) -> Motion:
     """One frame of one person or two, upright on y = 0, the first person's transl at x = z = 0.
 
     The whole scene is turned and moved as one, so people stay placed to each other as estimated.
-    Shapes are kept by a SMPL-X body; the open body, to which they mean nothing, takes its mean shape.
+    A SMPL-X body keeps the shapes; the open body, to which they mean nothing, takes its mean shape.
     Raises InputError that names the file and the key.
     """
     result = load_numeric_pickle(path)
@@ -90,7 +90,7 @@ def _people(
     *,
     people: int,
 ) -> tuple[Array, Array, Array]:
-    """Rotations (person, 22, 3, 3), translations (person, 3) and betas (person, 10) under these keys."""
+    """Rotations (person, 22, 3, 3), translations (person, 3), betas (person, 10) by their keys."""
 
     def numbers(key: str, width: int) -> Array:
         value = table.get(key)
@@ -115,7 +115,7 @@ def _people(
 def load_numeric_pickle(path: Path) -> Any:
     """Numbers, text, containers and numeric arrays from a pickle (any protocol, numpy 1 or 2).
 
-    Nothing that the file names is imported or called. Raises InputError that names what was refused.
+    Nothing that the file names is imported or called. Raises InputError naming what was refused.
     """
     try:
         with path.open("rb") as file:
@@ -128,15 +128,15 @@ def load_numeric_pickle(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read ({exc.strerror})", field="path") from exc
     except _RefusedError as exc:
         raise InputError(
-            f"{path}: the pickle wants to use {exc}; only numeric arrays are admitted, so it was not "
-            "run. Save the pose again as plain arrays, or as npz",
+            f"{path}: the pickle wants to use {exc}; only numeric arrays are admitted, so it was "
+            "not run; save the pose again as plain arrays",
             field="path",
             reason="UNSAFE_PICKLE",
         ) from exc
     except InputError:
         raise
     except Exception as exc:
-        # A damaged pickle raises whatever its opcodes happen to hit: the unpickler promises nothing.
+        # A damaged pickle raises whatever its opcodes hit; the unpickler promises nothing.
         raise InputError(
             f"{path}: is no pickle, or a damaged one ({type(exc).__name__}: {exc})", field="path"
         ) from exc
@@ -147,7 +147,7 @@ class _RefusedError(Exception):
 
 
 class _StandIn:
-    """What a pickle gets in place of a NumPy function: notes of its arguments, inert until resolved."""
+    """What a pickle gets in place of a NumPy function: a note of its arguments, run by us alone."""
 
     def __init__(self, *args: Any) -> None:
         self.args: tuple[Any, ...] = args
@@ -175,8 +175,8 @@ class _Dtype(_StandIn):
         dtype = np.dtype(str(self.args[0]))
         if dtype.kind not in "fiubUS":
             raise _RefusedError(f"an array of {dtype}")
-        order = self.state[1] if self.state else "="
-        return dtype.newbyteorder(order if order in ("<", ">") else "=")
+        is_big_endian = bool(self.state) and self.state[1] == ">"
+        return dtype.newbyteorder(">" if is_big_endian else "<")
 
 
 class _Array(_StandIn):
@@ -184,16 +184,13 @@ class _Array(_StandIn):
 
     def resolved(self) -> Any:
         _, shape, dtype, is_fortran, data = self.state
-        order = "F" if is_fortran else "C"
-        flat = np.frombuffer(_resolved(data), _resolved(dtype))
-        return flat.reshape(tuple(shape), order=order).copy()
+        return _shaped(data, dtype, shape, bool(is_fortran))
 
 
 class _FromBuffer(_StandIn):
     def resolved(self) -> Any:
         data, dtype, shape, order = self.args
-        flat = np.frombuffer(_resolved(data), _resolved(dtype))
-        return flat.reshape(tuple(shape), order="F" if order == "F" else "C").copy()
+        return _shaped(data, dtype, shape, order == "F")
 
 
 class _Scalar(_StandIn):
@@ -226,6 +223,11 @@ class _NumericUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any, /) -> Any:
         raise _RefusedError(f"a persistent object {pid!r}")
+
+
+def _shaped(data: Any, dtype: Any, shape: Any, is_fortran: bool) -> Any:
+    flat = np.frombuffer(_resolved(data), _resolved(dtype))
+    return flat.reshape(tuple(shape), order="F" if is_fortran else "C").copy()
 
 
 def _resolved(value: Any, depth: int = 0) -> Any:

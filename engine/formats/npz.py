@@ -3,8 +3,8 @@
 Ours holds everything that forward kinematics needs, so other tools read it without our body:
     format "contrapose-motion", version 1, joint_names (22), parents (22), body (name)
     quats_xyzw (person, frame, 22, 4), transl (person, frame, 3), frame_rate
-    betas (person, 10), rest_joints (person, 22, 3): pelvis in the world = rest_joints[:, 0] + transl
-AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts/datasets.md 7 and 10).
+    betas (person, 10), rest_joints (person, 22, 3): the pelvis is at rest_joints[:, 0] + transl
+AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts/datasets.md 7, 10).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_npz(path: Path, body: Body, up: Literal["y", "z"] | None = None) -> Mot
     if "poses" in arrays or "root_orient" in arrays:
         return _amass_motion(_Archive(path, arrays), body, up)
     raise InputError(
-        f"{path}: holds {', '.join(arrays) or 'nothing'}; expected quats_xyzw (our format), or poses, "
+        f"{path}: holds {', '.join(arrays) or 'nothing'}; expected quats_xyzw (our format), poses, "
         "or root_orient and pose_body (AMASS)",
         field="path",
     )
@@ -87,7 +87,7 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 def _entry(archive: Any, key: str) -> Any:
-    """An array, or None for a pickled one: some AMASS files carry such extras, which nobody needs."""
+    """An array, or None for a pickled one: some AMASS files carry such extras, which we skip."""
     try:
         return archive[key]
     except ValueError as exc:
@@ -106,7 +106,7 @@ class _Archive:
         return InputError(f"{self.path}: {key} {message}", field=key)
 
     def numbers(self, key: str, shape: Sequence[int | None], extra_axes: int = 0) -> Array:
-        """float64 array whose last axes are `shape` (None: any length but 0), behind `extra_axes`."""
+        """float64 array: `extra_axes`, then `shape`, where None is any length but 0."""
         array = self.arrays.get(key)
         if array is None:
             raise self.fail(key, f"is missing, or pickled; the file has {', '.join(self.arrays)}")
@@ -242,7 +242,9 @@ def _betas(archive: _Archive, people: int) -> Array:
 
 
 def betas_for(body: Body, betas: Array, *, is_smplx: bool = True) -> Array:
-    """SMPL-X's shape coordinates mean nothing to the open body, nor SMPL-H's to SMPL-X: zeros there.
+    """Shapes as far as `body` understands them, else zeros, its mean shape.
+
+    SMPL-X's mean nothing to the open body, nor SMPL-H's to SMPL-X.
 
     betas (..., 10) -> (..., 10) float32
     """

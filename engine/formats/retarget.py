@@ -3,17 +3,18 @@
 Knows a BVH recording, its rig and a body. Only orientations are carried over: bone lengths become a
 shape, and the pelvis travels in proportion to the legs.
 
-At one reference pose R both skeletons stand alike; from there on each of our joints turns in the world
-as its counterpart does:
+At one reference pose R both skeletons stand alike; from there on each of our joints turns in the
+world as its counterpart does:
     ours_world(t) = theirs_world(t) theirs_world(R)^T ours_world(R)
 R is the file's rest pose if that stands like a person (T or A pose), else the frame that does best
-(LaFAN1 and others keep a rest pose that is a knot). Our body at R: torso and head upright, facing as
-the hips and shoulders face; limbs swung from the T pose onto their bones; feet flat, toes as theirs.
+(LaFAN1 and others keep a rest pose that is a knot). Our body at R: torso and head upright, facing
+as hips and shoulders face; limbs swung from the T pose onto their bones; feet flat, toes as theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -39,19 +40,13 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU": 0.0254 / 0.45
 HUMAN_LEG = (0.5, 1.2)
 """Hip to ankle in metres, child to giant: what the unit of length is guessed by."""
 STANDS = 0.6
-"""A rest pose whose legs and spine are within this mean angle (radians) of upright is a reference."""
+"""A rest pose whose legs and spine lean less than this (radians, in mean) is a reference."""
 FLOOR_PERCENTILE = 10.0
-"""Share of frames in which the lower foot may be under the floor, by noise and by toes pressed in."""
-LIMBS = {
-    f"{side}_{joint}": f"{side}_{end}"
-    for joint, end in (
-        ("hip", "knee"),
-        ("knee", "ankle"),
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-    )
-    for side in ("left", "right")
-}
+"""Share of frames whose lower foot may be under the floor, by noise and by toes pressed in."""
+SHAPE_PRIOR = 0.06
+"""Of `fit_betas`: the bones of real rigs, some of them odd, then ask for shapes of real people."""
+BONES = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+LIMBS = {f"{s}_{joint}": f"{s}_{end}" for joint, end in BONES for s in ("left", "right")}
 """Joint -> end of its bone."""
 UPRIGHT_BONES = (
     ("left_hip", "left_knee", -1),
@@ -159,7 +154,7 @@ def _length(joints: Mapping[str, Array], *names: str) -> float:
     bones = [
         float(np.linalg.norm(joints[side + end] - joints[side + start]))
         for side in sides
-        for start, end in zip(names, names[1:], strict=False)
+        for start, end in pairwise(names)
     ]
     return sum(bones) / 2
 
@@ -169,11 +164,11 @@ def _leg_length(joints: Mapping[str, Array]) -> float:
 
 
 def _require_bones(named: Mapping[str, Array], source: str) -> None:
-    for part in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow")):
+    for part in BONES[:3]:
         if _length(named, *part) < 1e-6:
             raise InputError(
-                f"{source}: the bone from {part[0]} to {part[1]} has no length; if a joint was taken "
-                "for another, say which is which in a rig map (--rig map.toml)",
+                f"{source}: the bone from {part[0]} to {part[1]} has no length; if joints were "
+                "mistaken for others, say which is which in a rig map (--rig map.toml)",
                 field="rig.joints",
             )
 
@@ -211,12 +206,12 @@ def _fitted_shape(named: Mapping[str, Array], body: Body, rig: RigMap) -> Array:
             for side in ("", "left_", "right_"):
                 if side + name in JOINT:
                     lengths[JOINT[side + name] - 1] *= ratio
-    return np.clip(fit_betas(body, lengths), -3.0, 3.0)
+    return np.clip(fit_betas(body, lengths, prior=SHAPE_PRIOR), -3.0, 3.0)
 
 
 # ---------------------------------------------------------------------------------- reference pose
 def _lean(positions: Array, joints: Mapping[str, int]) -> Array:
-    """Mean angle in radians of legs and spine from the vertical; positions (..., J, 3) -> (...,)."""
+    """Mean angle (radians) of legs and spine from the vertical; (..., J, 3) -> (...,)."""
     angles = []
     for start, end, sign in UPRIGHT_BONES:
         top = joints.get(end, joints.get("neck", 0))
@@ -270,7 +265,7 @@ def _completed(world: dict[str, Array]) -> Array:
     """
     for chain in CHAINS:
         known = [i for i, name in enumerate(chain) if name in world]
-        for start, stop in zip(known, known[1:], strict=False):
+        for start, stop in pairwise(known):
             for i in range(start + 1, stop):
                 part = np.array((i - start) / (stop - start))
                 world[chain[i]] = slerp_rotmat(world[chain[start]], world[chain[stop]], part)
@@ -298,7 +293,7 @@ def _transl(
     scale = _leg_length(mean) / _leg_length(named)
     hips = positions[:, [joints["left_hip"], joints["right_hip"]]].mean(axis=1) * scale
     offset = (mean["left_hip"] + mean["right_hip"]) / 2 - rest_joints[0]
-    return hips - rotmats[:, 0] @ offset - rest_joints[0]
+    return np.asarray(hips - rotmats[:, 0] @ offset - rest_joints[0])
 
 
 def _floor(rotmats: Array, transl: Array, rest_joints: Array, body: Body, betas: Array) -> float:

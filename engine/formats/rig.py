@@ -1,9 +1,8 @@
 """Rigs: which joint of a foreign skeleton is which of ours.
 
-Knows names and trees, no angles. Names of common rigs are recognised (Mixamo, MotionBuilder and CMU,
-100STYLE, Xsens, Rokoko, LaFAN1, Unreal, Unity and VRM, Blender, 3ds Max Biped, SMPL, our own); a rig map
-says the rest. The spine is found by its place in the tree, whatever its joints are called and however
-many they are.
+Knows names and trees, no angles. The names of common rigs are recognised (Mixamo, MotionBuilder and
+CMU, 100STYLE, ReActIdle, Xsens, Rokoko, LaFAN1, Unreal, Unity, VRM, Blender, 3ds Max, SMPL); a rig map says the rest. The spine is found by its place in the tree, whatever its joints are called
+and however many they are.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ SIDED_NAMES = {
     "elbow": ("elbow", "forearm", "lowerarm", "lowarm", "radius"),
     "wrist": ("wrist", "hand"),
 }
-"""Our joint -> what others call it, best first. Each joint is used once, and the order matters: where
-there is an ankle, "foot" is the toes; where there is an upper arm, "shoulder" is the collar bone."""
+"""Our joint -> what others call it, best first. Each is used once, so order matters: where there
+is an ankle, "foot" is the toes; where there is an upper arm, "shoulder" is the collar."""
 MIDDLE_NAMES = {"head": ("head", "skull", "face"), "neck": ("neck", "lowerneck")}
 NEEDED = tuple(
     f"{side}_{part}"
@@ -176,7 +175,7 @@ def words_of(name: str) -> tuple[str, str]:
 
 
 def _match_ends(parents: Sequence[int], found: dict[str, int]) -> None:
-    """A limb without wrist or toes ends at the only thing below its last joint, often an End Site."""
+    """A limb without wrist or toes ends at the one thing below its last joint: an End Site."""
     for side in ("left", "right"):
         for joint, above in (("wrist", "elbow"), ("foot", "ankle")):
             below = [i for i, p in enumerate(parents) if p == found[f"{side}_{above}"]]
@@ -185,7 +184,7 @@ def _match_ends(parents: Sequence[int], found: dict[str, int]) -> None:
 
 
 def _match_spine(parents: Sequence[int], found: dict[str, int]) -> None:
-    """The pelvis is where the legs meet, the chest where arms and head do, the spine between them."""
+    """The pelvis is where the legs meet, the chest where arms and head do; the spine is between."""
     legs = (found["left_hip"], found["right_hip"])
     top = found.get("neck", found.get("head", -1))
     pelvis = found.setdefault("pelvis", _meeting(parents, legs))

@@ -1,0 +1,85 @@
+"""`contrapose convert`: a motion or a pose from one kind of file to another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+HELP = """\
+Read a motion or a pose and write it as another kind of file; the suffixes say which kinds.
+
+reads:
+  .npz            ours (quats_xyzw, transl, betas, frame_rate), or AMASS's: SMPL-H poses (T, 156)
+                  with mocap_framerate, SMPL-X poses (T, 165) or root_orient and pose_body with
+                  mocap_frame_rate; trans, betas; two people if all arrays have a person axis
+  .bvh            one person of any humanoid rig: Mixamo, MotionBuilder, CMU, 100STYLE, ReActIdle,
+                  Xsens, Rokoko, LaFAN1, Unreal, Unity, Blender, Biped and SMPL names are known,
+                  others take --rig; bone lengths become a body shape, the feet stand on the floor
+  .pkl            pose-estimator results, one frame: BUDDI (two people), SMPLest-X, Motion-X (one);
+                  only numeric arrays are unpickled
+writes:
+  .npz            ours, with joint names and rest joints
+  .bvh            a file a person (OUT_person0.bvh, OUT_person1.bvh), Z X Y angles, centimetres
+  .gif .mp4 .png  an animation, or a contact sheet
+
+A rig map (--rig map.toml) names joints that are not found by themselves:
+  up = "y"                  # optional: the file's up axis, y or z
+  metres_per_unit = 0.01    # optional: the file's unit
+  [joints]                  # ours = "theirs"
+  left_hip = "thigh_stretch.l"
+"""
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "convert",
+        help="turn motion files of one kind into another: npz, BVH, pose estimates, GIF, MP4",
+        description=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help=".npz, .bvh or .pkl")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=".npz, .bvh, .gif, .mp4, .png",
+    )
+    parser.add_argument("--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH file")
+    parser.add_argument(
+        "--up", choices=("y", "z"), help="up axis of the input (default: found from the bodies)"
+    )
+    parser.add_argument(
+        "--frame-rate", type=float, metavar="F", help="frames a second to write (default: as read)"
+    )
+    parser.add_argument(
+        "--body", type=Path, metavar="FILE", help="a licensed SMPL-X body (default: the open body)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.body.shape import load_body
+    from engine.formats import (
+        check_writable,
+        read_motion,
+        read_rig_map,
+        resampled,
+        write_motion,
+    )
+
+    check_writable(args.output)
+    body = load_body(args.body)
+    rig = read_rig_map(args.rig) if args.rig else None
+    motion = read_motion(args.input, rig=rig, body=body, up=args.up)
+    if args.frame_rate is not None:
+        motion = resampled(motion, args.frame_rate)
+    paths = write_motion(args.output, motion, body)
+    people = "1 person" if motion.people == 1 else f"{motion.people} people"
+    print(
+        f"{args.input}: {people}, {motion.frames} frames at {motion.frame_rate:g} a second "
+        f"-> {', '.join(map(str, paths))}"
+    )
+    return 0
