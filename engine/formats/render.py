@@ -114,9 +114,14 @@ def write_gif(path: Path, frames: Iterable[Image.Image], frame_rate: float) -> N
     if not images:
         raise InputError(f"{path}: no frames to write", field="frames")
     samples = images[:: max(1, len(images) // 6)]
-    montage = Image.new("RGB", (samples[0].width, samples[0].height * len(samples)))
+    width, height = samples[0].size
+    montage = Image.new("RGB", (width, height * (len(samples) + 1)))
     for number, image in enumerate(samples):
-        montage.paste(image, (0, number * image.height))
+        montage.paste(image, (0, number * height))
+    # Shadows are few pixels: without greys of their own they take the blue of the partner.
+    shades = np.linspace(0.45, 1, width)[:, None] * FLOOR
+    greys = Image.fromarray(np.tile(shades.astype(np.uint8), (height // 2, 1, 1)), "RGB")
+    montage.paste(greys, (0, len(samples) * height))
     palette = montage.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     duration = round(100 / frame_rate) * 10
