@@ -45,15 +45,15 @@ class NetworkConfig:
 def config_from_state_dict(state: Mapping[str, Tensor], *, heads: int = 8) -> NetworkConfig:
     """Read the sizes of a denoiser from its tensors; `heads` leaves no trace in them.
 
-    Raises KeyError if the first block's feed-forward or a block's number is missing.
+    Raises KeyError if the first block's feed-forward is missing.
     """
     ffn_width, width = state["blocks.0.ffn.linear1.weight"].shape
-    numbers = [int(match[1]) for key in state if (match := re.match(r"blocks\.(\d+)\.", key))]
+    numbers = {match[1] for key in state if (match := re.match(r"blocks\.(\d+)\.", key))}
     text = state.get("text_embed.weight")
     return NetworkConfig(
         width=width,
         heads=heads,
-        layers=max(numbers) + 1,
+        layers=len(numbers),
         ffn_width=ffn_width,
         text_width=0 if text is None else text.shape[1],
     )
