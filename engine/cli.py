@@ -24,7 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="contrapose", description="A second body that reacts to yours, live."
     )
-    parser.add_argument("--version", action="version", version=f"contrapose {version('contrapose')}")
+    parser.add_argument(
+        "--version", action="version", version=f"contrapose {version('contrapose')}"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log changes of state")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMAND_MODULES:

@@ -56,5 +56,7 @@ def test_every_engine_module_imports_without(blocked: str) -> None:
     code = f"import sys; sys.modules[{blocked!r}] = None\n" + "\n".join(
         f"import {m}" for m in modules
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
+    )
     assert done.returncode == 0, done.stderr

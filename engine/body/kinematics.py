@@ -40,7 +40,11 @@ def forward_kinematics(
 
 
 def skin(
-    rest_vertices: Array, rest_joints: Array, joints_world: Array, world_from_joint: Array, weights: Array
+    rest_vertices: Array,
+    rest_joints: Array,
+    joints_world: Array,
+    world_from_joint: Array,
+    weights: Array,
 ) -> Array:
     """Linear blend skinning.
 

@@ -20,7 +20,7 @@ def _normalised(vectors: Array) -> Array:
 
 
 def rotmat_from_rot6d(rot6d: Array) -> Array:
-    """Gram-Schmidt on the two columns (Zhou et al. 2019, eq. 15), so any two independent columns do."""
+    """Gram-Schmidt on the two columns (Zhou et al. 2019, eq. 15): any two independent columns do."""
     columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
     x = _normalised(columns[..., 0])
     y = columns[..., 1]
@@ -125,13 +125,13 @@ def geodesic_angle(a: Array, b: Array) -> Array:
 
 
 def slerp_rotmat(a: Array, b: Array, fraction: Array) -> Array:
-    """From a (fraction 0) to b (fraction 1) along the shortest arc; fraction broadcasts over (...)."""
+    """From a (fraction 0) to b (fraction 1) by the shortest arc; fraction broadcasts over (...)."""
     step = axis_angle_from_rotmat(np.swapaxes(a, -1, -2) @ b)
     return a @ rotmat_from_axis_angle(step * np.asarray(fraction)[..., None])
 
 
 def unrolled_quats(quat_xyzw: Array) -> Array:
-    """Flip signs along the frame axis (-3 for (..., frame, joint, 4)) so that neighbours are close."""
+    """Flip signs along the frame axis of (..., frame, joint, 4) so that neighbours are close."""
     dots = np.sum(quat_xyzw[..., 1:, :, :] * quat_xyzw[..., :-1, :, :], axis=-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=-2)
     first = np.ones_like(signs[..., :1, :])
