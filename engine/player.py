@@ -12,7 +12,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.rotations import slerp_rotmat
-from engine.body.skeleton import JOINT_COUNT
 from engine.errors import SessionError
 from engine.motion import FRAME_RATE
 
@@ -56,9 +55,10 @@ class PlayerTrack:
             self._append(newest, sample)
             return self.stamp.sequence
         oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
-        for frame in range(oldest, newest + 1):
-            fraction = (frame / FRAME_RATE - before_s) / (time_s - before_s)
-            self._append(frame, _between(before, sample, min(max(fraction, 0.0), 1.0)))
+        frames = np.arange(oldest, newest + 1)
+        fractions = (frames / FRAME_RATE - before_s) / (time_s - before_s)
+        for frame, *pose in zip(frames, *_between(before, sample, fractions), strict=True):
+            self._append(int(frame), (pose[0], pose[1]))
         return self.stamp.sequence
 
     def at(self, frame: int) -> tuple[Array, Array]:
@@ -82,9 +82,8 @@ def frame_at(time_s: float) -> int:
 
 
 def _between(
-    a: tuple[Array, Array], b: tuple[Array, Array], fraction: float
+    a: tuple[Array, Array], b: tuple[Array, Array], fractions: Array
 ) -> tuple[Array, Array]:
-    if fraction >= 1:
-        return b
-    turned = slerp_rotmat(a[0], b[0], np.full(JOINT_COUNT, fraction))
-    return turned, a[1] + fraction * (b[1] - a[1])
+    """Poses (n, 22, 3, 3), (n, 3) at fractions (n,) of the way from a to b."""
+    fractions = np.clip(fractions, 0.0, 1.0)[:, None]
+    return slerp_rotmat(a[0], b[0], fractions), a[1] + fractions * (b[1] - a[1])

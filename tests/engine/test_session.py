@@ -328,6 +328,18 @@ def test_a_window_without_proper_rotations_is_rejected() -> None:
     assert play.session.status().windows_failed == 1
 
 
+def test_after_a_long_silence_the_session_goes_on_at_the_new_time() -> None:
+    play = new_play()
+    play.run(range(30))
+    play.held.clear()
+    tick = play.tick(3600.0)
+    assert tick.chunk is not None
+    assert len(tick.chunk.frames) < 150
+    assert tick.chunk.frames[-1].index >= 36000
+    play.run(range(36001, 36020))
+    assert play.played[36019].quality is Quality.GENERATED
+
+
 def test_a_failed_window_leaves_the_plan_as_it_was() -> None:
     play = new_play(player=standing_player)
     play.run(range(20))
