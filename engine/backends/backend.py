@@ -84,11 +84,14 @@ def open_backend(
         raise ConfigError(f"threads is {threads}, must be at least 1", field="threads")
     from engine.backends.openvino import OpenVinoBackend
 
-    folder = default_cache_dir() / name if cache_dir == "auto" else cache_dir
+    folder = default_cache_dir() if cache_dir == "auto" else cache_dir
     return OpenVinoBackend(precision=precision, cache_dir=folder, threads=threads)
 
 
-def default_cache_dir() -> Path:
-    """The user's cache folder for Contrapose (XDG base directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "contrapose"
+def default_cache_dir() -> Path | None:
+    """The user's cache folder (XDG base directory specification); None for a user without home."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "contrapose"
+    except RuntimeError:
+        return None

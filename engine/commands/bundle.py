@@ -124,7 +124,7 @@ def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     execute = _run_animator if args.network == "animator" else _run_generator
     arrays = _read_arrays(args.input)
-    backend = open_backend("openvino", precision=args.precision)
+    backend = open_backend("openvino", precision=args.precision, cache_dir=None)
     models = load_models(bundle, backend, is_lazy=True)
     x0 = execute(bundle, models, args.input, arrays, args.steps)
     _write(args.out, x0)

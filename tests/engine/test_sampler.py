@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
+from engine.backends import open_backend
+from engine.bundle import Bundle, TextSpec, write_manifest
 from engine.errors import ConfigError, InputError
 from engine.sampler import (
     TEXT_CHARACTERS,
@@ -22,11 +26,13 @@ from engine.sampler import (
     ddim_update,
     draw_noise,
     encode_text,
+    load_models,
     sample_animator,
     sample_generator,
     sample_windows,
     step_schedule,
 )
+from trainer.text import encode_texts, minilm_text
 
 
 # ----------------------------------------------------------------------------- step schedules
@@ -245,14 +251,89 @@ def test_without_guidance_the_conditions_are_without_effect(
     np.testing.assert_allclose(x0[0], x0[1], atol=1e-4)
 
 
+# ----------------------------------------------------------------------------- precision
+def test_in_bf16_the_network_is_coarser_but_the_ddim_update_is_not(
+    parity_bundle: Bundle, parity_animator: Mapping[str, Array], models: Models
+) -> None:
+    backend = open_backend(cache_dir=None, threads=1)
+    if backend.precision != "bf16":
+        pytest.skip("this processor computes in f32 only")
+    coarse = load_models(parity_bundle, backend, buckets=(1,), is_lazy=True)
+    requests = _requests(parity_animator, (1, 50))
+    (window,) = begin_windows(coarse, requests[1:])
+    before, schedule = window.x_t, step_schedule(50)
+    advance_windows(coarse, [window])
+    assert window.x0 is not None
+    expected = ddim_update(before[None], window.x0[None], schedule.abar_t[:1], schedule.abar_s[:1])
+    np.testing.assert_allclose(window.x_t[None], expected, atol=1e-5)
+    error = sample_windows(coarse, requests) - sample_windows(models, requests)
+    assert np.abs(error).mean() < 0.02
+
+
 # ----------------------------------------------------------------------------- text
+@pytest.fixture(scope="module")
+def speaking(parity_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """The parity networks with the real sentence encoder beside them."""
+    text = minilm_text()
+    root = tmp_path_factory.mktemp("bundles") / "speaking.bundle"
+    shutil.copytree(parity_bundle.path, root)
+    (root / "text").mkdir()
+    onnx.save(text.model, root / "text" / "encoder.onnx")
+    (root / "text" / "tokenizer.json").write_text(text.tokenizer, encoding="utf-8")
+    old = parity_bundle.manifest
+    assert old.generator is not None
+    bundle = write_manifest(
+        root,
+        name="speaking",
+        licence="none",
+        description="",
+        animator=old.animator,
+        generator=dataclasses.replace(old.generator, text_width=text.width),
+        text=TextSpec(kind=text.kind, max_tokens=text.max_tokens),
+    )
+    return load_models(
+        bundle, open_backend(precision="f32", cache_dir=None, threads=1), is_lazy=True
+    )
+
+
+def test_texts_mean_what_the_trainer_was_told(speaking: Models) -> None:
+    texts = ["two people shake hands", "one person waves with the left hand"]
+    encoded, trained = encode_text(speaking, texts), encode_texts(texts)
+    norms = np.linalg.norm(encoded, axis=1) * np.linalg.norm(trained, axis=1)
+    assert np.all((encoded * trained).sum(axis=1) / norms > 0.98)
+
+
+def test_a_text_is_encoded_the_same_alone_and_in_company(speaking: Models) -> None:
+    texts = ["hug", "a" * 900, "push the other person away and stumble", "\N{WAVING HAND SIGN} hé"]
+    together = encode_text(speaking, texts)
+    for text, row in zip(texts, together, strict=True):
+        np.testing.assert_array_equal(row, encode_text(speaking, [text])[0])
+
+
+def test_an_empty_text_is_no_text(speaking: Models) -> None:
+    assert not encode_text(speaking, ["", "  \n"]).any()
+    assert encode_text(speaking, []).shape == (0, 384)
+
+
+def test_a_text_longer_than_the_encoder_reads_is_cut(speaking: Models) -> None:
+    words = "hug " * 240
+    np.testing.assert_array_equal(
+        encode_text(speaking, [words]), encode_text(speaking, [words[:800]])
+    )
+
+
 @pytest.mark.parametrize("length", [TEXT_CHARACTERS + 1, 100_000])
-def test_an_endless_text_is_refused(models: Models, length: int) -> None:
+def test_an_endless_text_is_refused(speaking: Models, length: int) -> None:
     with pytest.raises(InputError, match=f"text has {length} characters") as caught:
-        encode_text(models, ["shake hands", "a" * length])
+        encode_text(speaking, ["shake hands", "a" * length])
     assert caught.value.field == "text"
+
+
+def test_half_a_character_is_refused(speaking: Models) -> None:
+    with pytest.raises(InputError, match="not valid Unicode"):
+        encode_text(speaking, ["\ud83d"])
 
 
 def test_a_bundle_without_a_text_encoder_says_so(models: Models) -> None:
     with pytest.raises(InputError, match="no text encoder"):
-        encode_text(dataclasses.replace(models, text=None), ["hug"])
+        encode_text(models, ["hug"])
