@@ -70,6 +70,8 @@ def export_bundle(
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         partial = Path(scratch) / "new"
         partial.mkdir()
+        if body_file is not None:
+            shutil.copyfile(body_file, partial / BODY_FILE)
         _save(partial / "animator/condition.onnx", animator_condition(animator), weights)
         _save(partial / "animator/step.onnx", animator_step(animator), weights)
         if generator is not None:
@@ -78,8 +80,6 @@ def export_bundle(
         if text is not None:
             _save(partial / "text/encoder.onnx", text.model, "f32")
             (partial / "text/tokenizer.json").write_text(text.tokenizer, encoding="utf-8")
-        if body_file is not None:
-            shutil.copyfile(body_file, partial / BODY_FILE)
         bundle = write_manifest(
             partial,
             name=name,
