@@ -236,7 +236,7 @@ def evaluate_reaction(
             "floor_error_cm": metrics.floor_error(partner),
         }
 
-    report = {}
+    report: dict[str, dict[str, float]] = {}
     for k in steps:
         made, is_seam = reacted(sample, motion, rest, steps=k, seed=seed)
         canonical = windows.canonicalised(motion, rest, np.zeros(len(rest), np.int64))

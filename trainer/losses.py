@@ -162,7 +162,7 @@ def skate_loss(predicted: Tensor, target: Tensor, valid: Tensor, still: float) -
 # ------------------------------------------------------------------------------------ the totals
 @dataclass(frozen=True, kw_only=True)
 class AnimatorLossConfig:
-    """Weights of facts/ponimator.md 11, but for velocity (there 1); acceleration and skate are ours.
+    """Weights of facts/ponimator.md 11, but velocity (there 1); acceleration and skate are ours.
 
     At 10 frames a second a trembling of 2 cm is plain to see, and its square nearly nothing beside
     the pose terms: hence the larger weights of the three terms of motion. Zero switches a term off.

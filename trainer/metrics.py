@@ -33,7 +33,7 @@ def foot_skating(joints: Array) -> float:
 def jerk(joints: Array) -> Array:
     """(..., frame - 3) mean over joints of the third difference, metres per second cubed."""
     third = np.diff(joints, n=3, axis=-3) * FRAME_RATE**3
-    return np.linalg.norm(third, axis=-1).mean(axis=-1)
+    return np.asarray(np.linalg.norm(third, axis=-1).mean(axis=-1))
 
 
 def mean_jerk(joints: Array) -> float:
@@ -71,7 +71,7 @@ def touching(points: Array, within: float = 0.1) -> BoolArray:
 
 def point_distances(points: Array) -> Array:
     """(batch, 2, frame, n, 3) -> (batch, frame, n, n) metres."""
-    return np.linalg.norm(points[:, 0, :, :, None] - points[:, 1, :, None], axis=-1)
+    return np.asarray(np.linalg.norm(points[:, 0, :, :, None] - points[:, 1, :, None], axis=-1))
 
 
 def contact_gap(points: Array, true_touching: BoolArray) -> float:

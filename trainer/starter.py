@@ -17,7 +17,7 @@ from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.text import minilm_text
 
-DESCRIPTION = "Small animator and generator trained on procedural choreography only; docs/starter_model_card.md"
+DESCRIPTION = "Trained on procedural choreography only; see docs/starter_model_card.md"
 LICENCE = "Apache-2.0; the text encoder is all-MiniLM-L6-v2 (Apache-2.0, package MIT)"
 
 

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import abc, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -287,7 +287,7 @@ def learning_rate(config: TrainConfig, done: float) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
-def prefetched(draw: Draw, seed: int, first: int) -> Iterator[StepInputs]:
+def prefetched(draw: Draw, seed: int, first: int) -> abc.Generator[StepInputs]:
     """Inputs of steps first, first + 1, ... assembled by one thread, at most three ahead."""
     ready: queue.Queue[StepInputs | Exception] = queue.Queue(maxsize=3)
     stop = threading.Event()
@@ -368,8 +368,8 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
 
     stop = threading.Event()
     previous = {
-        name: signal.signal(name, lambda *_: stop.set() if rank == 0 else None)
-        for name in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda *_: stop.set() if rank == 0 else None)
+        for number in (signal.SIGTERM, signal.SIGINT)
     }
     check_inputs = [check_draw(12345, i) for i in range(CHECK_BATCHES)] if rank == 0 else []
     last, saved, sums = time.monotonic(), run.seconds, defaultdict[str, float](float)
@@ -382,7 +382,7 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
             inputs = next(batches)
             valid = None if inputs.all_valid else inputs.tensors["valid"]
             terms = terms_of(network, inputs.tensors, config, valid)
-            terms["total"].backward()
+            terms["total"].backward()  # type: ignore[no-untyped-call]  # torch
             now = time.monotonic()
             run.step, run.seconds, last = run.step + 1, run.seconds + now - last, now
             done = 1.0 if stop.is_set() else progress(config, run.step, run.seconds)
@@ -407,8 +407,8 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
                 saved = run.seconds
     finally:
         batches.close()
-        for name, handler in previous.items():
-            signal.signal(name, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         if config.processes > 1:
             distributed.destroy_process_group()
 
@@ -419,7 +419,7 @@ class GradientBuffer:
     def __init__(self, network: nn.Module) -> None:
         parameters = list(network.parameters())
         self._flat = torch.zeros(sum(p.numel() for p in parameters) + 1)
-        parts = self._flat[:-1].split([p.numel() for p in parameters])
+        parts = torch.split(self._flat[:-1], [p.numel() for p in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
 

@@ -68,14 +68,6 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_bits(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_the_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path: Path) -> None:
-    train.train(replace(tiny, steps=200, learning_rate=5e-3), tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / train.LOG).read_text().splitlines()]
-    totals = [line["total"] for line in lines if line["kind"] == "train"]
-    assert np.mean(totals[-40:]) < 0.8 * np.mean(totals[:40])
-    assert lines[-1]["kind"] == "held out"
-
-
 def test_two_processes_train_one_network_that_can_be_evaluated(
     tiny: TrainConfig, tmp_path: Path
 ) -> None:
@@ -119,14 +111,16 @@ def test_a_run_needs_an_end(tiny: TrainConfig) -> None:
         replace(tiny, steps=None)
 
 
-def test_a_generator_trains_on_the_same_clips(
-    tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generators_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path: Path) -> None:
     clips = windows.load_clips(tiny.clips)
     texts = windows.unique_captions(clips.captions)
     vectors = np.random.default_rng(0).standard_normal((len(texts), 12)).astype(np.float32)
     np.savez(tiny.clips.with_suffix(".captions.npz"), texts=np.array(texts), vectors=vectors)
-    checkpoint = train.train(replace(tiny, network="generator"), tmp_path)
-    network = evaluate.load_checkpoint(checkpoint)
+    config = replace(tiny, network="generator", steps=60, learning_rate=3e-3)
+    network = evaluate.load_checkpoint(train.train(config, tmp_path))
     assert isinstance(network, Generator)
     assert network.config.text_width == 12
+    lines = [json.loads(line) for line in (tmp_path / train.LOG).read_text().splitlines()]
+    totals = [line["total"] for line in lines if line["kind"] == "train"]
+    assert np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10])
+    assert lines[-1]["kind"] == "held out"

@@ -21,6 +21,8 @@ from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
 from engine.errors import InputError
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
 
+LEFT_SIDE = (JOINT["left_hip"], JOINT["left_shoulder"])
+RIGHT_SIDE = (JOINT["right_hip"], JOINT["right_shoulder"])
 MIRROR_ROT6D_SIGNS = np.array([1, -1, -1, 1, -1, 1], np.float32)
 """A rotation mirrored across the YZ plane, in the engine's 6D layout (facts/ponimator.md 2.2)."""
 
@@ -137,10 +139,8 @@ def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -
     """
     rows = np.arange(len(features))
     joints = anchor_joints_of(features[rows, :, anchor_index], rest_joints)
-    across = sum(
-        joints[:, 0, JOINT[f"right_{part}"]] - joints[:, 0, JOINT[f"left_{part}"]]
-        for part in ("hip", "shoulder")
-    )
+    left, right = joints[:, 0, list(LEFT_SIDE)], joints[:, 0, list(RIGHT_SIDE)]
+    across = (right - left).sum(axis=1)
     # forward = Y x across = (across_z, 0, -across_x)
     yaw = -np.arctan2(across[:, 2], -across[:, 0])
     result = turned(features, rest_joints, yaw)
