@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 CLOCK_LEAD = 0.1
 """Seconds that a client's time codes may run ahead of the session's clock."""
-FRAME_EDGE = 0.001
-"""Seconds after the edge of a frame at which it is looked at: timers may fire a little early."""
+FRAME_GRACE = 0.03
+"""Seconds into a frame until which its player pose is waited for; a plan made then is newer."""
 MOST_FAILURES = 3
 """Windows that may fail in a row before the stream ends with their error."""
 DROP_NOTICE_SECONDS = 1.0
@@ -304,17 +304,18 @@ class LiveStream:
         if self._started is None:
             return None
         now = self._loop.time() - self._started
-        next_frame = np.floor((now - FRAME_EDGE) * FRAME_RATE) + 1
-        return float(next_frame / FRAME_RATE + FRAME_EDGE - now)
+        next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
+        return float(next_frame / FRAME_RATE + FRAME_GRACE - now)
 
     def _step(self, started: float) -> None:
-        now = self._loop.time()
+        now = self._loop.time() - started
         if self._pose is not None:
-            self._feed(now - started)
-        if not self._has_work(now - started):
+            self._feed(now)
+        now = max(now, self._fed_until)  # a pose that came early is looked at now
+        if not self._has_work(now):
             return
         planned_until, revision = self._planned()
-        tick = self._session.tick(now - started)
+        tick = self._session.tick(now)
         if self._finished is not None:
             self._note_seam(self._finished, tick, planned_until, revision)
             self._finished = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,3 +100,11 @@ def pose(sequence: int = 1, time_code: float | None = None) -> pb.StreamInteract
     return pb.StreamInteractionRequest(
         pose=pb.PlayerPose(sequence=sequence, time_code=seconds, body=still_body())
     )
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Poll for what another process does."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()

@@ -6,8 +6,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -22,7 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.server import SERVICES
-from tests.e2e.conftest import RunningServer, header, pose, started_server
+from tests.e2e.conftest import RunningServer, header, pose, started_server, until
 from tests.e2e.refusals import refused_stream
 
 STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
@@ -37,14 +35,6 @@ async def played(session: Interaction, count: int) -> list[PlanFrame]:
         frames.append(frame)
         await session.send_pose(STILL, HERE)
     return frames
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Poll for what another process does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def active_sessions(channel: grpc.Channel) -> int:
