@@ -1,8 +1,9 @@
 """Rigs: which joint of a foreign skeleton is which of ours.
 
 Knows names and trees, no angles. The names of common rigs are recognised (Mixamo, MotionBuilder and
-CMU, 100STYLE, ReActIdle, Xsens, Rokoko, LaFAN1, Unreal, Unity, VRM, Blender, 3ds Max, SMPL); a rig map says the rest. The spine is found by its place in the tree, whatever its joints are called
-and however many they are.
+CMU, 100STYLE, ReActIdle, Xsens, Rokoko, LaFAN1, Unreal, Unity, VRM, Blender, 3ds Max, SMPL); a rig
+map says the rest. The spine is found by its place in the tree, whatever its joints are called and
+however many they are.
 """
 
 from __future__ import annotations

@@ -1,0 +1,145 @@
+"""A motion told in a foreign rig comes back as it was: whatever its names, rest pose, axes, unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.canonical import yaw_of
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
+from engine.formats.bvh import parse_bvh, read_bvh
+from engine.formats.retarget import guess_unit, motion_from_bvh
+from engine.formats.rig import RigMap
+from engine.motion import Motion
+from tests.data.make_motion_files import DATA, foreign_bvh, mixamo_name, t_pose, wave
+
+MIXAMO = {name: mixamo_name(name) for name in JOINT_NAMES}
+
+
+def read(text: str, **options: object) -> Motion:
+    bvh = parse_bvh(text, "foreign.bvh")
+    return motion_from_bvh(bvh, load_body(), RigMap(**options), source="foreign.bvh")  # type: ignore[arg-type]
+
+
+def joints_of(motion: Motion, person: int = 0) -> Array:
+    rest = load_body().rest_joints(motion.betas[person])
+    return forward_kinematics(rest, motion.rotmats[person], motion.transl[person])[0]
+
+
+def assert_same_motion(found: Motion, expected: Motion, metres: float = 0.02) -> None:
+    """Joints in the same places, but for the height, which the floor decides."""
+    moved = joints_of(found) - joints_of(expected)
+    moved[..., 1] -= np.median(moved[..., 1])
+    assert np.linalg.norm(moved, axis=-1).max() < metres
+
+
+def a_pose() -> Array:
+    pose = t_pose()
+    for side, sign in (("left", -1), ("right", 1)):
+        for joint in ("shoulder", "elbow", "wrist"):
+            pose[JOINT[f"{side}_{joint}"]] = rotmat_about("z", sign * 0.8)
+        for joint in ("hip", "knee"):
+            pose[JOINT[f"{side}_{joint}"]] = rotmat_about("z", -sign * 0.2)
+    return pose
+
+
+def knot() -> Array:
+    """A rest pose that is none: every joint has axes of its own, as in LaFAN1."""
+    random = np.random.default_rng(7)
+    return rotmat_from_axis_angle(random.normal(0, 2, (JOINT_COUNT, 3)))
+
+
+@pytest.mark.parametrize("metres_per_unit", [1.0, 0.01, 0.0254])
+def test_a_t_pose_rig_in_any_unit(metres_per_unit: float) -> None:
+    text = foreign_bvh(wave(), MIXAMO, t_pose(), metres_per_unit=metres_per_unit)
+    assert_same_motion(read(text), wave())
+
+
+def test_an_a_pose_rig() -> None:
+    assert_same_motion(read(foreign_bvh(wave(), MIXAMO, a_pose())), wave())
+
+
+def test_a_rig_that_faces_backwards_at_rest() -> None:
+    backwards = rotmat_about("y", np.pi) @ a_pose()
+    assert_same_motion(read(foreign_bvh(wave(), MIXAMO, backwards)), wave())
+
+
+def test_a_rig_with_z_up_is_noticed() -> None:
+    text = foreign_bvh(wave(), MIXAMO, t_pose(), up=rotmat_about("x", np.pi / 2))
+    assert_same_motion(read(text), wave())
+
+
+def test_a_rig_whose_rest_pose_is_a_knot_is_read_from_its_best_frame() -> None:
+    found = read(foreign_bvh(wave(), MIXAMO, knot()))
+    assert_same_motion(found, wave(), metres=0.05)
+    angles = np.degrees(geodesic_angle(found.rotmats, wave().rotmats))
+    assert angles.max() < 25
+
+
+def test_a_rig_without_collars_neck_and_most_of_the_spine_keeps_the_limbs() -> None:
+    lost = ("left_collar", "right_collar", "neck", "spine1", "spine2")
+    names = {ours: theirs for ours, theirs in MIXAMO.items() if ours not in lost}
+    assert_same_motion(read(foreign_bvh(wave(), names, t_pose())), wave(), metres=0.08)
+
+
+def test_a_spine_that_is_missing_bends_evenly() -> None:
+    names = {k: v for k, v in MIXAMO.items() if k not in ("spine1", "spine2")}
+    found = read(foreign_bvh(wave(), names, t_pose())).rotmats[0]
+    turns = [geodesic_angle(found[-1, JOINT[j]], np.eye(3)) for j in ("spine1", "spine2", "spine3")]
+    np.testing.assert_allclose(turns, np.mean(turns), rtol=1e-3)
+    assert min(turns) > 0.01
+
+
+def test_names_that_say_nothing_need_a_rig_map() -> None:
+    names = {ours: f"b{index}" for index, ours in enumerate(JOINT_NAMES)}
+    assert_same_motion(read(foreign_bvh(wave(), names, t_pose()), joints=names), wave())
+
+
+def test_the_golden_mixamo_file_reads_as_it_was_made() -> None:
+    bvh = read_bvh(DATA / "wave_mixamo.bvh")
+    found = motion_from_bvh(bvh, load_body(), RigMap(), source="wave_mixamo.bvh")
+    assert_same_motion(found, wave())
+    assert found.frame_rate == 10.0
+
+
+def test_the_unit_is_guessed_from_the_legs() -> None:
+    assert [guess_unit(leg) for leg in (0.8, 85.0, 850.0, 33.5)] == [1.0, 0.01, 0.001, 0.0254]
+    assert guess_unit(4.2) * 4.2 == pytest.approx(0.83)
+
+
+# ----------------------------------------------------------------------------- recordings of others
+@pytest.mark.parametrize("name", ["100style_example.bvh", "idle/000_genuine.bvh"])
+def test_real_recordings_stand_upright_with_their_feet_on_the_floor(
+    shared_dir: Path, name: str
+) -> None:
+    bvh = read_bvh(shared_dir / "real" / name)
+    motion = motion_from_bvh(bvh, load_body(), RigMap(), source=name)
+    joints = joints_of(motion)
+    feet = joints[:, [JOINT[f"{side}_foot"] for side in ("left", "right")], 1].min(axis=1)
+    head = joints[:, JOINT["head"], 1]
+    assert -0.05 < feet.min() and 0.0 < np.median(feet) < 0.08
+    assert 0.9 < head.min() and head.max() < 1.9
+    assert np.abs(motion.betas).max() <= 3
+
+
+def test_a_walking_recording_walks_the_way_it_faces(shared_dir: Path) -> None:
+    bvh = read_bvh(shared_dir / "real" / "100style_example.bvh")
+    motion = motion_from_bvh(bvh, load_body(), RigMap(), source="100style")
+    joints = joints_of(motion)[100:2000:30]
+    step = np.diff(joints[:, 0], axis=0)
+    yaw = yaw_of(joints[:-1])
+    ahead = step[:, 0] * np.sin(yaw) + step[:, 2] * np.cos(yaw)
+    assert np.mean(ahead / np.linalg.norm(step[:, [0, 2]], axis=-1)) > 0.9
+
+
+def test_a_recording_with_wrapped_angles_spins_nobody(shared_dir: Path) -> None:
+    bvh = read_bvh(shared_dir / "real" / "100style_example.bvh")
+    joints = joints_of(motion_from_bvh(bvh, load_body(), RigMap(), source="100style"))
+    speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * bvh.frame_rate
+    assert speed[40:].max() < 10  # the turn on the spot in frames 29 to 32 is in the take itself
