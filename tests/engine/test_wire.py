@@ -1,4 +1,4 @@
-"""The wire: what goes out comes back, and whatever is wrong is refused with the path of its field."""
+"""The wire: what goes out comes back, and what is wrong is refused with the path of its field."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ def player_pose(sequence: int = 1, time_code: float = 0.0) -> pb.PlayerPose:
 
 def refused_field(pose: pb.PlayerPose, previous: pb.PlayerPose | None = None) -> str | None:
     """The field that a pose is refused for."""
-    with pytest.raises(ContraposeError) as refusal:
+
+    def read() -> None:
         wire.check_follows(previous, pose)
         wire.player_pose_from_wire(pose)
+
+    with pytest.raises(ContraposeError) as refusal:
+        read()
     assert refusal.value.field is not None
     assert refusal.value.field.split("[")[0] in str(refusal.value)
     return refusal.value.field
