@@ -14,7 +14,6 @@ import logging
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion import features_from_rotmats
+from trainer.data.base_motion import load_recordings
 from trainer.data.closeness import hug, push
 from trainer.data.company import dance, face_and_follow, idle_together
 from trainer.data.greetings import bow, handshake, high_five, wave
@@ -72,12 +72,14 @@ def draw_figure(rng: np.random.Generator) -> Figure:
     rest, vertices = body.rest_joints(betas).astype(np.float64), body.rest_vertices(betas)
     away = vertices - rest[JOINT["spine3"]]
     depth = away[(np.abs(away[:, 0]) < 0.13) & (np.abs(away[:, 1]) < 0.09), 2]
+    ribs = away[(np.abs(away[:, 0]) < 0.28) & (np.abs(away[:, 1] + 0.10) < 0.05), 0]
     return Figure(
         betas=betas,
         rest=rest,
         floor=float(vertices[:, 1].min()),
         chest=float(depth.max()),
         back=float(-depth.min()),
+        side=float(np.abs(ribs).max()),
     )
 
 
@@ -98,8 +100,8 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
     return Clip(
         kind=kind,
         captions=scene.captions,
-        rotmats=np.stack([b.rotmats()[::KEEP] for b in scene.bodies]).astype(np.float32),
-        transl=np.stack([b.transl()[::KEEP] for b in scene.bodies]).astype(np.float32),
+        rotmats=scene.rotmats[:, ::KEEP].astype(np.float32),
+        transl=scene.transl[:, ::KEEP].astype(np.float32),
         betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
         rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),
         anchor_frames=tuple(sorted({f // KEEP for f in scene.anchors})),
@@ -132,12 +134,24 @@ def write_clips(
 
 
 def _made(seeds: Sequence[int], base: BaseMotion | None, workers: int) -> Iterator[Clip]:
-    make = partial(make_clip, base=base)
     if workers <= 1:
-        yield from map(make, seeds)
+        yield from (make_clip(seed, base=base) for seed in seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(make, seeds, chunksize=16)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, initializer=_lend, initargs=(base,)) as pool:
+        yield from pool.imap(_make_with_lent, seeds, chunksize=16)
+
+
+_lent: list[BaseMotion | None] = []
+"""A worker's recordings: sent once, not with every clip."""
+
+
+def _lend(base: BaseMotion | None) -> None:
+    _lent.append(base)
+
+
+def _make_with_lent(seed: int) -> Clip:
+    return make_clip(seed, base=_lent[0])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -146,10 +160,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--base-motion", type=Path, help="folder of real recordings (.bvh)")
+    parser.add_argument(
+        "--base-motion",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="folders of real single-person recordings (.bvh, or .amc with its .asf)",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    base = None
+    base = load_recordings(options.base_motion) if options.base_motion else None
     write_clips(
         options.output, count=options.count, seed=options.seed, base=base, workers=options.workers
     )

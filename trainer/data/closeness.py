@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.skeleton import JOINT
 from trainer.data.greetings import between, leftwards
 from trainer.data.ik import unit
-from trainer.data.performer import Body, Reach, move_arms, stand, wrist_for_palm
+from trainer.data.performer import Body, Reach, Score, move_arms, stand, wrist_for_palm
 from trainer.data.stage import (
     NAMES,
     PLAYER,
@@ -15,15 +16,15 @@ from trainer.data.stage import (
     Scene,
     clock,
     fine_frame,
-    leave_steps,
     plan_approach,
+    scene_of,
     touching,
     watch_each_other,
     with_gait,
     write_scores,
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE
-from trainer.data.timing import min_jerk, pulse, ramp, smoothed
+from trainer.data.timing import pulse, ramp, smoothed
 
 UP = np.array([0.0, 1.0, 0.0])
 
@@ -31,7 +32,7 @@ UP = np.array([0.0, 1.0, 0.0])
 # ----------------------------------------------------------------------------------------- hug
 def hug(cast: Cast) -> Scene:
     first, second = cast.roles()
-    near = sum(f.chest for f in cast.figures) + cast.uniform(0.0, 0.03)
+    near = sum(f.chest for f in cast.figures) + cast.uniform(0.025, 0.05)
     approach = plan_approach(cast, near, far=(0.9, 2.2))
     begins = {first: max(approach.arrive - cast.uniform(0.7, 1.0), 0.3)}
     begins[second] = begins[first] + cast.uniform(0.1, 0.4)
@@ -60,8 +61,8 @@ def hug(cast: Cast) -> Scene:
             body, _hugging(cast, bodies, who, lead, taller, time, begins[who], closed, release)
         )
     frames = [fine_frame(t, time) for t in (closed + 0.2, 0.5 * (closed + release), release - 0.1)]
-    return Scene(
-        bodies=bodies,
+    return scene_of(
+        bodies,
         captions=_hug_captions(first),
         anchors=tuple(frames),
         contacts=touching(frames, [("spine3", "spine3")]),
@@ -98,7 +99,7 @@ def _hugging(
         opened = body.at(f"{NAMES[hand]}_shoulder") + body.direction(
             [side * 0.20, -0.02 if is_over else -0.20, 0.36]
         )
-        elbow = body.direction([side * 1.0, -0.10 if is_over else -0.45, -0.2])
+        elbow = body.direction([side, 0.35 if is_over else -0.30, 0.0])
         forward = body.direction([0.0, 0.0, 1.0])
         inward = body.direction([-side, 0.0, 0.0])
         reaches.append(
@@ -111,10 +112,8 @@ def _hugging(
                 elbow=elbow,
             )
         )
-        spot = other.on_chest([0.03 * side, 0.09 if is_over else -0.12, -other.figure.back])
-        fingers = unit(inward + (0.25 if is_over else 0.1) * UP * (-1 if is_over else 1))
-        palm = -forward
-        wrist = wrist_for_palm(spot, fingers, palm)
+        height = cast.uniform(0.06, 0.13) if is_over else cast.uniform(-0.14, -0.07)
+        wrist, fingers, palm = _on_back(body, other, hand, height, fine_frame(closed, time))
         reaches.append(
             Reach(
                 side=hand,
@@ -127,6 +126,28 @@ def _hugging(
             )
         )
     return reaches
+
+
+def _on_back(
+    body: Body, other: Body, hand: int, height: float, frame: int
+) -> tuple[Array, Array, Array]:
+    """Lay a palm on the other's back, as far round as the arm reaches.
+
+    The trunk is an ellipse; the fingers follow it towards the spine. Returns wrist, fingers, palm
+    (frame, 3) in the world.
+    """
+    chest, figure = other.world[:, JOINT["spine3"]], other.figure
+    shoulder = body.at(f"{NAMES[hand]}_shoulder")[frame]
+    for angle in np.radians(np.arange(20, 95, 10)):
+        side, depth = np.sin(angle), np.cos(angle)
+        spot = [-SIDE[hand] * figure.side * side, height, -figure.back * depth]
+        outward = np.array([-SIDE[hand] * side / figure.side, 0.0, -depth / figure.back])
+        along = np.array([SIDE[hand] * depth * figure.side, 0.0, -side * figure.back])
+        fingers, palm = chest @ unit(along), chest @ -unit(outward)
+        wrist = wrist_for_palm(other.on_chest(spot), fingers, palm)
+        if np.linalg.norm(wrist[frame] - shoulder) < 0.90 * body.figure.arm:
+            break
+    return wrist, fingers, palm
 
 
 def _hug_captions(first: int) -> tuple[str, ...]:
@@ -175,8 +196,8 @@ def push(cast: Cast) -> Scene:
     frames = [fine_frame(hit + t, time) for t in (0.0, 0.1, 0.5)]
     wrist = f"{NAMES[hands[0]]}_wrist"
     pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
-    return Scene(
-        bodies=bodies,
+    return scene_of(
+        bodies,
         captions=_push_captions(first, style, force),
         anchors=tuple(frames),
         contacts=touching(frames[:1], [pair]),
@@ -184,12 +205,9 @@ def push(cast: Cast) -> Scene:
 
 
 def _stumble(
-    cast: Cast, score: object, time: Array, hit: float, force: float, who: int, hands: list[int]
+    cast: Cast, score: Score, time: Array, hit: float, force: float, who: int, hands: list[int]
 ) -> None:
     """Thrown back: the chest goes first, then the feet catch up, then the body swings upright."""
-    from trainer.data.performer import Score
-
-    assert isinstance(score, Score)
     away = np.array([0.0, -1.0 if who == PLAYER else 1.0])
     u = np.clip((time - hit) / (0.7 + 0.4 * force), 0, 1)
     slide = smoothed(1 - (1 - u) ** 2.5, 3) * (0.25 + 0.55 * force)
@@ -286,6 +304,3 @@ def _push_captions(first: int, style: str, force: float) -> tuple[str, ...]:
         "two people push and stumble",
         f"the {two} is pushed away and regains balance",
     )
-
-
-__all__ = ["hug", "min_jerk", "push"]

@@ -1,6 +1,7 @@
 """Keeping company: following a player who walks about, standing together, dancing.
 
-These teach the partner what to do when nothing in particular happens. Each turns a cast into a scene.
+These teach the partner what to do when nothing in particular happens. Each turns a cast into a
+scene.
 """
 
 from __future__ import annotations
@@ -8,46 +9,83 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from trainer.data.performer import Body, Reach, Score, look, move_arms, stand, wrist_for_palm
+from engine.body.kinematics import forward_kinematics
+from engine.body.skeleton import JOINT
+from trainer.data.performer import RATE, Body, Reach, Score, look, move_arms, stand, wrist_for_palm
 from trainer.data.stage import (
     NAMES,
     PARTNER,
     PLAYER,
+    BaseMotion,
     Cast,
     Scene,
     clock,
     delayed,
     eyes,
     new_score,
+    scene_of,
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
 from trainer.data.timing import min_jerk, pulse, ramp, slow_noise, smoothed
 
-UP = np.array([0.0, 1.0, 0.0])
+PERSONAL_SPACE = 0.6
+"""Metres between two pelvises that a follower does not come under."""
 
 
 # ----------------------------------------------------------------------------- face and follow
 def face_and_follow(cast: Cast) -> Scene:
+    """The player goes about, by our own steps or as a recording; the partner follows."""
+    if cast.base is not None and cast.chance(0.5):
+        return _follow_recording(cast, cast.base)
     time = clock(cast.uniform(6.0, 10.5))
-    path, heading, doing = wander(cast, time)
     while True:
-        gap = cast.uniform(0.9, 2.2)
-        bearing = heading[0] + cast.rng.normal(0, 0.5)
-        start = path[0] + gap * ground_forward(np.asarray(bearing))
-        followed, facing = follow(cast, time, path, start, gap + cast.uniform(-0.2, 0.3))
-        if np.linalg.norm(followed - path, axis=-1).min() > 0.55:
-            break
         path, heading, doing = wander(cast, time)
-    scores = (
-        new_score(cast, PLAYER, time, path, heading),
-        new_score(cast, PARTNER, time, followed, facing),
+        joined = join(cast, time, path, heading)
+        if joined is not None:
+            break
+    score = new_score(cast, PLAYER, time, path, heading)
+    player, partner = stand(score), stand(new_score(cast, PARTNER, time, *joined))
+    attend(cast, player, eyes(partner), cast.uniform(0.2, 1.0))
+    attend(cast, partner, eyes(player), 1.0)
+    move_arms(player, random_gestures(cast, player, 0.35))
+    move_arms(partner, random_gestures(cast, partner, 0.12))
+    return scene_of(
+        (player, partner), captions=_follow_captions(doing), anchors=_any_frames(cast, time)
     )
-    bodies = (stand(scores[0]), stand(scores[1]))
-    _look_about(cast, bodies, PLAYER, attention=cast.uniform(0.2, 1.0), way=heading)
-    _look_about(cast, bodies, PARTNER, attention=1.0, way=facing)
-    for who, body in enumerate(bodies):
-        move_arms(body, random_gestures(cast, body, 0.35 if who == PLAYER else 0.12))
-    return Scene(bodies=bodies, captions=_follow_captions(doing), anchors=_any_frames(cast, time))
+
+
+def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
+    """The partner keeps company with a real player."""
+    figure = cast.figures[PLAYER]
+    while True:
+        is_idle = cast.chance(0.35)
+        rotmats, transl = base.play(figure, cast.rng, round(cast.uniform(6, 10.5) * RATE), is_idle)
+        joints, world = forward_kinematics(figure.rest, rotmats, transl)
+        time = np.arange(len(transl)) / RATE
+        forward = world[:, 0, :, 2]
+        heading = np.unwrap(np.arctan2(forward[:, 0], forward[:, 2]))
+        joined = join(cast, time, smoothed(joints[:, 0, [0, 2]], 6), smoothed(heading, 10))
+        if joined is not None:
+            break
+    partner = stand(new_score(cast, PARTNER, time, *joined))
+    attend(cast, partner, joints[:, JOINT["head"]] + np.array([0.0, 0.08, 0.0]), 1.0)
+    move_arms(partner, random_gestures(cast, partner, 0.15))
+    return Scene(
+        rotmats=np.stack([rotmats, partner.rotmats()]),
+        transl=np.stack([transl, partner.transl()]),
+        captions=_idle_captions() if is_idle else _follow_captions("moves"),
+        anchors=_any_frames(cast, time),
+    )
+
+
+def join(cast: Cast, time: Array, path: Array, heading: Array) -> tuple[Array, Array] | None:
+    """Path and heading of one who follows; None when the player ran him over."""
+    gap = cast.uniform(0.9, 2.2)
+    bearing = heading[0] + cast.rng.normal(0, 0.5)
+    start = path[0] + gap * ground_forward(np.asarray(bearing))
+    followed, facing = follow(cast, time, path, start, gap + cast.uniform(-0.2, 0.3))
+    is_clear = np.linalg.norm(followed - path, axis=-1).min() > PERSONAL_SPACE
+    return (followed, facing) if is_clear else None
 
 
 def wander(cast: Cast, time: Array) -> tuple[Array, Array, str]:
@@ -126,7 +164,7 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
     Position: critically damped pull towards the nearest point of the comfortable ring, dead zone
     inside; heading: the same towards the player. Speed and acceleration are those of people.
     """
-    delay = round(cast.uniform(0.2, 0.45) * 30)
+    delay = round(cast.uniform(0.2, 0.45) * RATE)
     slack, top = cast.uniform(0.12, 0.3), cast.uniform(1.1, 1.6)
     step = float(time[1] - time[0])
     seen = np.concatenate([np.repeat(path[:1], delay, axis=0), path])[: len(path)]
@@ -155,18 +193,13 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
     return smoothed(places, 3), smoothed(facings, 3)
 
 
-def _look_about(
-    cast: Cast, bodies: tuple[Body, Body], who: int, attention: float, way: Array
-) -> None:
-    """Look at the other for `attention` of the time, else along the way or at something aside."""
-    body, other = bodies[who], bodies[1 - who]
-    target = delayed(eyes(other), cast.uniform(0.15, 0.35))
+def attend(cast: Cast, body: Body, face: Array, attention: float) -> None:
+    """Look at a face (frame, 3) for `attention` of the time, else along the way or aside."""
+    target = delayed(face, cast.uniform(0.15, 0.35))
     wandering = slow_noise(body.score.time, 2, cast.rng, 0.3)
-    course = way + 0.5 * wandering[:, 0]
-    ahead = ground_forward(course) * 3
-    aside = body.at("head") + np.column_stack(
-        [ahead[:, 0], -0.3 + 0.2 * wandering[:, 1], ahead[:, 1]]
-    )
+    ahead = ground_forward(body.score.heading + 0.5 * wandering[:, 0]) * 3
+    level = -0.3 + 0.2 * wandering[:, 1]
+    aside = body.at("head") + np.column_stack([ahead[:, 0], level, ahead[:, 1]])
     threshold = np.quantile(wandering[:, 1], attention) if attention < 1 else np.inf
     away = smoothed((wandering[:, 1] > threshold).astype(float), 7)
     look(body, target + away[:, None] * (aside - target))
@@ -251,9 +284,9 @@ def _talk_with_hand(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
     )
 
 
-def _raise_hand(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
+def _hold_hand_out(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
     side = SIDE[hand]
-    local = [side * cast.uniform(0.05, 0.45), cast.uniform(-0.1, 0.42), cast.uniform(0.05, 0.4)]
+    local = [side * cast.uniform(0.05, 0.35), cast.uniform(-0.35, 0.0), cast.uniform(0.1, 0.4)]
     return Reach(
         side=hand, weight=weight, wrist=body.at(f"{NAMES[hand]}_shoulder") + body.direction(local)
     )
@@ -277,7 +310,7 @@ GESTURES = {
     "hand on hip": _hand_on_hip,
     "touch face": _touch_face,
     "talk": _talk_with_hand,
-    "raise": _raise_hand,
+    "hold out": _hold_hand_out,
     "fold": _fold_hand,
 }
 
@@ -285,7 +318,7 @@ GESTURES = {
 # ------------------------------------------------------------------------------- idle together
 def idle_together(cast: Cast) -> Scene:
     time = clock(cast.uniform(5.0, 9.0))
-    gap = cast.uniform(0.7, 2.3)
+    gap = cast.uniform(0.9, 2.3)
     scores = []
     for who in (PLAYER, PARTNER):
         facing = 0.0 if who == PLAYER else np.pi
@@ -296,10 +329,11 @@ def idle_together(cast: Cast) -> Scene:
         score.weight += np.clip(1.4 * _shuffles(cast, time, 1, 0.9)[:, 0], -0.9, 0.9)
         scores.append(score)
     bodies = (stand(scores[0]), stand(scores[1]))
+    faces = [eyes(body) for body in bodies]
     for who, body in enumerate(bodies):
-        _look_about(cast, bodies, who, cast.uniform(0.5, 1.0), scores[who].heading)
+        attend(cast, body, faces[1 - who], cast.uniform(0.5, 1.0))
         move_arms(body, random_gestures(cast, body, 0.3))
-    return Scene(bodies=bodies, captions=_idle_captions(), anchors=_any_frames(cast, time))
+    return scene_of(bodies, captions=_idle_captions(), anchors=_any_frames(cast, time))
 
 
 def _shuffles(cast: Cast, time: Array, channels: int, size: float) -> Array:
@@ -346,10 +380,11 @@ def dance(cast: Cast) -> Scene:
         _dance_body(score, moves, mirror * scale)
         scores.append(score)
     bodies = (stand(scores[0]), stand(scores[1]))
+    faces = [eyes(body) for body in bodies]
     for who, (body, moves) in enumerate(zip(bodies, (lead, copy), strict=True)):
-        _look_about(cast, bodies, who, 1.0, scores[who].heading)
+        attend(cast, body, faces[1 - who], 1.0)
         move_arms(body, _dance_arms(body, moves, mirrored=who == PARTNER))
-    return Scene(bodies=bodies, captions=_dance_captions(), anchors=_any_frames(cast, time))
+    return scene_of(bodies, captions=_dance_captions(), anchors=_any_frames(cast, time))
 
 
 def _dance_moves(cast: Cast, time: Array, beat: float) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from trainer.data.stage import (
     fine_frame,
     leave_steps,
     plan_approach,
+    scene_of,
     touching,
     watch_each_other,
     write_scores,
@@ -36,14 +37,14 @@ def leftwards(forward: Array) -> Array:
 
 
 def reach_distance(arm: float, part: float, aside: float, vertical: float) -> float:
-    """How far ahead of the shoulder the wrist is when the arm is stretched to `part` of its length."""
+    """How far ahead of the shoulder the wrist is with the arm stretched to `part` of its length."""
     return float(np.sqrt(max((part * arm) ** 2 - aside**2 - vertical**2, 0.01)))
 
 
 # ----------------------------------------------------------------------------------- handshake
 def handshake(cast: Cast) -> Scene:
     hand = RIGHT if cast.chance(0.85) else LEFT
-    first, second = cast.roles()
+    first, _ = cast.roles()
     ahead = reach_distance(cast.arm, cast.uniform(0.86, 0.96), 0.17, 0.28)
     approach = plan_approach(cast, 2 * (ahead + 0.07) + 0.10)
     offer = approach.arrive + cast.uniform(-0.5, 0.5)
@@ -87,8 +88,8 @@ def handshake(cast: Cast) -> Scene:
         move_arms(body, reaches)
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
     wrists = (f"{NAMES[hand]}_wrist", f"{NAMES[hand]}_wrist")
-    return Scene(
-        bodies=bodies,
+    return scene_of(
+        bodies,
         captions=_handshake_captions(first, hand),
         anchors=tuple(frames),
         contacts=touching(frames[:2], [wrists]),
@@ -117,9 +118,9 @@ def _handshake_captions(first: int, hand: int) -> tuple[str, ...]:
 def high_five(cast: Cast) -> Scene:
     style = str(cast.rng.choice(["right", "left", "both"], p=[0.55, 0.2, 0.25]))
     hands = {"right": [RIGHT], "left": [LEFT], "both": [LEFT, RIGHT]}[style]
-    first, second = cast.roles()
-    above = cast.uniform(0.02, 0.22)
-    ahead = reach_distance(cast.arm, cast.uniform(0.82, 0.92), 0.17, above)
+    first, _ = cast.roles()
+    above = cast.uniform(0.08, 0.30)
+    ahead = reach_distance(cast.arm, cast.uniform(0.86, 0.94), 0.17, above)
     approach = plan_approach(cast, 2 * ahead + 0.12)
     raised = approach.arrive + cast.uniform(-0.4, 0.4)
     answer = raised + cast.uniform(0.2, 0.6)
@@ -128,13 +129,13 @@ def high_five(cast: Cast) -> Scene:
         hits.append(hits[0] + cast.uniform(0.7, 1.0))
     time = clock(hits[-1] + cast.uniform(1.8, 3.0))
     scores = write_scores(cast, time, approach, hits[-1] + 0.4, leave_steps(cast))
-    strike = sum(pulse(time, h - 0.28, h, h + 0.07, h + 0.45) for h in hits)
+    strike = np.sum([pulse(time, h - 0.28, h, h + 0.07, h + 0.45) for h in hits], axis=0)
     for score in scores:
         score.lean[:, 0] += cast.uniform(0.02, 0.10) * strike
         score.drop += cast.uniform(0.0, 0.02) * strike
     bodies = (stand(scores[0]), stand(scores[1]))
     chests = 0.5 * (bodies[0].at("spine3") + bodies[1].at("spine3"))
-    level = 0.5 * sum(b.at("left_shoulder") + b.at("right_shoulder") for b in bodies)[:, 1] / 2
+    level = 0.5 * (bodies[0].at("left_shoulder") + bodies[1].at("left_shoulder"))[:, 1]
     meet = smoothed(np.column_stack([chests[:, 0], level + above, chests[:, 2]]), 4)
     watch_each_other(bodies, cast, meet, strike * 0.7)
     for who, body in enumerate(bodies):
@@ -156,8 +157,8 @@ def high_five(cast: Cast) -> Scene:
     pairs = [
         (f"{NAMES[h]}_wrist", f"{NAMES[1 - h if style == 'both' else h]}_wrist") for h in hands
     ]
-    return Scene(
-        bodies=bodies,
+    return scene_of(
+        bodies,
         captions=_five_captions(first, style),
         anchors=tuple(frames),
         contacts=touching(frames, pairs),
@@ -196,7 +197,7 @@ def _five_reaches(
                 elbow=body.direction([SIDE[hand] * 0.55, -0.8, -0.1]),
             )
         )
-        wrist = wrist_for_palm(meet + aside * left - 0.05 * UP, fingers, forward)
+        wrist = wrist_for_palm(meet + aside * left - 0.05 * UP, fingers, forward, depth=0.032)
         reaches.append(
             Reach(
                 side=hand,
@@ -243,8 +244,8 @@ def wave(cast: Cast) -> Scene:
         move_arms(body, [_waving(cast, bodies, who, hands[who], time, begins[who], ends[who])])
     middle = 0.5 * (max(begins.values()) + min(ends.values()))
     frames = [fine_frame(t, time) for t in (begins[second] + 0.5, middle)]
-    return Scene(
-        bodies=bodies,
+    return scene_of(
+        bodies,
         captions=_wave_captions(first, NAMES[hands[first]]),
         anchors=tuple(frames),
     )
@@ -332,9 +333,9 @@ def bow(cast: Cast) -> Scene:
         )
     frames = [
         fine_frame(begins[second] + down + 0.5 * hold, time),
-        fine_frame(begins[second], time),
+        fine_frame(begins[second] + 0.6 * down, time),
     ]
-    return Scene(bodies=bodies, captions=_bow_captions(first, depth), anchors=tuple(frames))
+    return scene_of(bodies, captions=_bow_captions(first, depth), anchors=tuple(frames))
 
 
 def _bowing_arms(body: Body, style: str, weight: Array) -> list[Reach]:

@@ -12,7 +12,7 @@ from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 
 
 def unit(vectors: Array) -> Array:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 def frame_of(along: Array, across: Array) -> Array:
@@ -55,7 +55,7 @@ def two_bone(
 
     Law of cosines: cos(angle at root) = (a^2 + d^2 - b^2) / (2 a d); hinge = pole x axis.
     """
-    a, b = np.linalg.norm(rest_upper), np.linalg.norm(rest_lower)
+    a, b = float(np.linalg.norm(rest_upper)), float(np.linalg.norm(rest_lower))
     axis = unit(target - root)
     distance = np.linalg.norm(target - root, axis=-1, keepdims=True)
     distance = soft_limit(distance, reach[0] * (a + b), reach[1] * (a + b))
@@ -71,7 +71,7 @@ def two_bone(
 
 
 def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
-    """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): the swing, and the twist (frame,) in radians."""
+    """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): swing, and twist (frame,) in radians."""
     turned = np.einsum("tij,j->ti", rotmat, axis)
     swing = shortest_arc(np.broadcast_to(axis, turned.shape), turned)
     rest = axis_angle_from_rotmat(np.swapaxes(swing, -1, -2) @ rotmat)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.rotations import rotmat_about, slerp_rotmat
+from engine.body.rotations import rotmat_about, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT, JOINT_COUNT, PARENTS
 from trainer.data.ik import aligning, limited, soft_limit, swing_and_twist, two_bone, unit
 from trainer.data.stepping import (
@@ -35,6 +35,7 @@ RATE = 30.0
 """Frames a second at which motion is made; clips keep every third."""
 SIDES = ("left", "right")
 UP = np.array([0.0, 1.0, 0.0])
+KNEE_HINGE = np.array([1.0, 0.0, 0.0])
 PALM = 0.085
 """From wrist to the middle of the palm, metres, along the fingers."""
 PALM_DEPTH = 0.022
@@ -55,6 +56,8 @@ class Figure:
     """From spine3 forward to the surface of the chest."""
     back: float
     """From spine3 backward to the surface of the back."""
+    side: float
+    """From the middle to the surface of the ribs."""
 
     def offset(self, joint: str) -> Array:
         index = JOINT[joint]
@@ -93,7 +96,7 @@ class Manner:
 class Score:
     """What one performer is to do; kinds fill it in, then it is solved once.
 
-    path (frame, 2) metres on the ground; heading (frame,); everything else adds to a neutral stance:
+    path (frame, 2) metres on the ground; heading (frame,); all else adds to a neutral stance:
     lean (frame, 3) spine pitch, roll, twist; hip_pitch (frame,); drop (frame,) metres lower;
     shift (frame, 2) pelvis to the left and forward without moving the feet; weight (frame,) -1..1;
     shrug (frame, 2); nod (frame, 3) head pitch, roll, yaw; hand_noise (frame, 2, 3)
@@ -145,16 +148,13 @@ class Body:
         return rotmat_about("y", np.arctan2(forward[:, 0], forward[:, 2]))
 
     def direction(self, local: Sequence[float] | Array) -> Array:
-        """A direction given as left, up, forward of the upright chest -> world (frame, 3)."""
-        return (
-            np.einsum("tij,...j->ti", self.chest_yaw, np.asarray(local, float))
-            if np.ndim(local) == 1
-            else np.einsum("tij,tj->ti", self.chest_yaw, np.asarray(local))
-        )
+        """Left, up, forward of the upright chest, (3,) or (frame, 3) -> world (frame, 3)."""
+        return np.asarray((self.chest_yaw @ np.asarray(local, float)[..., None])[..., 0])
 
     def on_chest(self, local: Sequence[float]) -> Array:
         """A point given in the leaning chest's own axes from spine3 -> world (frame, 3)."""
-        return self.at("spine3") + self.world[:, JOINT["spine3"]] @ np.asarray(local, float)
+        turned = self.world[:, JOINT["spine3"]] @ np.asarray(local, float)
+        return np.asarray(self.at("spine3") + turned)
 
     def turn(self, joint: str, world: Array) -> None:
         """Give a joint its world orientation; its parent must be placed already."""
@@ -210,12 +210,13 @@ def stand(score: Score) -> Body:
 
 def _pelvis_ground(score: Score, feet: FootTrack) -> Array:
     """Where the pelvis is above the ground: on its path, drawn over the feet that carry it."""
-    quick = support(feet, 7, score.weight * 0.45) - score.path
-    slow = support(feet, 20, np.zeros(len(score.path))) - score.path
     left, forward = ground_left(score.heading), ground_forward(score.heading)
+    ankles = score.path - score.manner.gait.behind * forward
+    quick = support(feet, 7, score.weight * 0.45) - ankles
+    slow = support(feet, 20, np.zeros(len(ankles))) - ankles
     lateral = 0.40 * np.sum(quick * left, axis=-1) + score.shift[:, 0]
     ahead = 0.75 * np.sum(slow * forward, axis=-1) + score.shift[:, 1]
-    return score.path + lateral[:, None] * left + ahead[:, None] * forward
+    return np.asarray(score.path + lateral[:, None] * left + ahead[:, None] * forward)
 
 
 def _place_pelvis(body: Body, ground: Array) -> None:
@@ -258,14 +259,13 @@ def _solve_legs(body: Body, yaw: Array) -> None:
         body.turn(f"{name}_hip", body.world[:, 0])
         facing = 0.5 * (yaw + feet.yaw[:, side]) + 0.06 * SIDE[side]
         pole = np.column_stack([np.sin(facing), np.zeros_like(facing), np.cos(facing)])
-        hinge = np.array([1.0, 0.0, 0.0])
         upper, lower, _, _ = two_bone(
             body.at(f"{name}_hip"),
             feet.ankle[:, side],
             pole,
             figure.offset(f"{name}_knee"),
             figure.offset(f"{name}_ankle"),
-            hinge,
+            KNEE_HINGE,
         )
         body.turn(f"{name}_hip", upper)
         body.turn(f"{name}_knee", lower)
@@ -315,11 +315,13 @@ class Reach:
     arc: float = 0.4
 
 
-def wrist_for_palm(palm_centre: Array, fingers: Array, palm: Array) -> Array:
+def wrist_for_palm(
+    palm_centre: Array, fingers: Array, palm: Array, depth: float = PALM_DEPTH
+) -> Array:
     """The wrist of a hand the surface of whose palm is at `palm_centre`."""
     fingers = unit(fingers)
     normal = unit(palm - np.sum(palm * fingers, axis=-1, keepdims=True) * fingers)
-    return palm_centre - PALM * fingers - PALM_DEPTH * normal
+    return np.asarray(palm_centre - PALM * fingers - depth * normal)
 
 
 def move_arms(body: Body, reaches: Sequence[Reach]) -> None:
@@ -345,7 +347,7 @@ def _hanging_wrist(body: Body, side: int, shoulder: Array) -> Array:
         ]
     )
     hang = np.einsum("tij,tj->ti", carried, unit(local)) * arm * (0.985 - manner.hang_bend)
-    return shoulder + hang + body.score.hand_noise[:, side]
+    return np.asarray(shoulder + hang + body.score.hand_noise[:, side])
 
 
 def _blend_reach(shoulder: Array, start: Array, reach: Reach) -> Array:
@@ -361,8 +363,7 @@ def _blend_reach(shoulder: Array, start: Array, reach: Reach) -> Array:
     sine = np.maximum(np.sin(angle), 1e-3)
     around = (np.sin((1 - w) * angle) * ua + np.sin(w * angle) * ub) / sine
     arced = shoulder + length * unit(np.where(angle < 0.02, ua + w * (ub - ua), around))
-    part = reach.arc
-    return (1 - part) * straight + part * arced
+    return np.asarray((1 - reach.arc) * straight + reach.arc * arced)
 
 
 def _move_arm(body: Body, side: int, reaches: Sequence[Reach]) -> None:
@@ -402,8 +403,6 @@ def _move_arm(body: Body, side: int, reaches: Sequence[Reach]) -> None:
 
 
 def _about(axis: Array, angle: Array) -> Array:
-    from engine.body.rotations import rotmat_from_axis_angle
-
     return rotmat_from_axis_angle(axis * angle[:, None])
 
 
@@ -413,7 +412,7 @@ def _lift_collar(body: Body, side: int, reach: Array) -> None:
     chest = body.world[:, JOINT["spine3"]]
     local = np.einsum("tji,tj->ti", chest, reach) / body.figure.arm
     rise = -0.10 + 0.30 * np.clip(local[:, 1] + 0.35, 0, 1.2) + body.score.shrug[:, side]
-    forward = 0.28 * np.clip(local[:, 2], -0.2, 1.0) - 0.10 * np.clip(-sign * local[:, 0], 0, 1) * 0
+    forward = 0.28 * np.clip(local[:, 2], -0.2, 1.0)
     turn = rotmat_about("y", -sign * smoothed(forward, 3)) @ rotmat_about(
         "z", sign * smoothed(rise, 3)
     )

@@ -42,6 +42,12 @@ class BaseMotion(Protocol):
 
     def life(self, frames: int, rng: np.random.Generator) -> Life: ...
 
+    def play(
+        self, figure: Figure, rng: np.random.Generator, most: int, is_idle: bool
+    ) -> tuple[Array, Array]:
+        """A stretch of at most `most` fine frames: rotmats (frame, 22, 3, 3), transl (frame, 3)."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cast:
@@ -69,12 +75,32 @@ class Cast:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Two solved bodies and what is to be said about them; frames are fine frames."""
+    """Two people's motion and what is to be said about it; frames are fine frames.
 
-    bodies: tuple[Body, Body]
+    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)
+    """
+
+    rotmats: Array
+    transl: Array
     captions: tuple[str, ...]
     anchors: tuple[int, ...]
     contacts: tuple[tuple[int, int, int], ...] = ()
+
+
+def scene_of(
+    bodies: tuple[Body, Body],
+    *,
+    captions: tuple[str, ...],
+    anchors: tuple[int, ...],
+    contacts: tuple[tuple[int, int, int], ...] = (),
+) -> Scene:
+    return Scene(
+        rotmats=np.stack([body.rotmats() for body in bodies]),
+        transl=np.stack([body.transl() for body in bodies]),
+        captions=captions,
+        anchors=anchors,
+        contacts=contacts,
+    )
 
 
 def draw_manner(rng: np.random.Generator) -> Manner:
@@ -83,9 +109,10 @@ def draw_manner(rng: np.random.Generator) -> Manner:
     gait = Gait(
         half_width=rng.uniform(0.075, 0.125),
         toe_out=rng.uniform(0.0, 0.22),
+        behind=rng.uniform(0.03, 0.07),
         swing=0.40 - 0.05 * energy + rng.uniform(-0.03, 0.03),
         double_support=0.11 - 0.04 * energy,
-        lift=rng.uniform(0.03, 0.06),
+        lift=rng.uniform(0.015, 0.04),
         threshold=rng.uniform(0.07, 0.12),
     )
     return Manner(
@@ -202,7 +229,7 @@ def breathing(time: Array, rng: np.random.Generator) -> Array:
 def enliven(score: Score, cast: Cast) -> None:
     """Breath, sway and restless hands: from recordings when there are some, else slow noise."""
     rng, time, sway = cast.rng, score.time, score.manner.sway
-    if cast.base is not None:
+    if cast.base is not None and cast.chance(0.75):
         life = cast.base.life(len(time), rng)
     else:
         noise = slow_noise(time, 14, rng)
@@ -224,8 +251,8 @@ def enliven(score: Score, cast: Cast) -> None:
 
 # ------------------------------------------------------------------------------------- looking
 def eyes(body: Body) -> Array:
-    """Where the face is, before the neck has turned."""
-    return body.at("head") + 0.08 * np.array([0.0, 1.0, 0.0])
+    """(frame, 3) where the face is, before the neck has turned."""
+    return np.asarray(body.at("head") + np.array([0.0, 0.08, 0.0]))
 
 
 def delayed(values: Array, seconds: float) -> Array:

@@ -25,6 +25,8 @@ class Gait:
 
     half_width: float = 0.09
     toe_out: float = 0.12
+    behind: float = 0.05
+    """How far ankles stand behind the pelvis: weight rests on the middle of the foot."""
     swing: float = 0.38
     double_support: float = 0.10
     lift: float = 0.05
@@ -68,8 +70,9 @@ def ground_left(heading: Array) -> Array:
 def wished_places(path: Array, heading: Array, gait: Gait) -> Array:
     """(frame, 2, 3): x, z, yaw of each foot if the body stood still at that frame of its path."""
     left = ground_left(heading) * gait.half_width
+    middle = path - ground_forward(heading) * gait.behind
     return np.stack(
-        [np.column_stack([path + sign * left, heading + sign * gait.toe_out]) for sign in SIDE],
+        [np.column_stack([middle + sign * left, heading + sign * gait.toe_out]) for sign in SIDE],
         axis=1,
     )
 
@@ -81,8 +84,8 @@ def plan_steps(
 
     path (frame, 2), heading (frame,), rate in frames a second, start_error (2, 3) offsets of the
     feet from their wished places at the first frame.
-    A foot lands where the path will be at the middle of its coming stance, so that a steady walk has
-    steps of even length and the last step closes up.
+    A foot lands where the path will be at the middle of its coming stance, so that a steady walk
+    has steps of even length and the last step closes up.
     """
     wished = wished_places(path, heading, gait)
     last = len(path) - 1
@@ -161,7 +164,7 @@ def track_feet(
         fraction = (index[swing] - lift) / (land - lift)
         place[swing, foot] = step.start + min_jerk(fraction)[:, None] * delta
         planted[(index > lift) & (index < land), foot] = False
-        roll = np.clip(0.10 + 0.75 * forward, 0.10, 0.60)
+        roll = np.clip(0.06 + 0.65 * forward, 0.06, 0.50)
         strike = np.clip(0.35 * forward, 0.0, 0.2)
         early = max(2, round(0.16 * rate))
         rise = ramp(index.astype(float), lift - early, lift + 0.15 * (land - lift))
@@ -169,7 +172,7 @@ def track_feet(
         settle = ramp(index.astype(float), land - 1, land + max(2, round(0.1 * rate)))
         wave = roll * (rise - fall) - strike * (fall - settle)
         pitch[:, foot] += wave
-        height = gait.lift + 0.06 * min(length, 0.7)
+        height = gait.lift + 0.05 * min(length, 0.6)
         raised[swing, foot] += height * 16 * (fraction * (1 - fraction)) ** 2
         swings.append((foot, swing, fraction))
     return _assembled(place, pitch, planted, raised, ankle_height, ball_offset)

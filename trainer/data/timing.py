@@ -8,7 +8,7 @@ from engine.arrays import Array
 
 
 def min_jerk(fraction: Array | float) -> Array:
-    """0 to 1 with zero speed and acceleration at both ends (Flash and Hogan 1985); clamps outside."""
+    """0 to 1 without speed or acceleration at the ends (Flash and Hogan 1985); clamps outside."""
     u = np.clip(fraction, 0.0, 1.0)
     return np.asarray(u * u * u * (10 + u * (6 * u - 15)))
 
@@ -37,8 +37,8 @@ def smoothed(values: Array, radius: int) -> Array:
 def lower_envelope(values: Array, radius: int) -> Array:
     """A smooth curve (frame,) that is nowhere above `values`.
 
-    The minimum over a window, averaged over a window of the same radius: each minimum in the average
-    saw the frame in the middle.
+    The minimum over a window, averaged over a window of the same radius: each minimum in the
+    average saw the frame in the middle.
     """
     padded = np.pad(values, radius, mode="edge")
     lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).min(axis=-1)
@@ -51,4 +51,4 @@ def slow_noise(time: Array, channels: int, rng: np.random.Generator, top_hz: flo
     phase = rng.uniform(0, 2 * np.pi, (5, channels))
     size = rng.uniform(0.4, 1.0, (5, channels)) / np.sqrt(1 + (4 * hz) ** 2)
     waves = size * np.sin(2 * np.pi * hz * time[:, None, None] + phase)
-    return waves.sum(axis=1) * 0.9
+    return np.asarray(waves.sum(axis=1) * 0.9)
