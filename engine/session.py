@@ -175,7 +175,7 @@ class Session:
         self._config = config
         self._rest_joints = np.asarray(rest_joints, np.float64)
         self._seed = seed
-        self._now = 0
+        self._now = -1
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
         self._plan: dict[int, PlanFrame] = {}
         self._expected: dict[int, Array] = {}
@@ -243,14 +243,12 @@ class Session:
                 field="now",
                 reason="TIME_NOT_INCREASING",
             )
-        if self._player.last_frame < 0 and not self._plan:
-            self._now = frame
+        before, self._now = self._now, frame
+        if self._player.last_frame < 0:
             return Tick(frame=frame, chunk=None, wanted=())
         if not self._plan:
-            self._now = frame
             self._stand()
-        self._count_due(frame)
-        self._now = frame
+        self._count_due(before)
         self._floors.append(self._player_floor())
         changed_from = self._merge()
         self._coast()
@@ -385,8 +383,8 @@ class Session:
             for index in [index for index in store if index < oldest]:
                 del store[index]
 
-    def _count_due(self, frame: int) -> None:
-        for index in range(max(self._now + 1, frame - LONGEST_CATCH_UP), frame + 1):
+    def _count_due(self, before: int) -> None:
+        for index in range(max(before + 1, self._now - LONGEST_CATCH_UP), self._now + 1):
             if index in self._plan:
                 self._due[self._plan[index].quality] += 1
 

@@ -7,7 +7,7 @@ Seams: inertialisation (Bollo, "Inertialization", GDC 2018; Holden, "Spring-It-O
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -365,8 +365,9 @@ def _floored(
 ) -> Track:
     """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift."""
     height = floor_height(track.rotmats, track.transl, rest_joints[:, None]) - floor
-    raised = _averaged(_extreme(np.maximum(-height, 0), 2, np.max), 2)
-    lowered = _averaged(_extreme(np.maximum(height - tolerance, 0), 5, np.min), 3)
+    # A mean of maxima over the same reach is nowhere below the values, one of minima nowhere above.
+    raised = _running(np.mean, _running(np.max, np.maximum(-height, 0), 2), 2)
+    lowered = _running(np.mean, _running(np.min, np.maximum(height - tolerance, 0), 5), 3)
     shift = np.stack(
         [
             (raised[person] - lowered[person]) * _away_from(given[person], 4)
@@ -376,17 +377,11 @@ def _floored(
     return replace(track, transl=track.transl + shift[..., None] * np.array([0.0, 1.0, 0.0]))
 
 
-def _extreme(values: Array, radius: int, pick: object) -> Array:
-    """Running maximum or minimum over +-radius frames of (2, T)."""
-    assert callable(pick)
+def _running(pick: Callable[..., Array], values: Array, radius: int) -> Array:
+    """`pick` (maximum, minimum, mean) over +-radius frames at each frame of (2, T)."""
     padded = np.pad(values, ((0, 0), (radius, radius)), mode="edge")
     views = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=1)
     return np.asarray(pick(views, axis=-1))
-
-
-def _averaged(values: Array, radius: int) -> Array:
-    """Running mean over +-radius frames: at most the extreme that it is a mean of."""
-    return _extreme(values, radius, np.mean)
 
 
 def _away_from(given: BoolArray, frames: int) -> Array:
