@@ -33,16 +33,14 @@ from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError
 from engine.executor import Executor
+from engine.host import Engine, Host, ServiceConfig
 from engine.motion import FRAME_RATE
 from engine.sampler import load_models
 from engine.service import (
     RETRY_SECONDS,
-    Engine,
     GenerationService,
-    Host,
     InteractionService,
     ServerInfoService,
-    ServiceConfig,
     sampled,
 )
 from engine.session import Session, SessionConfig, standing_pose

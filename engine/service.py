@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -34,8 +34,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from engine import wire
 from engine.arrays import Array
-from engine.body.shape import SHAPE_COUNT, Body
-from engine.bundle import Bundle
+from engine.body.shape import SHAPE_COUNT
 from engine.errors import (
     BackendError,
     BundleError,
@@ -47,6 +46,7 @@ from engine.errors import (
 )
 from engine.executor import Executor
 from engine.generation import SampleWindows, SinglePose, generate_motion, generate_pair
+from engine.host import Engine, Host
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampler import WindowRequest, encode_text, sample_generator
 from engine.session import Session, SessionConfig
@@ -79,101 +79,6 @@ STATUS_OF_REASON: dict[str, grpc.StatusCode] = {
 """Where the reason says more about what to do next than the class."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-# ------------------------------------------------------------------------------------ what we share
-@dataclass(frozen=True, kw_only=True)
-class ServiceConfig:
-    session: SessionConfig = field(default_factory=SessionConfig)
-    """What a session gets unless its header says otherwise."""
-    max_sessions: int = 16
-    max_generations: int = 4
-    """Motions and pairs under way at once."""
-    max_motion_frames: int = 6000
-    idle_seconds: float = 30.0
-    """A stream without any message for so long is ended."""
-    playout_delay: float = 0.2
-    """Seconds behind the session's clock that clients are told to play."""
-
-    def __post_init__(self) -> None:
-        for name in ("max_sessions", "max_generations", "max_motion_frames"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}, must be at least 1", field=name
-                )
-        if self.idle_seconds <= 0 or self.playout_delay < 0:
-            raise ConfigError("idle_seconds must be over 0, playout_delay at least 0")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """What is loaded: all that requests need."""
-
-    bundle: Bundle
-    executor: Executor
-    body: Body
-    backend: str
-    precision: str
-
-    @property
-    def name(self) -> str:
-        return self.bundle.manifest.name
-
-
-class Host:
-    """What the services share: the engine once it is ready, and who is being served."""
-
-    def __init__(self, config: ServiceConfig) -> None:
-        self.config = config
-        self.engine: Engine | None = None
-        self.is_draining = False
-        self.streams: dict[str, LiveStream | None] = {}
-        self.empty = asyncio.Event()
-        """Set while no session is open."""
-        self.empty.set()
-        self._generations = 0
-
-    def ready(self) -> Engine:
-        """The engine. Raises OverloadedError while it is loading or the server is draining."""
-        if self.is_draining:
-            raise OverloadedError("the server is going away; try another", reason="DRAINING")
-        if self.engine is None:
-            raise OverloadedError("the bundle is still loading; try again", reason="NOT_READY")
-        return self.engine
-
-    @contextmanager
-    def session_slot(self, session_id: str) -> Iterator[None]:
-        """A place among the open sessions for as long as the block lasts."""
-        if session_id in self.streams:
-            raise SessionError(
-                f"header.session_id: {session_id} is open already; choose another, or none",
-                field="header.session_id",
-                reason="SESSION_EXISTS",
-            )
-        if len(self.streams) >= self.config.max_sessions:
-            raise OverloadedError(
-                f"all {self.config.max_sessions} sessions are taken; try again or elsewhere"
-            )
-        self.streams[session_id] = None
-        self.empty.clear()
-        try:
-            yield
-        finally:
-            del self.streams[session_id]
-            if not self.streams:
-                self.empty.set()
-
-    @contextmanager
-    def generation_slot(self) -> Iterator[None]:
-        if self._generations >= self.config.max_generations:
-            raise OverloadedError(
-                f"{self._generations} motions and pairs are being generated; try again"
-            )
-        self._generations += 1
-        try:
-            yield
-        finally:
-            self._generations -= 1
 
 
 # ------------------------------------------------------------------------------------------- errors

@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     from engine.bundle import STARTER, load_bundle
+    from engine.host import ServiceConfig
     from engine.server import ServerConfig, serve
-    from engine.service import ServiceConfig
     from engine.session import SessionConfig
     from engine.wire import steps_from_wire
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import grpc
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
@@ -11,7 +9,7 @@ from google.rpc import error_details_pb2
 
 from engine import errors
 from engine.errors import ConfigError, ContraposeError, InputError, OverloadedError, SessionError
-from engine.service import STATUS, Host, ServiceConfig, details_of, session_config, status_of
+from engine.service import STATUS, details_of, session_config, status_of
 from engine.session import SessionConfig
 
 
@@ -74,38 +72,3 @@ def test_a_setting_of_zero_is_refused_by_its_field(name: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         session_config(pb.SessionHeader(**{name: 0}), SessionConfig())
     assert refusal.value.field == f"header.{name}"
-
-
-def test_a_host_refuses_until_it_is_ready_and_while_it_drains() -> None:
-    async def refusals() -> list[str]:
-        host = Host(ServiceConfig())
-        with pytest.raises(OverloadedError) as loading:
-            host.ready()
-        host.is_draining = True
-        with pytest.raises(OverloadedError) as draining:
-            host.ready()
-        return [loading.value.reason, draining.value.reason]
-
-    assert asyncio.run(refusals()) == ["NOT_READY", "DRAINING"]
-
-
-def test_a_place_is_free_again_after_the_session() -> None:
-    async def places() -> None:
-        host = Host(ServiceConfig(max_sessions=1))
-        with host.session_slot("a"):
-            with pytest.raises(SessionError), host.session_slot("a"):
-                pass
-            with pytest.raises(OverloadedError), host.session_slot("b"):
-                pass
-            assert not host.empty.is_set()
-        assert host.empty.is_set()
-        with host.session_slot("b"):
-            pass
-
-    asyncio.run(places())
-
-
-@pytest.mark.parametrize("name", ["max_sessions", "max_generations", "max_motion_frames"])
-def test_limits_are_at_least_one(name: str) -> None:
-    with pytest.raises(ConfigError):
-        ServiceConfig(**{name: 0})

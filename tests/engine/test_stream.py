@@ -1,4 +1,4 @@
-"""A live stream without a socket: its outbox, and what it does with a slow or a silent client."""
+"""A live stream without a socket: what it does with slow, silent and hasty clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.body.shape import load_body
 from engine.errors import BackendError, ContraposeError, SessionError
 from engine.sampler import WINDOW_SHAPE, WindowRequest
 from engine.session import Session, SessionConfig
-from engine.stream import LiveStream, Outbox, merged
+from engine.stream import LiveStream
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
 Result = Array | ContraposeError
@@ -52,53 +52,6 @@ async def live_poses(count: int) -> Requests:
     for sequence in range(1, count + 1):
         yield still_pose(sequence)
         await asyncio.sleep(0.1)
-
-
-def chunk(first: int, marks: list[float]) -> types_pb2.FrameChunk:
-    return types_pb2.FrameChunk(
-        first_frame_index=first, frames=[types_pb2.Frame(time_code=mark) for mark in marks]
-    )
-
-
-def marks_of(merged_chunk: types_pb2.FrameChunk) -> list[float]:
-    return [frame.time_code for frame in merged_chunk.frames]
-
-
-def test_a_merged_chunk_keeps_the_older_frames_in_front_of_the_newer() -> None:
-    both = merged(chunk(3, [1, 1, 1, 1]), chunk(5, [2, 2, 2]), 20)
-    assert both.first_frame_index == 3
-    assert marks_of(both) == [1, 1, 2, 2, 2]
-
-
-def test_a_merged_chunk_never_grows_over_its_limit() -> None:
-    both = merged(chunk(0, [1] * 10), chunk(10, [2] * 10), 12)
-    assert both.first_frame_index == 8
-    assert marks_of(both) == [1, 1] + [2] * 10
-
-
-@pytest.mark.parametrize("first", [1, 20])
-def test_chunks_that_do_not_join_are_not_merged(first: int) -> None:
-    newer = chunk(first, [2, 2])
-    assert merged(chunk(3, [1, 1]), newer, 20) == newer
-
-
-def test_an_outbox_gives_messages_first_then_one_chunk_then_the_last_word() -> None:
-    async def order() -> list[str | None]:
-        outbox = Outbox(20)
-        outbox.put_chunk(chunk(0, [1, 1]), 5.0)
-        outbox.put_chunk(chunk(1, [2, 2]), None)
-        outbox.put(pong=pb.ClockPong())
-        outbox.close(pb.StreamInteractionResponse(summary=pb.SessionSummary()))
-        parts = []
-        while (taken := await outbox.take()) is not None:
-            response, reacts_to = taken
-            parts.append(response.WhichOneof("part"))
-            if parts[-1] == "frames":
-                assert (marks_of(response.frames), reacts_to) == ([1, 2, 2], 5.0)
-        assert outbox.coalesced == 1
-        return parts
-
-    assert asyncio.run(order()) == ["pong", "frames", "summary"]
 
 
 def test_a_client_that_reads_slowly_gets_fewer_chunks_and_all_frames() -> None:
