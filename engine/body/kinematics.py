@@ -1,6 +1,6 @@
 """Forward kinematics and skinning in numpy.
 
-Knows arrays; which body they describe is `shape.py`'s business. Checked against `smplx.lbs` in tests.
+Knows arrays; which body they describe is `shape.py`'s business. Tests compare with `smplx.lbs`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def forward_kinematics(
 
     G_j = G_parent R_j;  p_j = p_parent + G_parent (J_j - J_parent)        (SMPL, eq. 3)
     """
+    poses = np.broadcast_shapes(rest_joints.shape[:-2], rotmats.shape[:-3], transl.shape[:-1])
+    rest_joints = np.broadcast_to(rest_joints, (*poses, *rest_joints.shape[-2:]))
     offsets = rest_joints - rest_joints[..., [max(p, 0) for p in parents], :]
     joints = [rest_joints[..., 0, :] + transl]
     world = [rotmats[..., 0, :, :]]
@@ -32,11 +34,7 @@ def forward_kinematics(
         parent = parents[joint]
         joints.append(joints[parent] + _rotated(world[parent], offsets[..., joint, :]))
         world.append(world[parent] @ rotmats[..., joint, :, :])
-    shape = np.broadcast_shapes(*(j.shape for j in joints))
-    return (
-        np.stack([np.broadcast_to(j, shape) for j in joints], axis=-2),
-        np.stack(world, axis=-3),
-    )
+    return np.stack(joints, axis=-2), np.stack(world, axis=-3)
 
 
 def skin(

@@ -20,7 +20,7 @@ def _normalised(vectors: Array) -> Array:
 
 
 def rotmat_from_rot6d(rot6d: Array) -> Array:
-    """Gram-Schmidt on the two columns (Zhou et al. 2019, eq. 15): any two independent columns do."""
+    """Gram-Schmidt on the two columns (Zhou et al. 2019, eq. 15): any independent ones will do."""
     columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
     x = _normalised(columns[..., 0])
     y = columns[..., 1]
