@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from generate import generate
+from generate import generate  # type: ignore[import-not-found]  # beside us: backend-path
 from setuptools import build_meta
 from setuptools.build_meta import (
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 __all__ = [
@@ -24,6 +22,16 @@ __all__ = [
     "prepare_metadata_for_build_editable",
     "prepare_metadata_for_build_wheel",
 ]
+
+
+def prepare_metadata_for_build_wheel(*args: Any, **kwargs: Any) -> str:
+    generate()
+    return str(build_meta.prepare_metadata_for_build_wheel(*args, **kwargs))
+
+
+def prepare_metadata_for_build_editable(*args: Any, **kwargs: Any) -> str:
+    generate()
+    return str(build_meta.prepare_metadata_for_build_editable(*args, **kwargs))
 
 
 def build_wheel(*args: Any, **kwargs: Any) -> str:
