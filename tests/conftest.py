@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("contrapose", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("contrapose")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
