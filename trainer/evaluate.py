@@ -88,7 +88,7 @@ def bundle_sampler(path: Path) -> SampleWindows:
     from engine.bundle import load_bundle
     from engine.sampler import WindowRequest, load_models, sample_windows
 
-    models = load_models(load_bundle(path), open_backend("openvino"))
+    models = load_models(load_bundle(path), open_backend("openvino"), is_lazy=True)
 
     def sample(given: Given, steps: int, seed: int) -> Array:
         requests = [

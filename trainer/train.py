@@ -372,7 +372,8 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     check_inputs = [check_draw(12345, i) for i in range(CHECK_BATCHES)] if rank == 0 else []
-    last, saved, sums = time.monotonic(), run.seconds, defaultdict[str, float](float)
+    last, saved = time.monotonic(), run.seconds
+    sums, summed = defaultdict[str, float](float), 0
     batches = prefetched(draw, config.seed, run.step)
     done = progress(config, run.step, run.seconds)
     try:
@@ -398,9 +399,10 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
             for name, value in terms.items():
                 sums[name] += value.item()
             sums["gradient_norm"] += float(norm)
+            summed += 1
             if run.step % config.log_every == 0:
-                _report(out, config, run, {n: v / config.log_every for n, v in sums.items()})
-                sums.clear()
+                _report(out, config, run, {n: v / summed for n, v in sums.items()})
+                sums, summed = defaultdict[str, float](float), 0
             if done >= 1 or run.seconds - saved > 60 * config.checkpoint_minutes:
                 run.save(out, config, text_width)
                 _report(out, config, run, held_out_terms(run.ema, check_inputs, config), "held out")

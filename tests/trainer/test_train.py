@@ -14,7 +14,7 @@ import torch
 
 from engine.errors import ConfigError
 from tests.trainer.synthetic import write_clips
-from trainer import evaluate, train
+from trainer import evaluate, starter, train
 from trainer.data import windows
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
@@ -124,3 +124,22 @@ def test_a_generators_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path
     totals = [line["total"] for line in lines if line["kind"] == "train"]
     assert np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10])
     assert lines[-1]["kind"] == "held out"
+
+
+def test_the_starter_samples_what_its_checkpoint_samples(tiny: TrainConfig, tmp_path: Path) -> None:
+    checkpoint = train.train(replace(tiny, steps=20, learning_rate=3e-3), tmp_path / "run")
+    bundle = starter.make_starter(checkpoint, None, tmp_path / "starter.bundle")
+    clips = windows.load_clips(tiny.clips)
+    batch = windows.WindowSampler(clips=clips, subset=np.arange(1, len(clips))).draw(
+        1, np.random.default_rng(0)
+    )
+    given = evaluate.Given(
+        known=batch.known,
+        known_mask=batch.known_mask,
+        anchor=batch.anchor,
+        anchor_joints=batch.anchor_joints,
+    )
+    ours, compiled = (
+        evaluate.open_sampler(path)(given, 4, 0) for path in (checkpoint, bundle.path)
+    )
+    np.testing.assert_allclose(compiled, ours, atol=0.05)  # halves, and bf16 where the CPU has it
