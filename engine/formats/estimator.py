@@ -161,10 +161,10 @@ class _StandIn:
 
 
 class _Bytes(_StandIn):
-    """_codecs.encode: how protocols 0 to 2 write bytes."""
+    """bytes() and _codecs.encode(text, "latin1"): how protocols 0 to 2 write bytes."""
 
     def resolved(self) -> bytes:
-        text, encoding = self.args
+        text, encoding = self.args or ("", "latin1")
         if encoding not in ("latin1", "latin-1"):
             raise _RefusedError(f"the encoding {encoding!r}")
         return bytes(str(text).encode("latin1"))
@@ -203,6 +203,8 @@ _ADMITTED: dict[str, type[_StandIn]] = {
     "numpy.ndarray": _Array,
     "numpy.dtype": _Dtype,
     "_codecs.encode": _Bytes,
+    "builtins.bytes": _Bytes,
+    "__builtin__.bytes": _Bytes,
 } | {
     f"numpy.{core}.{name}": stand_in
     for core in ("core", "_core")

@@ -9,7 +9,6 @@ AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -74,13 +73,12 @@ def read_npz(path: Path, body: Body, up: Literal["y", "z"] | None = None) -> Mot
 
 def _arrays(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: _entry(archive, key) for key in archive.files}
     except OSError as exc:
         raise InputError(f"{path}: cannot be read ({exc})", field="path") from exc
-    except (ValueError, EOFError, zipfile.BadZipFile, MemoryError) as exc:
+    except Exception as exc:
+        # A damaged archive raises whatever zip, zlib and the array header happen to hit.
         raise InputError(
             f"{path}: is no npz file, or a damaged one ({exc}); write it again", field="path"
         ) from exc
@@ -111,10 +109,9 @@ class _Archive:
         if array is None:
             raise self.fail(key, f"is missing, or pickled; the file has {', '.join(self.arrays)}")
         wanted = ", ".join(["..."] * extra_axes + ["n" if s is None else str(s) for s in shape])
-        tail = array.shape[array.ndim - len(shape) :]
         fits = array.ndim == len(shape) + extra_axes and all(
             found == size if size is not None else found > 0
-            for found, size in zip(tail, shape, strict=True)
+            for found, size in zip(array.shape[extra_axes:], shape, strict=True)
         )
         if not fits:
             raise self.fail(key, f"has shape {array.shape}, expected ({wanted})")
@@ -180,7 +177,7 @@ def _amass_motion(archive: _Archive, body: Body, up: Literal["y", "z"] | None) -
     axis_angle = _axis_angle(archive)
     people, frames = axis_angle.shape[:2]
     key = next((key for key in TRANSLATION_KEYS if key in archive.arrays), TRANSLATION_KEYS[0])
-    two = archive.arrays[key].ndim - 2 if archive.arrays.get(key) is not None else 0
+    two = _person_axes(archive.arrays.get(key))
     transl = archive.numbers(key, (frames, 3), extra_axes=two)
     transl = transl if two else transl[None]
     if len(transl) != people:
@@ -206,7 +203,7 @@ def _axis_angle(archive: _Archive) -> Array:
     """(person, frame, 22, 3)"""
     if "root_orient" in archive.arrays and "pose_body" in archive.arrays:
         root, body_pose = archive.arrays["root_orient"], archive.arrays["pose_body"]
-        two = 0 if root is None else root.ndim - 2
+        two = _person_axes(root)
         root = archive.numbers("root_orient", (None, 3), extra_axes=two)
         if body_pose is not None and body_pose.shape[-2:] == (JOINT_COUNT - 1, 3):
             archive.arrays["pose_body"] = body_pose.reshape(*body_pose.shape[:-2], -1)
@@ -214,7 +211,7 @@ def _axis_angle(archive: _Archive) -> Array:
         poses = np.concatenate([root, archive.numbers("pose_body", size, extra_axes=two)], axis=-1)
     else:
         array = archive.arrays.get("poses")
-        two = 0 if array is None else array.ndim - 2
+        two = _person_axes(array)
         width = 0 if array is None or array.ndim == 0 else array.shape[-1]
         if array is not None and width not in (66, 156, 165):
             raise archive.fail(
@@ -223,6 +220,11 @@ def _axis_angle(archive: _Archive) -> Array:
         poses = archive.numbers("poses", (None, width), extra_axes=two)[..., : 3 * JOINT_COUNT]
     poses = poses if two else poses[None]
     return np.asarray(poses.reshape(*poses.shape[:2], JOINT_COUNT, 3))
+
+
+def _person_axes(array: Any) -> int:
+    """1 if an array of rows (frame, n) has the person in front, else 0."""
+    return int(array is not None and array.ndim == 3)
 
 
 def _is_smplx(archive: _Archive) -> bool:

@@ -1,7 +1,7 @@
 """Makes the golden motion files of this folder: `python -m tests.data.make_motion_files`.
 
-All are a second of our own: a person steps forward and raises the right hand. Files of other tools are
-written as those tools do: joint names, axes, rest pose, units. Broken ones are cut from them.
+All are a second of our own: a person steps forward and raises the right hand. Files of other tools
+are written as those tools do: joint names, axes, rest pose, units. Broken ones are cut from them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from engine.motion import Motion
 DATA = Path(__file__).parent
 MIXAMO = {
     "pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2",
-    "neck": "Neck", "head": "Head", "hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "foot": "ToeBase",
+    "neck": "Neck", "head": "Head",
+    "hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "foot": "ToeBase",
     "collar": "Shoulder", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand",
 }  # fmt: skip
 
