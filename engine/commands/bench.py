@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from engine.sampler import Models
 
 GROUP = "contrapose.benchmark"
+BUDGET_S = 75.0
+"""No further repeat begins after this long, so that a busy machine also ends in some minutes."""
 TOKENS = 60
 """Of one window: two people, 30 frames."""
 DENOISE_HELP = """\
@@ -43,8 +45,8 @@ bound     per step max(weight bytes / memory bandwidth, products' FLOPs / matrix
           timed alone with its weights in cache, the bandwidth on one row times 256 MB of weights.
           Attention, norms and the condition graph are left out, so nothing real reaches it.
 
-Kinds are measured in turn, --repeats times, and medians are reported. Without --bundle the network
-has the published full size and random weights.
+Kinds are measured in turn, up to --repeats times, and medians are reported. Without --bundle the
+network has the published full size and random weights.
 """
 
 
@@ -158,7 +160,9 @@ def _measure(
     eager_ms: list[float] = []
     compiled_ms: dict[str, list[float]] = {name: [] for name in models}
     rooflines: dict[str, list[Roofline]] = {name: [] for name in models}
-    for _ in range(repeats):
+    started, done = time.perf_counter(), 0
+    while done < repeats and (done == 0 or time.perf_counter() - started < BUDGET_S):
+        done += 1
         if eager is not None:
             eager_ms.append(eager(steps))
         for name in models:
@@ -172,7 +176,7 @@ def _measure(
         machine=machine,
         network=network,
         steps=steps,
-        repeats=repeats,
+        repeats=done,
         eager_ms={"f32": float(np.median(eager_ms))} if eager_ms else {},
         compiled_ms={name: float(np.median(times)) for name, times in compiled_ms.items()},
         bound_ms=medians(lambda n, r: steps * r.bound_ms(probes[n].flops, probes[n].weight_bytes)),
