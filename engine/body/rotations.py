@@ -108,8 +108,9 @@ def rotmat_from_euler(euler: Array, order: str) -> Array:
 
 def euler_zxy_from_rotmat(rotmat: Array) -> Array:
     """Angles (z, x, y) with rotmat = Rz Rx Ry; at gimbal lock (x = +-90 degrees) y is zero."""
-    x = np.arcsin(np.clip(rotmat[..., 2, 1], -1, 1))
-    locked = np.abs(rotmat[..., 2, 1]) > 1 - 1e-7
+    cosine = np.hypot(rotmat[..., 0, 1], rotmat[..., 1, 1])
+    x = np.arctan2(rotmat[..., 2, 1], cosine)
+    locked = cosine < 1e-7
     z = np.where(
         locked,
         np.arctan2(rotmat[..., 1, 0], rotmat[..., 0, 0]),
