@@ -327,7 +327,8 @@ def write_bvh(
     rotmats = motion.rotmats[person].astype(np.float64)
     pelvis = forward_kinematics(rest, rotmats, motion.transl[person])[0][:, 0]
     order = _depth_first()
-    angles = np.degrees(euler_zxy_from_rotmat(rotmats))[:, order]
+    # Without leaps from 180 to -180, which other tools would interpolate across.
+    angles = np.degrees(np.unwrap(euler_zxy_from_rotmat(rotmats), axis=0))[:, order]
     values = np.concatenate(
         [pelvis / metres_per_unit, angles.reshape(len(angles), -1)], axis=1, dtype=np.float64
     )

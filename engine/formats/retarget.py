@@ -45,6 +45,7 @@ FLOOR_PERCENTILE = 10.0
 """Share of frames whose lower foot may be under the floor, by noise and by toes pressed in."""
 SHAPE_PRIOR = 0.06
 """Of `fit_betas`: the bones of real rigs, some of them odd, then ask for shapes of real people."""
+UP_AXES: tuple[Literal["y"], Literal["z"]] = ("y", "z")
 BONES = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 LIMBS = {f"{s}_{joint}": f"{s}_{end}" for joint, end in BONES for s in ("left", "right")}
 """Joint -> end of its bone."""
@@ -125,16 +126,11 @@ def _to_y_up(up: Literal["y", "z"]) -> Array:
 
 
 def _up_axis(rest: Array, positions: Array, joints: Mapping[str, int]) -> Literal["y", "z"]:
-    """The axis along which the head is above the ankles, at rest and on average over the clip."""
-
-    def rise(joints_world: Array) -> Array:
-        top = joints_world[..., joints.get("head", joints.get("neck", 0)), :]
-        feet = joints_world[..., [joints["left_ankle"], joints["right_ankle"]], :].mean(axis=-2)
-        return np.asarray((top - feet).reshape(-1, 3).mean(axis=0))
-
-    at_rest, on_average = rise(rest), rise(positions)
-    is_z_up = abs(on_average[2]) > abs(on_average[1]) and abs(at_rest[2]) > abs(at_rest[1])
-    return "z" if is_z_up else "y"
+    """The axis along which the rest pose stands, or if it is a knot, the body over the clip."""
+    lean_at_rest = [float(_lean(rest @ _to_y_up(up).T, joints)) for up in UP_AXES]
+    lean_on_average = [float(_lean(positions @ _to_y_up(up).T, joints).mean()) for up in UP_AXES]
+    lean = lean_at_rest if min(lean_at_rest) < STANDS else lean_on_average
+    return UP_AXES[int(np.argmin(lean))]
 
 
 def guess_unit(leg_length: float) -> float:

@@ -104,6 +104,7 @@ def test_what_is_no_bvh_is_refused(text: str) -> None:
         parse_bvh(text, "x.bvh")
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_no_cut_and_no_wrong_letter_makes_anything_but_an_input_error(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(SMALL) - 1))

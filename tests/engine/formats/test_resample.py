@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.body.rotations import axis_angle_from_rotmat, geodesic_angle
@@ -26,6 +26,7 @@ def test_frames_that_both_rates_have_stay_as_they_are() -> None:
     assert geodesic_angle(found.rotmats[:, ::3], wave().rotmats).max() < 1e-3
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(2, 24))
 def test_going_up_and_down_again_changes_nothing(times: int) -> None:
     back = resampled(resampled(wave(), 10.0 * times), 10.0)

@@ -75,8 +75,9 @@ def test_a_rig_with_z_up_is_noticed() -> None:
     assert_same_motion(read(text), wave())
 
 
-def test_a_rig_whose_rest_pose_is_a_knot_is_read_from_its_best_frame() -> None:
-    found = read(foreign_bvh(wave(), MIXAMO, knot()))
+@pytest.mark.parametrize("up", [None, rotmat_about("x", np.pi / 2)])
+def test_a_rig_whose_rest_pose_is_a_knot_is_read_from_its_best_frame(up: Array | None) -> None:
+    found = read(foreign_bvh(wave(), MIXAMO, knot(), up=up))
     assert_same_motion(found, wave(), metres=0.05)
     angles = np.degrees(geodesic_angle(found.rotmats, wave().rotmats))
     assert angles.max() < 25
