@@ -416,8 +416,7 @@ def rest_joints_of(skeleton: types_pb2.Skeleton) -> Array:
 # -------------------------------------------------------------------------------------- the figures
 def report_of(played: Played) -> dict[str, Any]:
     """What `--report` writes."""
-    import numpy as np
-
+    in_time = len(played.margin_s)
     reaction, accepted, summary = played.summary.reaction_ms, played.accepted, played.summary
     return {
         "frames": len(played.frames),
@@ -432,9 +431,7 @@ def report_of(played: Played) -> dict[str, Any]:
         "horizon_frames": accepted.horizon_frames,
         "commit_frames": accepted.commit_frames,
         "playout_delay_ms": round(1000 * accepted.playout_delay, 1),
-        "margin_ms_least": round(1000 * float(np.min(played.margin_s, initial=np.inf)), 1)
-        if len(played.margin_s)
-        else None,
+        "least_margin_ms": round(1000 * float(played.margin_s.min()), 1) if in_time else None,
         "generated_frames": sum(frame.quality == "GENERATED" for frame in played.frames),
         "windows": len({frame.window for frame in played.frames} - {0}),
         "revisions": summary.revisions,

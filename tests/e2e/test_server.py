@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import contrapose_client
 import grpc
 import grpc.aio
 import numpy as np
@@ -71,6 +72,16 @@ def test_a_session_plays_every_frame_in_time_and_ends_with_a_summary(
     asyncio.run(session())
 
 
+def test_the_example_of_the_client_runs_as_it_stands(
+    server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = contrapose_client.__doc__ or ""
+    lines = [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
+    example = "\n".join(lines).replace("127.0.0.1:50051", server.address).replace("50)", "5)")
+    exec(compile(example, "example", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
 def test_two_sessions_at_once_are_both_in_time(server: RunningServer) -> None:
     async def session(seed: int) -> int:
         async with connect(server.address) as client, client.interact(seed=seed) as session:
@@ -94,6 +105,17 @@ def test_steps_can_be_changed_while_the_session_runs(server: RunningServer) -> N
             return {chunk.steps for chunk in session.chunks}
 
     assert {4, 8} <= asyncio.run(session())
+
+
+def test_words_that_a_live_session_cannot_use_are_answered_with_a_notice(
+    server: RunningServer,
+) -> None:
+    async def session() -> list[int]:
+        async with connect(server.address) as client, client.interact(text="they hug") as session:
+            await session.finish()
+            return [event.kind for event in session.events]
+
+    assert asyncio.run(session()) == [pb.SESSION_EVENT_KIND_NOTICE]
 
 
 def test_pings_come_back_with_the_clock_of_the_session(channel: grpc.Channel) -> None:
