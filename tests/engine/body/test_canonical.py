@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
@@ -50,7 +50,6 @@ def world_joints(rotmats: Array, transl: Array, rest: Array) -> Array:
     return forward_kinematics(rest, rotmats, transl)[0]
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs())
 def test_the_player_stands_at_the_origin_and_faces_forward_on_the_floor(pair: Pair) -> None:
     rotmats, transl, rest = pair
@@ -61,7 +60,6 @@ def test_the_player_stands_at_the_origin_and_faces_forward_on_the_floor(pair: Pa
     np.testing.assert_allclose(joints[..., 1].min(), 0, atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs())
 def test_both_people_move_as_one_rigid_body_and_stay_upright(pair: Pair) -> None:
     rotmats, transl, rest = pair
@@ -73,7 +71,6 @@ def test_both_people_move_as_one_rigid_body_and_stay_upright(pair: Pair) -> None
     np.testing.assert_allclose(np.linalg.det(frame.rotation), 1)
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs())
 def test_from_canonical_undoes_to_canonical_for_whole_tracks(pair: Pair) -> None:
     rotmats, transl, rest = pair
@@ -84,7 +81,6 @@ def test_from_canonical_undoes_to_canonical_for_whole_tracks(pair: Pair) -> None
     np.testing.assert_allclose(back[1], track[1], atol=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs(), st.floats(-3, 3), st.floats(-5, 5))
 def test_the_canonical_pair_does_not_depend_on_where_in_the_world_it_was(
     pair: Pair, yaw: float, height: float
@@ -98,7 +94,6 @@ def test_the_canonical_pair_does_not_depend_on_where_in_the_world_it_was(
     np.testing.assert_allclose(there[1], here[1], atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
 @given(pairs())
 def test_a_canonical_pair_is_left_as_it_is(pair: Pair) -> None:
     rotmats, transl, rest = pair

@@ -104,7 +104,6 @@ def test_what_is_no_bvh_is_refused(text: str) -> None:
         parse_bvh(text, "x.bvh")
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_no_cut_and_no_wrong_letter_makes_anything_but_an_input_error(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(SMALL) - 1))
@@ -132,7 +131,7 @@ def test_a_leap_that_comes_back_is_smoothed_and_a_turn_that_stays_is_kept() -> N
     np.testing.assert_array_equal(without_leaps(kept, 30.0), kept)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 1.0]))
 def test_what_we_write_we_read(
     tmp_path_factory: pytest.TempPathFactory, seed: int, unit: float

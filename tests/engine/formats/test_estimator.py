@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
@@ -190,7 +190,6 @@ def test_the_golden_evil_pickle_is_refused() -> None:
         read_estimate(DATA / "broken_evil.pkl", load_body())
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_no_damaged_byte_makes_anything_but_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

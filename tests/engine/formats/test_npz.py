@@ -195,7 +195,7 @@ def test_files_that_are_no_motion_are_refused(tmp_path: Path) -> None:
             read_npz(path, load_body())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_no_damaged_byte_makes_anything_but_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

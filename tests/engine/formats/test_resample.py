@@ -26,7 +26,7 @@ def test_frames_that_both_rates_have_stay_as_they_are() -> None:
     assert geodesic_angle(found.rotmats[:, ::3], wave().rotmats).max() < 1e-3
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(2, 24))
 def test_going_up_and_down_again_changes_nothing(times: int) -> None:
     back = resampled(resampled(wave(), 10.0 * times), 10.0)
