@@ -37,12 +37,12 @@ def trace(
         name: {axis: dims[label] for axis, label in dynamic.get(name, {}).items()}
         for name in inputs
     }
+    # Copies, because two names for one tensor would be traced as one input.
+    examples = {name: value.clone() for name, value in inputs.items()}
     with _quiet():
         program: Any = torch.onnx.export(
             module.eval(),
-            kwargs={
-                name: value.clone() for name, value in inputs.items()
-            },  # aliases become one input
+            kwargs=examples,
             output_names=list(outputs),
             dynamic_shapes=shapes,
             dynamo=True,
