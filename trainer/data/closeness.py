@@ -8,14 +8,23 @@ from engine.arrays import Array
 from engine.body.skeleton import JOINT
 from trainer.data.greetings import between, leftwards
 from trainer.data.ik import unit
-from trainer.data.performer import Body, Reach, Score, move_arms, stand, wrist_for_palm
+from trainer.data.performer import (
+    SIDES,
+    UP,
+    Body,
+    Reach,
+    Score,
+    move_arms,
+    stand,
+    wrist_for_palm,
+)
 from trainer.data.stage import (
-    NAMES,
     PLAYER,
     Cast,
     Scene,
     clock,
     fine_frame,
+    named,
     plan_approach,
     scene_of,
     touching,
@@ -25,8 +34,6 @@ from trainer.data.stage import (
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE
 from trainer.data.timing import pulse, ramp, smoothed
-
-UP = np.array([0.0, 1.0, 0.0])
 
 
 # ----------------------------------------------------------------------------------------- hug
@@ -96,7 +103,7 @@ def _hugging(
         if abs(taller) > 0.13:
             is_over = taller > 0
         side = SIDE[hand]
-        opened = body.at(f"{NAMES[hand]}_shoulder") + body.direction(
+        opened = body.at(f"{SIDES[hand]}_shoulder") + body.direction(
             [side * 0.20, -0.02 if is_over else -0.20, 0.36]
         )
         elbow = body.direction([side, 0.35 if is_over else -0.30, 0.0])
@@ -137,7 +144,7 @@ def _on_back(
     (frame, 3) in the world.
     """
     chest, figure = other.world[:, JOINT["spine3"]], other.figure
-    shoulder = body.at(f"{NAMES[hand]}_shoulder")[frame]
+    shoulder = body.at(f"{SIDES[hand]}_shoulder")[frame]
     for angle in np.radians(np.arange(20, 95, 10)):
         side, depth = np.sin(angle), np.cos(angle)
         spot = [-SIDE[hand] * figure.side * side, height, -figure.back * depth]
@@ -151,7 +158,7 @@ def _on_back(
 
 
 def _hug_captions(first: int) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     return (
         "two people hug",
         "a hug",
@@ -194,7 +201,7 @@ def push(cast: Cast) -> Scene:
     move_arms(bodies[first], _pushing(cast, bodies, first, hands, time, begin, hit))
     move_arms(bodies[second], _flailing(cast, bodies[second], time, hit, force))
     frames = [fine_frame(hit + t, time) for t in (0.0, 0.1, 0.5)]
-    wrist = f"{NAMES[hands[0]]}_wrist"
+    wrist = f"{SIDES[hands[0]]}_wrist"
     pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
     return scene_of(
         bodies,
@@ -244,7 +251,7 @@ def _pushing(
         spot = other.on_chest([-side * aside, 0.03, other.figure.chest])[follow]
         fingers = unit(UP + 0.35 * forward + 0.15 * side * leftwards(forward))
         wrist = wrist_for_palm(spot, fingers, forward)
-        ready = body.at(f"{NAMES[hand]}_shoulder") + body.direction([side * 0.02, -0.12, 0.17])
+        ready = body.at(f"{SIDES[hand]}_shoulder") + body.direction([side * 0.02, -0.12, 0.17])
         elbow = body.direction([side * 0.7, -0.7, -0.4])
         reaches.append(
             Reach(
@@ -276,7 +283,7 @@ def _flailing(cast: Cast, body: Body, time: Array, hit: float, force: float) -> 
     reaches = []
     for hand in (LEFT, RIGHT):
         side, late = SIDE[hand], cast.uniform(0.0, 0.08)
-        shoulder = body.at(f"{NAMES[hand]}_shoulder")
+        shoulder = body.at(f"{SIDES[hand]}_shoulder")
         for local, weight in (
             (
                 [side * 0.18, -0.22 + 0.15 * force, 0.30],
@@ -293,7 +300,7 @@ def _flailing(cast: Cast, body: Body, time: Array, hit: float, force: float) -> 
 
 
 def _push_captions(first: int, style: str, force: float) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     hand = "both hands" if style == "both" else f"the {style} hand"
     how = "hard" if force > 0.65 else "lightly"
     return (

@@ -11,9 +11,18 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT
-from trainer.data.performer import RATE, Body, Reach, Score, look, move_arms, stand, wrist_for_palm
+from trainer.data.performer import (
+    RATE,
+    SIDES,
+    Body,
+    Reach,
+    Score,
+    look,
+    move_arms,
+    stand,
+    wrist_for_palm,
+)
 from trainer.data.stage import (
-    NAMES,
     PARTNER,
     PLAYER,
     BaseMotion,
@@ -241,7 +250,7 @@ def random_gestures(cast: Cast, body: Body, per_second: float) -> list[Reach]:
 
 def _hand_on_hip(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
     side = SIDE[hand]
-    spot = body.at(f"{NAMES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
+    spot = body.at(f"{SIDES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
     fingers, palm = body.direction([-0.2 * side, -0.6, 0.8]), body.direction([-side, 0.0, -0.2])
     return Reach(
         side=hand,
@@ -274,7 +283,7 @@ def _talk_with_hand(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
     side, time = SIDE[hand], body.score.time
     beat = smoothed(slow_noise(time, 3, cast.rng, 1.4), 2) * 0.05
     local = np.array([side * 0.06, -0.28, 0.30]) + beat
-    wrist = body.at(f"{NAMES[hand]}_shoulder") + body.direction(local)
+    wrist = body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
     return Reach(
         side=hand,
         weight=weight,
@@ -288,7 +297,7 @@ def _hold_hand_out(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
     side = SIDE[hand]
     local = [side * cast.uniform(0.05, 0.35), cast.uniform(-0.35, 0.0), cast.uniform(0.1, 0.4)]
     return Reach(
-        side=hand, weight=weight, wrist=body.at(f"{NAMES[hand]}_shoulder") + body.direction(local)
+        side=hand, weight=weight, wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
     )
 
 
@@ -375,8 +384,8 @@ def dance(cast: Cast) -> Scene:
         facing = 0.0 if who == PLAYER else np.pi
         place = np.array([0.0, -gap / 2 if who == PLAYER else gap / 2])
         scale = 1.0 if who == PLAYER else cast.uniform(0.75, 1.1)
-        path = place + np.column_stack([moves["aside"] * scale, 0 * time])
-        score = new_score(cast, who, time, path, np.full(len(time), facing) + 0 * mirror)
+        path = place + np.column_stack([moves["aside"] * scale, np.zeros_like(time)])
+        score = new_score(cast, who, time, path, np.full(len(time), facing))
         _dance_body(score, moves, mirror * scale)
         scores.append(score)
     bodies = (stand(scores[0]), stand(scores[1]))
@@ -418,7 +427,7 @@ def _dance_body(score: Score, moves: dict[str, Array], mirror: float) -> None:
 def _dance_arms(body: Body, moves: dict[str, Array], mirrored: bool) -> list[Reach]:
     reaches = []
     for hand in (LEFT, RIGHT):
-        level = moves[NAMES[1 - hand if mirrored else hand]]
+        level = moves[SIDES[1 - hand if mirrored else hand]]
         side, n = SIDE[hand], len(level)
         local = np.column_stack(
             [
@@ -427,7 +436,7 @@ def _dance_arms(body: Body, moves: dict[str, Array], mirrored: bool) -> list[Rea
                 np.full(n, 0.26) - 0.10 * level,
             ]
         )
-        wrist = body.at(f"{NAMES[hand]}_shoulder") + body.direction(local)
+        wrist = body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
         reaches.append(
             Reach(
                 side=hand,

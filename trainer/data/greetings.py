@@ -6,14 +6,14 @@ import numpy as np
 
 from engine.arrays import Array
 from trainer.data.ik import unit
-from trainer.data.performer import SIDES, Body, Reach, move_arms, stand, wrist_for_palm
+from trainer.data.performer import SIDES, UP, Body, Reach, move_arms, stand, wrist_for_palm
 from trainer.data.stage import (
-    NAMES,
     Cast,
     Scene,
     clock,
     fine_frame,
     leave_steps,
+    named,
     plan_approach,
     scene_of,
     touching,
@@ -22,8 +22,6 @@ from trainer.data.stage import (
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE
 from trainer.data.timing import pulse, ramp, smoothed
-
-UP = np.array([0.0, 1.0, 0.0])
 
 
 def between(bodies: tuple[Body, Body], who: int) -> Array:
@@ -63,31 +61,13 @@ def handshake(cast: Cast) -> Scene:
     shaking = pulse(time, clasp, clasp + 0.2, release - 0.15, release)
     grip[:, 1] += cast.uniform(0.02, 0.05) * shaking * np.sin(2 * np.pi * hz * (time - clasp))
     watch_each_other(bodies, cast, grip, pulse(time, answer, clasp, clasp + 0.2, clasp + 0.6))
+    offered = pulse(time, offer, offer + 0.65, release + 0.1, release + 0.9)
     for who, body in enumerate(bodies):
-        ahead_dir = between(bodies, who)
-        palm = -SIDE[hand] * leftwards(ahead_dir)
-        fingers = unit(ahead_dir + 0.25 * palm - 0.10 * UP)
-        wrist = wrist_for_palm(grip + 0.015 * ahead_dir, fingers, palm)
-        start = offer if who == first else answer
-        reaches = []
-        if who == first:
-            held_out = body.at(f"{SIDES[hand]}_shoulder") + body.direction(
-                [-SIDE[hand] * 0.06, -0.30, 0.34]
-            )
-            reaches.append(
-                Reach(
-                    side=hand,
-                    weight=pulse(time, offer, offer + 0.65, release + 0.1, release + 0.9),
-                    wrist=held_out,
-                    fingers=fingers,
-                    palm=palm,
-                )
-            )
-        weight = pulse(time, max(start, answer), clasp, release, release + cast.uniform(0.6, 0.9))
-        reaches.append(Reach(side=hand, weight=weight, wrist=wrist, fingers=fingers, palm=palm))
-        move_arms(body, reaches)
+        clasped = pulse(time, max(offer, answer), clasp, release, release + cast.uniform(0.6, 0.9))
+        reaches = _shaking_hand(bodies, who, hand, grip, offered, clasped)
+        move_arms(body, reaches if who == first else reaches[1:])
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
-    wrists = (f"{NAMES[hand]}_wrist", f"{NAMES[hand]}_wrist")
+    wrists = (f"{SIDES[hand]}_wrist", f"{SIDES[hand]}_wrist")
     return scene_of(
         bodies,
         captions=_handshake_captions(first, hand),
@@ -96,18 +76,34 @@ def handshake(cast: Cast) -> Scene:
     )
 
 
+def _shaking_hand(
+    bodies: tuple[Body, Body], who: int, hand: int, grip: Array, offered: Array, clasped: Array
+) -> list[Reach]:
+    """The hand held out, waiting; then the hand in the other's."""
+    body, forward = bodies[who], between(bodies, who)
+    palm = -SIDE[hand] * leftwards(forward)
+    fingers = unit(forward + 0.25 * palm - 0.10 * UP)
+    waiting = body.direction([-SIDE[hand] * 0.06, -0.30, 0.34])
+    held_out = body.at(f"{SIDES[hand]}_shoulder") + waiting
+    wrist = wrist_for_palm(grip + 0.015 * forward, fingers, palm)
+    return [
+        Reach(side=hand, weight=offered, wrist=held_out, fingers=fingers, palm=palm),
+        Reach(side=hand, weight=clasped, wrist=wrist, fingers=fingers, palm=palm),
+    ]
+
+
 def _grip_point(bodies: tuple[Body, Body], hand: int, below: float) -> Array:
-    shoulders = [b.at(f"{NAMES[hand]}_shoulder") for b in bodies]
+    shoulders = [b.at(f"{SIDES[hand]}_shoulder") for b in bodies]
     return smoothed(0.5 * (shoulders[0] + shoulders[1]) - below * UP, 4)
 
 
 def _handshake_captions(first: int, hand: int) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     return (
         "two people shake hands",
         "a handshake",
-        f"two people greet each other with a handshake, using their {NAMES[hand]} hands",
-        f"one person offers the {NAMES[hand]} hand and the other shakes it",
+        f"two people greet each other with a handshake, using their {SIDES[hand]} hands",
+        f"one person offers the {SIDES[hand]} hand and the other shakes it",
         f"the {one} holds out a hand and the {two} takes it",
         "they meet and shake hands",
         f"the {one} starts a handshake with the {two}",
@@ -139,23 +135,18 @@ def high_five(cast: Cast) -> Scene:
     meet = smoothed(np.column_stack([chests[:, 0], level + above, chests[:, 2]]), 4)
     watch_each_other(bodies, cast, meet, strike * 0.7)
     for who, body in enumerate(bodies):
-        move_arms(
-            body,
-            _five_reaches(
-                cast,
-                bodies,
-                who,
-                hands,
-                meet,
-                time,
-                raised if who == first else answer,
-                hits,
-                strike,
-            ),
-        )
+        begin = raised if who == first else answer
+        lower = hits[-1] + cast.uniform(0.15, 0.5)
+        reaches = []
+        for hand in hands:
+            place = meet - 0.05 * UP
+            if len(hands) == 2:
+                place = place + 0.19 * SIDE[hand] * leftwards(between(bodies, who))
+            reaches += _striking_hand(cast, bodies, who, hand, place, (begin, lower), strike)
+        move_arms(body, reaches)
     frames = [fine_frame(h + 0.04, time) for h in hits]
     pairs = [
-        (f"{NAMES[h]}_wrist", f"{NAMES[1 - h if style == 'both' else h]}_wrist") for h in hands
+        (f"{SIDES[h]}_wrist", f"{SIDES[1 - h if style == 'both' else h]}_wrist") for h in hands
     ]
     return scene_of(
         bodies,
@@ -165,55 +156,49 @@ def high_five(cast: Cast) -> Scene:
     )
 
 
-def _five_reaches(
+def _striking_hand(
     cast: Cast,
     bodies: tuple[Body, Body],
     who: int,
-    hands: list[int],
-    meet: Array,
-    time: Array,
-    start: float,
-    hits: list[float],
+    hand: int,
+    place: Array,
+    span: tuple[float, float],
     strike: Array,
 ) -> list[Reach]:
-    """Raise the hand beside the head, strike, fall back, lower it."""
+    """Raise the hand beside the head, strike at `place`, fall back, lower it.
+
+    place (frame, 3) where the palms meet; span: seconds when the hand begins to rise and to sink
+    """
     body, forward = bodies[who], between(bodies, who)
-    left = leftwards(forward)
-    lower = hits[-1] + cast.uniform(0.15, 0.5)
-    reaches = []
-    for hand in hands:
-        aside = SIDE[hand] * 0.19 if len(hands) == 2 else 0.0
-        fingers = unit(UP + 0.10 * SIDE[hand] * left)
-        ready = body.at(f"{NAMES[hand]}_shoulder") + body.direction(
-            [SIDE[hand] * 0.10, cast.uniform(0.08, 0.22), 0.24]
-        )
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=pulse(time, start, start + cast.uniform(0.5, 0.7), lower, lower + 0.75),
-                wrist=ready,
-                fingers=fingers,
-                palm=forward,
-                elbow=body.direction([SIDE[hand] * 0.55, -0.8, -0.1]),
-            )
-        )
-        wrist = wrist_for_palm(meet + aside * left - 0.05 * UP, fingers, forward, depth=0.032)
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=strike,
-                wrist=wrist,
-                fingers=fingers,
-                palm=forward,
-                elbow=body.direction([SIDE[hand] * 0.55, -0.8, -0.1]),
-                arc=0.0,
-            )
-        )
-    return reaches
+    fingers = unit(UP + 0.10 * SIDE[hand] * leftwards(forward))
+    elbow = body.direction([SIDE[hand] * 0.55, -0.8, -0.1])
+    beside = body.direction([SIDE[hand] * 0.10, cast.uniform(0.08, 0.22), 0.24])
+    begin, lower = span
+    return [
+        Reach(
+            side=hand,
+            weight=pulse(
+                body.score.time, begin, begin + cast.uniform(0.5, 0.7), lower, lower + 0.75
+            ),
+            wrist=body.at(f"{SIDES[hand]}_shoulder") + beside,
+            fingers=fingers,
+            palm=forward,
+            elbow=elbow,
+        ),
+        Reach(
+            side=hand,
+            weight=strike,
+            wrist=wrist_for_palm(place, fingers, forward, depth=0.032),
+            fingers=fingers,
+            palm=forward,
+            elbow=elbow,
+            arc=0.0,
+        ),
+    ]
 
 
 def _five_captions(first: int, style: str) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     hand = "both hands" if style == "both" else f"the {style} hand"
     return (
         "two people high five",
@@ -246,7 +231,7 @@ def wave(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (begins[second] + 0.5, middle)]
     return scene_of(
         bodies,
-        captions=_wave_captions(first, NAMES[hands[first]]),
+        captions=_wave_captions(first, SIDES[hands[first]]),
         anchors=tuple(frames),
     )
 
@@ -267,7 +252,7 @@ def _waving(
         time, begin + 0.2, begin + 0.6, end - 0.3, end
     )
     high = cast.uniform(0.05, 0.30)
-    centre = body.at(f"{NAMES[hand]}_shoulder") + body.direction(
+    centre = body.at(f"{SIDES[hand]}_shoulder") + body.direction(
         [SIDE[hand] * cast.uniform(0.12, 0.22), high, cast.uniform(0.14, 0.28)]
     )
     return Reach(
@@ -283,7 +268,7 @@ def _waving(
 
 
 def _wave_captions(first: int, hand: str) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     return (
         "two people wave at each other",
         "one person waves and the other waves back",
@@ -350,7 +335,7 @@ def _bowing_arms(body: Body, style: str, weight: Array) -> list[Reach]:
     if style == "thighs":
         reaches = []
         for hand in (LEFT, RIGHT):
-            thigh = 0.45 * body.at(f"{NAMES[hand]}_hip") + 0.55 * body.at(f"{NAMES[hand]}_knee")
+            thigh = 0.45 * body.at(f"{SIDES[hand]}_hip") + 0.55 * body.at(f"{SIDES[hand]}_knee")
             wrist = thigh + body.direction([0.03 * SIDE[hand], 0.10, 0.10])
             reaches.append(
                 Reach(
@@ -366,7 +351,7 @@ def _bowing_arms(body: Body, style: str, weight: Array) -> list[Reach]:
 
 
 def _bow_captions(first: int, depth: float) -> tuple[str, ...]:
-    one, two = ("player", "partner") if first == 0 else ("partner", "player")
+    one, two = named(first)
     how = "deeply" if depth > 0.7 else "slightly"
     return (
         "two people bow to each other",

@@ -21,7 +21,6 @@ from trainer.data.timing import min_jerk, ramp, slow_noise, smoothed
 KEEP = 3
 """Every third fine frame is kept: 30 to 10 frames a second."""
 PLAYER, PARTNER = 0, 1
-NAMES = ("left", "right")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +273,11 @@ def watch_each_other(
         if glance is not None and glance_weight is not None:
             target = target + (cast.uniform(0.3, 1.0) * glance_weight)[:, None] * (glance - target)
         look(body, target)
+
+
+def named(first: int) -> tuple[str, str]:
+    """How captions call the one who begins and the one who answers."""
+    return ("player", "partner") if first == PLAYER else ("partner", "player")
 
 
 def fine_frame(seconds: float, time: Array) -> int:

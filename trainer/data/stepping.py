@@ -153,7 +153,6 @@ def track_feet(
     planted = np.ones((frames, 2), np.bool_)
     raised = np.zeros((frames, 2))
     index = np.arange(frames)
-    swings = []
     for step in steps:
         foot, lift, land = step.foot, step.lift_frame, step.land_frame
         delta = np.subtract(step.end, step.start)
@@ -174,7 +173,6 @@ def track_feet(
         pitch[:, foot] += wave
         height = gait.lift + 0.05 * min(length, 0.6)
         raised[swing, foot] += height * 16 * (fraction * (1 - fraction)) ** 2
-        swings.append((foot, swing, fraction))
     return _assembled(place, pitch, planted, raised, ankle_height, ball_offset)
 
 
