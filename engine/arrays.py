@@ -1,4 +1,4 @@
-"""The array types that signatures name. NumPy's stubs lose float32 in arithmetic; borders check it."""
+"""Array types for signatures. NumPy's stubs lose float32 in arithmetic, so borders check it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ class ContraposeError(Exception):
 
     reason = "ERROR"
 
-    def __init__(self, message: str, *, field: str | None = None, reason: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, reason: str | None = None
+    ) -> None:
         super().__init__(message)
         self.field = field
         if reason is not None:

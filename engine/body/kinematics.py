@@ -53,7 +53,7 @@ def skin(
     shift = joints_world - _rotated(world_from_joint, rest_joints)
     rotations = np.tensordot(world_from_joint, weights, axes=([-3], [1]))
     turned = np.einsum("...abv,vb->...va", rotations, rest_vertices, optimize=True)
-    return turned + np.einsum("vj,...ja->...va", weights, shift, optimize=True)
+    return np.asarray(turned + np.einsum("vj,...ja->...va", weights, shift, optimize=True))
 
 
 def turned_about_origin(
@@ -67,4 +67,4 @@ def turned_about_origin(
 
 
 def _rotated(rotation: Array, vector: Array) -> Array:
-    return (rotation @ vector[..., None])[..., 0]
+    return np.asarray((rotation @ vector[..., None])[..., 0])

@@ -16,7 +16,7 @@ IDENTITY_6D = np.array([1, 0, 0, 1, 0, 0], np.float32)
 
 
 def _normalised(vectors: Array) -> Array:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def rotmat_from_rot6d(rot6d: Array) -> Array:
@@ -74,7 +74,8 @@ def rotmat_from_axis_angle(axis_angle: Array) -> Array:
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
     sine = np.sinc(angle / np.pi)
     versine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
-    return np.eye(3, dtype=axis_angle.dtype) + sine * cross + versine * (cross @ cross)
+    identity = np.eye(3, dtype=axis_angle.dtype)
+    return np.asarray(identity + sine * cross + versine * (cross @ cross))
 
 
 def axis_angle_from_rotmat(rotmat: Array) -> Array:
@@ -83,7 +84,7 @@ def axis_angle_from_rotmat(rotmat: Array) -> Array:
     sine = np.linalg.norm(quat[..., :3], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, quat[..., 3:])
     scale = np.divide(angle, sine, out=np.full_like(angle, 2.0), where=sine > 1e-8)
-    return quat[..., :3] * scale
+    return np.asarray(quat[..., :3] * scale)
 
 
 def rotmat_about(axis: str, angle: Array | float) -> Array:
@@ -128,7 +129,7 @@ def geodesic_angle(a: Array, b: Array) -> Array:
 def slerp_rotmat(a: Array, b: Array, fraction: Array) -> Array:
     """From a (fraction 0) to b (fraction 1) by the shortest arc; fraction broadcasts over (...)."""
     step = axis_angle_from_rotmat(np.swapaxes(a, -1, -2) @ b)
-    return a @ rotmat_from_axis_angle(step * np.asarray(fraction)[..., None])
+    return np.asarray(a @ rotmat_from_axis_angle(step * np.asarray(fraction)[..., None]))
 
 
 def unrolled_quats(quat_xyzw: Array) -> Array:
