@@ -123,7 +123,8 @@ def euler_zxy_from_rotmat(rotmat: Array) -> Array:
 
 def geodesic_angle(a: Array, b: Array) -> Array:
     """Angle in radians of the rotation between two rotation matrices."""
-    return np.linalg.norm(axis_angle_from_rotmat(np.swapaxes(a, -1, -2) @ b), axis=-1)
+    turn = np.swapaxes(a, -1, -2) @ b
+    return np.asarray(np.linalg.norm(axis_angle_from_rotmat(turn), axis=-1))
 
 
 def slerp_rotmat(a: Array, b: Array, fraction: Array) -> Array:
