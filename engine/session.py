@@ -36,6 +36,7 @@ from engine.windows import (
     coasted,
     floor_height,
     joined_to,
+    moved,
     reaction_window,
     read_window,
 )
@@ -63,6 +64,9 @@ class SessionConfig:
     """Denoiser steps of a window; fewer are faster and coarser."""
     start_distance: float = 1.4
     """Metres from the player at which the partner stands until the first window is there."""
+    leash: float = 2.4
+    """Metres; a player further off is shown to the network at this distance, in his direction: it
+    never saw people far apart, and this near it knows to follow."""
     has_cleanup: bool = True
     """Whether feet are kept out of the floor and speeds within reason, after the network."""
 
@@ -77,6 +81,7 @@ class SessionConfig:
         self._require("departure_threshold", 0.0, 10.0)
         self._require("steps", 4, 50)
         self._require("start_distance", 0.3, 10.0)
+        self._require("leash", 0.5, 1000.0)
 
     def _require(self, field: str, least: float, most: float) -> None:
         value = getattr(self, field)
@@ -161,6 +166,8 @@ class _UnderWay:
     player_until: int
     partner_until: int
     based_on: PlayerStamp
+    pull: Array
+    """(3,) metres by which the player was moved for this window."""
 
 
 class Session:
@@ -218,7 +225,8 @@ class Session:
         """
         asked = self._require_under_way(ticket)
         try:
-            self._arrived = read_window(asked.window, x0)
+            sampled = read_window(asked.window, x0)
+            self._arrived = moved(sampled, player=-asked.pull)
         except BackendError:
             self.fail(ticket)
             raise
@@ -432,8 +440,9 @@ class Session:
         anchor = min(player_until, partner_until)
         first = anchor - history + 1 - MARGIN
         track = self._track(first, WINDOW_FRAMES + 2 * MARGIN, player_until, partner_until)
+        pull = self._pull(track, anchor - first)
         window = reaction_window(
-            track,
+            moved(track, player=pull),
             history_frames=history,
             rest_joints=self._rest_joints,
             seed=window_seed(self._seed, ticket),
@@ -453,10 +462,19 @@ class Session:
             player_until=player_until,
             partner_until=partner_until,
             based_on=self._player.stamp_at(player_until) if is_revision else self._last_stamp(),
+            pull=pull,
         )
         return WantedWindow(
             ticket=ticket, request=window.request, deadline=(partner_until + 1) / FRAME_RATE
         )
+
+    def _pull(self, track: Track, anchor: int) -> Array:
+        """How far (3,) the player must come over the ground to stand within the leash at `anchor`."""
+        pelvis = self._rest_joints[:, 0] + track.transl[:, anchor]
+        away = (pelvis[0] - pelvis[1]) * np.array([1.0, 0.0, 1.0])
+        distance = float(np.linalg.norm(away))
+        excess = max(distance - self._config.leash, 0.0)
+        return np.asarray(-away * (excess / max(distance, 1e-9)))
 
     def _last_stamp(self) -> PlayerStamp:
         return self._plan[self._plan_end].based_on

@@ -77,6 +77,13 @@ def joined(tracks: Sequence[Track]) -> Track:
     )
 
 
+def moved(track: Track, *, player: Array) -> Track:
+    """The track with the player (3,) metres elsewhere."""
+    transl = track.transl.copy()
+    transl[0] += player
+    return replace(track, transl=transl)
+
+
 def joints_of(track: Track, rest_joints: Array) -> Array:
     """World joints (2, T, 22, 3) of a track; rest_joints (2, 22, 3)."""
     return forward_kinematics(rest_joints[:, None], track.rotmats, track.transl)[0]

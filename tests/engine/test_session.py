@@ -240,6 +240,26 @@ def test_the_partner_first_stands_before_the_player_and_faces_him() -> None:
     assert joints[1, :, 1].min() == pytest.approx(joints[0, :, 1].min(), abs=1e-6)
 
 
+def test_a_player_who_is_far_away_is_shown_to_the_network_on_the_leash() -> None:
+    def walking_off(time_s: float) -> tuple[Array, Array]:
+        rotmats, transl = player_at(0.0)
+        return rotmats, transl + np.array([0.0, 0.0, 2.0 * time_s])
+
+    asked: list[WindowRequest] = []
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        asked.extend(requests)
+        return still_windows(requests)
+
+    play = new_play(SessionConfig(leash=2.4), player=walking_off, sample=sample)
+    play.run(range(80))
+    pelvis = [request.anchor[:, -3:] + REST[:, 0] for request in asked]
+    distances = [np.hypot(*(player - partner)[[0, 2]]) for player, partner in pelvis]
+    assert max(distances) == pytest.approx(2.4, abs=1e-5)
+    shown = play.played[79].transl
+    assert shown[0, 2] == pytest.approx(walking_off(7.9)[1][2], abs=1.5)
+
+
 def test_before_the_first_player_frame_there_is_nothing_to_send() -> None:
     play = new_play()
     assert play.tick(0.3) == Tick(frame=3, chunk=None, wanted=())
