@@ -41,6 +41,8 @@ class AnimatorSpec:
     heads: int
     layers: int
     window_frames: int
+    history_frames: int
+    """Known frames before the future that the network was trained to take; 1: the anchor alone."""
     steps_default: int
     steps_supported: tuple[int, ...]
     """Step counts whose quality the trainer measured; the sampler takes any from 1 to 1000."""

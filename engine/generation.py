@@ -57,7 +57,7 @@ def generate_motion(
     seed: int,
     steps: int,
     sample: SampleWindows,
-    history_frames: int = 10,
+    history_frames: int,
     cleanup: CleanupConfig | None = None,
 ) -> tuple[Array, Array]:
     """The motion of a pair, `frames` long, whose frame `anchor_index` is the given pair exactly.

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import grpc.aio
@@ -142,7 +142,7 @@ def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
         backend=backend.name,
         precision=backend.precision,
     )
-    _warm_up(engine)
+    _warm_up(engine, config.service.session)
     return backend, engine
 
 
@@ -153,10 +153,10 @@ def _body(config: ServerConfig) -> Body:
     return load_body(config.body)
 
 
-def _warm_up(engine: Engine) -> None:
+def _warm_up(engine: Engine, settings: SessionConfig) -> None:
     """Live a second of a session: first calls allocate, and nobody's first reaction should wait."""
     rest_joints = engine.body.rest_joints(np.zeros((2, SHAPE_COUNT), np.float32))
-    session = Session(SessionConfig(steps=MIN_STEPS), rest_joints=rest_joints, seed=0)
+    session = Session(replace(settings, steps=MIN_STEPS), rest_joints=rest_joints, seed=0)
     for frame in range(10):
         session.feed(frame / FRAME_RATE, standing_pose(), np.zeros(3))
         for wanted in session.tick(frame / FRAME_RATE).wanted:

@@ -246,6 +246,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     seed=info.seed,
                     steps=steps,
                     sample=sample,
+                    history_frames=engine.bundle.manifest.animator.history_frames,
                 )
             yield generation_pb2.GenerateMotionResponse(info=info)
             for first in range(0, frames, WINDOW_FRAMES):

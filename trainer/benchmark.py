@@ -53,6 +53,7 @@ def export_full_size(path: Path, *, config: NetworkConfig | None = None) -> Bund
         name="full-size",
         description="The published animator's sizes with random weights: for timing only",
         licence="Apache-2.0",
+        history_frames=1,
     )
 
 

@@ -50,6 +50,7 @@ def export_bundle(
     description: str,
     licence: str,
     weights: Weights = "f16",
+    history_frames: int = 10,
     steps_default: int = 50,
     steps_supported: Sequence[int] = (50,),
     generator_steps_default: int = 50,
@@ -57,8 +58,9 @@ def export_bundle(
 ) -> Bundle:
     """Write a bundle to `path`, replacing a bundle that is there.
 
-    weights    f16 stores matrices in half the bytes; f32 keeps every bit of an imported checkpoint
-    body_file  the body that the networks were trained with; None: the engine's own
+    body_file       the body that the networks were trained with; None: the engine's own
+    weights         f16 stores matrices in half the bytes; f32 keeps every bit of a checkpoint
+    history_frames  known frames that the animator was trained to take; 1: the anchor alone
     Raises BundleError if `path` holds something else than a bundle, or if the text encoder's and
     the generator's vectors differ in length.
     """
@@ -90,6 +92,7 @@ def export_bundle(
                 heads=animator.config.heads,
                 layers=animator.config.layers,
                 window_frames=WINDOW_FRAMES,
+                history_frames=history_frames,
                 steps_default=steps_default,
                 steps_supported=tuple(steps_supported),
             ),

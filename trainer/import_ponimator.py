@@ -69,6 +69,7 @@ def import_ponimator(
         description=_description(animator, generator, text),
         licence=LICENCE,
         weights="f32",
+        history_frames=1,
     )
 
 

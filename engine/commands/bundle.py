@@ -96,7 +96,8 @@ def _info(args: argparse.Namespace) -> int:
         "about": manifest.description,
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files, all verified",
         "animator": f"{animator.layers} layers, width {animator.width}, {animator.heads} heads; "
-        f"{animator.window_frames} frames a window; {animator.steps_default} steps, measured at "
+        f"{animator.window_frames} frames a window, {animator.history_frames} of history; "
+        f"{animator.steps_default} steps, measured at "
         + ", ".join(map(str, animator.steps_supported)),
         "generator": f"{generator.layers} layers, width {generator.width}, "
         f"{generator.heads} heads; {generator.steps_default} steps, guidance {generator.guidance}"

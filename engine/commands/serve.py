@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.server import ServerConfig
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -72,25 +75,38 @@ def engine_flags(args: argparse.Namespace) -> list[str]:
 def run(args: argparse.Namespace) -> int:
     import asyncio
     import os
-    from dataclasses import replace
 
     # We never serve from a forked child, and gRPC warns whenever a library starts a process. What
     # goes wrong reaches us as exceptions, so its own lines beside our error say nothing new.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+    from engine.server import serve
+
+    config = config_of(args)
+    asyncio.run(serve(config, lambda address: print(f"listening on {address}", flush=True)))
+    return 0
+
+
+def config_of(args: argparse.Namespace) -> ServerConfig:
+    """The flags, with what they leave open taken from the bundle."""
+    from dataclasses import replace
+
     from engine.bundle import STARTER, load_bundle
     from engine.host import ServiceConfig
-    from engine.server import ServerConfig, serve
+    from engine.server import ServerConfig
     from engine.session import SessionConfig
     from engine.wire import steps_from_wire
 
     bundle = load_bundle(args.bundle or STARTER)
-    steps = bundle.manifest.animator.steps_default if args.steps is None else args.steps
-    session = SessionConfig(steps=steps_from_wire(steps, "--steps"))
+    animator = bundle.manifest.animator
+    steps = animator.steps_default if args.steps is None else args.steps
+    session = SessionConfig(
+        steps=steps_from_wire(steps, "--steps"), history_frames=animator.history_frames
+    )
     if args.horizon is not None:
         session = replace(session, horizon_frames=args.horizon)
-    config = ServerConfig(
+    return ServerConfig(
         bundle=bundle,
         service=ServiceConfig(
             session=session, max_sessions=args.max_sessions, idle_seconds=args.idle_seconds
@@ -104,5 +120,3 @@ def run(args: argparse.Namespace) -> int:
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,
     )
-    asyncio.run(serve(config, lambda address: print(f"listening on {address}", flush=True)))
-    return 0

@@ -21,7 +21,13 @@ from engine.bundle import (
 from engine.errors import BundleError
 
 ANIMATOR = AnimatorSpec(
-    width=8, heads=2, layers=2, window_frames=30, steps_default=8, steps_supported=(4, 8)
+    width=8,
+    heads=2,
+    layers=2,
+    window_frames=30,
+    history_frames=3,
+    steps_default=8,
+    steps_supported=(4, 8),
 )
 GENERATOR = GeneratorSpec(width=8, heads=2, layers=2, text_width=4, guidance=2.5, steps_default=8)
 TEXT = TextSpec(kind="minilm", max_tokens=64)

@@ -115,6 +115,7 @@ def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
         seed=3,
         steps=8,
         sample=noisy_windows(0.05),
+        history_frames=10,
     )
     moved = joints_of(here) @ turn.T + shift
     np.testing.assert_allclose(joints_of(there), moved, atol=2e-4)

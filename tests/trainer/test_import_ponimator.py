@@ -82,6 +82,7 @@ def test_both_checkpoints_and_a_tokenizer_become_a_whole_bundle(
         2,
         8,
     )
+    assert manifest.animator.history_frames == 1
     assert manifest.generator is not None
     assert manifest.generator.text_width == 64
     assert manifest.text is not None
