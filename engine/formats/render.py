@@ -1,7 +1,8 @@
 """Pictures of motion: frames, contact sheets, GIF and MP4, drawn with numpy and Pillow on the CPU.
 
 Draws what it is given: a Motion and a Body. Knows no session, no network and no display.
-The meshes go through a z-buffer at twice the size; the camera stands still and sees all of it.
+The meshes go through a z-buffer at twice the size. The camera stands still and sees all of it;
+it walks along only with people who walk so far that they would look small.
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ GRID = 0.5
 """Metres between the lines on the floor."""
 FIELD_OF_VIEW = 0.5
 """Vertical, radians: long enough a lens that people keep their proportions."""
+RISE = 0.22
+"""Radians by which the camera looks down."""
+LEAST_HEIGHT = 0.4
+"""Of the picture's height: a camera that would show a person smaller than this follows, if they
+walk, and then shows whom it follows at least this large."""
+WALK = 2.0
+"""Metres; people who get no farther than this are not followed."""
+REACH = 1.5
+"""Metres a following camera looks past the player to keep the others in view."""
+FOLLOW_SECONDS = 0.6
+"""Standard deviation of the time over which the path of a following camera is smoothed."""
 SHADOW_CELL = 0.02
 """Metres of floor per texel of the shadow."""
 
@@ -164,17 +176,35 @@ def write_animation(path: Path, motion: Motion, body: Body, caption: str = "") -
 
 
 class _Scene:
-    """What stays the same over the frames: camera, floor, faces; draws one frame at a time."""
+    """What stays the same over the frames: camera, floor, faces; draws one frame at a time.
+
+    The camera never moves. To follow, the scene moves the people back by the camera's path and
+    lets the lines on the floor pass by.
+    """
 
     def __init__(
         self, motion: Motion, body: Body, size: tuple[int, int], floor: float | None
     ) -> None:
         self._motion, self._body = motion, body
         self._rotmats = motion.rotmats.astype(np.float32)
+        self._transl: Array = motion.transl
+        self._path: Array = np.zeros((motion.frames, 3))
+        self._near = 0.0
         frames = np.unique(np.linspace(0, motion.frames - 1, min(motion.frames, 24)).astype(int))
         seen = self._vertices(frames)
         self._floor = float(np.median(seen[..., 1].min(axis=(0, 2)))) if floor is None else floor
-        self._camera = self._framing(seen[:, :, ::7], size)
+        self._camera = self._framing(seen, size)
+        stature = float(np.ptp(body.template[:, 1]))
+        farthest = self._camera.focal * stature / LEAST_HEIGHT
+        depth = (self._camera.position - seen) @ self._camera.view_from_world[2]
+        path = _camera_path(motion)
+        if depth.max() > farthest and np.ptp(path, axis=0).max() > WALK:
+            self._path, self._transl = path, motion.transl - path
+            self._near = farthest / 3
+            is_close = np.linalg.norm(self._transl[..., [0, 2]], axis=-1) < REACH + 0.5
+            is_close[0] = True
+            seen = self._vertices(frames)[is_close[:, frames]][None]
+            self._camera = self._framing(seen, size, farthest)
         count = body.template.shape[0]
         self._faces = np.concatenate(
             [body.faces + person * count for person in range(motion.people)]
@@ -185,11 +215,15 @@ class _Scene:
     def draw(self, frame: int) -> Image.Image:
         vertices = self._vertices(np.array([frame]))[:, 0].reshape(-1, 3).astype(np.float32)
         normals, areas = _vertex_normals(vertices, self._faces)
-        backdrop = self._ground.shaded(vertices, areas)
         camera = self._camera.scaled(SUPERSAMPLING)
         pixels, inverse_distance = camera.project(vertices)
+        # Somebody out of reach may pass right before the camera, and would hide the player.
+        nearest = inverse_distance.reshape(self._motion.people, -1).max(axis=1)
+        is_drawn = np.repeat(nearest * self._near < 1, self._body.template.shape[0])
+        backdrop = self._ground.shaded(vertices, areas * is_drawn, self._path[frame])
         colours = self._shaded(vertices, normals)
-        picture = _rasterised(pixels, inverse_distance, colours, self._faces, camera.size)
+        faces = self._faces[is_drawn[self._faces[:, 0]]]
+        picture = _rasterised(pixels, inverse_distance, colours, faces, camera.size)
         picture = _downsampled(picture)
         blended = picture[..., :3] + (1 - picture[..., 3:]) * backdrop
         return Image.fromarray(np.clip(blended + 0.5, 0, 255).astype(np.uint8), "RGB")
@@ -201,23 +235,27 @@ class _Scene:
             [
                 self._body.vertices(
                     self._rotmats[person, frames],
-                    motion.transl[person, frames],
+                    self._transl[person, frames],
                     motion.betas[person],
                 )
                 for person in range(motion.people)
             ]
         )
 
-    def _framing(self, seen: Array, size: tuple[int, int]) -> Camera:
-        """From the side of the pair, player to the left, a little turned and from above."""
+    def _framing(
+        self, seen: Array, size: tuple[int, int], farthest: float = float("inf")
+    ) -> Camera:
+        """From the side of the pair, player to the left, a little turned and from above.
+
+        seen  (..., V, 3) all of it fits into the picture, unless some is then beyond `farthest`
+        """
         heading = self._camera_heading()
-        rise = 0.22
         towards = np.array(
-            [np.sin(heading) * np.cos(rise), np.sin(rise), np.cos(heading) * np.cos(rise)]
+            [np.sin(heading) * np.cos(RISE), np.sin(RISE), np.cos(heading) * np.cos(RISE)]
         )
         right = np.array([np.cos(heading), 0, -np.sin(heading)])
         view = np.stack([right, np.cross(towards, right), towards])
-        points = seen.reshape(-1, 3) @ view.T
+        points = seen[..., ::7, :].reshape(-1, 3) @ view.T
         focal = 0.5 / np.tan(FIELD_OF_VIEW / 2)
         half_height = np.tan(FIELD_OF_VIEW / 2) * 0.86
         half_width = np.tan(FIELD_OF_VIEW / 2) * size[0] / size[1] * 0.88
@@ -230,6 +268,7 @@ class _Scene:
             )
             slopes = np.stack([across, up], axis=-1) / (distance - near)[:, None]
             centre[:2] += (slopes.min(axis=0) + slopes.max(axis=0)) / 2 * distance
+        distance = min(distance, farthest + float(near.min()))
         position = (centre + np.array([0, 0, distance])) @ view
         return Camera(position, view, float(focal), size)
 
@@ -262,6 +301,25 @@ class _Scene:
         return colours
 
 
+def _camera_path(motion: Motion) -> Array:
+    """Where a following camera looks on the ground, (frames, 3) metres.
+
+    It is the midpoint of the people, drawn back to the player when the others are out of reach,
+    smoothed with a Gaussian; the path goes on straight past both ends, so that nothing lags.
+    """
+    ground = motion.transl * np.array([1, 0, 1])
+    aside = ground.mean(axis=0) - ground[0]
+    excess = np.maximum(np.linalg.norm(aside, axis=-1, keepdims=True) / REACH, 1)
+    target = ground[0] + aside / excess**2
+    deviation = FOLLOW_SECONDS * motion.frame_rate
+    radius = int(np.ceil(3 * deviation))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / deviation) ** 2)
+    padded = np.pad(target, ((radius, radius), (0, 0)), mode="reflect", reflect_type="odd")
+    return np.stack(
+        [np.convolve(axis, kernel / kernel.sum(), mode="valid") for axis in padded.T], axis=-1
+    )
+
+
 class _Ground:
     """The floor with its grid, fading into the sky; takes soft shadows of what stands on it."""
 
@@ -289,10 +347,8 @@ class _Ground:
         fade = np.exp(-0.5 * np.minimum(away, 20) ** 2) * (rays[..., 1] < 0)
         # A line stays about one pixel wide near and far, in both directions of the grid.
         pixel = np.abs(np.stack(np.gradient(spots, axis=(0, 1)))).max(axis=0) + 1e-9
-        off_line = np.abs(spots / GRID - np.round(spots / GRID)) * GRID
-        line = np.max(np.clip(1.2 - off_line / pixel, 0, 1), axis=-1)
-        colour = FLOOR + (GRID_LINE - FLOOR) * line[..., None]
-        self._plain = (SKY + (colour - SKY) * fade[..., None]).astype(np.float32)
+        self._spots, self._pixel = spots.astype(np.float32), pixel.astype(np.float32)
+        self._fade = fade[..., None].astype(np.float32)
         texels = (spots - self._origin) / SHADOW_CELL - 0.5
         corner = np.floor(texels).astype(int)
         inside = np.all((corner >= 0) & (corner < self._cells - 1), axis=-1) & (rays[..., 1] < 0)
@@ -300,22 +356,37 @@ class _Ground:
         self._shadow_corners = corner[inside] @ self._row_stride
         self._shadow_fractions = (texels - corner)[inside].astype(np.float32)
 
-    def shaded(self, vertices: Array, areas: Array) -> Array:
-        """(height, width, 3) the ground under vertices (V, 3) of so many m2 each (V,)."""
+    def shaded(self, vertices: Array, areas: Array, path: Array) -> Array:
+        """(height, width, 3) the ground under vertices (V, 3) of so many m2 each (V,).
+
+        path  (3,) how far the world is moved back under the camera
+        """
         height = np.maximum(vertices[:, 1] - self._floor, 0)
         flat = vertices[:, [0, 2]]
         contact = self._soft(flat, areas * np.exp(-height / 0.05), blur=2.2)
         cast = self._soft(flat - height[:, None] * self._slant, areas, blur=5.0)
         light = (1 - 0.42 * np.minimum(contact, 1.0)) * (1 - 0.16 * np.minimum(cast, 1.0))
-        shaded: Array = self._plain.copy()
+        shaded = self._plain(path[[0, 2]])
         shaded.reshape(-1, 3)[self._shadow_pixels] *= self._on_pixels(light)[:, None]
         return shaded
 
+    def _plain(self, offset: Array) -> Array:
+        """(height, width, 3) the floor without shadows, its grid moved back by offset (2,)."""
+        places = (self._spots + offset.astype(np.float32)) / GRID
+        off_line = np.abs(places - np.round(places)) * GRID
+        # Lines that come as close as a few pixels would make a moire: they fade out before.
+        strength = np.clip(GRID / self._pixel / 4 - 0.5, 0, 1)
+        line = np.max(np.clip(1.2 - off_line / self._pixel, 0, 1) * strength, axis=-1)
+        colour = FLOOR + (GRID_LINE - FLOOR) * line[..., None]
+        plain: Array = SKY + (colour - SKY) * self._fade
+        return plain
+
     def _soft(self, spots: Array, areas: Array, blur: float) -> Array:
         """Square metres of surface over each square metre of floor, (cells,), blurred."""
-        texels = np.clip(((spots - self._origin) / SHADOW_CELL).astype(int), 0, self._cells - 1)
-        cells = texels @ self._row_stride
-        density = np.bincount(cells, areas / SHADOW_CELL**2, int(np.prod(self._cells)))
+        texels = np.floor((spots - self._origin) / SHADOW_CELL).astype(int)
+        inside = np.all((texels >= 0) & (texels < self._cells), axis=-1)
+        cells = texels[inside] @ self._row_stride
+        density = np.bincount(cells, areas[inside] / SHADOW_CELL**2, int(np.prod(self._cells)))
         grey = np.minimum(density * 32, 255).astype(np.uint8).reshape(self._cells)
         blurred = Image.fromarray(grey).filter(ImageFilter.GaussianBlur(blur))
         return np.asarray(blurred, np.float32).ravel() / 32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 from engine.body.shape import Body, load_body
 from engine.errors import InputError
 from engine.formats.render import (
+    LEAST_HEIGHT,
     contact_sheet,
     render_frames,
     write_animation,
@@ -54,6 +57,33 @@ def test_both_people_are_in_view_player_left_in_every_frame(body: Body) -> None:
         for mask in (player, partner):
             assert not mask[[0, -1]].any()
             assert not mask[:, [0, -1]].any()
+
+
+def walking(people: int, metres: float, frames: int = 16) -> Motion:
+    """The first walks away along x; the others stay where they are."""
+    motion = standing(people, frames)
+    motion.transl[0, :, 2] = -1
+    motion.transl[0, :, 0] = np.linspace(0, metres, frames)
+    return replace(motion, frame_rate=frames / 15)
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_who_walks_far_stays_large_and_in_view(body: Body, people: int) -> None:
+    for image in render_frames(walking(people, metres=20), body, SIZE):
+        player, _ = hues(image)
+        rows = np.flatnonzero(player.any(axis=1))
+        assert np.ptp(rows) + 1 >= LEAST_HEIGHT * SIZE[1]
+        assert not player[[0, -1]].any()
+        assert not player[:, [0, -1]].any()
+
+
+@pytest.mark.parametrize(("metres", "follows"), [(1.0, False), (20.0, True)])
+def test_the_floor_passes_by_only_when_the_camera_follows(
+    body: Body, metres: float, follows: bool
+) -> None:
+    frames = list(render_frames(walking(1, metres), body, SIZE, time_code=False))
+    unshaded = [np.asarray(image)[-8:, :20] for image in frames]
+    assert all(np.any(now != then) == follows for now, then in pairwise(unshaded))
 
 
 def test_one_person_is_drawn_alone(body: Body) -> None:
