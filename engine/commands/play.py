@@ -62,7 +62,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
-    _add_session_options(parser)
+    parser.add_argument("--seed", type=int, metavar="N")
     _add_server_options(parser)
     parser.set_defaults(run=run_react)
 
@@ -79,7 +79,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--headless", action="store_true", help="do not open the picture when it is done"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
-    _add_session_options(parser)
+    parser.add_argument("--seed", type=int, metavar="N")
     _add_server_options(parser)
     parser.set_defaults(run=run_demo)
 
@@ -125,11 +125,6 @@ def _add_pose(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--seed", type=int, metavar="N")
     _add_server_options(parser)
     parser.set_defaults(run=run_pose)
-
-
-def _add_session_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
-    parser.add_argument("--seed", type=int, metavar="N")
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -348,9 +343,7 @@ async def _interact(address: str, player: Motion, args: argparse.Namespace) -> P
 
     async with (
         connect(address) as client,
-        client.interact(
-            text=args.text, seed=args.seed, steps=args.steps, player_betas=player.betas[0]
-        ) as session,
+        client.interact(seed=args.seed, steps=args.steps, player_betas=player.betas[0]) as session,
     ):
         begun = time.monotonic()
         await session.send_pose(player.quats_xyzw[0, 0], player.transl[0, 0], 0.0)

@@ -106,6 +106,27 @@ def test_pose_invents_a_partner_for_animate(tmp_path: Path, engine_flags: list[s
     assert (read_motion(pair).people, read_motion(pair).frames) == (2, 1)
 
 
+def test_a_text_of_100_kb_is_refused_in_one_line(
+    tmp_path: Path, server: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--text", "x" * 100_000, "-o", str(tmp_path / "pair.npz")]
+    assert main(["pose", *flags, "--server", server.address]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("contrapose: error: ")
+    assert "text" in message
+    assert message.count("\n") == 1
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize("command", [["react", "player.npz", "-o", "out.npz"], ["demo"]])
+def test_live_sessions_offer_no_words_while_none_are_used(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--text", "they hug"])
+    assert "--text" in capsys.readouterr().err
+
+
 def test_a_server_that_cannot_start_is_explained_in_one_line(
     tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,7 +151,6 @@ def test_a_server_that_cannot_start_is_explained_in_one_line(
         (["--threads", "0"], "threads"),
         (["--backend", "none"], "backend"),
         (["--seconds", "-1"], "--seconds"),
-        (["--text", "x" * 100_000], "header.text"),
     ],
 )
 def test_a_wrong_setting_is_explained_in_one_line(

@@ -90,7 +90,7 @@ class Client:
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
-        """A live session; see Interaction."""
+        """A live session; see Interaction. A server that makes no use of text sends an event."""
         header = interaction_pb2.SessionHeader(
             text=text,
             seed=seed,
