@@ -24,8 +24,7 @@ from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.player import PlayerStamp, PlayerTrack
-from engine.player import frame_at as frame_at
+from engine.player import PlayerStamp, PlayerTrack, frame_at
 from engine.sampler import WindowRequest
 from engine.windows import (
     MARGIN,
@@ -107,6 +106,10 @@ class PlanFrame:
     transl: Array
     quality: Quality
     based_on: PlayerStamp
+    window: int = 0
+    """Number of the window it comes from, from 1; 0 for frames that no network made."""
+    steps: int = 0
+    """Denoiser steps of that window."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,6 +346,8 @@ class Session:
                 transl=result.transl[:, index - first],
                 quality=Quality.GENERATED,
                 based_on=asked.based_on,
+                window=asked.ticket + 1,
+                steps=asked.window.request.steps,
             )
         self._revision += asked.is_revision
         return kept + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +21,8 @@ from engine.errors import ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
-from engine.session import Chunk, PlanFrame, Quality, Session, Tick, WantedWindow, frame_at
+from engine.player import frame_at
+from engine.session import Chunk, PlanFrame, Quality, Session, WantedWindow
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ class _Arrival:
 
 @dataclass(frozen=True, kw_only=True)
 class _WindowTimes:
-    number: int
-    steps: int
+    """Of a window, on the event loop's clock."""
+
     asked: float
     done: float
 
@@ -89,9 +89,8 @@ class LiveStream:
         self._arrivals: dict[int, _Arrival] = {}
         self._reacted_to = -1
         self._reactions_ms: list[float] = []
-        self._seams: list[int] = [0]
-        self._windows: list[_WindowTimes] = [_WindowTimes(number=0, steps=0, asked=0, done=0)]
-        self._finished: _WindowTimes | None = None
+        self._windows: dict[int, _WindowTimes] = {}
+        self._has_window = False
         self._failures = 0
         self._received = 0
         self._dropped = 0
@@ -234,11 +233,7 @@ class LiveStream:
         now = max(now, self._fed_until)  # a pose that came early is looked at now
         if not self._has_work(now):
             return
-        planned_until, revision = self._planned()
         tick = self._session.tick(now)
-        if self._finished is not None:
-            self._note_seam(self._finished, tick, planned_until, revision)
-            self._finished = None
         for wanted in tick.wanted:
             self._ask(wanted, started)
         if tick.chunk is not None:
@@ -262,26 +257,23 @@ class LiveStream:
 
         A game may send 90 poses a second; the plan has 10 frames a second.
         """
-        at = (frame_at(now), frame_at(self._fed_until), self._finished, self._session.config)
-        has_work = at != self._ticked_at
-        self._ticked_at = (*at[:2], None, at[3])
+        at = (frame_at(now), frame_at(self._fed_until), self._session.config)
+        has_work = self._has_window or at != self._ticked_at
+        self._ticked_at, self._has_window = at, False
         return has_work
 
     # -- windows -----------------------------------------------------------------------------------
     def _ask(self, wanted: WantedWindow, started: float) -> None:
         asked = self._loop.time()
-        steps = wanted.request.steps
 
         def on_done(result: Array | ContraposeError) -> None:
             self._loop.call_soon_threadsafe(
-                partial(self._window_done, wanted.ticket, steps, asked, result)
+                partial(self._window_done, wanted.ticket, asked, result)
             )
 
         self._executor.submit(wanted.request, started + wanted.deadline, on_done)
 
-    def _window_done(
-        self, ticket: int, steps: int, asked: float, result: Array | ContraposeError
-    ) -> None:
+    def _window_done(self, ticket: int, asked: float, result: Array | ContraposeError) -> None:
         if self._is_closed:
             return
         try:
@@ -296,51 +288,26 @@ class LiveStream:
                 self.end(error)
         else:
             self._failures = 0
-            self._finished = _WindowTimes(
-                number=ticket + 1, steps=steps, asked=asked, done=self._loop.time()
-            )
+            self._has_window = True
+            self._windows[ticket + 1] = _WindowTimes(asked=asked, done=self._loop.time())
+            self._windows.pop(ticket - 100, None)
         self._news.set()
-
-    def _planned(self) -> tuple[int, int]:
-        status = self._session.status()
-        return status.planned_until, status.revision
-
-    def _note_seam(
-        self, times: _WindowTimes, tick: Tick, planned_until: int, revision: int
-    ) -> None:
-        """Remember from which frame on the plan comes from the window that was just merged."""
-        now_planned, now_revision = self._planned()
-        if now_revision != revision and tick.chunk is not None:
-            first = tick.chunk.first_frame
-        elif now_planned > planned_until:
-            first = planned_until + 1
-        else:
-            return
-        keep = bisect_right(self._seams, first - 1)
-        oldest = max(keep - 16, 0)
-        self._seams = [*self._seams[oldest:keep], first]
-        self._windows = [*self._windows[oldest:keep], times]
-
-    def _window_of(self, frame: PlanFrame) -> _WindowTimes:
-        if frame.quality is not Quality.GENERATED:
-            return _WindowTimes(number=0, steps=0, asked=0, done=0)
-        return self._windows[max(bisect_right(self._seams, frame.index) - 1, 0)]
 
     # -- outgoing ----------------------------------------------------------------------------------
     def _to_wire(self, chunk: Chunk) -> tuple[types_pb2.FrameChunk, float | None]:
         first = chunk.frames[0]
-        times = self._window_of(first)
+        times = self._windows.get(first.window)
         based_on = self._arrivals.get(first.based_on.sequence)
         message = types_pb2.FrameChunk(
             first_frame_index=chunk.first_frame,
             revision=chunk.revision,
             frames=self._frames_to_wire(chunk.frames),
             based_on_sequence=0 if based_on is None else based_on.sequence,
-            steps=times.steps,
+            steps=first.steps,
             latency=types_pb2.LatencyBreakdown(),
         )
         self._sent_until = max(self._sent_until, chunk.frames[-1].index)
-        if based_on is None or times.number == 0:
+        if based_on is None or times is None:
             return message, None
         message.latency.waited_ms = 1000 * max(times.asked - based_on.at, 0.0)
         message.latency.denoised_ms = 1000 * (times.done - times.asked)
@@ -363,7 +330,7 @@ class LiveStream:
                 player=player,
                 partner=partner,
                 quality=QUALITY[frame.quality],
-                window=self._window_of(frame).number,
+                window=frame.window,
             )
             for frame, player, partner in zip(frames, players, partners, strict=True)
         ]

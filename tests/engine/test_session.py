@@ -207,6 +207,19 @@ def test_changed_settings_call_for_a_revision_with_the_new_steps() -> None:
     assert wanted.request.steps == 5
 
 
+def test_every_frame_names_the_window_it_comes_from_and_its_steps() -> None:
+    play = new_play(SessionConfig(steps=6, departure_threshold=0.0))
+    play.run(range(40))
+    play.run(range(40, 90), window_takes=None)
+    for frame in play.played.values():
+        is_generated = frame.quality is Quality.GENERATED
+        assert (frame.window > 0) == is_generated
+        assert frame.steps == (6 if is_generated else 0)
+    numbers = [frame.window for frame in play.played.values() if frame.window]
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) > 3
+
+
 def test_at_most_one_window_is_under_way() -> None:
     play = new_play(SessionConfig(departure_threshold=0.0))
     play.feed(0.0)

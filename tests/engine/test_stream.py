@@ -119,3 +119,21 @@ def test_time_codes_that_run_ahead_of_the_clock_are_brought_back() -> None:
     assert responses[-1].summary.poses_received == 100
     last = max(r.frames.first_frame_index + len(r.frames.frames) for r in responses)
     assert last < 60
+
+
+def test_chunks_name_the_window_and_what_it_cost() -> None:
+    async def session() -> list[types_pb2.FrameChunk]:
+        chunks: list[types_pb2.FrameChunk] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            if response.HasField("frames"):
+                chunks.append(response.frames)
+
+        await stream_with(np.zeros(WINDOW_SHAPE, np.float32)).run(live_poses(5), write)
+        return chunks
+
+    for chunk in asyncio.run(session()):
+        is_generated = [f.quality == types_pb2.FRAME_QUALITY_GENERATED for f in chunk.frames]
+        assert is_generated == [frame.window > 0 for frame in chunk.frames]
+        assert chunk.steps == (4 if is_generated[0] else 0)
+        assert (chunk.latency.denoised_ms > 0) == is_generated[0]
