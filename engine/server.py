@@ -85,6 +85,10 @@ class ServerConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port is {self.port}, must lie in 0..65535", field="port")
+        if not 0 <= self.drain_seconds < float("inf"):
+            raise ConfigError(
+                f"drain_seconds is {self.drain_seconds}, must be at least 0", field="drain_seconds"
+            )
 
 
 async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from engine.commands.serve import add_engine_options, engine_flags
+from engine.errors import InputError
 
 if TYPE_CHECKING:
     from contrapose.v1 import interaction_pb2, types_pb2
@@ -35,6 +36,7 @@ T = TypeVar("T")
 DEMO_PLAYER = Path(__file__).parent.parent / "data" / "demo_player.npz"
 READY = "listening on "
 STOP_SECONDS = 10.0
+MOST_SECONDS = 1_000_000
 
 
 # ------------------------------------------------------------------------------------------ parsers
@@ -62,7 +64,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_react)
 
@@ -79,7 +81,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--headless", action="store_true", help="do not open the picture when it is done"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_demo)
 
@@ -104,7 +106,7 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--frame", type=int, default=0, metavar="N", help="of PAIR, if it is a motion (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="(%(default)s)")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_animate)
 
@@ -122,7 +124,7 @@ def _add_pose(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="PAIR")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_pose)
 
@@ -140,6 +142,8 @@ def run_react(args: argparse.Namespace) -> int:
     from engine.formats import check_writable, read_motion, read_rig_map, write_motion
 
     check_writable(args.out)
+    if args.report is not None:
+        _check_report(args.report)
     body = load_body(args.body)
     rig = None if args.rig is None else read_rig_map(args.rig)
     player = read_motion(args.player, body=body, rig=rig)
@@ -148,7 +152,7 @@ def run_react(args: argparse.Namespace) -> int:
     write_motion(args.out, played.motion, body)
     report = report_of(played)
     if args.report is not None:
-        args.report.write_text(json.dumps(report, indent=2) + "\n")
+        _write_report(args.report, report)
     print(summary_of(report))
     return 0
 
@@ -157,7 +161,10 @@ def run_demo(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.formats import check_writable, read_motion, write_motion
 
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"{args.out}: cannot be made: {exc.strerror}", field="--out") from exc
     picture = args.out / "interaction.gif"
     check_writable(picture)
     body = load_body(args.body)
@@ -166,7 +173,7 @@ def run_demo(args: argparse.Namespace) -> int:
     report = report_of(played)
     write_motion(args.out / "interaction.npz", played.motion, body)
     write_motion(picture, played.motion, body)
-    (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    _write_report(args.out / "report.json", report)
     print(summary_of(report))
     print(f"wrote {picture}, interaction.npz and report.json")
     if not args.headless:
@@ -177,12 +184,13 @@ def run_demo(args: argparse.Namespace) -> int:
 def run_animate(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.formats import check_writable, read_motion, write_motion
-    from engine.motion import FRAME_RATE, Motion
+    from engine.motion import Motion
 
     check_writable(args.out)
     body = load_body(args.body)
     pair = _people(read_motion(args.pair, body=body), args.frame, 2, args.pair)
-    frames = round(args.seconds * FRAME_RATE)
+    _check_seed(args.seed)
+    frames = _frames_of(args.seconds)
     anchor = _anchor_index(args.at, frames)
     with running_server(args) as address:
         made = _finished(_generate_motion(address, pair, frames, anchor, args))
@@ -196,12 +204,12 @@ def run_animate(args: argparse.Namespace) -> int:
 
 def run_pose(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
-    from engine.errors import InputError
     from engine.formats import check_writable, read_motion, write_motion
     from engine.motion import Motion
 
     check_writable(args.out)
     body = load_body(args.body)
+    _check_seed(args.seed)
     if args.single is None and not args.text:
         raise InputError("pose: give --text, --from, or both", field="--text")
     single = None
@@ -223,8 +231,6 @@ def _people(motion: Motion, frame: int, count: int, path: Path) -> People:
     """The first `count` people of a motion at one frame."""
     from contrapose_client import People
 
-    from engine.errors import InputError
-
     if motion.people < count:
         raise InputError(
             f"{path}: holds {motion.people} person, {count} are needed; "
@@ -243,7 +249,6 @@ def _people(motion: Motion, frame: int, count: int, path: Path) -> People:
 
 
 def _anchor_index(at: str, frames: int) -> int:
-    from engine.errors import InputError
 
     named = {"first": 0, "middle": frames // 2, "last": frames - 1}
     if at in named:
@@ -311,14 +316,25 @@ class Played:
 
 
 def _played(args: argparse.Namespace, player: Motion, seconds: float) -> Played:
-    from engine.errors import InputError
-    from engine.motion import FRAME_RATE
-
-    frames = round(seconds * FRAME_RATE)
-    if not 1 <= frames <= 10_000_000:
-        raise InputError(f"--seconds: {seconds:g}, expected at least 0.1", field="--seconds")
+    _check_seed(args.seed)
+    frames = _frames_of(seconds)
     with running_server(args) as address:
         return _finished(_interact(address, looped(player, frames), args))
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and not 0 <= seed < 1 << 64:
+        raise InputError(f"--seed: {seed}, expected 0 to 2^64 - 1", field="--seed")
+
+
+def _frames_of(seconds: float) -> int:
+    from engine.motion import FRAME_RATE
+
+    if not 0.1 <= seconds <= MOST_SECONDS:
+        raise InputError(
+            f"--seconds: {seconds:g}, expected 0.1 to {MOST_SECONDS}", field="--seconds"
+        )
+    return round(seconds * FRAME_RATE)
 
 
 def looped(player: Motion, frames: int) -> Motion:
@@ -456,6 +472,22 @@ def seam_jerk_ratio(played: Played) -> float | None:
     if len(inside) == 0 or len(across) == 0 or inside.mean() == 0:
         return None
     return round(float(across.mean() / inside.mean()), 3)
+
+
+def _check_report(path: Path) -> None:
+    """Better refused before the session than after it."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise InputError(
+            f"{path}: no report can be written there; name a file in a folder that exists",
+            field="--report",
+        )
+
+
+def _write_report(path: Path, report: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(report, indent=2) + "\n")
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be written: {exc.strerror}", field="--report") from exc
 
 
 def summary_of(report: dict[str, Any]) -> str:

@@ -167,6 +167,40 @@ def test_a_wrong_setting_is_explained_in_one_line(
     assert message.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--seconds", "nan"], "--seconds"),
+        (["--seconds", "1e9"], "--seconds"),
+        (["--seconds", "0"], "--seconds"),
+        (["--seed", "-1"], "--seed"),
+        (["--seed", "1" + 30 * "0"], "--seed"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_a_server_is_asked(
+    flags: list[str], part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = written(tmp_path / "pair.npz", waving(1, people=2))
+    nobody = ["--server", "127.0.0.1:1"]
+    assert main(["animate", source, "-o", str(tmp_path / "o.npz"), *nobody, *flags]) == 2
+    message = capsys.readouterr().err
+    assert part in message
+    assert message.count("\n") == 1
+
+
+def test_a_place_that_takes_no_output_is_refused_before_a_server_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = written(tmp_path / "player.npz", waving(10))
+    nobody = ["--server", "127.0.0.1:1"]
+    report = ["-o", str(tmp_path / "o.npz"), "--report", str(tmp_path / "none" / "r.json")]
+    for command in (["react", source, *report], ["demo", "-o", source]):
+        assert main([*command, *nobody]) == 2
+        message = capsys.readouterr().err
+        assert "server" not in message
+        assert message.count("\n") == 1
+
+
 def test_animate_needs_two_people(
     tmp_path: Path, engine_flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
