@@ -474,7 +474,7 @@ class Session:
         )
 
     def _pull(self, track: Track, anchor: int) -> Array:
-        """How far (3,) the player must come over the ground to stand within the leash at `anchor`."""
+        """How far (3,) the player must come along the ground to stand on the leash at `anchor`."""
         pelvis = self._rest_joints[:, 0] + track.transl[:, anchor]
         away = (pelvis[0] - pelvis[1]) * np.array([1.0, 0.0, 1.0])
         distance = float(np.linalg.norm(away))
