@@ -32,11 +32,11 @@ from engine.motion import WINDOW_FRAMES
 from trainer.models.animator import Animator
 from trainer.models.diffusion import DIFFUSION_STEPS, ddim_update
 from trainer.models.generator import Generator
-from trainer.onnx_graph import store_halves, trace
+from trainer.onnx_graph import store_halves, store_int8, trace
 from trainer.text import TextEncoder
 
 BODY_FILE = "body.npz"
-Weights = Literal["f16", "f32"]
+Weights = Literal["compact", "f16", "f32"]
 
 
 def export_bundle(
@@ -59,7 +59,8 @@ def export_bundle(
     """Write a bundle to `path`, replacing a bundle that is there.
 
     body_file       the body that the networks were trained with; None: the engine's own
-    weights         f16 stores matrices in half the bytes; f32 keeps every bit of a checkpoint
+    weights         f32 keeps every bit of a checkpoint; f16 stores matrices in half the bytes;
+                    compact also stores the products of the condition graphs in int8
     history_frames  known frames that the animator was trained to take; 1: the anchor alone
     Raises BundleError if `path` holds something else than a bundle, or if the text encoder's and
     the generator's vectors differ in length.
@@ -74,10 +75,11 @@ def export_bundle(
         partial.mkdir()
         if body_file is not None:
             shutil.copyfile(body_file, partial / BODY_FILE)
-        _save(partial / "animator/condition.onnx", animator_condition(animator), weights)
+        _save(partial / "animator/condition.onnx", animator_condition(animator), weights, True)
         _save(partial / "animator/step.onnx", animator_step(animator), weights)
         if generator is not None:
-            _save(partial / "generator/condition.onnx", generator_condition(generator), weights)
+            condition = generator_condition(generator)
+            _save(partial / "generator/condition.onnx", condition, weights, True)
             _save(partial / "generator/step.onnx", generator_step(generator), weights)
         if text is not None:
             _save(partial / "text/encoder.onnx", text.model, "f32")
@@ -228,9 +230,13 @@ def _frozen(network: Network, *, table_rows: int) -> Network:
 
 
 # ----------------------------------------------------------------------------- the directory
-def _save(path: Path, model: onnx.ModelProto, weights: Weights) -> None:
+def _save(
+    path: Path, model: onnx.ModelProto, weights: Weights, is_condition: bool = False
+) -> None:
     path.parent.mkdir(exist_ok=True)
-    if weights == "f16":
+    if weights == "compact" and is_condition:
+        store_int8(model, look_ups=False)
+    if weights != "f32":
         store_halves(model)
     onnx.save(model, path)
 

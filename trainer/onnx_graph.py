@@ -81,8 +81,10 @@ def store_halves(model: onnx.ModelProto) -> None:
     _prepend(model, casts)
 
 
-def store_int8(model: onnx.ModelProto) -> None:
+def store_int8(model: onnx.ModelProto, *, look_ups: bool = True) -> None:
     """Store every float32 matrix that a product or a look-up reads as int8 with scales. In place.
+
+    look_ups  False leaves tables as they are: the sinusoids of timesteps need more than 8 bits
 
     One scale for each column of a product's right side and each row of a look-up table, symmetric:
     scale = max|w| / 127. Vectors and all other constants stay float32.
@@ -91,7 +93,7 @@ def store_int8(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if node.op_type == "MatMul":
             channel_axes[node.input[1]] = 1
-        elif node.op_type == "Gather":
+        elif look_ups and node.op_type == "Gather":
             channel_axes[node.input[0]] = 0
 
     nodes = []

@@ -17,12 +17,12 @@ from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.text import minilm_text
 
-DESCRIPTION = "Trained on procedural choreography only; see docs/starter_model_card.md"
+DESCRIPTION = "Trained on procedural choreography with recorded life; see docs/starter_model_card.md"
 LICENCE = "Apache-2.0; the text encoder is all-MiniLM-L6-v2 (Apache-2.0, package MIT)"
 
 
 def make_starter(animator: Path, generator: Path | None, out: Path = STARTER) -> Bundle:
-    """Export the EMA weights of both checkpoints, halves, with text encoder and packaged body.
+    """Export the EMA weights of both checkpoints, compact, with text encoder and packaged body.
 
     Raises InputError when a checkpoint holds the other network.
     """
@@ -41,7 +41,7 @@ def make_starter(animator: Path, generator: Path | None, out: Path = STARTER) ->
         name="starter",
         description=DESCRIPTION,
         licence=LICENCE,
-        weights="f16",
+        weights="compact",
         steps_default=10,
         steps_supported=(4, 8, 10, 20, 50),
         generator_steps_default=50,
