@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from engine.motion import (
 )
 from engine.sampler import WindowRequest
 
+BRIDGE_FRAMES = 4
+"""Frames after known ones that are drawn anew; 4 cut the jerk at seams to about a third."""
 MARGIN = 2
 """Frames on either side of a window that still shape its seam: position, velocity, acceleration."""
 SEAM_DECAY = 2 * np.log(2) / 0.4 / FRAME_RATE
@@ -207,8 +210,50 @@ def read_window(window: Window, x0: Array) -> Track:
 
 
 def joined_to(sampled: Track, known: Track) -> Track:
-    """The 30 frames of a window that was read, pinned to the known frames; both with margins."""
-    return pinned(sampled, known).cut(MARGIN, WINDOW_FRAMES)
+    """The 30 frames of a window that was read, joined to the known frames; both with margins."""
+    return bridged(pinned(sampled, known), known.is_known).cut(MARGIN, WINDOW_FRAMES)
+
+
+def bridged(track: Track, is_known: BoolArray) -> Track:
+    """A pinned track whose first BRIDGE_FRAMES unknown frames are drawn anew with the least jerk.
+
+    is_known (2, T). A network recites known frames and invents the others, and where it goes over
+    from the one to the other its motion has a kink that pinning, which looks at the known frames
+    alone, cannot see. Three known frames and the three after the bridge hold its ends.
+    """
+    rotmats, transl = track.rotmats.copy(), track.transl.copy()
+    between = slice(3, 3 + BRIDGE_FRAMES)
+    for person, first in _bridge_places(is_known):
+        frames = slice(first, first + BRIDGE_FRAMES + 6)
+        reference = rotmats[person, first + 2]
+        turn = axis_angle_from_rotmat(np.swapaxes(reference, -1, -2) @ rotmats[person, frames])
+        ends = [np.delete(values, between, axis=0) for values in (turn, transl[person, frames])]
+        turn, place = (np.tensordot(_least_jerk(BRIDGE_FRAMES), end, axes=1) for end in ends)
+        rotmats[person, frames][between] = reference @ rotmat_from_axis_angle(turn)
+        transl[person, frames][between] = place
+    return replace(track, rotmats=rotmats, transl=transl)
+
+
+def _bridge_places(is_known: BoolArray) -> list[tuple[int, int]]:
+    """(person, first frame) of every stretch of three known frames, bridge, and three more unknown,
+    or the same backwards."""
+    onward = np.arange(BRIDGE_FRAMES + 6) < 3
+    views = np.lib.stride_tricks.sliding_window_view(is_known, len(onward), axis=1)
+    matches = (views == onward).all(axis=-1) | (views == onward[::-1]).all(axis=-1)
+    return [(int(person), int(first)) for person, first in np.argwhere(matches)]
+
+
+@lru_cache
+def _least_jerk(frames: int) -> Array:
+    """(frames, 6): `frames` values between three and three given ones with the least squared jerk.
+
+    Third differences D x = D_u u + D_g g, so u = -pinv(D_u) D_g g (minimum jerk, Flash and Hogan
+    1985, in differences).
+    """
+    differences = np.diff(np.eye(frames + 6), n=3, axis=0)
+    unknown = differences[:, 3 : 3 + frames]
+    given = np.delete(differences, np.s_[3 : 3 + frames], axis=1)
+    return np.asarray(-np.linalg.pinv(unknown) @ given)
 
 
 def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:

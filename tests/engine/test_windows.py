@@ -16,6 +16,7 @@ from engine.windows import (
     CleanupConfig,
     Track,
     anchor_window,
+    bridged,
     cleaned,
     close_window,
     coasted,
@@ -154,6 +155,30 @@ def test_even_an_answer_that_ignores_what_is_known_is_joined_without_a_jump() ->
     jumping = joined([track.cut(0, 16), unpinned.cut(10, 20)])
     smooth = joined([track.cut(0, 6), close_window(window, x0)])
     assert jerk_at_and_inside(smooth, 16)[0] < 0.15 * jerk_at_and_inside(jumping, 16)[0]
+
+
+def test_a_kink_where_the_network_goes_over_from_reciting_to_inventing_is_bridged() -> None:
+    track = walking_pair(34)
+    known = partly_known(track, 15, 15)
+    transl = track.transl.copy()
+    transl[:, 16:] += 0.05
+    kinked = Track(rotmats=track.rotmats, transl=transl, is_known=track.is_known)
+    smooth = bridged(kinked, known.is_known)
+    assert jerk_at_and_inside(smooth, 16)[0] < 0.25 * jerk_at_and_inside(kinked, 16)[0]
+    untouched = np.r_[:16, 20:34]
+    np.testing.assert_array_equal(smooth.transl[:, untouched], transl[:, untouched])
+    np.testing.assert_array_equal(smooth.rotmats[:, untouched], track.rotmats[:, untouched])
+
+
+def test_a_bridge_over_steady_acceleration_changes_nothing() -> None:
+    track = walking_pair(34)
+    time = np.arange(34)[:, None]
+    transl = np.broadcast_to(0.01 * time + 0.003 * time**2, (2, 34, 3))
+    still = np.broadcast_to(track.rotmats[:, :1], track.rotmats.shape)
+    steady = Track(rotmats=still, transl=transl, is_known=track.is_known)
+    result = bridged(steady, partly_known(track, 15, 12).is_known)
+    np.testing.assert_allclose(result.transl, transl, atol=1e-9)
+    np.testing.assert_allclose(result.rotmats, still, atol=1e-6)
 
 
 @given(decay=st.floats(0.1, 1.0), acceleration=st.floats(-1, 1), velocity=st.floats(-1, 1))
