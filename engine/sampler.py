@@ -171,6 +171,24 @@ def draw_noise(seed: int, shape: tuple[int, ...]) -> Array:
     return np.random.Generator(np.random.Philox(seed)).standard_normal(shape, dtype=np.float32)
 
 
+def window_noise(seed: int, first_frame: int) -> Array:
+    """Noise (2, 30, 135) in which every frame has its own, a function of the seed and its index.
+
+    Windows of one seed that overlap share the noise of their common frames, so that a revision
+    imagines the same future again unless what is known has changed.
+    """
+    if seed < 0:
+        raise InputError(f"seed is {seed}, must be at least 0", field="seed")
+    people, frames, features = WINDOW_SHAPE
+    counters = np.zeros((frames, 4), np.uint64)
+    counters[:, 3] = np.arange(first_frame, first_frame + frames).astype(np.uint64)
+    sources = [np.random.Generator(np.random.Philox(key=seed, counter=c)) for c in counters]
+    return np.stack(
+        [source.standard_normal((people, features), dtype=np.float32) for source in sources],
+        axis=1,
+    )
+
+
 # ----------------------------------------------------------------------------- windows
 @dataclass(frozen=True, kw_only=True)
 class WindowRequest:
@@ -188,6 +206,8 @@ class WindowRequest:
     anchor_joints: Array
     seed: int
     steps: int
+    first_frame: int = 0
+    """Index of the window's first frame on the caller's clock; see `window_noise`."""
 
 
 @dataclass(kw_only=True)
@@ -225,7 +245,9 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
         modulations.update(zip(rows, of_rows, strict=True))
     return [
         WindowInProgress(
-            request=request, x_t=draw_noise(request.seed, WINDOW_SHAPE), modulation=modulations[i]
+            request=request,
+            x_t=window_noise(request.seed, request.first_frame),
+            modulation=modulations[i],
         )
         for i, request in enumerate(requests)
     ]

@@ -57,8 +57,9 @@ class SessionConfig:
     """Known frames that a window starts from; 1 for networks trained on the anchor alone."""
     revision_frames: int = 4
     """Least distance between the starts of two revisions."""
-    departure_threshold: float = 0.08
-    """Mean joint error in metres, real player against expected, that calls for a revision."""
+    departure_threshold: float = 0.03
+    """Mean joint error in metres, real player against expected, that calls for a revision: about
+    what an arm makes that is raised to the waist."""
     steps: int = 10
     """Denoiser steps of a window; fewer are faster and coarser."""
     start_distance: float = 1.4
@@ -450,8 +451,9 @@ class Session:
             moved(track, player=pull),
             history_frames=history,
             rest_joints=self._rest_joints,
-            seed=window_seed(self._seed, ticket),
+            seed=self._seed,
             steps=self._config.steps,
+            clock=first,
         )
         self._under_way = _UnderWay(
             ticket=ticket,
@@ -518,11 +520,6 @@ class Session:
         if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:
             raise SessionError(f"window {ticket} is not under way", field="ticket")
         return self._under_way
-
-
-def window_seed(session_seed: int, ticket: int) -> int:
-    """The seed of a session's window: a function of both numbers, well mixed."""
-    return int(np.random.SeedSequence([session_seed, ticket]).generate_state(1)[0])
 
 
 # ----------------------------------------------------------------------------------- standing still

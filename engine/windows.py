@@ -117,6 +117,7 @@ def open_window(
     seed: int,
     steps: int,
     told: BoolArray | None = None,
+    clock: int = 0,
 ) -> Window:
     """Ask for frames first .. first + 29 of a track, built around the pair at `anchor`.
 
@@ -124,6 +125,7 @@ def open_window(
     rest_joints    (2, 22, 3)
     told           (2, 30) known frames the network sees; None: all. The anchor always is. Known
                    frames that it is not told of still hold in the result.
+    clock          index of the track's first frame on the caller's clock
     Raises ValueError when the anchor is unknown or outside the window.
 
     The features of known frames are absolute, in the canonical frame of the anchor pair, as in
@@ -149,6 +151,7 @@ def open_window(
         anchor_joints=joints.astype(np.float32),
         seed=seed,
         steps=steps,
+        first_frame=clock + first,
     )
     return Window(request=request, frame=frame, rest_joints=rest_joints, first=first, known=known)
 
@@ -169,7 +172,7 @@ def anchor_window(
 
 
 def reaction_window(
-    track: Track, *, history_frames: int, rest_joints: Array, seed: int, steps: int
+    track: Track, *, history_frames: int, rest_joints: Array, seed: int, steps: int, clock: int = 0
 ) -> Window:
     """What comes next: up to `history_frames` known frames, the last of both people the anchor.
 
@@ -179,7 +182,13 @@ def reaction_window(
     anchor = int(np.flatnonzero(track.is_known.all(axis=0))[-1])
     first = anchor - history_frames + 1
     return open_window(
-        track, first=first, anchor=anchor, rest_joints=rest_joints, seed=seed, steps=steps
+        track,
+        first=first,
+        anchor=anchor,
+        rest_joints=rest_joints,
+        seed=seed,
+        steps=steps,
+        clock=clock,
     )
 
 

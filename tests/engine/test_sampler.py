@@ -31,6 +31,7 @@ from engine.sampler import (
     sample_generator,
     sample_windows,
     step_schedule,
+    window_noise,
 )
 from trainer.text import encode_texts, minilm_text
 
@@ -167,6 +168,14 @@ def test_the_same_seed_gives_the_same_bits(
     assert not np.array_equal(first, sample_windows(models, reseeded))
 
 
+@pytest.mark.parametrize("first_frame", [-5, 0, 1000])
+def test_windows_of_one_seed_share_the_noise_of_the_frames_they_share(first_frame: int) -> None:
+    early, late = window_noise(7, first_frame), window_noise(7, first_frame + 4)
+    np.testing.assert_array_equal(early[:, 4:], late[:, :-4])
+    assert not np.array_equal(early[:, 0], early[:, 1])
+    assert not np.array_equal(early, window_noise(8, first_frame))
+
+
 def test_the_object_form_and_the_array_form_agree(
     models: Models, parity_animator: Mapping[str, Array]
 ) -> None:
@@ -175,7 +184,7 @@ def test_the_object_form_and_the_array_form_agree(
         name: np.stack([getattr(r, name) for r in requests])
         for name in ("known", "known_mask", "anchor", "anchor_joints")
     }
-    noise = np.stack([draw_noise(r.seed, (2, 30, 135)) for r in requests])
+    noise = np.stack([window_noise(r.seed, r.first_frame) for r in requests])
     np.testing.assert_array_equal(
         sample_windows(models, requests), sample_animator(models, noise, **arrays, steps=5)
     )
