@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEMO_PLAYER = Path(__file__).parent.parent / "data" / "demo_player.npz"
+DEMO_SEED = 8
+"""Fixed, so that two runs can be compared."""
 READY = "listening on "
 STOP_SECONDS = 10.0
 MOST_SECONDS = 1_000_000
@@ -81,7 +83,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--headless", action="store_true", help="do not open the picture when it is done"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
-    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
+    parser.add_argument("--seed", type=int, default=DEMO_SEED, metavar="N", help="(%(default)s)")
     _add_server_options(parser)
     parser.set_defaults(run=run_demo)
 
