@@ -109,11 +109,23 @@ def test_calls_run_on_the_engine_thread_between_windows() -> None:
         assert window.result(WAIT_S) is not None
 
 
+def hold(executor: Executor, is_open: threading.Event) -> None:
+    """Keep the engine thread busy until `is_open`, so that what is submitted now begins together."""
+    started = threading.Event()
+
+    def wait(models: Models) -> None:
+        started.set()
+        is_open.wait(WAIT_S)
+
+    executor.call(wait)
+    assert started.wait(WAIT_S)
+
+
 def test_the_urgent_window_overtakes() -> None:
     finished: list[str] = []
     is_open = threading.Event()
     with Executor(still_models(), max_rows=1) as executor:
-        executor.call(lambda models: is_open.wait(WAIT_S))
+        hold(executor, is_open)
         lazy = submitted(executor, a_request(1), deadline=9.0)
         urgent = submitted(executor, a_request(2), deadline=1.0)
         lazy.add_done_callback(lambda _: finished.append("lazy"))
@@ -126,7 +138,7 @@ def test_the_urgent_window_overtakes() -> None:
 def test_rows_of_different_windows_share_denoiser_calls() -> None:
     is_open = threading.Event()
     with Executor(still_models()) as executor:
-        executor.call(lambda models: is_open.wait(WAIT_S))
+        hold(executor, is_open)
         futures = [submitted(executor, a_request(seed, steps=8)) for seed in range(8)]
         is_open.set()
         for future in futures:
