@@ -230,9 +230,7 @@ def _frozen(network: Network, *, table_rows: int) -> Network:
 
 
 # ----------------------------------------------------------------------------- the directory
-def _save(
-    path: Path, model: onnx.ModelProto, weights: Weights, is_condition: bool = False
-) -> None:
+def _save(path: Path, model: onnx.ModelProto, weights: Weights, is_condition: bool = False) -> None:
     path.parent.mkdir(exist_ok=True)
     if weights == "compact" and is_condition:
         store_int8(model, look_ups=False)

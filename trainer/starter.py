@@ -17,7 +17,9 @@ from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.text import minilm_text
 
-DESCRIPTION = "Trained on procedural choreography with recorded life; see docs/starter_model_card.md"
+DESCRIPTION = (
+    "Trained on procedural choreography with recorded life; see docs/starter_model_card.md"
+)
 LICENCE = "Apache-2.0; the text encoder is all-MiniLM-L6-v2 (Apache-2.0, package MIT)"
 
 

@@ -110,7 +110,7 @@ def test_calls_run_on_the_engine_thread_between_windows() -> None:
 
 
 def hold(executor: Executor, is_open: threading.Event) -> None:
-    """Keep the engine thread busy until `is_open`, so that what is submitted now begins together."""
+    """Keep the engine thread busy until `is_open`: what is submitted now begins together."""
     started = threading.Event()
 
     def wait(models: Models) -> None:
