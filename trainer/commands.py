@@ -25,6 +25,13 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--tokenizer", type=Path, metavar="JSON", help="CLIP's tokenizer.json; without it no text"
     )
+    parser.add_argument(
+        "--heads",
+        type=int,
+        default=8,
+        metavar="N",
+        help="attention heads, which no tensor tells (%(default)s, as published)",
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE")
     parser.set_defaults(run=_import_ponimator)
 
@@ -33,7 +40,9 @@ def _import_ponimator(args: argparse.Namespace) -> int:
     require_torch()
     from trainer.import_ponimator import import_ponimator
 
-    import_ponimator(args.animator, args.generator, args.out, tokenizer=args.tokenizer)
+    import_ponimator(
+        args.animator, args.generator, args.out, tokenizer=args.tokenizer, heads=args.heads
+    )
     print(args.out)
     return 0
 

@@ -21,7 +21,7 @@ from engine.bundle import Bundle
 from engine.errors import BundleError
 from trainer.export import export_bundle
 from trainer.models.animator import Animator
-from trainer.models.blocks import config_from_state_dict
+from trainer.models.blocks import SinusoidalTable, config_from_state_dict
 from trainer.models.clip import ClipText, clip_config_from_state_dict
 from trainer.models.generator import Generator
 from trainer.text import TextEncoder, text_graph
@@ -147,7 +147,17 @@ def _network_state(path: Path) -> dict[str, Tensor]:
                 f"{path}: unknown tensor {key}; expected {NETWORK}*, {BODY_LAYERS}* and CLIP's",
                 field=key,
             )
-    return {key.removeprefix(NETWORK): state[key] for key in state if key.startswith(NETWORK)}
+    network = {key.removeprefix(NETWORK): state[key] for key in state if key.startswith(NETWORK)}
+    return _tables(network) | network
+
+
+def _tables(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The sinusoidal tables, which need not be in the file: they follow from the width."""
+    weight = network.get("blocks.0.ffn.linear1.weight")
+    if weight is None or weight.ndim != 2:
+        return {}
+    table = SinusoidalTable(int(weight.shape[1])).pe
+    return {f"{owner}sequence_pos_encoder.pe": table for owner in ("", "embed_timestep.")}
 
 
 def _is_text(key: str) -> bool:

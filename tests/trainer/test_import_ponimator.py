@@ -115,6 +115,15 @@ def test_half_precision_tensors_are_read_as_float32(animator: Animator, tmp_path
     assert {value.dtype for value in again.state_dict().values()} == {torch.float32}
 
 
+def test_sinusoidal_tables_that_the_file_leaves_out_are_computed(
+    animator: Animator, tmp_path: Path
+) -> None:
+    state = {k: v for k, v in network_state(animator).items() if not k.endswith(".pe")}
+    again = read_animator(lightning_file(tmp_path / "a.ckpt", state))
+    expected = animator.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in again.state_dict().items())
+
+
 def without(key: str) -> Callable[[State], State]:
     return lambda state: {k: value for k, value in state.items() if k != key}
 
