@@ -47,11 +47,6 @@ class AnimatorSpec:
     steps_supported: tuple[int, ...]
     """Step counts whose quality the trainer measured; the sampler takes any from 1 to 1000."""
 
-    @property
-    def modulation_width(self) -> int:
-        """Numbers per step: [layer][attention or feed-forward][scale or shift][width]."""
-        return self.layers * 2 * 2 * self.width
-
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSpec:

@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.rotations import (
-    quat_from_rotmat,
     rot6d_from_rotmat,
     rotmat_from_quat,
     rotmat_from_rot6d,
@@ -75,19 +74,3 @@ def rotmats_from_features(features: Array) -> tuple[Array, Array]:
     """(..., 135) -> proper rotations (..., 22, 3, 3) and transl (..., 3)."""
     rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
     return rotmat_from_rot6d(rot6d), features[..., -3:]
-
-
-def features_from_motion(motion: Motion) -> Array:
-    """(person, frame, 135)"""
-    return features_from_rotmats(motion.rotmats, motion.transl)
-
-
-def motion_from_features(features: Array, betas: Array, frame_rate: float = FRAME_RATE) -> Motion:
-    """(person, frame, 135) with betas (person, 10) -> Motion; rotations are made proper."""
-    rotmats, transl = rotmats_from_features(features)
-    return Motion(
-        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
-        transl=transl.astype(np.float32),
-        betas=betas.astype(np.float32),
-        frame_rate=frame_rate,
-    )

@@ -20,13 +20,13 @@ from engine.arrays import Array, IntArray
 from engine.backends import Backend, Graph
 from engine.bundle import Bundle, TextSpec
 from engine.errors import BackendError, BundleError, ConfigError, InputError
+from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 
 DIFFUSION_STEPS = 1000
 TEXT_CHARACTERS = 1000
 """Longest text that is read; encoders look at some 60 words, so more is a mistake."""
 BUCKETS = (1, 2, 4, 8, 16)
-WINDOW_SHAPE = (2, 30, 135)
-PAIR_SHAPE = (2, 201)
+WINDOW_SHAPE = (2, WINDOW_FRAMES, POSE_FEATURES)
 
 
 # ----------------------------------------------------------------------------- models
@@ -166,8 +166,7 @@ def ddim_update(x_t: Array, x0: Array, abar_t: Array, abar_s: Array) -> Array:
 
 def draw_noise(seed: int, shape: tuple[int, ...]) -> Array:
     """Standard normal float32 noise that is a function of the seed and the shape alone."""
-    if seed < 0:
-        raise InputError(f"seed is {seed}, must be at least 0", field="seed")
+    _require_seed(seed)
     return np.random.Generator(np.random.Philox(seed)).standard_normal(shape, dtype=np.float32)
 
 
@@ -177,8 +176,7 @@ def window_noise(seed: int, first_frame: int) -> Array:
     Windows of one seed that overlap share the noise of their common frames, so that a revision
     imagines the same future again unless what is known has changed.
     """
-    if seed < 0:
-        raise InputError(f"seed is {seed}, must be at least 0", field="seed")
+    _require_seed(seed)
     people, frames, features = WINDOW_SHAPE
     counters = np.zeros((frames, 4), np.uint64)
     counters[:, 3] = np.arange(first_frame, first_frame + frames).astype(np.uint64)
@@ -187,6 +185,11 @@ def window_noise(seed: int, first_frame: int) -> Array:
         [source.standard_normal((people, features), dtype=np.float32) for source in sources],
         axis=1,
     )
+
+
+def _require_seed(seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"seed is {seed}, must be at least 0", field="seed")
 
 
 # ----------------------------------------------------------------------------- windows

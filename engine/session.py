@@ -322,7 +322,7 @@ class Session:
         self._accepted += 1
         frozen = min(self._now + self._config.commit_frames, self._plan_end)
         kept = frozen if asked.is_revision else self._plan_end
-        first, player_until = asked.window.first, asked.player_until
+        first, player_until = asked.window.request.first_frame, asked.player_until
         if first + WINDOW_FRAMES - 1 <= kept:
             if self._plan[kept].quality is Quality.GENERATED:
                 return None
@@ -457,13 +457,7 @@ class Session:
         )
         self._under_way = _UnderWay(
             ticket=ticket,
-            window=Window(
-                request=window.request,
-                frame=window.frame,
-                rest_joints=window.rest_joints,
-                first=window.first + first,
-                known=window.known,
-            ),
+            window=window,
             is_revision=is_revision,
             asked_at=self._now,
             player_until=player_until,

@@ -21,12 +21,11 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.errors import BackendError
 from engine.motion import (
     FRAME_RATE,
-    POSE_FEATURES,
     WINDOW_FRAMES,
     features_from_rotmats,
     rotmats_from_features,
 )
-from engine.sampler import WindowRequest
+from engine.sampler import WINDOW_SHAPE, WindowRequest
 
 BRIDGE_FRAMES = 4
 """Frames after known ones that are drawn anew; 4 cut the jerk at seams to about a third."""
@@ -97,14 +96,13 @@ def joints_of(track: Track, rest_joints: Array) -> Array:
 class Window:
     """A question to the animator, and what is needed to read its answer.
 
-    first   index in the caller's track of the window's first frame
-    known   track of WINDOW_FRAMES + 2 MARGIN frames, from first - MARGIN on: the seams' other side
+    known   track of WINDOW_FRAMES + 2 MARGIN frames, from MARGIN frames before the window on: the
+            seams' other side
     """
 
     request: WindowRequest
     frame: CanonicalFrame
     rest_joints: Array
-    first: int
     known: Track
 
 
@@ -153,7 +151,7 @@ def open_window(
         steps=steps,
         first_frame=clock + first,
     )
-    return Window(request=request, frame=frame, rest_joints=rest_joints, first=first, known=known)
+    return Window(request=request, frame=frame, rest_joints=rest_joints, known=known)
 
 
 def anchor_window(
@@ -207,7 +205,7 @@ def read_window(window: Window, x0: Array) -> Track:
 
     x0 (2, 30, 135). Raises BackendError when it has another shape, or gives no finite pose.
     """
-    if x0.shape != (2, WINDOW_FRAMES, POSE_FEATURES):
+    if x0.shape != WINDOW_SHAPE:
         raise BackendError(f"the denoiser gave a window of shape {x0.shape}, expected (2, 30, 135)")
     features = (x0 + window.request.anchor[:, None]).astype(np.float64)
     with np.errstate(all="ignore"):

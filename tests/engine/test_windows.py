@@ -108,7 +108,7 @@ def test_known_frames_come_back_exactly_wherever_they_end(
     track = partly_known(walking_pair(40), player, player + ahead)
     window = reaction_window(track, history_frames=history, rest_joints=REST, seed=seed, steps=8)
     result = close_window(window, noisy_windows(0.1)([window.request])[0])
-    same = track.cut(window.first, 30)
+    same = track.cut(window.request.first_frame, 30)
     np.testing.assert_array_equal(result.rotmats[same.is_known], same.rotmats[same.is_known])
     np.testing.assert_array_equal(result.transl[same.is_known], same.transl[same.is_known])
     products = result.rotmats @ np.swapaxes(result.rotmats, -1, -2)
