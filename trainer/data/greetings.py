@@ -73,6 +73,7 @@ def handshake(cast: Cast) -> Scene:
         captions=_handshake_captions(first, hand),
         anchors=tuple(frames),
         contacts=touching(frames[:2], [wrists]),
+        is_mirrorable=False,
     )
 
 

@@ -77,6 +77,7 @@ class Scene:
     """Two people's motion and what is to be said about it; frames are fine frames.
 
     rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)
+    is_mirrorable: False where handedness is a convention, so that a mirrored copy would be wrong
     """
 
     rotmats: Array
@@ -84,6 +85,7 @@ class Scene:
     captions: tuple[str, ...]
     anchors: tuple[int, ...]
     contacts: tuple[tuple[int, int, int], ...] = ()
+    is_mirrorable: bool = True
 
 
 def scene_of(
@@ -92,6 +94,7 @@ def scene_of(
     captions: tuple[str, ...],
     anchors: tuple[int, ...],
     contacts: tuple[tuple[int, int, int], ...] = (),
+    is_mirrorable: bool = True,
 ) -> Scene:
     return Scene(
         rotmats=np.stack([body.rotmats() for body in bodies]),
@@ -99,6 +102,7 @@ def scene_of(
         captions=captions,
         anchors=anchors,
         contacts=contacts,
+        is_mirrorable=is_mirrorable,
     )
 
 
