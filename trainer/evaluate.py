@@ -22,6 +22,7 @@ from engine.errors import InputError
 from engine.motion import WINDOW_FRAMES, rotmats_from_features
 from trainer import metrics
 from trainer.data import windows
+from trainer.data.shards import Clips, load_clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
 from trainer.losses import POINT_PARENTS, rest_points
 from trainer.models.animator import Animator
@@ -151,7 +152,7 @@ CASES = {
 
 
 def evaluate_windows(
-    sample: SampleWindows, clips: windows.Clips, count: int, steps: Sequence[int], seed: int
+    sample: SampleWindows, clips: Clips, count: int, steps: Sequence[int], seed: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """{known set: {"truth" or steps: measures}} over `count` windows of clips long enough."""
     long = np.array([i for i in range(len(clips)) if clips.frames(i) >= WINDOW_FRAMES])
@@ -216,15 +217,15 @@ def reacted(
 
 
 def evaluate_reaction(
-    sample: SampleWindows, clips: windows.Clips, steps: Sequence[int], seed: int, count: int = 16
+    sample: SampleWindows, clips: Clips, steps: Sequence[int], seed: int, count: int = 16
 ) -> dict[str, dict[str, float]]:
     """Seams, skating and jerk of the partner over sessions of 50 frames; raw, without clean-up."""
     frames = 50
     long = [i for i in range(len(clips)) if clips.frames(i) >= frames][:count]
     if not long:
         return {}
-    cut = np.stack([clips.features[clips.starts[i] :][:frames] for i in long])
-    motion, rest = cut.transpose(0, 2, 1, 3).astype(np.float32), clips.rest_joints[long]
+    cut = clips.frames_at(clips.starts[long][:, None] + np.arange(frames))
+    motion, rest = cut.transpose(0, 2, 1, 3), clips.rest_joints[long]
 
     def measures(made: Array, is_seam: BoolArray) -> dict[str, float]:
         partner = points_of(made, rest)[:, 1, 10:, :22]
@@ -260,15 +261,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path, help="a bundle or an animator's checkpoint")
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--all-clips", action="store_true", help="the file is all held out")
-    parser.add_argument("--held-out", type=float, default=0.03, help="as in training")
     parser.add_argument("--windows", type=int, default=64)
     parser.add_argument("--steps", type=int, nargs="+", default=list(STEPS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args(arguments)
-    clips = windows.load_clips(args.clips)
+    clips = load_clips(args.clips)
     if not args.all_clips:
-        clips = clips.only(windows.held_out_split(len(clips), args.held_out, seed=0)[1])
+        clips = clips.only(clips.subset("test"))
     sample = open_sampler(args.model)
     report = {
         **evaluate_windows(sample, clips, args.windows, args.steps, args.seed),

@@ -30,6 +30,7 @@ from torch import Tensor, distributed, nn
 from engine.errors import ConfigError
 from trainer import losses
 from trainer.data import windows
+from trainer.data.shards import Clips, load_clips
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig, zero_init
 from trainer.models.diffusion import DIFFUSION_STEPS, q_sample
@@ -64,7 +65,6 @@ class TrainConfig:
     gradient_clip: float = 1.0
     timestep_power: float = 1.5
     """t = floor(1000 u^power): above 1 favours low noise, where small residuals are decided."""
-    held_out: float = 0.03
     seed: int = 0
     processes: int = 2
     """Each takes an equal part of every batch."""
@@ -150,9 +150,9 @@ def _tensors(batch: windows.WindowBatch | windows.PairBatch) -> dict[str, Tensor
     }
 
 
-def make_draws(config: TrainConfig, clips: windows.Clips, rank: int) -> tuple[Draw, Draw, int]:
+def make_draws(config: TrainConfig, clips: Clips, rank: int) -> tuple[Draw, Draw, int]:
     """Draws for training and for the held-out check, and the width of the text vectors."""
-    kept, held = windows.held_out_split(len(clips), config.held_out, seed=0)
+    kept, held = clips.subset("train"), clips.subset("val")
     if config.network == "animator":
         train = windows.WindowSampler(clips=clips, subset=kept)
         check = dataclasses.replace(train, subset=held if len(held) else kept, augment=False)
@@ -168,7 +168,7 @@ def make_draws(config: TrainConfig, clips: windows.Clips, rank: int) -> tuple[Dr
     )
 
 
-def load_captions(clips: windows.Clips, path: Path) -> windows.CaptionTable:
+def load_captions(clips: Clips, path: Path) -> windows.CaptionTable:
     """Sentence vectors of all captions; computed once and stored beside the clips."""
     texts = windows.unique_captions(clips.captions)
     stored = path.with_suffix(".captions.npz")
@@ -328,7 +328,7 @@ def train(config: TrainConfig, out: Path, *, resume: bool = True) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     if config.network == "generator":
-        load_captions(windows.load_clips(config.clips), config.clips)  # once, before the workers
+        load_captions(load_clips(config.clips), config.clips)  # once, before the workers
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as meeting:
         store = Path(meeting) / "store"
@@ -351,7 +351,7 @@ def _work(rank: int, config: TrainConfig, out: Path, resume: bool, store: Path) 
         distributed.init_process_group(
             "gloo", init_method=f"file://{store}", rank=rank, world_size=config.processes
         )
-    draw, check_draw, text_width = make_draws(config, windows.load_clips(config.clips), rank)
+    draw, check_draw, text_width = make_draws(config, load_clips(config.clips), rank)
     network = build_network(config, text_width)
     gradients = GradientBuffer(network)
     optimiser = torch.optim.AdamW(

@@ -1,14 +1,14 @@
-"""A tiny clips file with smooth random motion, in the layout that the data maker writes."""
+"""A tiny folder of shards with smooth random motion."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.motion import features_from_rotmats
+from trainer.data.shards import ClipRecord, write_folder
 
 REST_JOINTS = np.array(
     [
@@ -24,24 +24,28 @@ REST_JOINTS = np.array(
 
 
 def write_clips(path: Path, clips: int = 6, seed: int = 0) -> Path:
-    """`clips` clips of 26 to 60 frames; people stand about a metre apart and face each other."""
+    """`clips` clips of 26 to 60 frames; people stand about a metre apart and face each other.
+
+    Every fourth is held out: in `val` and `test` by turns.
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(31, 61, clips)
     lengths[0] = 26  # shorter than a window
-    features = [_motion(int(frames), rng) for frames in lengths]
-    scale = rng.uniform(0.9, 1.1, (clips, 2, 1, 1)).astype(np.float32)
-    captions = [["one person waves with the left hand", "a Right hand is waved"]] * clips
-    np.savez(
-        path,
-        features=np.concatenate(features),
-        starts=np.concatenate([[0], np.cumsum(lengths)]),
-        betas=np.zeros((clips, 2, 10), np.float32),
-        rest_joints=REST_JOINTS * scale,
-        kinds=np.array(["wave"] * clips),
-        captions=np.array([json.dumps(c) for c in captions]),
-        anchor_frames=np.array([json.dumps([12, 20]) for _ in range(clips)]),
-    )
-    return path
+    records = [
+        ClipRecord(
+            features=_motion(int(frames), rng),
+            rest_joints=REST_JOINTS * rng.uniform(0.9, 1.1, (2, 1, 1)).astype(np.float32),
+            betas=np.zeros((2, 10), np.float32),
+            kind="wave",
+            captions=("one person waves with the left hand", "a Right hand is waved"),
+            anchor_frames=(12, 20),
+            contacts=(),
+            split=("train", "train", "val", "train", "train", "train", "test", "train")[i % 8],
+            source=f"synthetic:{i}",
+        )
+        for i, frames in enumerate(lengths)
+    ]
+    return write_folder(path, "synthetic", records)
 
 
 def _motion(frames: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ from engine.errors import ConfigError
 from tests.trainer.synthetic import write_clips
 from trainer import evaluate, starter, train
 from trainer.data import windows
+from trainer.data.shards import load_clips
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.train import TrainConfig
@@ -26,14 +27,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     """Eight steps of a network of a few thousand weights."""
     return TrainConfig(
         network="animator",
-        clips=write_clips(tmp_path_factory.mktemp("clips") / "clips.npz", clips=8),
+        clips=write_clips(tmp_path_factory.mktemp("clips") / "clips", clips=8),
         steps=8,
         width=16,
         heads=2,
         layers=2,
         ffn_width=32,
         batch=4,
-        held_out=0.25,
         processes=1,
         compile=False,
         bf16=False,
@@ -75,13 +75,13 @@ def test_two_processes_train_one_network_that_can_be_evaluated(
     network = evaluate.load_checkpoint(checkpoint)
     assert isinstance(network, Animator)
     sample = evaluate.torch_sampler(network)
-    report = evaluate.evaluate_windows(sample, windows.load_clips(tiny.clips), 4, [2], seed=0)
+    report = evaluate.evaluate_windows(sample, load_clips(tiny.clips), 4, [2], seed=0)
     assert report["history"]["truth"]["known_frame_error_cm"] == 0
     assert report["history"]["2"]["unknown_frame_error_cm"] > 0
 
 
 def test_a_session_with_a_perfect_animator_has_no_seams(tiny: TrainConfig) -> None:
-    clips = windows.load_clips(tiny.clips)
+    clips = load_clips(tiny.clips)
     frames = 45
     chosen = [i for i in range(len(clips)) if clips.frames(i) >= frames][:2]
     cut = np.stack([clips.features[clips.starts[i] :][:frames] for i in chosen])
@@ -112,7 +112,7 @@ def test_a_run_needs_an_end(tiny: TrainConfig) -> None:
 
 
 def test_a_generators_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path: Path) -> None:
-    clips = windows.load_clips(tiny.clips)
+    clips = load_clips(tiny.clips)
     texts = windows.unique_captions(clips.captions)
     vectors = np.random.default_rng(0).standard_normal((len(texts), 12)).astype(np.float32)
     np.savez(tiny.clips.with_suffix(".captions.npz"), texts=np.array(texts), vectors=vectors)
@@ -129,7 +129,7 @@ def test_a_generators_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path
 def test_the_starter_samples_what_its_checkpoint_samples(tiny: TrainConfig, tmp_path: Path) -> None:
     checkpoint = train.train(replace(tiny, steps=20, learning_rate=3e-3), tmp_path / "run")
     bundle = starter.make_starter(checkpoint, None, tmp_path / "starter.bundle")
-    clips = windows.load_clips(tiny.clips)
+    clips = load_clips(tiny.clips)
     batch = windows.WindowSampler(clips=clips, subset=np.arange(1, len(clips))).draw(
         1, np.random.default_rng(0)
     )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import MIRROR
-from engine.errors import InputError
 from engine.motion import rotmats_from_features
 from tests.trainer.synthetic import REST_JOINTS, write_clips
 from trainer.data import windows
-from trainer.data.windows import Clips, WindowSampler
+from trainer.data.shards import Clips, load_clips
+from trainer.data.windows import WindowSampler
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    return windows.load_clips(write_clips(tmp_path_factory.mktemp("clips") / "clips.npz"))
+    return load_clips(write_clips(tmp_path_factory.mktemp("clips")))
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def joints_of(features: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 
 def test_a_mirrored_body_has_mirrored_joints(clips: Clips) -> None:
-    features = clips.features[None, :40].transpose(0, 2, 1, 3)
+    features = clips.frames_at(np.arange(40))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[:1]
     flipped, rest_flipped = windows.mirrored(features, rest)
     expected = joints_of(features, rest)[..., MIRROR, :] * [-1, 1, 1]
@@ -42,8 +41,9 @@ def test_a_mirrored_body_has_mirrored_joints(clips: Clips) -> None:
 
 
 def test_mirroring_twice_changes_nothing(clips: Clips) -> None:
-    twice = windows.mirrored(*windows.mirrored(clips.features[:5], REST_JOINTS))
-    np.testing.assert_array_equal(twice[0], clips.features[:5])
+    features = clips.frames_at(np.arange(5))
+    twice = windows.mirrored(*windows.mirrored(features, REST_JOINTS))
+    np.testing.assert_array_equal(twice[0], features)
     np.testing.assert_array_equal(twice[1], REST_JOINTS)
 
 
@@ -60,7 +60,7 @@ def test_every_anchor_is_canonical(sampler: WindowSampler) -> None:
 
 
 def test_canonicalisation_moves_both_people_as_one_rigid_body(clips: Clips) -> None:
-    features = clips.features[None, 30:60].transpose(0, 2, 1, 3)
+    features = clips.frames_at(np.arange(30, 60))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[1:2]
     moved = windows.canonicalised(features, rest, np.array([7]))
     before, after = joints_of(features, rest).reshape(-1, 3), joints_of(moved, rest).reshape(-1, 3)
@@ -118,7 +118,7 @@ def test_frames_past_the_end_of_a_clip_are_neither_valid_nor_known(clips: Clips)
 
 def test_the_same_seed_draws_the_same_batch(sampler: WindowSampler) -> None:
     one, two = (sampler.draw(8, np.random.default_rng(5)) for _ in range(2))
-    for name in ("motion", "known", "anchor", "anchor_joints"):
+    for name in ("motion", "known", "anchor", "anchor_joints", "text"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 
@@ -129,13 +129,6 @@ def test_a_drift_is_whole_at_the_anchor_and_gone_later() -> None:
     np.testing.assert_array_equal(offset[0, :, 0], offset[0, :, 6])
     assert (offset[0, :, 16:] == 0).all()
     assert (offset[1] == 0).all()
-
-
-def test_a_split_keeps_every_clip_once_and_repeats_itself() -> None:
-    kept, held = windows.held_out_split(100, 0.05, seed=1)
-    assert len(held) == 5
-    assert sorted([*kept, *held]) == list(range(100))
-    np.testing.assert_array_equal(held, windows.held_out_split(100, 0.05, seed=1)[1])
 
 
 def test_captions_of_mirrored_and_swapped_clips_say_what_is_seen() -> None:
@@ -159,9 +152,3 @@ def test_pairs_carry_rest_joints_captions_and_the_published_centring(clips: Clip
     has_text, has_pose = batch.text.any(axis=1), batch.pose_mask[:, 0] > 0
     cases = [(t, p) for t, p in zip(has_text, has_pose, strict=True)]
     assert {(True, False), (False, True), (False, False), (True, True)} == set(cases)
-
-
-def test_a_clips_file_without_features_is_refused_by_name(tmp_path: Path) -> None:
-    np.savez(tmp_path / "bad.npz", starts=np.zeros(1))
-    with pytest.raises(InputError, match="features"):
-        windows.load_clips(tmp_path / "bad.npz")

@@ -1,15 +1,14 @@
 """Two people meet: procedural interactions with exact kinematics, as training clips.
 
-    python -m trainer.data.choreography -o clips.npz --count 3000 --seed 1 [--base-motion DIR]
+    python -m trainer.data.choreography -o clips --count 3000 --seed 1 [--base-motion DIR]
 
 Draws who they are, what they do and how, solves both bodies (`performer.py`) at 30 frames a second,
-and keeps ten. Knows no network; `windows.py` reads the file. Everything is a function of the seed.
+and keeps ten. Knows no network; `shards.py` stores them. Everything is a function of the seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from trainer.data.closeness import hug, push
 from trainer.data.company import dance, face_and_follow, idle_together
 from trainer.data.greetings import bow, handshake, high_five, wave
 from trainer.data.performer import Figure
+from trainer.data.shards import ClipRecord, Contact, split_by_hash, write_folder
 from trainer.data.stage import KEEP, BaseMotion, Cast, Scene, draw_manner
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,24 @@ class Clip:
     betas: Array
     rest_joints: Array
     anchor_frames: tuple[int, ...]
-    contacts: tuple[tuple[int, int, int], ...]
+    contacts: tuple[Contact, ...]
+    is_mirrorable: bool
+    source: str
+
+    def record(self) -> ClipRecord:
+        """As it is stored; the split follows from the seed."""
+        return ClipRecord(
+            features=np.swapaxes(features_from_rotmats(self.rotmats, self.transl), 0, 1),
+            rest_joints=self.rest_joints,
+            betas=self.betas,
+            kind=self.kind,
+            captions=self.captions,
+            anchor_frames=self.anchor_frames,
+            contacts=self.contacts,
+            split=split_by_hash(self.source),
+            source=self.source,
+            is_mirrorable=self.is_mirrorable,
+        )
 
 
 def draw_figure(rng: np.random.Generator) -> Figure:
@@ -106,31 +123,19 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
         rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),
         anchor_frames=tuple(sorted({f // KEEP for f in scene.anchors})),
         contacts=tuple((f // KEEP, a, b) for f, a, b in scene.contacts),
+        is_mirrorable=scene.is_mirrorable,
+        source=f"synth:{seed}",
     )
 
 
 def write_clips(
     path: Path, *, count: int, seed: int, base: BaseMotion | None = None, workers: int = 1
 ) -> None:
-    """Make `count` clips and write one npz file in the layout that `windows.load_clips` reads."""
+    """Make `count` clips and write a folder of one shard."""
     seeds = np.random.SeedSequence(seed).generate_state(count, np.uint64)
-    clips = list(_made([int(s) for s in seeds], base, workers))
-    lengths = [clip.transl.shape[1] for clip in clips]
-    features = [
-        np.swapaxes(features_from_rotmats(clip.rotmats, clip.transl), 0, 1) for clip in clips
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
-        features=np.concatenate(features),
-        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        betas=np.stack([clip.betas for clip in clips]),
-        rest_joints=np.stack([clip.rest_joints for clip in clips]),
-        kinds=np.array([clip.kind for clip in clips]),
-        captions=np.array([json.dumps(clip.captions) for clip in clips]),
-        anchor_frames=np.array([json.dumps(clip.anchor_frames) for clip in clips]),
-    )
-    logger.info("%s: %d clips, %d frames", path, count, sum(lengths))
+    clips = [clip.record() for clip in _made([int(s) for s in seeds], base, workers)]
+    write_folder(path, "synth", clips)
+    logger.info("%s: %d clips, %d frames", path, count, sum(len(clip.features) for clip in clips))
 
 
 def _made(seeds: Sequence[int], base: BaseMotion | None, workers: int) -> Iterator[Clip]:

@@ -1,16 +1,14 @@
-"""Windows: random, augmented, canonical batches cut from a file of clips.
+"""Windows: random, augmented, canonical batches cut from clips.
 
-Knows the layout of `clips.npz` and the known sets the networks are trained on (design.md 4). Knows
-no network and no loss: everything here is numpy, so a thread can assemble batches beside training.
+Knows clips (`shards.py`) and the known sets the networks are trained on (design.md 4). Knows no
+network and no loss: everything here is numpy, so a thread can assemble batches beside training.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -18,79 +16,13 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
-from engine.errors import InputError
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
+from trainer.data.shards import Clips
 
 LEFT_SIDE = (JOINT["left_hip"], JOINT["left_shoulder"])
 RIGHT_SIDE = (JOINT["right_hip"], JOINT["right_shoulder"])
 MIRROR_ROT6D_SIGNS = np.array([1, -1, -1, 1, -1, 1], np.float32)
 """A rotation mirrored across the YZ plane, in the engine's 6D layout (facts/ponimator.md 2.2)."""
-
-
-# ------------------------------------------------------------------------------------------- clips
-@dataclass(frozen=True, kw_only=True)
-class Clips:
-    """Two-person clips at 10 frames a second, one after the other.
-
-    features      (sum of frames, 2, 135)
-    starts        (clips + 1,) first frame of each clip in `features`
-    rest_joints   (clips, 2, 22, 3) of each person's own shape
-    kinds         name of the interaction of each clip
-    captions      several wordings for each clip
-    contacts      frames of each clip (counted from its start) that make good anchors
-    """
-
-    features: Array
-    starts: IntArray
-    rest_joints: Array
-    kinds: tuple[str, ...]
-    captions: tuple[tuple[str, ...], ...]
-    contacts: tuple[IntArray, ...]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def frames(self, clip: int) -> int:
-        return int(self.starts[clip + 1] - self.starts[clip])
-
-    def only(self, chosen: IntArray) -> Clips:
-        """The chosen clips, in the order given."""
-        parts = [self.features[self.starts[i] : self.starts[i + 1]] for i in chosen]
-        return Clips(
-            features=np.concatenate(parts) if parts else self.features[:0],
-            starts=np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64),
-            rest_joints=self.rest_joints[chosen],
-            kinds=tuple(self.kinds[i] for i in chosen),
-            captions=tuple(self.captions[i] for i in chosen),
-            contacts=tuple(self.contacts[i] for i in chosen),
-        )
-
-
-def load_clips(path: Path) -> Clips:
-    """Read what `trainer/data/choreography.py` writes. Raises InputError naming the missing key."""
-    try:
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as exc:
-        raise InputError(f"{path}: not a readable clips file ({exc}); make it again") from exc
-    try:
-        return Clips(
-            features=arrays["features"],
-            starts=arrays["starts"].astype(np.int64),
-            rest_joints=arrays["rest_joints"].astype(np.float32),
-            kinds=tuple(str(kind) for kind in arrays["kinds"]),
-            captions=tuple(tuple(json.loads(str(c))) for c in arrays["captions"]),
-            contacts=tuple(np.array(json.loads(str(c)), np.int64) for c in arrays["anchor_frames"]),
-        )
-    except KeyError as exc:
-        raise InputError(f"{path}: has no array {exc}; make it again", field=str(exc)) from exc
-
-
-def held_out_split(clip_count: int, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
-    """Indices (kept, held out): the same for the same count, fraction and seed."""
-    order = np.random.default_rng(seed).permutation(clip_count)
-    held = round(clip_count * fraction)
-    return np.sort(order[held:]), np.sort(order[:held])
 
 
 # -------------------------------------------------------------------------------------- geometry
@@ -212,6 +144,81 @@ def draw_known(
     return known
 
 
+# --------------------------------------------------------------------------------------- captions
+@dataclass(frozen=True, kw_only=True)
+class CaptionTable:
+    """Sentence vectors (texts, width) of all captions, as they read for augmented clips too.
+
+    rows[mirrored][swapped][clip] are the rows of the clip's wordings.
+    """
+
+    vectors: Array
+    rows: tuple[tuple[tuple[IntArray, ...], ...], ...]
+
+    @property
+    def width(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def draw(
+        self,
+        clips: IntArray,
+        is_mirrored: BoolArray,
+        is_swapped: BoolArray,
+        rng: np.random.Generator,
+    ) -> Array:
+        """(batch, width): one wording of each clip; zero where a clip has none."""
+        vectors = np.zeros((len(clips), self.width), np.float32)
+        for row, (clip, m, s) in enumerate(zip(clips, is_mirrored, is_swapped, strict=True)):
+            if len(wordings := self.rows[int(m)][int(s)][clip]):
+                vectors[row] = self.vectors[rng.choice(wordings)]
+        return vectors
+
+
+EXCHANGED = {"left": "right", "right": "left", "player": "partner", "partner": "player"}
+
+
+def caption_of(caption: str, *, is_mirrored: bool, is_swapped: bool) -> str:
+    """The caption of an augmented clip: a mirror exchanges sides, a swap the two roles."""
+    words = ["left|right"] * is_mirrored + ["player|partner"] * is_swapped
+
+    def exchanged(found: re.Match[str]) -> str:
+        word = EXCHANGED[found.group().lower()]
+        return word.capitalize() if found.group()[0].isupper() else word
+
+    return re.sub("|".join(words), exchanged, caption, flags=re.IGNORECASE) if words else caption
+
+
+AUGMENTATIONS = tuple((m, s) for m in (False, True) for s in (False, True))
+
+
+def unique_captions(captions: Sequence[Sequence[str]]) -> list[str]:
+    """Every wording as it reads under every augmentation, once, in a fixed order."""
+    plain = dict.fromkeys(c for wordings in captions for c in wordings)
+    variants = (caption_of(c, is_mirrored=m, is_swapped=s) for m, s in AUGMENTATIONS for c in plain)
+    return list(dict.fromkeys(variants))
+
+
+def caption_table(clips: Clips, texts: Sequence[str], vectors: Array) -> CaptionTable:
+    """Which rows of `vectors` (one for each of `texts`) describe which clip."""
+    row_of = {text: row for row, text in enumerate(texts)}
+
+    def rows(is_mirrored: bool, is_swapped: bool) -> tuple[IntArray, ...]:
+        return tuple(
+            np.array(
+                [
+                    row_of[caption_of(c, is_mirrored=is_mirrored, is_swapped=is_swapped)]
+                    for c in wordings
+                ],
+                np.int64,
+            )
+            for wordings in clips.captions
+        )
+
+    return CaptionTable(
+        vectors=vectors, rows=tuple(tuple(rows(m, s) for s in (False, True)) for m in (False, True))
+    )
+
+
 # -------------------------------------------------------------------------------------- batches
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
@@ -239,7 +246,8 @@ class WindowBatch:
     anchor         (batch, 2, 135) perturbed, as the network sees it
     anchor_joints  (batch, 2, 22, 3) of the perturbed anchor
     rest_joints    (batch, 2, 22, 3); valid (batch, 2, 30), false past a clip's end
-    anchor_index   (batch,)
+    anchor_index   (batch,); clip (batch,)
+    text           (batch, width) of a caption, zero where dropped; width 0 without captions
     """
 
     motion: Array
@@ -252,6 +260,7 @@ class WindowBatch:
     valid: BoolArray
     anchor_index: IntArray
     clip: IntArray
+    text: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,8 +273,11 @@ class WindowSampler:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     frames: int = WINDOW_FRAMES
     contact_bias: float = 0.6
-    """How often a window is placed by one of the clip's contact frames."""
+    """How often a window is placed by one of the clip's anchor frames."""
     augment: bool = True
+    captions: CaptionTable | None = None
+    text_dropout: float = 0.3
+    """How often a window's caption is withheld."""
 
     def draw(self, batch: int, rng: np.random.Generator) -> WindowBatch:
         cases = rng.choice(4, size=batch, p=self.known_sets.probabilities)
@@ -284,20 +296,32 @@ class WindowSampler:
             known = draw_known(case, int(index[row]), self.known_sets, self.frames, rng)
             mask[row, ..., 0] = known & valid[row]
             gather[row] = self.clips.starts[clip] + np.minimum(window, length - 1)
-        motion = self.clips.features[gather].transpose(0, 2, 1, 3).astype(np.float32)
+        motion = self.clips.frames_at(gather).transpose(0, 2, 1, 3)
         rest = self.clips.rest_joints[chosen]
+        flipped = swapped = np.zeros(batch, np.bool_)
         if self.augment:
-            motion, rest = augmented(motion, rest, *(rng.random((2, batch)) < 0.5))
+            flipped, swapped = draw_augmentation(self.clips, chosen, rng)
+            motion, rest = augmented(motion, rest, flipped, swapped)
         motion = canonicalised(motion, rest, index)
-        return self._perturbed(motion, rest, mask, valid, index, chosen, cases, rng)
+        text = self._text(chosen, flipped, swapped, rng)
+        return self._perturbed(motion, rest, mask, valid, index, chosen, text, rng)
+
+    def _text(
+        self, chosen: IntArray, flipped: BoolArray, swapped: BoolArray, rng: np.random.Generator
+    ) -> Array:
+        if self.captions is None:
+            return np.zeros((len(chosen), 0), np.float32)
+        vectors = self.captions.draw(chosen, flipped, swapped, rng)
+        vectors[rng.random(len(chosen)) < self.text_dropout] = 0
+        return vectors
 
     def _first_frame(self, clip: int, case: int, anchor: int, rng: np.random.Generator) -> int:
         """Place the window: a contact becomes the anchor, or lies ahead of a history."""
         last = max(self.clips.frames(clip) - self.frames, 0)
-        contacts = self.clips.contacts[clip]
-        if len(contacts) == 0 or rng.random() > self.contact_bias:
+        interactive = self.clips.anchor_frames[clip]
+        if len(interactive) == 0 or rng.random() > self.contact_bias:
             return int(rng.integers(last + 1))
-        contact = int(rng.choice(contacts))
+        contact = int(rng.choice(interactive))
         at = int(rng.integers(anchor, self.frames)) if case == HISTORY else anchor
         return int(np.clip(contact - at, 0, last))
 
@@ -309,7 +333,7 @@ class WindowSampler:
         valid: BoolArray,
         index: IntArray,
         chosen: IntArray,
-        cases: IntArray,
+        text: Array,
         rng: np.random.Generator,
     ) -> WindowBatch:
         batch, rows = len(motion), np.arange(len(motion))
@@ -339,7 +363,16 @@ class WindowSampler:
             valid=valid,
             anchor_index=index,
             clip=chosen,
+            text=text,
         )
+
+
+def draw_augmentation(
+    clips: Clips, chosen: IntArray, rng: np.random.Generator
+) -> tuple[BoolArray, BoolArray]:
+    """Which of the chosen clips are mirrored, and in which the people change places."""
+    flipped, swapped = rng.random((2, len(chosen))) < 0.5
+    return flipped & clips.is_mirrorable[chosen], swapped
 
 
 def augmented(
@@ -414,64 +447,8 @@ class PairBatch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptionTable:
-    """Sentence vectors (texts, width) of all captions, as they read for augmented clips too.
-
-    rows[mirrored][swapped][clip] are the rows of the clip's wordings.
-    """
-
-    vectors: Array
-    rows: tuple[tuple[tuple[IntArray, ...], ...], ...]
-
-
-EXCHANGED = {"left": "right", "right": "left", "player": "partner", "partner": "player"}
-
-
-def caption_of(caption: str, *, is_mirrored: bool, is_swapped: bool) -> str:
-    """The caption of an augmented clip: a mirror exchanges sides, a swap the two roles."""
-    words = ["left|right"] * is_mirrored + ["player|partner"] * is_swapped
-
-    def exchanged(found: re.Match[str]) -> str:
-        word = EXCHANGED[found.group().lower()]
-        return word.capitalize() if found.group()[0].isupper() else word
-
-    return re.sub("|".join(words), exchanged, caption, flags=re.IGNORECASE) if words else caption
-
-
-AUGMENTATIONS = tuple((m, s) for m in (False, True) for s in (False, True))
-
-
-def unique_captions(captions: Sequence[Sequence[str]]) -> list[str]:
-    """Every wording as it reads under every augmentation, once, in a fixed order."""
-    plain = dict.fromkeys(c for wordings in captions for c in wordings)
-    variants = (caption_of(c, is_mirrored=m, is_swapped=s) for m, s in AUGMENTATIONS for c in plain)
-    return list(dict.fromkeys(variants))
-
-
-def caption_table(clips: Clips, texts: Sequence[str], vectors: Array) -> CaptionTable:
-    """Which rows of `vectors` (one for each of `texts`) describe which clip."""
-    row_of = {text: row for row, text in enumerate(texts)}
-
-    def rows(is_mirrored: bool, is_swapped: bool) -> tuple[IntArray, ...]:
-        return tuple(
-            np.array(
-                [
-                    row_of[caption_of(c, is_mirrored=is_mirrored, is_swapped=is_swapped)]
-                    for c in wordings
-                ],
-                np.int64,
-            )
-            for wordings in clips.captions
-        )
-
-    return CaptionTable(
-        vectors=vectors, rows=tuple(tuple(rows(m, s) for s in (False, True)) for m in (False, True))
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class PairSampler:
-    """Draws generator batches: contact frames of clips, canonical, with captions."""
+    """Draws generator batches: anchor frames of clips, canonical, with captions."""
 
     clips: Clips
     subset: IntArray
@@ -481,20 +458,14 @@ class PairSampler:
     def draw(self, batch: int, rng: np.random.Generator) -> PairBatch:
         chosen = rng.choice(self.subset, size=batch)
         frames = np.array([self._frame(int(clip), rng) for clip in chosen])
-        motion = self.clips.features[self.clips.starts[chosen] + frames][:, :, None]
-        motion = motion.astype(np.float32)
+        motion = self.clips.frames_at(self.clips.starts[chosen] + frames)[:, :, None]
         rest = self.clips.rest_joints[chosen]
-        flipped, swapped = rng.random((2, batch)) < 0.5
+        flipped, swapped = draw_augmentation(self.clips, chosen, rng)
         motion, rest = augmented(motion, rest, flipped, swapped)
         motion = canonicalised(motion, rest, np.zeros(batch, np.int64))[:, :, 0]
         c = self.config
         case = rng.choice(4, size=batch, p=(c.text_only, c.pose_only, c.both, c.neither))
-        text = np.stack(
-            [
-                self._vector(int(clip), bool(is_mirrored), bool(is_swapped), rng)
-                for clip, is_mirrored, is_swapped in zip(chosen, flipped, swapped, strict=True)
-            ]
-        )
+        text = self.captions.draw(chosen, flipped, swapped, rng)
         text[(case == 1) | (case == 3)] = 0
         pose_mask = np.zeros((batch, 2), np.float32)
         pose_mask[:, 0] = (case == 1) | (case == 2)
@@ -507,14 +478,7 @@ class PairSampler:
         )
 
     def _frame(self, clip: int, rng: np.random.Generator) -> int:
-        contacts = self.clips.contacts[clip]
-        if len(contacts):
-            return int(rng.choice(contacts))
+        interactive = self.clips.anchor_frames[clip]
+        if len(interactive):
+            return int(rng.choice(interactive))
         return int(rng.integers(self.clips.frames(clip)))
-
-    def _vector(
-        self, clip: int, is_mirrored: bool, is_swapped: bool, rng: np.random.Generator
-    ) -> Array:
-        rows = self.captions.rows[is_mirrored][is_swapped][clip]
-        vectors = self.captions.vectors
-        return vectors[rng.choice(rows)] if len(rows) else np.zeros_like(vectors[0])

@@ -12,9 +12,10 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
+from engine.motion import rotmats_from_features
 from trainer.data.base_motion import load_recordings
 from trainer.data.choreography import KINDS, Clip, make_clip, write_clips
-from trainer.data.windows import load_clips
+from trainer.data.shards import load_clips
 
 SEEDS = (11, 12)
 SIDES = ("left", "right")
@@ -186,15 +187,18 @@ def test_the_partner_keeps_facing_a_player_who_walks_about(clips: list[Clip]) ->
         assert np.median(distance) < 3.0
 
 
-def test_the_file_reads_back_as_windows_expect(tmp_path: Path) -> None:
-    path = tmp_path / "clips.npz"
-    write_clips(path, count=3, seed=4)
-    clips = load_clips(path)
-    assert len(clips) == 3
-    assert clips.features.shape == (clips.starts[-1], 2, 135)
-    assert clips.rest_joints.shape == (3, 2, 22, 3)
-    with np.load(path) as stored:
-        assert stored["betas"].shape == (3, 2, 10)
+def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
+    write_clips(tmp_path, count=2, seed=4)
+    stored = load_clips(tmp_path, verify=True)
+    first, second = (make_clip(int(source.split(":")[1])) for source in stored.sources)
+    rotmats, transl = rotmats_from_features(stored.motion_of(1))
+    np.testing.assert_allclose(rotmats.swapaxes(0, 1), second.rotmats, atol=1e-5)
+    np.testing.assert_array_equal(transl.swapaxes(0, 1), second.transl)
+    np.testing.assert_array_equal(stored.rest_joints[0], first.rest_joints)
+    np.testing.assert_array_equal(stored.betas[0], first.betas)
+    assert stored.contacts == (first.contacts, second.contacts)
+    assert stored.captions == (first.captions, second.captions)
+    assert tuple(stored.anchor_frames[0]) == first.anchor_frames
 
 
 def test_recordings_lend_life_and_players(shared_dir: Path, tmp_path: Path) -> None:
