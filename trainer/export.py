@@ -119,16 +119,18 @@ def export_bundle(
 
 # ----------------------------------------------------------------------------- the graphs
 def animator_condition(animator: Animator) -> onnx.ModelProto:
-    """anchor (B, 2, 135), anchor_joints (B, 2, 22, 3), timesteps (steps,) -> modulation."""
+    """anchor (B, 2, 135), anchor_joints (B, 2, 22, 3), timesteps (steps,) -> modulation.
+
+    An animator that takes text also has the input text (B, text_width).
+    """
+    rows = {"anchor": torch.zeros(2, 2, 135), "anchor_joints": torch.zeros(2, 2, 22, 3)}
+    if animator.config.text_width:
+        rows["text"] = torch.zeros(2, animator.config.text_width)
     return trace(
         _AnimatorCondition(_frozen(animator, table_rows=DIFFUSION_STEPS)),
-        {
-            "anchor": torch.zeros(2, 2, 135),
-            "anchor_joints": torch.zeros(2, 2, 22, 3),
-            "timesteps": torch.arange(3),
-        },
+        {**rows, "timesteps": torch.arange(3)},
         ["modulation"],
-        {"anchor": BATCH, "anchor_joints": BATCH, "timesteps": {0: "steps"}},
+        {**dict.fromkeys(rows, BATCH), "timesteps": {0: "steps"}},
     )
 
 
@@ -177,8 +179,10 @@ class _AnimatorCondition(nn.Module):
         super().__init__()
         self.animator = animator
 
-    def forward(self, anchor: Tensor, anchor_joints: Tensor, timesteps: Tensor) -> Tensor:
-        return self.animator.modulation(timesteps[None], anchor, anchor_joints)
+    def forward(
+        self, anchor: Tensor, anchor_joints: Tensor, timesteps: Tensor, text: Tensor | None = None
+    ) -> Tensor:
+        return self.animator.modulation(timesteps[None], anchor, anchor_joints, text)
 
 
 class _AnimatorStep(nn.Module):

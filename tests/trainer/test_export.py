@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,24 @@ def test_the_animators_condition_gives_every_steps_modulation(
     bundle_path: Path, networks: tuple[Animator, Generator], batch: int, steps: int
 ) -> None:
     anchor, joints = torch.randn(batch, 2, 135), torch.randn(batch, 2, 22, 3)
-    timesteps = torch.arange(steps) * 1000 // steps
-    inputs = {"anchor": anchor, "anchor_joints": joints, "timesteps": timesteps}
+    timesteps, text = torch.arange(steps) * 1000 // steps, torch.randn(batch, 16)
+    inputs = {"anchor": anchor, "anchor_joints": joints, "timesteps": timesteps, "text": text}
     out = run_graph(bundle_path / "animator/condition.onnx", inputs)["modulation"]
     assert out.shape == (batch, steps, 2 * 4 * 32)
     for step in range(steps):
         rows = timesteps[step].expand(batch)[:, None]
-        expected = networks[0].modulation(rows, anchor, joints)[:, 0]
+        expected = networks[0].modulation(rows, anchor, joints, text)[:, 0]
         torch.testing.assert_close(out[:, step], expected, atol=1e-4, rtol=0)
+
+
+def test_the_condition_graph_asks_for_text_if_and_only_if_the_animator_takes_it(
+    networks: tuple[Animator, Generator],
+) -> None:
+    mute = Animator(dataclasses.replace(TINY, text_width=0))
+    for animator, has_text in ((networks[0], True), (mute, False)):
+        names = {graph_input.name for graph_input in animator_condition(animator).graph.input}
+        assert names - {"text"} == {"anchor", "anchor_joints", "timesteps"}
+        assert ("text" in names) == has_text
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def network_state(network: torch.nn.Module) -> State:
 @pytest.fixture(scope="module")
 def animator() -> Animator:
     torch.manual_seed(0)
-    return Animator(SIZES).eval()
+    return Animator(replace(SIZES, text_width=0)).eval()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 Split in two, so that training and the exported graphs run the same lines: `modulation` (once per
 window and step schedule) and `denoise` (once per step). Knows features, not what they mean.
-Ponimator's ContactMotionGen; with ones in the mask at the anchor only it is exactly that network.
+Ponimator's ContactMotionGen; with ones in the mask at the anchor only and a text width of 0 it is
+exactly that network. Text is ours: a vector added to the condition, as the generator has it.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ class Animator(nn.Module):
             nn.SiLU(),
             nn.Linear(width, width),
         )
+        if config.text_width:
+            self.text_embed = nn.Linear(config.text_width, width, bias=False)
+            zero_init(self.text_embed)  # at first, words change nothing
         self.motion_embed = nn.Linear(POSE_FEATURES + 1, width)
         self.blocks = nn.ModuleList(
             Block(config, "person" if index % 2 else "frame") for index in range(config.layers)
@@ -69,6 +73,7 @@ class Animator(nn.Module):
         anchor: Tensor,
         anchor_joints: Tensor,
         valid: Tensor | None = None,
+        text: Tensor | None = None,
     ) -> Tensor:
         """Estimate the clean residual window.
 
@@ -79,19 +84,31 @@ class Animator(nn.Module):
         anchor         (batch, 2, 135)
         anchor_joints  (batch, 2, 22, 3) metres, world joints of the anchor
         valid          (batch, 2, frames) bool; frames beyond a clip's end are False. None: all
+        text           (batch, text_width); a row of zeros has no text. None: no row has
         returns        (batch, 2, frames, 135)
         """
-        modulation = self.modulation(timesteps[:, None], anchor, anchor_joints)[:, 0]
+        modulation = self.modulation(timesteps[:, None], anchor, anchor_joints, text)[:, 0]
         return self.denoise(x_t, known, known_mask, anchor, modulation, valid)
 
-    def modulation(self, timesteps: Tensor, anchor: Tensor, anchor_joints: Tensor) -> Tensor:
+    def modulation(
+        self,
+        timesteps: Tensor,
+        anchor: Tensor,
+        anchor_joints: Tensor,
+        text: Tensor | None = None,
+    ) -> Tensor:
         """All adaptive-norm scales and shifts.
 
         timesteps (batch or 1, steps) -> (batch, steps, layers * 4 * width), flattened as
-        [layer][attention | ffn][scale | shift][width].
+        [layer][attention | ffn][scale | shift][width]. Raises ValueError for text that a network
+        of text width 0 cannot take.
         """
         condition = torch.cat([anchor.flatten(1), anchor_joints.flatten(1)], dim=-1)
         condition_embedding = self.condition_embed_layer(condition)[:, None] + self.conditon_embed
+        if text is not None:
+            if not self.config.text_width:
+                raise ValueError("this animator takes no text: its text_width is 0")
+            condition_embedding = condition_embedding + self.text_embed(text)[:, None]
         return stack_modulation(self.blocks, self.embed_timestep(timesteps) + condition_embedding)
 
     def denoise(

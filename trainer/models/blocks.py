@@ -32,7 +32,7 @@ class NetworkConfig:
     layers: int = 8
     ffn_width: int = 2048
     text_width: int = 0
-    """Length of the generator's text vector (768 as published); 0 for the animator."""
+    """Length of the text vector: 768 in the published generator, 0 (no text) in its animator."""
     dropout: float = 0.1
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from trainer.models.blocks import NetworkConfig
 from trainer.models.diffusion import ddim_sample
 
 TINY = NetworkConfig(width=32, heads=4, layers=2, ffn_width=48, dropout=0.0)
+WITH_TEXT = replace(TINY, text_width=6)
 
 
 def random_inputs(batch: int, seed: int = 0) -> dict[str, Tensor]:
@@ -28,10 +30,10 @@ def random_inputs(batch: int, seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def awake_animator() -> Animator:
+def awake_animator(config: NetworkConfig = TINY) -> Animator:
     """An animator whose zero-initialised branches do something."""
     torch.manual_seed(1)
-    animator = Animator(TINY).eval()
+    animator = Animator(config).eval()
     for parameter in animator.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return animator
@@ -108,8 +110,35 @@ def test_frames_beyond_a_clips_end_do_not_reach_the_valid_ones() -> None:
     torch.testing.assert_close(after[:, :, :20], before[:, :, :20], atol=1e-5, rtol=0)
 
 
-def test_every_parameter_of_an_awake_animator_gets_a_gradient() -> None:
+def test_an_animator_without_text_has_no_parameter_for_it_and_refuses_words() -> None:
     animator = awake_animator()
-    animator(**random_inputs(2)).square().mean().backward()
+    assert animator.state_dict().keys() == Animator(WITH_TEXT).state_dict().keys() - {
+        "text_embed.weight"
+    }
+    with pytest.raises(ValueError, match="takes no text"):
+        animator(**random_inputs(1), text=torch.ones(1, 6))
+
+
+@torch.no_grad()
+def test_at_first_words_change_nothing() -> None:
+    animator, inputs = Animator(WITH_TEXT).eval(), random_inputs(2)
+    with_words = animator(**inputs, text=torch.randn(2, 6))
+    torch.testing.assert_close(with_words, animator(**inputs), atol=0, rtol=0)
+
+
+@torch.no_grad()
+def test_zeros_are_no_text_and_words_change_their_own_row_alone() -> None:
+    animator, inputs = awake_animator(WITH_TEXT), random_inputs(3)
+    plain = animator(**inputs)
+    torch.testing.assert_close(animator(**inputs, text=torch.zeros(3, 6)), plain, atol=0, rtol=0)
+    text = torch.tensor([[0.0] * 6, [1.0] * 6, [0.0] * 6])
+    worded = animator(**inputs, text=text)
+    torch.testing.assert_close(worded[[0, 2]], plain[[0, 2]], atol=0, rtol=0)
+    assert (worded[1] - plain[1]).abs().max() > 1e-2
+
+
+def test_every_parameter_of_an_awake_animator_gets_a_gradient() -> None:
+    animator = awake_animator(WITH_TEXT)
+    animator(**random_inputs(2), text=torch.ones(2, 6)).square().mean().backward()
     silent = [name for name, value in animator.named_parameters() if not value.grad.any()]
     assert silent == []
