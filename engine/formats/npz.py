@@ -9,7 +9,6 @@ AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_ax
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import InputError
+from engine.formats.fields import RATE_KEYS, Fields, read_arrays
 from engine.motion import Motion
 
 FORMAT = "contrapose-motion"
@@ -30,7 +30,6 @@ QUAT_TOLERANCE = 0.05
 SAME_BODY = 1e-3
 """Rest joints that differ by more (metres) are another body's: its betas mean nothing to ours."""
 SMPLX_VERTICES = 10475
-RATE_KEYS = ("mocap_frame_rate", "mocap_framerate", "frame_rate", "fps")
 TRANSLATION_KEYS = ("trans", "transl")
 
 
@@ -59,105 +58,42 @@ def read_npz(path: Path, body: Body, up: Literal["y", "z"] | None = None) -> Mot
 
     up  of AMASS-like files; None: the axis that the bodies stand along, in mean over the file
     """
-    arrays = _arrays(path)
-    if "quats_xyzw" in arrays:
-        return _own_motion(_Archive(path, arrays), body)
-    if "poses" in arrays or "root_orient" in arrays:
-        return _amass_motion(_Archive(path, arrays), body, up)
+    fields = Fields(path, read_arrays(path))
+    if "quats_xyzw" in fields.values:
+        return _own_motion(fields, body)
+    if "poses" in fields.values or "root_orient" in fields.values:
+        return _amass_motion(fields, body, up)
     raise InputError(
-        f"{path}: holds {', '.join(arrays) or 'nothing'}; expected quats_xyzw (our format), poses, "
-        "or root_orient and pose_body (AMASS)",
+        f"{path}: holds {', '.join(fields.values) or 'nothing'}; expected quats_xyzw (our format), "
+        "poses, or root_orient and pose_body (AMASS)",
         field="path",
     )
 
 
-def _arrays(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: _entry(archive, key) for key in archive.files}
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read ({exc})", field="path") from exc
-    except Exception as exc:
-        # A damaged archive raises whatever zip, zlib and the array header happen to hit.
-        raise InputError(
-            f"{path}: is no npz file, or a damaged one ({exc}); write it again", field="path"
-        ) from exc
-
-
-def _entry(archive: Any, key: str) -> Any:
-    """An array, or None for a pickled one: some AMASS files carry such extras, which we skip."""
-    try:
-        return archive[key]
-    except ValueError as exc:
-        if "allow_pickle" in str(exc):
-            return None
-        raise
-
-
-class _Archive:
-    """Typed look-ups whose errors name file and key."""
-
-    def __init__(self, path: Path, arrays: dict[str, Any]) -> None:
-        self.path, self.arrays = path, arrays
-
-    def fail(self, key: str, message: str) -> InputError:
-        return InputError(f"{self.path}: {key} {message}", field=key)
-
-    def numbers(self, key: str, shape: Sequence[int | None], extra_axes: int = 0) -> Array:
-        """float64 array: `extra_axes`, then `shape`, where None is any length but 0."""
-        array = self.arrays.get(key)
-        if array is None:
-            raise self.fail(key, f"is missing, or pickled; the file has {', '.join(self.arrays)}")
-        wanted = ", ".join(["..."] * extra_axes + ["n" if s is None else str(s) for s in shape])
-        fits = array.ndim == len(shape) + extra_axes and all(
-            found == size if size is not None else found > 0
-            for found, size in zip(array.shape[extra_axes:], shape, strict=True)
-        )
-        if not fits:
-            raise self.fail(key, f"has shape {array.shape}, expected ({wanted})")
-        if array.dtype.kind not in "fiu":
-            raise self.fail(key, f"holds {array.dtype}, expected numbers")
-        if not np.all(np.isfinite(array)):
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise self.fail(key, f"is not finite at index {where}")
-        return np.asarray(array, np.float64)
-
-    def rate(self, keys: Sequence[str]) -> float:
-        key = next((key for key in keys if key in self.arrays), None)
-        if key is None:
-            raise self.fail(keys[0], f"is missing; expected one of {', '.join(keys)}")
-        rate = float(self.numbers(key, ()) if self.arrays[key].ndim == 0 else np.nan)
-        if not 0 < rate <= 10_000:
-            raise self.fail(key, f"is {self.arrays[key]}, expected frames a second, above 0")
-        return rate
-
-
-def _own_motion(archive: _Archive, body: Body) -> Motion:
-    tag = archive.arrays.get("format")
+def _own_motion(fields: Fields, body: Body) -> Motion:
+    tag = fields.values.get("format")
     if tag is not None and str(tag) != FORMAT:
-        raise archive.fail("format", f"is {str(tag)!r}, expected {FORMAT!r}")
-    version = archive.arrays.get("version", np.array(VERSION))
+        raise fields.fail("format", f"is {str(tag)!r}, expected {FORMAT!r}")
+    version = fields.values.get("version", np.array(VERSION))
     if version is None or version.size != 1 or str(version.item()) != str(VERSION):
-        raise archive.fail("version", f"is {version}, this program reads {VERSION}; update it")
-    names = archive.arrays.get("joint_names")
+        raise fields.fail("version", f"is {version}, this program reads {VERSION}; update it")
+    names = fields.values.get("joint_names")
     if names is not None and tuple(str(name) for name in names) != JOINT_NAMES:
-        raise archive.fail(
-            "joint_names", f"are others than ours, expected {', '.join(JOINT_NAMES)}"
-        )
-    quats = archive.numbers("quats_xyzw", (None, None, JOINT_COUNT, 4))
+        raise fields.fail("joint_names", f"are others than ours, expected {', '.join(JOINT_NAMES)}")
+    quats = fields.numbers("quats_xyzw", (None, None, JOINT_COUNT, 4))
     people, frames = quats.shape[:2]
     lengths = np.linalg.norm(quats, axis=-1)
     if np.any(np.abs(lengths - 1) > QUAT_TOLERANCE):
         worst = np.unravel_index(int(np.abs(lengths - 1).argmax()), lengths.shape)
-        raise archive.fail(
+        raise fields.fail(
             "quats_xyzw",
             f"has length {lengths[worst]:.3g} at person, frame, joint {tuple(map(int, worst))}, "
             "expected unit quaternions x, y, z, w",
         )
-    transl = archive.numbers("transl", (people, frames, 3))
-    betas = archive.numbers("betas", (people, 10))
-    if "rest_joints" in archive.arrays:
-        rest = archive.numbers("rest_joints", (people, JOINT_COUNT, 3))
+    transl = fields.numbers("transl", (people, frames, 3))
+    betas = fields.numbers("betas", (people, 10))
+    if "rest_joints" in fields.values:
+        rest = fields.numbers("rest_joints", (people, JOINT_COUNT, 3))
         if np.abs(rest - body.rest_joints(betas)).max() > SAME_BODY:
             betas = fit_betas(body, bone_lengths(rest))
             transl = transl + (rest - body.rest_joints(betas))[:, None, 0]
@@ -165,24 +101,24 @@ def _own_motion(archive: _Archive, body: Body) -> Motion:
         quats_xyzw=(quats / lengths[..., None]).astype(np.float32),
         transl=transl.astype(np.float32),
         betas=betas.astype(np.float32),
-        frame_rate=archive.rate(("frame_rate",)),
+        frame_rate=fields.rate(("frame_rate",)),
     )
 
 
-def _amass_motion(archive: _Archive, body: Body, up: Literal["y", "z"] | None) -> Motion:
+def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> Motion:
     """poses (T, 156 or 165), or root_orient (T, 3) and pose_body (T, 63 or 21, 3); trans (T, 3).
 
     Two people share a file when all arrays have one more axis, the person, in front.
     """
-    axis_angle = _axis_angle(archive)
+    axis_angle = _axis_angle(fields)
     people, frames = axis_angle.shape[:2]
-    key = next((key for key in TRANSLATION_KEYS if key in archive.arrays), TRANSLATION_KEYS[0])
-    two = _person_axes(archive.arrays.get(key))
-    transl = archive.numbers(key, (frames, 3), extra_axes=two)
+    key = next((key for key in TRANSLATION_KEYS if key in fields.values), TRANSLATION_KEYS[0])
+    two = _person_axes(fields.values.get(key))
+    transl = fields.numbers(key, (frames, 3), extra_axes=two)
     transl = transl if two else transl[None]
     if len(transl) != people:
-        raise archive.fail(key, f"is of {len(transl)} people, the poses are of {people}")
-    betas = betas_for(body, _betas(archive, people), is_smplx=_is_smplx(archive))
+        raise fields.fail(key, f"is of {len(transl)} people, the poses are of {people}")
+    betas = betas_for(body, _betas(fields, people), is_smplx=_is_smplx(fields))
 
     rotmats = rotmat_from_axis_angle(axis_angle)
     if (up or _up_axis(rotmats)) == "z":
@@ -195,29 +131,29 @@ def _amass_motion(archive: _Archive, body: Body, up: Literal["y", "z"] | None) -
         quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
         transl=transl.astype(np.float32),
         betas=betas,
-        frame_rate=archive.rate(RATE_KEYS),
+        frame_rate=fields.rate(RATE_KEYS),
     )
 
 
-def _axis_angle(archive: _Archive) -> Array:
+def _axis_angle(fields: Fields) -> Array:
     """(person, frame, 22, 3)"""
-    if "root_orient" in archive.arrays and "pose_body" in archive.arrays:
-        root, body_pose = archive.arrays["root_orient"], archive.arrays["pose_body"]
+    if "root_orient" in fields.values and "pose_body" in fields.values:
+        root, body_pose = fields.values["root_orient"], fields.values["pose_body"]
         two = _person_axes(root)
-        root = archive.numbers("root_orient", (None, 3), extra_axes=two)
+        root = fields.numbers("root_orient", (None, 3), extra_axes=two)
         if body_pose is not None and body_pose.shape[-2:] == (JOINT_COUNT - 1, 3):
-            archive.arrays["pose_body"] = body_pose.reshape(*body_pose.shape[:-2], -1)
+            fields.values["pose_body"] = body_pose.reshape(*body_pose.shape[:-2], -1)
         size = (root.shape[-2], 3 * (JOINT_COUNT - 1))
-        poses = np.concatenate([root, archive.numbers("pose_body", size, extra_axes=two)], axis=-1)
+        poses = np.concatenate([root, fields.numbers("pose_body", size, extra_axes=two)], axis=-1)
     else:
-        array = archive.arrays.get("poses")
+        array = fields.values.get("poses")
         two = _person_axes(array)
         width = 0 if array is None or array.ndim == 0 else array.shape[-1]
         if array is not None and width not in (66, 156, 165):
-            raise archive.fail(
+            raise fields.fail(
                 "poses", f"has shape {array.shape}, expected (frames, 156) or (frames, 165)"
             )
-        poses = archive.numbers("poses", (None, width), extra_axes=two)[..., : 3 * JOINT_COUNT]
+        poses = fields.numbers("poses", (None, width), extra_axes=two)[..., : 3 * JOINT_COUNT]
     poses = poses if two else poses[None]
     return np.asarray(poses.reshape(*poses.shape[:2], JOINT_COUNT, 3))
 
@@ -227,19 +163,19 @@ def _person_axes(array: Any) -> int:
     return int(array is not None and array.ndim == 3)
 
 
-def _is_smplx(archive: _Archive) -> bool:
-    poses = archive.arrays.get("poses")
+def _is_smplx(fields: Fields) -> bool:
+    poses = fields.values.get("poses")
     return poses is None or poses.shape[-1] == 165
 
 
-def _betas(archive: _Archive, people: int) -> Array:
+def _betas(fields: Fields, people: int) -> Array:
     """(person, 10): the first ten of as many as the file has; zeros where it has none."""
-    betas = archive.arrays.get("betas")
+    betas = fields.values.get("betas")
     if betas is None:
         return np.zeros((people, 10))
-    betas = archive.numbers("betas", (None,), extra_axes=betas.ndim - 1)
+    betas = fields.numbers("betas", (None,), extra_axes=betas.ndim - 1)
     if betas.shape not in ((betas.shape[-1],), (people, betas.shape[-1])) or betas.shape[-1] < 10:
-        raise archive.fail("betas", f"has shape {betas.shape}, expected (at least 10,) a person")
+        raise fields.fail("betas", f"has shape {betas.shape}, expected (at least 10,) a person")
     return np.broadcast_to(betas[..., :10], (people, 10))
 
 
