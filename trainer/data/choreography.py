@@ -24,6 +24,7 @@ from engine.motion import features_from_rotmats
 from trainer.data.base_motion import load_recordings
 from trainer.data.closeness import hug, push
 from trainer.data.company import dance, face_and_follow, idle_together
+from trainer.data.courtesy import hand_over, pat_shoulder, point_and_look
 from trainer.data.greetings import bow, handshake, high_five, wave
 from trainer.data.performer import Figure
 from trainer.data.shards import ClipRecord, Contact, split_by_hash, write_folder
@@ -41,6 +42,9 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "face_and_follow": face_and_follow,
     "idle_together": idle_together,
     "dance": dance,
+    "pat_shoulder": pat_shoulder,
+    "hand_over": hand_over,
+    "point_and_look": point_and_look,
 }
 SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
 """How often a kind is drawn, where that is not 1."""

@@ -324,6 +324,23 @@ def wrist_for_palm(
     return np.asarray(palm_centre - PALM * fingers - depth * normal)
 
 
+def lay_palm(
+    side: int,
+    weight: Array,
+    spot: Array,
+    fingers: Array,
+    palm: Array,
+    *,
+    elbow: Array | None = None,
+    arc: float = 0.4,
+) -> Reach:
+    """Reach with the surface of the palm for `spot` (frame, 3)."""
+    wrist = wrist_for_palm(spot, fingers, palm)
+    return Reach(
+        side=side, weight=weight, wrist=wrist, fingers=fingers, palm=palm, elbow=elbow, arc=arc
+    )
+
+
 def move_arms(body: Body, reaches: Sequence[Reach]) -> None:
     for side in (LEFT, RIGHT):
         _move_arm(body, side, [r for r in reaches if r.side == side])

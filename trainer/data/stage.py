@@ -189,7 +189,7 @@ def write_scores(
     scores = []
     for who in (PLAYER, PARTNER):
         begin, end = approach.begin[who], approach.begin[who] + approach.duration[who]
-        moved = _brisk((time - begin) / (end - begin))[:, None]
+        moved = brisk((time - begin) / (end - begin))[:, None]
         path = approach.start[who] + moved * (approach.goal[who] - approach.start[who])
         late = leave + cast.uniform(0.0, 0.4)
         away = np.array([0.0, -1.0 if who == PLAYER else 1.0])
@@ -216,7 +216,7 @@ def new_score(cast: Cast, who: int, time: Array, path: Array, heading: Array) ->
     return score
 
 
-def _brisk(fraction: Array) -> Array:
+def brisk(fraction: Array) -> Array:
     """Start and stop smoothly with an even pace between: a blend of minimum jerk and a line."""
     u = np.clip(fraction, 0, 1)
     even = smoothed(u, max(2, round(0.25 * RATE)))
@@ -294,6 +294,13 @@ def touching(
     frames: Sequence[int], joints: Sequence[tuple[str, str]]
 ) -> tuple[tuple[int, int, int], ...]:
     return tuple((f, JOINT[a], JOINT[b]) for f in frames for a, b in joints)
+
+
+def touching_between(
+    first: int, frames: Sequence[int], joints: Sequence[tuple[str, str]]
+) -> tuple[tuple[int, int, int], ...]:
+    """`touching` for joints given as (of the one who begins, of the one who answers)."""
+    return touching(frames, [pair if first == PLAYER else (pair[1], pair[0]) for pair in joints])
 
 
 def with_gait(manner: Manner, **changes: float) -> Manner:

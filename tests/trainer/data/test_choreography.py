@@ -45,7 +45,8 @@ def flexion(joints: Array, upper: str, middle: str, end: str) -> Array:
 
 def test_the_kinds_that_people_ask_for_are_made() -> None:
     wanted = {"handshake", "high_five", "hug", "wave", "push", "bow"}
-    assert wanted | {"face_and_follow", "idle_together", "dance"} == set(KINDS)
+    wanted |= {"pat_shoulder", "hand_over", "point_and_look"}
+    assert wanted | {"face_and_follow", "idle_together", "dance"} <= set(KINDS)
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
