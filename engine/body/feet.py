@@ -1,0 +1,414 @@
+"""Feet: planted ones stay where they are, and no sole goes through the floor.
+
+The last stage after a network, whose feet drift by centimetres while they carry the body. Knows
+poses, which frames are given, and the floor; knows no window, session or network. Legs alone
+change, and the pelvis by at most `PELVIS_DROP`, so hands that touch a partner still do.
+The same frames give the same correction, and given frames carry their lock on: a revision that is
+told the committed frames holds a foot where they hold it, without any state in between.
+Source: constraint-based clean-up with smooth offsets (Kovar, Schreiner, Gleicher: "Footskate
+Cleanup for Motion Capture Editing", 2002), here as one small least-squares problem a foot.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
+from engine.body.skeleton import JOINT, PARENTS
+from engine.motion import FRAME_RATE
+
+HIPS, KNEES, ANKLES, BALLS = (
+    [JOINT[f"left_{part}"], JOINT[f"right_{part}"]] for part in ("hip", "knee", "ankle", "foot")
+)
+LEGS = JOINT["right_foot"] + 1
+"""Joints 0..11 hold both legs and all their parents."""
+
+SOLE_DEPTH, HEEL_BEHIND, TOES_AHEAD = 0.185, 0.30, 0.30
+"""Of the ground distance ankle to ball: the sole under the ball, the heel's contact behind the
+ankle, the toes' before the ball; within 2 mm of the packaged body's mesh for betas in -1.5..1."""
+
+NEAR, FAR = 0.03, 0.05
+"""Metres over its resting height below which a foot may become planted, and up to which it stays
+so."""
+STILL, MOVING = 0.15, 0.35
+"""The same for its speed over the floor, metres a second."""
+LONGEST_DRIFT = 0.10
+"""Metres that a planted foot may drift; one that drifts further makes a step instead."""
+STEP_FRAMES = 4
+STEP_LIFT, STEP_LENGTH = 0.03, 0.04
+"""Least height in the middle of a step at least this long, metres."""
+EASE_FRAMES = 4
+"""Frames after a given one in which soles come to the floor, and flat."""
+PELVIS_DROP = 0.01
+"""Metres that the pelvis may sink for a leg that is too short."""
+REACH = 0.998
+"""Part of the leg's length beyond which a target counts as out of reach."""
+
+HOLD, KEEP, PRIOR = 1e4, 1e8, 0.02
+"""Weights, relative to the smoothness of the offsets: of standing still, of given frames, and of
+the feet as they came."""
+
+
+def sole_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
+    """Height of the lowest point of both soles, (...,) for poses (..., 22, 3, 3)."""
+    legs = _legs(rotmats, transl, rest_joints)
+    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape).min(axis=(-1, -2)))
+
+
+def planted(
+    rotmats: Array, transl: Array, rest_joints: Array, floor: float
+) -> tuple[BoolArray, BoolArray]:
+    """Which feet stand: ball, heel (person, frame, 2) of a motion (person, frame, 22, 3, 3).
+
+    rest_joints (person, 22, 3)
+    """
+    legs = _legs(rotmats, transl, rest_joints[:, None])
+    ball, heel = _planted_pairs(legs, floor)
+    return _frames_of(ball), _frames_of(heel)
+
+
+def locked(
+    rotmats: Array, transl: Array, given: BoolArray, rest_joints: Array, floor: float
+) -> tuple[Array, Array]:
+    """The motion with its planted feet held at one spot, flat, and no sole under the floor.
+
+    rotmats (person, frame, 22, 3, 3), transl (person, frame, 3), rest_joints (person, 22, 3)
+    given   (person, frame) frames that come back as they are
+    returns rotmats and transl of the same shapes
+    """
+    legs = _legs(rotmats, transl, rest_joints[:, None])
+    pairs = _planted_pairs(legs, floor)
+    target = _foot_targets(legs, pairs, given, floor)
+    drop = _pelvis_drop(legs, target, given)
+    moved = _bent(legs, target, drop)
+    new_rotmats, new_transl = rotmats.copy(), transl.copy()
+    for joints, turned in zip((HIPS, KNEES, ANKLES, BALLS), moved, strict=True):
+        new_rotmats[:, :, joints] = turned
+    new_transl[..., 1] -= drop
+    kept = given[..., None]
+    return (
+        np.where(kept[..., None, None], rotmats, new_rotmats),
+        np.where(kept, transl, new_transl),
+    )
+
+
+# ------------------------------------------------------------------------------------------- bodies
+@dataclass(frozen=True, kw_only=True)
+class _Shape:
+    """What of a foot does not move, (..., 2, 3) or (..., 2): two feet."""
+
+    ball: Array
+    """From the ankle to the ball, at rest."""
+    heel: Array
+    """From the ankle to the sole under the heel, at rest."""
+    depth: Array
+    """Of the sole under the ball, metres."""
+    toes: Array
+    """Length of the toes that bear, metres."""
+    thigh: Array
+    shin: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Legs:
+    """Both legs of a motion, in the world; axis 2 is left, right."""
+
+    root: Array
+    hip: Array
+    knee: Array
+    ankle: Array
+    ball: Array
+    thigh: Array
+    shin: Array
+    foot: Array
+    toes: Array
+    shape: _Shape
+
+
+def _legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
+    rest = rest_joints[..., :LEGS, :]
+    joints, world = forward_kinematics(rest, rotmats[..., :LEGS, :, :], transl, PARENTS[:LEGS])
+    ball = rest[..., BALLS, :] - rest[..., ANKLES, :]
+    length = np.hypot(ball[..., 0], ball[..., 2])
+    depth = SOLE_DEPTH * length
+    heel = np.stack([0 * length, ball[..., 1] - depth, -HEEL_BEHIND * length], axis=-1)
+    return _Legs(
+        root=world[..., 0, :, :],
+        hip=joints[..., HIPS, :],
+        knee=joints[..., KNEES, :],
+        ankle=joints[..., ANKLES, :],
+        ball=joints[..., BALLS, :],
+        thigh=world[..., HIPS, :, :],
+        shin=world[..., KNEES, :, :],
+        foot=world[..., ANKLES, :, :],
+        toes=world[..., BALLS, :, :],
+        shape=_Shape(
+            ball=ball,
+            heel=heel,
+            depth=depth,
+            toes=TOES_AHEAD * length,
+            thigh=np.linalg.norm(rest[..., KNEES, :] - rest[..., HIPS, :], axis=-1),
+            shin=np.linalg.norm(rest[..., ANKLES, :] - rest[..., KNEES, :], axis=-1),
+        ),
+    )
+
+
+def _soles(ball: Array, foot: Array, toes: Array, shape: _Shape) -> Array:
+    """Heights (..., 2, 3) of the soles under heel, ball and toes."""
+    heel = shape.heel - shape.ball
+    at_heel = ball[..., 1] + np.sum(foot[..., 1, :] * heel, axis=-1)
+    at_ball = ball[..., 1] - foot[..., 1, 1] * shape.depth
+    at_toes = ball[..., 1] - toes[..., 1, 1] * shape.depth + toes[..., 1, 2] * shape.toes
+    return np.stack([at_heel, at_ball, at_toes], axis=-1)
+
+
+# ----------------------------------------------------------------------------------------- contacts
+def _planted_pairs(legs: _Legs, floor: float) -> tuple[BoolArray, BoolArray]:
+    """Between which neighbouring frames (person, frame - 1, 2) ball, and ball and heel, stand."""
+    points = np.stack([legs.ball, legs.ankle])
+    over = np.stack([-legs.shape.depth, legs.shape.heel[..., 1]]) - floor
+    stands = _standing(points[..., [0, 2]], points[..., 1] + over)
+    ball = stands[0] & ~_steps(legs.ball, stands[0])
+    return ball, ball & stands[1]
+
+
+def _standing(ground: Array, height: Array) -> BoolArray:
+    """Pairs of frames in which points rest, with hysteresis.
+
+    ground (..., frame, 2, 2), height (..., frame, 2) -> (..., frame - 1, 2)
+    """
+    step = np.diff(ground, axis=-3)
+    speed = np.hypot(step[..., 0], step[..., 1]) * FRAME_RATE
+    height = np.maximum(height[..., 1:, :], height[..., :-1, :])
+    sure = (speed < STILL) & (height < NEAR)
+    maybe = np.moveaxis((speed < MOVING) & (height < FAR), -2, -1)
+    # Every frame that cannot stand begins a run; a run with one sure frame stands.
+    run = np.cumsum(np.concatenate([np.ones_like(maybe[..., :1]), ~maybe], axis=-1).ravel())
+    run = run.reshape(*maybe.shape[:-1], -1)[..., 1:]
+    has_sure = np.bincount(run.ravel(), np.moveaxis(sure, -2, -1).ravel()) > 0
+    return np.moveaxis(maybe & has_sure[run], -1, -2)
+
+
+def _steps(ball: Array, stands: BoolArray) -> BoolArray:
+    """Pairs in which a foot that has drifted too far steps, (person, frame - 1, 2)."""
+    result = np.zeros_like(stands)
+    for person, foot in np.ndindex(len(stands), 2):
+        places = ball[person, :, foot][:, [0, 2]].tolist()
+        start = 0
+        for pair, stays in enumerate(stands[person, :, foot].tolist()):
+            if not stays:
+                start = pair + 1
+            elif math.dist(places[pair + 1], places[start]) > LONGEST_DRIFT:
+                first = pair + 1 - STEP_FRAMES // 2
+                result[person, max(first, 0) : first + STEP_FRAMES, foot] = True
+                start = pair + 1
+    return result
+
+
+def _frames_of(pairs: BoolArray) -> BoolArray:
+    """Frames (person, frame, 2) that belong to a pair."""
+    ends = np.zeros_like(pairs[:, :1])
+    return np.concatenate([ends, pairs], axis=1) | np.concatenate([pairs, ends], axis=1)
+
+
+# ------------------------------------------------------------------------------------- foot targets
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """Where the feet shall be: ball (person, frame, 2, 3), world rotations of foot and toes."""
+
+    ball: Array
+    foot: Array
+    toes: Array
+    shape: _Shape
+
+    @property
+    def ankle(self) -> Array:
+        return np.asarray(self.ball - _rotated(self.foot, self.shape.ball))
+
+
+def _foot_targets(
+    legs: _Legs, pairs: tuple[BoolArray, BoolArray], given: BoolArray, floor: float
+) -> _Target:
+    ball_pairs, whole_pairs = pairs
+    ball_frames, whole_frames = (_frames_of(each) for each in pairs)
+    ease = _ease(given)[..., None]
+    kept = np.broadcast_to(given[..., None], ball_frames.shape)
+
+    flatten = _smoothest(ease[..., None] * _tilt(legs.foot), whole_frames, kept)
+    foot = rotmat_from_axis_angle(flatten) @ legs.foot
+    yaw = np.unwrap(np.arctan2(foot[..., 0, 2], foot[..., 2, 2]), axis=1)
+    turn = _stillest(yaw[..., None], whole_pairs, kept)[..., 0]
+    foot = rotmat_about("y", turn) @ foot
+
+    ground = legs.ball[..., [0, 2]]
+    slide = _stillest(ground, ball_pairs, kept)
+    rest = floor + legs.shape.depth - legs.ball[..., 1]
+    rise = _smoothest((ease * rest)[..., None], ball_frames, kept)[..., 0]
+    ball = legs.ball + np.stack([slide[..., 0], rise, slide[..., 1]], axis=-1)
+
+    toes = foot @ (np.swapaxes(legs.foot, -1, -2) @ legs.toes)
+    toes = (
+        rotmat_from_axis_angle(_smoothest(ease[..., None] * _tilt(toes), ball_frames, kept)) @ toes
+    )
+    lowest = floor + _step_lift(ball, ball_pairs)
+    under = lowest - _soles(ball, foot, toes, legs.shape).min(axis=-1)
+    ball[..., 1] += np.maximum(under - (1 - ease) * _at_given(under, given), 0.0)
+    return _Target(ball=ball, foot=foot, toes=toes, shape=legs.shape)
+
+
+def _tilt(world: Array) -> Array:
+    """Rotation vectors (..., 3) that bring the up axes of (..., 3, 3) upright by the short way."""
+    up = world[..., 1]
+    axis = np.stack([-up[..., 2], np.zeros_like(up[..., 0]), up[..., 0]], axis=-1)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.arctan2(sine, up[..., 1:2])
+    return np.asarray(axis * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 1.0))
+
+
+def _step_lift(ball: Array, stands: BoolArray) -> Array:
+    """Least height over the floor (person, frame, 2) of feet on their way between two stands."""
+    lift = np.zeros(ball.shape[:3])
+    for person, foot in np.ndindex(ball.shape[0], 2):
+        edges = np.flatnonzero(np.diff(stands[person, :, foot].astype(int)))
+        for start, stop in zip(edges, edges[1:], strict=False):
+            if stands[person, start + 1, foot]:
+                continue
+            frames = slice(start + 1, stop + 2)
+            ends = ball[person, [start + 1, stop + 1], foot][:, [0, 2]]
+            length = float(np.linalg.norm(ends[1] - ends[0]))
+            phase = np.linspace(0, np.pi, stop + 1 - start)
+            lift[person, frames, foot] = (
+                STEP_LIFT * min(length / STEP_LENGTH, 1) * np.sin(phase) ** 2
+            )
+    return lift
+
+
+def _ease(given: BoolArray) -> Array:
+    """0 at given frames, rising to 1 `EASE_FRAMES` away from them; (person, frame)."""
+    frames = np.arange(given.shape[1])
+    distance = np.abs(frames[:, None] - frames)
+    nearest = np.where(given[:, None], distance, len(frames) + EASE_FRAMES).min(axis=-1)
+    part = np.minimum(nearest / EASE_FRAMES, 1.0)
+    return np.asarray(part * part * (3 - 2 * part))
+
+
+def _at_given(values: Array, given: BoolArray) -> Array:
+    """Values (person, frame, 2) of the nearest given frame, 0 without one."""
+    frames = np.arange(given.shape[1])
+    distance = np.where(given[:, None], np.abs(frames[:, None] - frames), 2 * len(frames))
+    nearest = np.take_along_axis(values, distance.argmin(axis=-1)[..., None], axis=1)
+    return np.where(given.any(axis=1)[:, None, None], np.maximum(nearest, 0.0), 0.0)
+
+
+def _smoothest(values: Array, wanted: BoolArray, kept: BoolArray) -> Array:
+    """Offsets (person, frame, 2, n) that are `values` where wanted, 0 where kept, else smooth."""
+    weight = HOLD * (wanted & ~kept)
+    return _solved(weight, np.zeros_like(weight[:, 1:]), kept, weight[..., None] * values)
+
+
+def _stillest(values: Array, still: BoolArray, kept: BoolArray) -> Array:
+    """Offsets (person, frame, 2, n) that make `values` stand still in pairs of frames, 0 where
+    kept, else smooth."""
+    weight = HOLD * still
+    pull = weight[..., None] * np.diff(values, axis=1)
+    right = np.zeros_like(values)
+    right[:, :-1] += pull
+    right[:, 1:] -= pull
+    return _solved(np.zeros(values.shape[:3]), weight, kept, right)
+
+
+def _solved(at: Array, between: Array, kept: BoolArray, right: Array) -> Array:
+    """The offsets o (person, frame, 2, n) with the least
+
+        sum at (o - v)^2 + sum between (D o + D x)^2 + sum (D^2 o)^2 + PRIOR sum o^2
+
+    whose right side of the normal equations is `right`; exactly 0 where kept.
+    """
+    frames = np.arange(at.shape[1])
+    matrix = np.broadcast_to(
+        _smoothness(len(frames)), (len(at), 2, len(frames), len(frames))
+    ).copy()
+    links = np.swapaxes(between, 1, 2)
+    diagonal = np.swapaxes(at + KEEP * kept, 1, 2).copy()
+    diagonal[..., :-1] += links
+    diagonal[..., 1:] += links
+    matrix[..., frames, frames] += diagonal
+    matrix[..., frames[1:], frames[:-1]] -= links
+    matrix[..., frames[:-1], frames[1:]] -= links
+    offsets = np.linalg.solve(matrix, np.swapaxes(right, 1, 2))
+    return np.where(kept[..., None], 0.0, np.swapaxes(offsets, 1, 2))
+
+
+@lru_cache
+def _smoothness(frames: int) -> Array:
+    """(frames, frames) of the quadratic form sum (D^2 o)^2 + PRIOR sum o^2."""
+    second = np.diff(np.eye(frames), n=2, axis=0)
+    return np.asarray(second.T @ second + PRIOR * np.eye(frames))
+
+
+# --------------------------------------------------------------------------------------------- legs
+def _pelvis_drop(legs: _Legs, target: _Target, given: BoolArray) -> Array:
+    """How far (person, frame) the pelvis sinks so that straight legs reach their targets."""
+    reach = _reach(legs)
+    to_foot = target.ankle - legs.hip
+    across = np.hypot(to_foot[..., 0], to_foot[..., 2])
+    down = np.sqrt(np.maximum(reach**2 - across**2, 0.0))
+    need = np.clip(-to_foot[..., 1] - down, 0.0, PELVIS_DROP).max(axis=-1)
+    padded = np.pad(need, ((0, 0), (4, 4)), mode="edge")
+    most = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1).max(axis=-1)
+    mean = np.lib.stride_tricks.sliding_window_view(most, 5, axis=1).mean(axis=-1)
+    return np.asarray(mean * _ease(given))
+
+
+def _reach(legs: _Legs) -> Array:
+    """The farthest an ankle may be from its hip: never nearer than it came."""
+    distance = np.linalg.norm(legs.ankle - legs.hip, axis=-1)
+    return np.maximum(REACH * (legs.shape.thigh + legs.shape.shin), distance)
+
+
+def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Array, Array]:
+    """Parent-relative rotations (person, frame, 2, 3, 3) of hip, knee, ankle and ball.
+
+    The knee opens or closes about its own hinge until the leg is as long as it must be (law of
+    cosines, d^2 = a^2 + b^2 + 2 a b cos(bend)); then the leg turns by the short way to the target.
+    So a foot that need not move changes nothing, and the knee keeps its direction.
+    """
+    hip = legs.hip - drop[..., None, None] * np.array([0.0, 1.0, 0.0])
+    a, b = legs.shape.thigh, legs.shape.shin
+    upper, lower = legs.knee - legs.hip, legs.ankle - legs.knee
+    to_target = target.ankle - hip
+    length = np.linalg.norm(to_target, axis=-1)
+    length = np.minimum(length, _reach(legs))
+    cross = np.cross(upper, lower) + 1e-3 * legs.thigh[..., 0] * (a * b)[..., None]
+    bend = np.arctan2(
+        np.linalg.norm(np.cross(upper, lower), axis=-1), np.sum(upper * lower, axis=-1)
+    )
+    wanted = np.arccos(np.clip((length**2 - a**2 - b**2) / (2 * a * b), -1.0, 1.0))
+    hinge = cross / np.linalg.norm(cross, axis=-1, keepdims=True)
+    fold = rotmat_from_axis_angle((wanted - bend)[..., None] * hinge)
+    swing = _shortest_arc(upper + _rotated(fold, lower), to_target)
+    thigh, shin = swing @ legs.thigh, swing @ fold @ legs.shin
+    return (
+        np.swapaxes(legs.root, -1, -2)[:, :, None] @ thigh,
+        np.swapaxes(thigh, -1, -2) @ shin,
+        np.swapaxes(shin, -1, -2) @ target.foot,
+        np.swapaxes(target.foot, -1, -2) @ target.toes,
+    )
+
+
+def _shortest_arc(start: Array, end: Array) -> Array:
+    """Smallest rotation (..., 3, 3) of the directions of start onto those of end."""
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.arctan2(sine, np.sum(start * end, axis=-1, keepdims=True))
+    return rotmat_from_axis_angle(axis * np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 0))
+
+
+def _rotated(rotation: Array, vector: Array) -> Array:
+    return np.asarray((rotation @ vector[..., None])[..., 0])
