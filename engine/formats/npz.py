@@ -121,7 +121,7 @@ def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> M
     betas = betas_for(body, _betas(fields, people), is_smplx=_is_smplx(fields))
 
     rotmats = rotmat_from_axis_angle(axis_angle)
-    if (up or _up_axis(rotmats)) == "z":
+    if (up or standing_axis(rotmats)) == "z":
         # Turned with the pelvis of the file's body: transl is relative to it (facts, datasets 7).
         pelvis = body.rest_joints(betas)[:, None, 0].astype(np.float64)
         rotmats[:, :, 0], transl = turned_about_origin(
@@ -190,7 +190,7 @@ def betas_for(body: Body, betas: Array, *, is_smplx: bool = True) -> Array:
     return (betas if keeps else np.zeros_like(betas)).astype(np.float32)
 
 
-def _up_axis(rotmats: Array) -> Literal["y", "z"]:
+def standing_axis(rotmats: Array) -> Literal["y", "z"]:
     """The world axis that the bodies' own Y stands along, in mean over people and frames."""
     mean = rotmats[:, :, 0, :, 1].mean(axis=(0, 1))
     return "y" if abs(mean[1]) > abs(mean[2]) else "z"

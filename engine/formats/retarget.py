@@ -63,12 +63,20 @@ CHAINS = (
 
 
 def motion_from_bvh(
-    bvh: Bvh, body: Body, rig: RigMap, *, source: str, up: Literal["y", "z"] | None = None
+    bvh: Bvh,
+    body: Body,
+    rig: RigMap,
+    *,
+    source: str,
+    up: Literal["y", "z"] | None = None,
+    keeps_place: bool = False,
 ) -> Motion:
     """One person's motion on `body`, with its feet on y = 0.
 
-    rig     joints, unit and axes that the file does not tell; `up` overrides the rig's
-    source  what errors call the file
+    rig          joints, unit and axes that the file does not tell; `up` overrides the rig's
+    source       what errors call the file
+    keeps_place  for people recorded together: the pelvis travels as in the file, in metres, and
+                 its height alone in proportion to the legs, over the file's own zero
     A file with exactly our joints (as we write them) is taken as it stands: no scale, no floor.
     """
     if frozenset(name for name in bvh.names if name in JOINT) == frozenset(JOINT_NAMES):
@@ -94,8 +102,13 @@ def motion_from_bvh(
         for name, index in joints.items()
     }
     rotmats = _local(_completed(world))
-    transl = _transl(positions, joints, named, rotmats, rest_joints)
-    transl[:, 1] -= _floor(rotmats, transl, rest_joints, body, betas)
+    legs = _leg_length(dict(zip(JOINT_NAMES, rest_joints, strict=True))) / _leg_length(named)
+    scale = np.full(3, legs)
+    if keeps_place:
+        scale[[0, 2]] = rig.metres_per_unit or guess_unit(_leg_length(named))
+    transl = _transl(positions * scale, joints, rotmats, rest_joints)
+    if not keeps_place:
+        transl[:, 1] -= _floor(rotmats, transl, rest_joints, body, betas)
     return _motion(rotmats, transl, betas, bvh.frame_rate)
 
 
@@ -121,6 +134,15 @@ def _own_motion(bvh: Bvh, body: Body, rig: RigMap) -> Motion:
 
 
 # ---------------------------------------------------------------------------------- axes and units
+def unit_of(bvh: Bvh, rig: RigMap, source: str) -> float:
+    """Metres per unit of a file: what the rig map says, else a guess by the length of its legs."""
+    joints = match_joints(bvh.names, bvh.parents, rig, source)
+    rest = bvh.rest_positions()
+    named = {name: rest[index] for name, index in joints.items()}
+    _require_bones(named, source)
+    return rig.metres_per_unit or guess_unit(_leg_length(named))
+
+
 def _to_y_up(up: Literal["y", "z"]) -> Array:
     return np.eye(3) if up == "y" else rotmat_about("x", -np.pi / 2)
 
@@ -278,18 +300,12 @@ def _local(world: Array) -> Array:
 
 
 def _transl(
-    positions: Array,
-    joints: Mapping[str, int],
-    named: Mapping[str, Array],
-    rotmats: Array,
-    rest_joints: Array,
+    positions: Array, joints: Mapping[str, int], rotmats: Array, rest_joints: Array
 ) -> Array:
-    """Translations (T, 3) that put the middle of our hips where theirs is, in leg lengths."""
-    mean = dict(zip(JOINT_NAMES, rest_joints, strict=True))
-    scale = _leg_length(mean) / _leg_length(named)
-    hips = positions[:, [joints["left_hip"], joints["right_hip"]]].mean(axis=1) * scale
-    offset = (mean["left_hip"] + mean["right_hip"]) / 2 - rest_joints[0]
-    return np.asarray(hips - rotmats[:, 0] @ offset - rest_joints[0])
+    """Translations (T, 3) that put the middle of our hips where theirs is (in metres)."""
+    hips = positions[:, [joints["left_hip"], joints["right_hip"]]].mean(axis=1)
+    ours = rest_joints[[JOINT["left_hip"], JOINT["right_hip"]]].mean(axis=0) - rest_joints[0]
+    return np.asarray(hips - rotmats[:, 0] @ ours - rest_joints[0])
 
 
 def _floor(rotmats: Array, transl: Array, rest_joints: Array, body: Body, betas: Array) -> float:

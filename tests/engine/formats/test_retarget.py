@@ -146,3 +146,12 @@ def test_a_recording_with_wrapped_angles_spins_nobody(shared_dir: Path) -> None:
     joints = joints_of(motion_from_bvh(bvh, load_body(), RigMap(), source="100style"))
     speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * bvh.frame_rate
     assert speed[40:].max() < 10  # the turn on the spot in frames 29 to 32 is in the take itself
+
+
+def test_who_keeps_the_place_walks_as_far_as_in_the_file() -> None:
+    text = foreign_bvh(wave(), MIXAMO, t_pose())
+    bvh = parse_bvh(text, "foreign.bvh")
+    found = motion_from_bvh(bvh, load_body(), RigMap(), source="foreign.bvh", keeps_place=True)
+    hips = [joints_of(motion)[:, [1, 2]].mean(axis=1) for motion in (found, wave())]
+    np.testing.assert_allclose(hips[0][:, [0, 2]], hips[1][:, [0, 2]], atol=2e-3)
+    np.testing.assert_allclose(hips[0][:, 1], hips[1][:, 1], rtol=0.03)
