@@ -29,6 +29,12 @@ from trainer.data.greetings import bow, handshake, high_five, wave
 from trainer.data.performer import Figure
 from trainer.data.shards import ClipRecord, Contact, split_by_hash, write_folder
 from trainer.data.stage import KEEP, BaseMotion, Cast, Scene, draw_manner
+from trainer.data.walking import (
+    follow_along,
+    hold_hands_and_walk,
+    lead_by_the_hand,
+    stroll_arm_in_arm,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +51,10 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "pat_shoulder": pat_shoulder,
     "hand_over": hand_over,
     "point_and_look": point_and_look,
+    "follow_along": follow_along,
+    "hold_hands_and_walk": hold_hands_and_walk,
+    "stroll_arm_in_arm": stroll_arm_in_arm,
+    "lead_by_the_hand": lead_by_the_hand,
 }
 SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
 """How often a kind is drawn, where that is not 1."""

@@ -96,7 +96,7 @@ def plan_steps(
     stepped = np.full(2, -(10**6))
     frame = 0
     while frame < last:
-        swing = round(rate * gait.swing * (1 - 0.18 * min(float(speed[frame]), 1.5)))
+        swing = round(rate * gait.swing * (1 - 0.10 * min(float(speed[frame]), 1.8)))
         ahead = wished[min(frame + swing // 2, last)]
         off = ahead - places
         error = np.hypot(off[:, 0], off[:, 1]) + 0.25 * np.abs(off[:, 2])
