@@ -52,6 +52,13 @@ class Fields:
     def fail(self, key: str, message: str) -> InputError:
         return InputError(f"{self.path}: {self.inside}{key} {message}", field=self.inside + key)
 
+    def shape(self, key: str) -> tuple[int, ...]:
+        """() for a single number, and for what is missing or no array."""
+        try:
+            return np.shape(self.values[key]) if key in self.values else ()
+        except ValueError:
+            return ()
+
     def numbers(self, key: str, shape: Sequence[int | None], extra_axes: int = 0) -> Array:
         """float64 array: `extra_axes`, then `shape`, where None is any length but 0."""
         value = self.values.get(key)

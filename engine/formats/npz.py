@@ -191,6 +191,6 @@ def betas_for(body: Body, betas: Array, *, is_smplx: bool = True) -> Array:
 
 
 def standing_axis(rotmats: Array) -> Literal["y", "z"]:
-    """The world axis that the bodies' own Y stands along, in mean over people and frames."""
+    """The world axis along which bodies stand, by rotmats (person, frame, 22, 3, 3), in mean."""
     mean = rotmats[:, :, 0, :, 1].mean(axis=(0, 1))
     return "y" if abs(mean[1]) > abs(mean[2]) else "z"

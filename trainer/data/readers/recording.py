@@ -68,10 +68,11 @@ class Reader(Protocol):
     def read(self, source: Source, body: Body | None = None) -> Recording:
         """One clip; `body` (None: the open body) stands in where the file tells no joints.
 
-        Rotations do not depend on it. Where people stand does: a source has `transl`, the pelvis is
-        at J0(betas) + transl, and with another body's J0 each person is off by the difference of
-        the two, constant over the clip in the person's own frame of rest; what both are off by in
-        common does no harm. The data set's own body file leaves no error.
+        Rotations do not depend on it. Where people stand does: files hold `transl`, the pelvis is
+        at J0(betas) + transl, and a body with another J0 moves the pelvis by the difference of the
+        two J0: one shift over the whole clip, the same for both people as far as their betas agree,
+        so that it moves them to each other by what J0 differs between them. The data set's own body
+        leaves no error; nor do files that tell joints (InterHuman processed, Hi4D) or skeletons.
         Raises InputError that names file, field, what was expected and what to do.
         """
 
@@ -94,7 +95,8 @@ def recorded(
     """
     motion = resampled(motion, FRAME_RATE)
     rest_joints = rest_joints.astype(np.float64)
-    rotmats, transl = motion.rotmats.astype(np.float64), motion.transl.astype(np.float64)
+    rotmats: Array = motion.rotmats.astype(np.float64)
+    transl: Array = motion.transl.astype(np.float64)
     if up == "z":
         rotmats[:, :, 0], transl = turned_about_origin(
             rotmat_about("x", -np.pi / 2), rotmats[:, :, 0], transl, rest_joints[:, None, 0]
