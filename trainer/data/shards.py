@@ -181,14 +181,22 @@ class ShardRecord:
     bytes: Mapping[str, int]
     skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Sources that could not be read, and why."""
+    empty: int = 0
+    """Sources that were read and hold nothing of use."""
 
 
 def write_shard(
-    folder: Path, name: str, clips: Sequence[ClipRecord], skipped: Mapping[str, str] | None = None
+    folder: Path,
+    name: str,
+    clips: Sequence[ClipRecord],
+    *,
+    skipped: Mapping[str, str] | None = None,
+    empty: int = 0,
 ) -> ShardRecord:
     """Write FOLDER/NAME whole or not at all; without clips there is a record but no folder."""
+    sources: dict[str, Any] = {"skipped": skipped or {}, "empty": empty}
     if not clips:
-        return ShardRecord(name=name, clips=0, frames=0, sha256={}, bytes={}, skipped=skipped or {})
+        return ShardRecord(name=name, clips=0, frames=0, sha256={}, bytes={}, **sources)
     lengths = [len(clip.features) for clip in clips]
     partial, final = folder / f".{name}.{os.getpid()}", folder / name
     shutil.rmtree(partial, ignore_errors=True)
@@ -209,7 +217,7 @@ def write_shard(
         frames=sum(lengths),
         sha256={file.name: _sha256(file) for file in files},
         bytes={file.name: file.stat().st_size for file in files},
-        skipped=skipped or {},
+        **sources,
     )
     shutil.rmtree(final, ignore_errors=True)
     partial.replace(final)
@@ -276,6 +284,7 @@ def totals(manifest: Manifest) -> dict[str, int]:
         "frames": sum(shard.frames for shard in manifest.shards),
         "bytes": sum(sum(shard.bytes.values()) for shard in manifest.shards),
         "skipped": len(manifest.skipped),
+        "empty": sum(shard.empty for shard in manifest.shards),
     }
 
 
