@@ -59,12 +59,14 @@ def generate_motion(
     sample: SampleWindows,
     history_frames: int,
     cleanup: CleanupConfig | None = None,
+    foot_lock: bool = True,
 ) -> tuple[Array, Array]:
     """The motion of a pair, `frames` long, whose frame `anchor_index` is the given pair exactly.
 
     rotmats (2, 22, 3, 3), transl (2, 3), rest_joints (2, 22, 3) of the pair, in the world
     history_frames  known frames that a later window starts from; 1 is the paper's chain
-    cleanup         None: the floor is where the lowest joint of the pair is
+    cleanup         None: the floor is where the lowest sole or joint of the pair is
+    foot_lock       with `cleanup` None: whether planted feet are held at one spot
     returns         rotmats (2, frames, 22, 3, 3), transl (2, frames, 3)
     Raises InputError for an anchor outside the motion, BackendError if a window is not finite.
     """
@@ -75,7 +77,8 @@ def generate_motion(
             f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
         )
     if cleanup is None:
-        cleanup = CleanupConfig(floor=float(floor_height(rotmats, transl, rest_joints).min()))
+        floor = float(floor_height(rotmats, transl, rest_joints).min())
+        cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock)
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
 
     def filled(window: Window) -> Track:

@@ -69,6 +69,8 @@ class SessionConfig:
     never saw people far apart, and this near it knows to follow."""
     has_cleanup: bool = True
     """Whether feet are kept out of the floor and speeds within reason, after the network."""
+    foot_lock: bool = True
+    """Whether the clean-up also holds planted feet at one spot; no effect without it."""
 
     def __post_init__(self) -> None:
         self._require("horizon_frames", 4, 100)
@@ -333,7 +335,7 @@ class Session:
         result = joined_to(sampled, known)
         if self._config.has_cleanup:
             given = known.cut(MARGIN, WINDOW_FRAMES).is_known
-            config = CleanupConfig(floor=min(self._floors))
+            config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
             result = cleaned(result, given, self._rest_joints, config)
         if asked.is_revision:
             self._expected.clear()
@@ -500,7 +502,8 @@ class Session:
         )
 
     def _player_floor(self) -> float:
-        return float(self._player_joints(self._player.last_frame)[:, 1].min())
+        pose = self._player.at(self._player.last_frame)
+        return float(floor_height(*pose, self._rest_joints[0]))
 
     def _player_joints(self, frame: int) -> Array:
         """World joints (22, 3) of the player; asked for several times in a frame."""

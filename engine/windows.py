@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
+from engine.body.feet import locked, sole_heights
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
@@ -396,11 +397,13 @@ class CleanupConfig:
     """The last stage, after the network: what no viewer forgives. Known frames are left alone."""
 
     floor: float | None = 0.0
-    """Height in metres that no joint goes below; None switches the correction off."""
+    """Height in metres that no joint and no sole goes below; None switches the correction off."""
     float_tolerance: float = 0.04
     """A body that hovers higher than this for over a second is lowered."""
     top_speed: float | None = 9.0
     """No joint moves faster, metres a second; None switches the limit off."""
+    foot_lock: bool = True
+    """Whether planted feet are held at one spot on the floor, if there is one (`body/feet.py`)."""
 
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
@@ -409,24 +412,42 @@ def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupC
     if config.top_speed is not None:
         result = _speed_limited(result, given, rest_joints, config.top_speed / FRAME_RATE)
     if config.floor is not None:
-        result = _floored(result, given, rest_joints, config.floor, config.float_tolerance)
+        result = _floored(result, given, rest_joints, config)
+        if config.foot_lock:
+            rotmats, transl = locked(
+                result.rotmats, result.transl, given, rest_joints, config.floor
+            )
+            result = replace(result, rotmats=rotmats, transl=transl)
     return result
 
 
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Height of the lowest joint, (...,) for poses (..., 22, 3, 3): the floor of a pair."""
-    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
-    return np.asarray(joints[..., 1].min(axis=-1))
+    """Height of the lowest joint or sole, (...,) for poses (..., 22, 3, 3): a person's floor."""
+    return np.asarray(_lowest(rotmats, transl, rest_joints).min(axis=-1))
 
 
-def _floored(
-    track: Track, given: BoolArray, rest_joints: Array, floor: float, tolerance: float
-) -> Track:
-    """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift."""
-    height = floor_height(track.rotmats, track.transl, rest_joints[:, None]) - floor
+def _lowest(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
+    """Heights (..., 3) of the left sole, the right sole, and the lowest joint."""
+    joints, world = forward_kinematics(rest_joints, rotmats, transl)
+    soles = sole_heights(joints, world, rest_joints)
+    return np.concatenate([soles, joints[..., 1].min(axis=-1, keepdims=True)], axis=-1)
+
+
+def _floored(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
+    """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift.
+
+    Where feet are locked afterwards, a leg can draw one foot in: only one who sinks with both is
+    raised.
+    """
+    lowest = _lowest(track.rotmats, track.transl, rest_joints[:, None]) - (config.floor or 0.0)
+    height = lowest.min(axis=-1)
+    sunk = height
+    if config.foot_lock:
+        sunk = np.minimum(lowest[..., :2].max(axis=-1), lowest[..., 2])
     # A mean of maxima over the same reach is nowhere below the values, one of minima nowhere above.
-    raised = _running(np.mean, _running(np.max, np.maximum(-height, 0), 2), 2)
-    lowered = _running(np.mean, _running(np.min, np.maximum(height - tolerance, 0), 5), 3)
+    raised = _running(np.mean, _running(np.max, np.maximum(-sunk, 0), 2), 2)
+    hovers = np.maximum(height - config.float_tolerance, 0)
+    lowered = _running(np.mean, _running(np.min, hovers, 5), 3)
     shift = np.stack(
         [
             (raised[person] - lowered[person]) * _away_from(given[person], 4)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,10 +56,13 @@ HOLD, KEEP, PRIOR = 1e4, 1e8, 0.02
 the feet as they came."""
 
 
-def sole_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Height of the lowest point of both soles, (...,) for poses (..., 22, 3, 3)."""
-    legs = _legs(rotmats, transl, rest_joints)
-    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape).min(axis=(-1, -2)))
+def sole_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
+    """Height of the lowest point of each sole, (..., 2): left, right.
+
+    joints (..., 22, 3), world (..., 22, 3, 3) of forward kinematics; rest_joints (..., 22, 3)
+    """
+    legs = _legs(joints, world, rest_joints)
+    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape).min(axis=-1))
 
 
 def planted(
@@ -68,7 +72,7 @@ def planted(
 
     rest_joints (person, 22, 3)
     """
-    legs = _legs(rotmats, transl, rest_joints[:, None])
+    legs = _posed_legs(rotmats, transl, rest_joints[:, None])
     ball, heel = _planted_pairs(legs, floor)
     return _frames_of(ball), _frames_of(heel)
 
@@ -82,7 +86,7 @@ def locked(
     given   (person, frame) frames that come back as they are
     returns rotmats and transl of the same shapes
     """
-    legs = _legs(rotmats, transl, rest_joints[:, None])
+    legs = _posed_legs(rotmats, transl, rest_joints[:, None])
     pairs = _planted_pairs(legs, floor)
     target = _foot_targets(legs, pairs, given, floor)
     drop = _pelvis_drop(legs, target, given)
@@ -131,9 +135,13 @@ class _Legs:
     shape: _Shape
 
 
-def _legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
+def _posed_legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
     rest = rest_joints[..., :LEGS, :]
-    joints, world = forward_kinematics(rest, rotmats[..., :LEGS, :, :], transl, PARENTS[:LEGS])
+    posed = forward_kinematics(rest, rotmats[..., :LEGS, :, :], transl, PARENTS[:LEGS])
+    return _legs(*posed, rest)
+
+
+def _legs(joints: Array, world: Array, rest: Array) -> _Legs:
     ball = rest[..., BALLS, :] - rest[..., ANKLES, :]
     length = np.hypot(ball[..., 0], ball[..., 2])
     depth = SOLE_DEPTH * length
@@ -192,7 +200,7 @@ def _standing(ground: Array, height: Array) -> BoolArray:
     run = np.cumsum(np.concatenate([np.ones_like(maybe[..., :1]), ~maybe], axis=-1).ravel())
     run = run.reshape(*maybe.shape[:-1], -1)[..., 1:]
     has_sure = np.bincount(run.ravel(), np.moveaxis(sure, -2, -1).ravel()) > 0
-    return np.moveaxis(maybe & has_sure[run], -1, -2)
+    return np.asarray(np.moveaxis(maybe & has_sure[run], -1, -2))
 
 
 def _steps(ball: Array, stands: BoolArray) -> BoolArray:
@@ -214,7 +222,8 @@ def _steps(ball: Array, stands: BoolArray) -> BoolArray:
 def _frames_of(pairs: BoolArray) -> BoolArray:
     """Frames (person, frame, 2) that belong to a pair."""
     ends = np.zeros_like(pairs[:, :1])
-    return np.concatenate([ends, pairs], axis=1) | np.concatenate([pairs, ends], axis=1)
+    starts, stops = np.concatenate([pairs, ends], axis=1), np.concatenate([ends, pairs], axis=1)
+    return np.asarray(starts | stops)
 
 
 # ------------------------------------------------------------------------------------- foot targets
@@ -276,7 +285,7 @@ def _step_lift(ball: Array, stands: BoolArray) -> Array:
     lift = np.zeros(ball.shape[:3])
     for person, foot in np.ndindex(ball.shape[0], 2):
         edges = np.flatnonzero(np.diff(stands[person, :, foot].astype(int)))
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             if stands[person, start + 1, foot]:
                 continue
             frames = slice(start + 1, stop + 2)
@@ -303,7 +312,8 @@ def _at_given(values: Array, given: BoolArray) -> Array:
     frames = np.arange(given.shape[1])
     distance = np.where(given[:, None], np.abs(frames[:, None] - frames), 2 * len(frames))
     nearest = np.take_along_axis(values, distance.argmin(axis=-1)[..., None], axis=1)
-    return np.where(given.any(axis=1)[:, None, None], np.maximum(nearest, 0.0), 0.0)
+    has_given = np.any(given, axis=1, keepdims=True)[..., None]
+    return np.where(has_given, np.maximum(nearest, 0.0), 0.0)
 
 
 def _smoothest(values: Array, wanted: BoolArray, kept: BoolArray) -> Array:
@@ -369,7 +379,7 @@ def _pelvis_drop(legs: _Legs, target: _Target, given: BoolArray) -> Array:
 def _reach(legs: _Legs) -> Array:
     """The farthest an ankle may be from its hip: never nearer than it came."""
     distance = np.linalg.norm(legs.ankle - legs.hip, axis=-1)
-    return np.maximum(REACH * (legs.shape.thigh + legs.shape.shin), distance)
+    return np.asarray(np.maximum(REACH * (legs.shape.thigh + legs.shape.shin), distance))
 
 
 def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Array, Array]:

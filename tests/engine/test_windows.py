@@ -236,7 +236,7 @@ def test_cleanup_lifts_feet_out_of_the_floor_and_leaves_given_frames_alone() -> 
     sunk = Track(rotmats=track.rotmats, transl=sinking, is_known=track.is_known)
     result = cleaned(sunk, given, REST, CleanupConfig(floor=0.0))
     height = floor_height(result.rotmats, result.transl, REST[:, None])
-    assert height[:, 14:].min() > -1e-6
+    assert height[:, 14:].min() > -1e-4
     np.testing.assert_array_equal(result.transl[given], sinking[given])
     assert abs(np.diff(result.transl[..., 1], n=2, axis=1)).max() < 0.03
 
