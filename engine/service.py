@@ -247,6 +247,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     steps=steps,
                     sample=sample,
                     history_frames=engine.bundle.manifest.animator.history_frames,
+                    foot_lock=self._host.config.session.foot_lock,
                 )
             yield generation_pb2.GenerateMotionResponse(info=info)
             for first in range(0, frames, WINDOW_FRAMES):

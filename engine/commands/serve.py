@@ -57,6 +57,11 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--body", type=Path, metavar="NPZ", help="a licensed SMPLX_*.npz in place of the open body"
     )
+    group.add_argument(
+        "--no-foot-lock",
+        action="store_true",
+        help="leave planted feet as the network moves them (see docs/architecture.md)",
+    )
     parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 4 to 50")
 
 
@@ -64,12 +69,13 @@ def engine_flags(args: argparse.Namespace) -> list[str]:
     """The flags of `add_engine_options` as they were given, for a child process."""
     names = ("bundle", "backend", "precision", "threads", "horizon", "body", "steps")
     given = {name: getattr(args, name) for name in names}
-    return [
+    flags = [
         part
         for name, value in given.items()
         if value is not None
         for part in (f"--{name}", str(value))
     ]
+    return [*flags, "--no-foot-lock"] if args.no_foot_lock else flags
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,7 +108,9 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     animator = bundle.manifest.animator
     steps = animator.steps_default if args.steps is None else args.steps
     session = SessionConfig(
-        steps=steps_from_wire(steps, "--steps"), history_frames=animator.history_frames
+        steps=steps_from_wire(steps, "--steps"),
+        history_frames=animator.history_frames,
+        foot_lock=not args.no_foot_lock,
     )
     if args.horizon is not None:
         session = replace(session, horizon_frames=args.horizon)
