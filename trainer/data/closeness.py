@@ -24,12 +24,12 @@ from trainer.data.stage import (
     Scene,
     clock,
     fine_frame,
+    hurried,
     named,
     plan_approach,
     scene_of,
     touching,
     watch_each_other,
-    with_gait,
     write_scores,
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE
@@ -183,23 +183,17 @@ def push(cast: Cast) -> Scene:
     force = cast.uniform(0.3, 1.0)
     recovered = hit + cast.uniform(1.0, 1.4)
     time = clock(recovered + cast.uniform(1.0, 2.6))
-    hurried = tuple(
-        with_gait(m, swing=0.28, double_support=0.04) if w == second else m
-        for w, m in enumerate(cast.manners)
-    )
-    cast = Cast(
-        rng=cast.rng, figures=cast.figures, manners=(hurried[0], hurried[1]), base=cast.base
-    )
+    cast = hurried(cast, second, swing=0.28, double_support=0.04)
     scores = write_scores(cast, time, approach, recovered, np.zeros(2))
     thrust = pulse(time, begin + 0.1, hit + 0.1, hit + 0.2, hit + 1.0)
     scores[first].lean[:, 0] += cast.uniform(0.10, 0.2) * thrust
     scores[first].shift[:, 1] += 0.04 * thrust
-    _stumble(cast, scores[second], time, hit, force, second, hands)
+    stumble(cast, scores[second], time, hit, force, second, hands)
     bodies = (stand(scores[0]), stand(scores[1]))
     chest = bodies[second].at("spine3")
     watch_each_other(bodies, cast, chest, 0.6 * pulse(time, begin, hit, hit + 0.2, hit + 0.7))
-    move_arms(bodies[first], _pushing(cast, bodies, first, hands, time, begin, hit))
-    move_arms(bodies[second], _flailing(cast, bodies[second], time, hit, force))
+    move_arms(bodies[first], pushing(cast, bodies, first, hands, time, begin, hit))
+    move_arms(bodies[second], flailing(cast, bodies[second], time, hit, force))
     frames = [fine_frame(hit + t, time) for t in (0.0, 0.1, 0.5)]
     wrist = f"{SIDES[hands[0]]}_wrist"
     pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
@@ -211,7 +205,7 @@ def push(cast: Cast) -> Scene:
     )
 
 
-def _stumble(
+def stumble(
     cast: Cast, score: Score, time: Array, hit: float, force: float, who: int, hands: list[int]
 ) -> None:
     """Thrown back: the chest goes first, then the feet catch up, then the body swings upright."""
@@ -232,7 +226,7 @@ def _stumble(
         score.path = score.path - again[:, None] * away
 
 
-def _pushing(
+def pushing(
     cast: Cast,
     bodies: tuple[Body, Body],
     first: int,
@@ -278,7 +272,7 @@ def _pushing(
     return reaches
 
 
-def _flailing(cast: Cast, body: Body, time: Array, hit: float, force: float) -> list[Reach]:
+def flailing(cast: Cast, body: Body, time: Array, hit: float, force: float) -> list[Reach]:
     """Arms fly forward and up as the chest is thrown back, then out for balance, then down."""
     reaches = []
     for hand in (LEFT, RIGHT):

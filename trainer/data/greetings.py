@@ -41,10 +41,10 @@ def reach_distance(arm: float, part: float, aside: float, vertical: float) -> fl
 
 # ----------------------------------------------------------------------------------- handshake
 def handshake(cast: Cast) -> Scene:
-    hand = RIGHT if cast.chance(0.85) else LEFT
+    hand = RIGHT if cast.chance(0.97) else LEFT
     first, _ = cast.roles()
-    ahead = reach_distance(cast.arm, cast.uniform(0.86, 0.96), 0.17, 0.28)
-    approach = plan_approach(cast, 2 * (ahead + 0.07) + 0.10)
+    ahead = reach_distance(cast.arm, cast.uniform(0.84, 0.94), 0.17, 0.28)
+    approach = plan_approach(cast, 2 * (ahead + 0.05) + 0.08)
     offer = approach.arrive + cast.uniform(-0.5, 0.5)
     answer = offer + cast.uniform(0.2, 0.6)
     clasp = max(answer + cast.uniform(0.55, 0.9), approach.arrive + 0.1)
@@ -57,7 +57,7 @@ def handshake(cast: Cast) -> Scene:
         score.lean[:, 0] += cast.uniform(0.03, 0.14) * held
         score.lean[:, 2] -= 0.12 * SIDE[hand] * held
     bodies = (stand(scores[0]), stand(scores[1]))
-    grip = _grip_point(bodies, hand, cast.uniform(0.26, 0.36))
+    grip = grip_point(bodies, (hand, hand), cast.uniform(0.26, 0.36))
     shaking = pulse(time, clasp, clasp + 0.2, release - 0.15, release)
     grip[:, 1] += cast.uniform(0.02, 0.05) * shaking * np.sin(2 * np.pi * hz * (time - clasp))
     watch_each_other(bodies, cast, grip, pulse(time, answer, clasp, clasp + 0.2, clasp + 0.6))
@@ -81,30 +81,50 @@ def _shaking_hand(
     bodies: tuple[Body, Body], who: int, hand: int, grip: Array, offered: Array, clasped: Array
 ) -> list[Reach]:
     """The hand held out, waiting; then the hand in the other's."""
-    body, forward = bodies[who], between(bodies, who)
-    palm = -SIDE[hand] * leftwards(forward)
-    fingers = unit(forward + 0.25 * palm - 0.10 * UP)
+    body = bodies[who]
+    wrist, fingers, palm = clasping(bodies, who, hand, grip)
     waiting = body.direction([-SIDE[hand] * 0.06, -0.30, 0.34])
     held_out = body.at(f"{SIDES[hand]}_shoulder") + waiting
-    wrist = wrist_for_palm(grip + 0.015 * forward, fingers, palm)
     return [
         Reach(side=hand, weight=offered, wrist=held_out, fingers=fingers, palm=palm),
         Reach(side=hand, weight=clasped, wrist=wrist, fingers=fingers, palm=palm),
     ]
 
 
-def _grip_point(bodies: tuple[Body, Body], hand: int, below: float) -> Array:
-    shoulders = [b.at(f"{SIDES[hand]}_shoulder") for b in bodies]
+def clasping(
+    bodies: tuple[Body, Body], who: int, hand: int, grip: Array
+) -> tuple[Array, Array, Array]:
+    """Two right or two left hands that grip each other at `grip`: wrist, fingers, palm (frame, 3).
+
+    The palms overlap by half, so that the wrists are 11 to 12 cm apart.
+    """
+    forward = between(bodies, who)
+    palm = -SIDE[hand] * leftwards(forward)
+    fingers = unit(forward + 0.12 * palm - 0.10 * UP)
+    return wrist_for_palm(grip + 0.033 * forward, fingers, palm), fingers, palm
+
+
+def grip_point(bodies: tuple[Body, Body], hands: tuple[int, int], below: float) -> Array:
+    """Where the hand of each person meets the other's: midway between their shoulders, lower."""
+    shoulders = [b.at(f"{SIDES[hand]}_shoulder") for b, hand in zip(bodies, hands, strict=True)]
     return smoothed(0.5 * (shoulders[0] + shoulders[1]) - below * UP, 4)
 
 
 def _handshake_captions(first: int, hand: int) -> tuple[str, ...]:
     one, two = named(first)
+    if hand == LEFT:
+        return (
+            "two people shake left hands",
+            "a handshake with the left hands",
+            "two people greet each other by shaking their left hands",
+            f"the {one} and the {two} shake left hands",
+            f"the {one} offers the left hand and they shake left hands",
+        )
     return (
         "two people shake hands",
         "a handshake",
-        f"two people greet each other with a handshake, using their {SIDES[hand]} hands",
-        f"one person offers the {SIDES[hand]} hand and the other shakes it",
+        "two people greet each other with a handshake, using their right hands",
+        "one person offers the right hand and the other shakes it",
         f"the {one} holds out a hand and the {two} takes it",
         "they meet and shake hands",
         f"the {one} starts a handshake with the {two}",

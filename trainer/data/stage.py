@@ -303,5 +303,14 @@ def touching_between(
     return touching(frames, [pair if first == PLAYER else (pair[1], pair[0]) for pair in joints])
 
 
+def hurried(cast: Cast, who: int, **changes: float) -> Cast:
+    """The same cast, one of whom steps otherwise."""
+    manners = tuple(
+        with_gait(manner, **changes) if w == who else manner
+        for w, manner in enumerate(cast.manners)
+    )
+    return replace(cast, manners=(manners[0], manners[1]))
+
+
 def with_gait(manner: Manner, **changes: float) -> Manner:
     return replace(manner, gait=replace(manner.gait, **changes))
