@@ -24,7 +24,9 @@ from engine.motion import features_from_rotmats
 from trainer.data.base_motion import load_recordings
 from trainer.data.closeness import hug, push
 from trainer.data.company import dance, face_and_follow, idle_together
+from trainer.data.contactplay import block_punch, push_and_catch, tug
 from trainer.data.courtesy import hand_over, pat_shoulder, point_and_look
+from trainer.data.familiarity import arm_around_shoulder, whisper
 from trainer.data.greetings import bow, handshake, high_five, wave
 from trainer.data.performer import Figure
 from trainer.data.shards import ClipRecord, Contact, split_by_hash, write_folder
@@ -51,6 +53,11 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "pat_shoulder": pat_shoulder,
     "hand_over": hand_over,
     "point_and_look": point_and_look,
+    "whisper": whisper,
+    "arm_around_shoulder": arm_around_shoulder,
+    "push_and_catch": push_and_catch,
+    "block_punch": block_punch,
+    "tug": tug,
     "follow_along": follow_along,
     "hold_hands_and_walk": hold_hands_and_walk,
     "stroll_arm_in_arm": stroll_arm_in_arm,
