@@ -57,24 +57,15 @@ the feet as they came."""
 
 
 def sole_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
-    """Height of the lowest point of each sole, (..., 2): left, right.
+    """Height of the lower of heel and ball of each sole, (..., 2): left, right.
+
+    Toes are left out: many a recording keeps them stiff, and pushes them through the floor at each
+    step.
 
     joints (..., 22, 3), world (..., 22, 3, 3) of forward kinematics; rest_joints (..., 22, 3)
     """
     legs = _legs(joints, world, rest_joints)
-    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape).min(axis=-1))
-
-
-def planted(
-    rotmats: Array, transl: Array, rest_joints: Array, floor: float
-) -> tuple[BoolArray, BoolArray]:
-    """Which feet stand: ball, heel (person, frame, 2) of a motion (person, frame, 22, 3, 3).
-
-    rest_joints (person, 22, 3)
-    """
-    legs = _posed_legs(rotmats, transl, rest_joints[:, None])
-    ball, heel = _planted_pairs(legs, floor)
-    return _frames_of(ball), _frames_of(heel)
+    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape)[..., :2].min(axis=-1))
 
 
 def locked(
@@ -87,7 +78,7 @@ def locked(
     returns rotmats and transl of the same shapes
     """
     legs = _posed_legs(rotmats, transl, rest_joints[:, None])
-    pairs = _planted_pairs(legs, floor)
+    pairs = _planted_pairs(legs, given, floor)
     target = _foot_targets(legs, pairs, given, floor)
     drop = _pelvis_drop(legs, target, given)
     moved = _bent(legs, target, drop)
@@ -177,12 +168,12 @@ def _soles(ball: Array, foot: Array, toes: Array, shape: _Shape) -> Array:
 
 
 # ----------------------------------------------------------------------------------------- contacts
-def _planted_pairs(legs: _Legs, floor: float) -> tuple[BoolArray, BoolArray]:
+def _planted_pairs(legs: _Legs, given: BoolArray, floor: float) -> tuple[BoolArray, BoolArray]:
     """Between which neighbouring frames (person, frame - 1, 2) ball, and ball and heel, stand."""
     points = np.stack([legs.ball, legs.ankle])
     over = np.stack([-legs.shape.depth, legs.shape.heel[..., 1]]) - floor
     stands = _standing(points[..., [0, 2]], points[..., 1] + over)
-    ball = stands[0] & ~_steps(legs.ball, stands[0])
+    ball = stands[0] & ~_steps(legs.ball, stands[0], given)
     return ball, ball & stands[1]
 
 
@@ -203,19 +194,38 @@ def _standing(ground: Array, height: Array) -> BoolArray:
     return np.asarray(np.moveaxis(maybe & has_sure[run], -1, -2))
 
 
-def _steps(ball: Array, stands: BoolArray) -> BoolArray:
-    """Pairs in which a foot that has drifted too far steps, (person, frame - 1, 2)."""
+def _steps(ball: Array, stands: BoolArray, given: BoolArray) -> BoolArray:
+    """Pairs in which a foot that drifts too far steps, (person, frame - 1, 2).
+
+    Both ways from the last given frame, because that one holds its spot.
+    """
     result = np.zeros_like(stands)
-    for person, foot in np.ndindex(len(stands), 2):
-        places = ball[person, :, foot][:, [0, 2]].tolist()
-        start = 0
-        for pair, stays in enumerate(stands[person, :, foot].tolist()):
-            if not stays:
-                start = pair + 1
-            elif math.dist(places[pair + 1], places[start]) > LONGEST_DRIFT:
-                first = pair + 1 - STEP_FRAMES // 2
-                result[person, max(first, 0) : first + STEP_FRAMES, foot] = True
-                start = pair + 1
+    for person, is_given in enumerate(given):
+        origin = int(np.flatnonzero(is_given)[-1]) if is_given.any() else 0
+        ground = ball[person][..., [0, 2]]
+        after, before = slice(origin, None), slice(None, origin)
+        result[person, after] = _steps_after(ground[after], stands[person, after])
+        onward = ground[origin::-1], stands[person, before][::-1]
+        result[person, before] = _steps_after(*onward)[::-1]
+    return result
+
+
+def _steps_after(ground: Array, stands: BoolArray) -> BoolArray:
+    """The steps (frame - 1, 2) of one person's feet (frame, 2, 2), one foot at a time."""
+    result = np.zeros_like(stands)
+    places = ground.tolist()
+    spots = [[place] for place in places[0]]
+    for pair, stays in enumerate(stands.tolist()):
+        for foot in (0, 1):
+            here = places[pair + 1][foot]
+            spots[foot] = [*spots[foot], here] if stays[foot] else [here]
+            drift = max(math.dist(here, spot) for spot in spots[foot])
+            can_step = stays[1 - foot] and not result[pair, 1 - foot]
+            last = pair + 1 + STEP_FRAMES // 2
+            is_far = drift > (LONGEST_DRIFT if can_step else 2 * LONGEST_DRIFT)
+            if is_far and last <= len(stands):
+                result[max(last - STEP_FRAMES, 0) : last, foot] = True
+                spots[foot] = [here]
     return result
 
 
