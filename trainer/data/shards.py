@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +25,10 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.motion import POSE_FEATURES
+from trainer.data.splits import Split
 
 MANIFEST = "manifest.json"
 FORMAT = "contrapose-shards/1"
-Split = Literal["train", "val", "test"]
 Contact = tuple[int, int, int]
 """(frame, joint of person 0, joint of person 1) that touch."""
 
@@ -245,12 +245,6 @@ def shard_fault(folder: Path, record: ShardRecord, *, verify: bool) -> str | Non
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def split_by_hash(name: str) -> Split:
-    """90 % train, 5 % val, 5 % test, by the name alone."""
-    part = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
-    return "train" if part < 0.90 else "val" if part < 0.95 else "test"
 
 
 # --------------------------------------------------------------------------------------- manifest

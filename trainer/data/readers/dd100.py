@@ -19,7 +19,8 @@ from engine.formats.fields import Fields
 from engine.formats.pickles import load_numeric_npy
 from trainer.data.readers.listing import gender_of
 from trainer.data.readers.people import Person, betas_of, body_recording, rotmats_of
-from trainer.data.readers.recording import Recording, Source, Split
+from trainer.data.readers.recording import Recording, Source
+from trainer.data.splits import Split
 
 FRAME_RATE = 30.0
 POSE_WIDTH = 165

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from engine.errors import InputError
-from trainer.data.readers.recording import Source, Split
+from trainer.data.readers.recording import Source
+from trainer.data.splits import SPLITS, Split
 
 logger = logging.getLogger(__name__)
-
-SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def read_splits(root: Path, folders: Iterable[str]) -> dict[str, Split]:
@@ -82,12 +80,6 @@ def listed_sources(
     if len(found) < len(splits):
         logger.warning("%s: %d of %d clips are absent", root, len(splits) - len(found), len(splits))
     return found
-
-
-def split_by_name(name: str) -> Split:
-    """For data without an official split: 90 % train, 5 % val, 5 % test, by a hash of the name."""
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
-    return "train" if share < 0.9 else "val" if share < 0.95 else "test"
 
 
 def gender_of(value: Any) -> str:

@@ -21,8 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import InputError
-from trainer.data.readers.listing import SPLITS, read_captions, split_by_name
-from trainer.data.readers.recording import Source, Split
+from trainer.data.readers.listing import read_captions
+from trainer.data.readers.recording import Source
+from trainer.data.splits import SPLITS, Split, split_by_name
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from engine.body.rotations import rotmat_about
 from engine.body.shape import Body
 from engine.formats.resample import resampled
 from engine.motion import FRAME_RATE, Motion
+from trainer.data.splits import Split
 
-Split = Literal["train", "val", "test"]
 BodyKind = Literal["smplx", "smplh", "smpl", "open"]
 VERTICES: dict[int, BodyKind] = {10475: "smplx", 6890: "smplh"}
 
