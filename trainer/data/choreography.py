@@ -1,17 +1,12 @@
 """Two people meet: procedural interactions with exact kinematics, as training clips.
 
-    python -m trainer.data.choreography -o clips --count 3000 --seed 1 [--base-motion DIR]
-
 Draws who they are, what they do and how, solves both bodies (`performer.py`) at 30 frames a second,
 and keeps ten. Knows no network; `shards.py` stores them. Everything is a function of the seed.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +23,11 @@ from trainer.data.contactplay import block_punch, push_and_catch, tug
 from trainer.data.courtesy import hand_over, pat_shoulder, point_and_look
 from trainer.data.familiarity import arm_around_shoulder, whisper
 from trainer.data.greetings import bow, handshake, high_five, wave
+from trainer.data.jobs import Job, Made, cut
+from trainer.data.partnering import circle, dance_turn, help_up, mirror_me
 from trainer.data.performer import Figure
-from trainer.data.shards import ClipRecord, Contact, split_by_hash, write_folder
+from trainer.data.shards import ClipRecord, Contact
+from trainer.data.splits import split_by_name
 from trainer.data.stage import KEEP, BaseMotion, Cast, Scene, draw_manner
 from trainer.data.walking import (
     follow_along,
@@ -37,8 +35,6 @@ from trainer.data.walking import (
     lead_by_the_hand,
     stroll_arm_in_arm,
 )
-
-logger = logging.getLogger(__name__)
 
 KINDS: dict[str, Callable[[Cast], Scene]] = {
     "handshake": handshake,
@@ -62,9 +58,15 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "hold_hands_and_walk": hold_hands_and_walk,
     "stroll_arm_in_arm": stroll_arm_in_arm,
     "lead_by_the_hand": lead_by_the_hand,
+    "help_up": help_up,
+    "dance_turn": dance_turn,
+    "circle": circle,
+    "mirror_me": mirror_me,
 }
 SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
 """How often a kind is drawn, where that is not 1."""
+CLIPS_IN_SHARD = 250
+"""A few seconds of work: as much as a kill may cost each worker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ class Clip:
             captions=self.captions,
             anchor_frames=self.anchor_frames,
             contacts=self.contacts,
-            split=split_by_hash(self.source),
+            split=split_by_name(self.source),
             source=self.source,
             is_mirrorable=self.is_mirrorable,
         )
@@ -149,57 +151,29 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
     )
 
 
-def write_clips(
-    path: Path, *, count: int, seed: int, base: BaseMotion | None = None, workers: int = 1
-) -> None:
-    """Make `count` clips and write a folder of one shard."""
-    seeds = np.random.SeedSequence(seed).generate_state(count, np.uint64)
-    clips = [clip.record() for clip in _made([int(s) for s in seeds], base, workers)]
-    write_folder(path, "synth", clips)
-    logger.info("%s: %d clips, %d frames", path, count, sum(len(clip.features) for clip in clips))
+# ------------------------------------------------------------------------------------------- a set
+@dataclass(frozen=True, kw_only=True)
+class Choreographer:
+    """Makes the clips of many seeds, with what real recordings lend."""
+
+    base: BaseMotion | None = None
+
+    def __call__(self, seeds: Sequence[int]) -> Made:
+        return Made(clips=[make_clip(seed, base=self.base).record() for seed in seeds])
 
 
-def _made(seeds: Sequence[int], base: BaseMotion | None, workers: int) -> Iterator[Clip]:
-    if workers <= 1:
-        yield from (make_clip(seed, base=base) for seed in seeds)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, initializer=_lend, initargs=(base,)) as pool:
-        yield from pool.imap(_make_with_lent, seeds, chunksize=16)
-
-
-_lent: list[BaseMotion | None] = []
-"""A worker's recordings: sent once, not with every clip."""
-
-
-def _lend(base: BaseMotion | None) -> None:
-    _lent.append(base)
-
-
-def _make_with_lent(seed: int) -> Clip:
-    return make_clip(seed, base=_lent[0])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Make two-person training clips.")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--base-motion",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help="folders of real single-person recordings (.bvh, or .amc with its .asf)",
+def synth_job(folder: Path, *, count: int, seed: int, base_motion: Sequence[Path] = ()) -> Job[int]:
+    """A folder of `count` clips; the same count, seed and recordings give the same bits."""
+    drawn = np.random.SeedSequence(seed).generate_state(count, np.uint64)
+    return Job(
+        folder=folder,
+        source="synth",
+        options={
+            "count": count,
+            "seed": seed,
+            "base_motion": [str(path) for path in base_motion],
+            "shares": {kind: SHARES.get(kind, 1.0) for kind in KINDS},
+        },
+        parts=cut([int(s) for s in drawn], CLIPS_IN_SHARD),
+        make=Choreographer(base=load_recordings(base_motion) if base_motion else None),
     )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    base = load_recordings(options.base_motion) if options.base_motion else None
-    write_clips(
-        options.output, count=options.count, seed=options.seed, base=base, workers=options.workers
-    )
-
-
-if __name__ == "__main__":
-    main()

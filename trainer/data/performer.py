@@ -255,10 +255,11 @@ def _raise_spine(body: Body, twist: Array, roll: Array) -> None:
 
 def _solve_legs(body: Body, yaw: Array) -> None:
     figure, feet = body.figure, body.feet
+    raised = np.clip(3 * body.score.drop, 0.0, 1.0)  # who sits low has the feet ahead, knees up
     for side, name in enumerate(SIDES):
         body.turn(f"{name}_hip", body.world[:, 0])
         facing = 0.5 * (yaw + feet.yaw[:, side]) + 0.06 * SIDE[side]
-        pole = np.column_stack([np.sin(facing), np.zeros_like(facing), np.cos(facing)])
+        pole = np.column_stack([np.sin(facing), raised, np.cos(facing)])
         upper, lower, _, _ = two_bone(
             body.at(f"{name}_hip"),
             feet.ankle[:, side],
