@@ -14,7 +14,7 @@ from engine.body.skeleton import JOINT
 from engine.errors import InputError
 from engine.motion import rotmats_from_features
 from trainer.data.base_motion import load_recordings
-from trainer.data.choreography import KINDS, Clip, make_clip, write_clips
+from trainer.data.choreography import KINDS, Clip, make_clip, synth_job
 from trainer.data.shards import load_clips
 
 SEEDS = (11, 12)
@@ -189,7 +189,7 @@ def test_the_partner_keeps_facing_a_player_who_walks_about(clips: list[Clip]) ->
 
 
 def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
-    write_clips(tmp_path, count=2, seed=4)
+    synth_job(tmp_path, count=2, seed=4).run()
     stored = load_clips(tmp_path, verify=True)
     first, second = (make_clip(int(source.split(":")[1])) for source in stored.sources)
     rotmats, transl = rotmats_from_features(stored.motion_of(1))
