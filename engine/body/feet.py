@@ -214,18 +214,18 @@ def _steps_after(ground: Array, stands: BoolArray) -> BoolArray:
     """The steps (frame - 1, 2) of one person's feet (frame, 2, 2), one foot at a time."""
     result = np.zeros_like(stands)
     places = ground.tolist()
-    spots = [[place] for place in places[0]]
+    boxes = [(x, x, z, z) for x, z in places[0]]
     for pair, stays in enumerate(stands.tolist()):
-        for foot in (0, 1):
-            here = places[pair + 1][foot]
-            spots[foot] = [*spots[foot], here] if stays[foot] else [here]
-            drift = max(math.dist(here, spot) for spot in spots[foot])
+        for foot, (x, z) in enumerate(places[pair + 1]):
+            left, right, near, far = boxes[foot] if stays[foot] else (x, x, z, z)
+            boxes[foot] = min(left, x), max(right, x), min(near, z), max(far, z)
+            drift = math.dist(boxes[foot][::2], boxes[foot][1::2])
             can_step = stays[1 - foot] and not result[pair, 1 - foot]
             last = pair + 1 + STEP_FRAMES // 2
             is_far = drift > (LONGEST_DRIFT if can_step else 2 * LONGEST_DRIFT)
             if is_far and last <= len(stands):
                 result[max(last - STEP_FRAMES, 0) : last, foot] = True
-                spots[foot] = [here]
+                boxes[foot] = (x, x, z, z)
     return result
 
 
@@ -265,16 +265,14 @@ def _foot_targets(
     turn = _stillest(yaw[..., None], whole_pairs, kept)[..., 0]
     foot = rotmat_about("y", turn) @ foot
 
-    ground = legs.ball[..., [0, 2]]
-    slide = _stillest(ground, ball_pairs, kept)
-    rest = floor + legs.shape.depth - legs.ball[..., 1]
-    rise = _smoothest((ease * rest)[..., None], ball_frames, kept)[..., 0]
-    ball = legs.ball + np.stack([slide[..., 0], rise, slide[..., 1]], axis=-1)
-
     toes = foot @ (np.swapaxes(legs.foot, -1, -2) @ legs.toes)
-    toes = (
-        rotmat_from_axis_angle(_smoothest(ease[..., None] * _tilt(toes), ball_frames, kept)) @ toes
-    )
+    rest = floor + legs.shape.depth - legs.ball[..., 1]
+    to_floor = np.concatenate([_tilt(toes), rest[..., None]], axis=-1)
+    to_floor = _smoothest(ease[..., None] * to_floor, ball_frames, kept)
+    toes = rotmat_from_axis_angle(to_floor[..., :3]) @ toes
+
+    slide = _stillest(legs.ball[..., [0, 2]], ball_pairs, kept)
+    ball = legs.ball + np.stack([slide[..., 0], to_floor[..., 3], slide[..., 1]], axis=-1)
     lowest = floor + _step_lift(ball, ball_pairs)
     under = lowest - _soles(ball, foot, toes, legs.shape).min(axis=-1)
     ball[..., 1] += np.maximum(under - (1 - ease) * _at_given(under, given), 0.0)
