@@ -24,6 +24,7 @@ from trainer.data.courtesy import hand_over, pat_shoulder, point_and_look
 from trainer.data.familiarity import arm_around_shoulder, whisper
 from trainer.data.greetings import bow, handshake, high_five, wave
 from trainer.data.jobs import Job, Made, cut
+from trainer.data.partnering import circle, dance_turn, help_up, mirror_me
 from trainer.data.performer import Figure
 from trainer.data.shards import ClipRecord, Contact
 from trainer.data.splits import split_by_name
@@ -57,6 +58,10 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "hold_hands_and_walk": hold_hands_and_walk,
     "stroll_arm_in_arm": stroll_arm_in_arm,
     "lead_by_the_hand": lead_by_the_hand,
+    "help_up": help_up,
+    "dance_turn": dance_turn,
+    "circle": circle,
+    "mirror_me": mirror_me,
 }
 SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
 """How often a kind is drawn, where that is not 1."""
