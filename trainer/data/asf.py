@@ -66,12 +66,13 @@ def read_amc(motion: Path, skeleton: Path) -> Bvh:
         bones, parent_of = _read_skeleton(skeleton.read_text())
         frames = list(_read_frames(motion.read_text()))
         names = ["root", *bones]
-        parents = tuple(names.index(parent_of[n]) if n in parent_of else -1 for n in names)
+        parents = (-1, *(names.index(parent_of[name]) for name in bones))
         locals_ = [_local(frames, n, bones[n]) if n in bones else _root(frames) for n in names]
     except (OSError, ValueError, KeyError, IndexError) as exc:
         raise InputError(
             f"{motion}: not a readable recording on {skeleton.name} ({exc!r}); "
-            "expected the ASF and AMC text formats of the CMU data base"
+            "expected the ASF and AMC text formats of the CMU data base; download both again",
+            field="path",
         ) from exc
     offsets = [bones[names[p]].offset if p > 0 else np.zeros(3) for p in parents]
     angles = [np.degrees(euler_zxy_from_rotmat(local)) for local in locals_]
