@@ -33,6 +33,7 @@ from trainer.data.walking import (
     follow_along,
     hold_hands_and_walk,
     lead_by_the_hand,
+    pass_by,
     stroll_arm_in_arm,
 )
 
@@ -62,8 +63,15 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "dance_turn": dance_turn,
     "circle": circle,
     "mirror_me": mirror_me,
+    "pass_by": pass_by,
 }
-SHARES = {"face_and_follow": 2.2, "idle_together": 1.2, "dance": 0.7, "bow": 0.8}
+SHARES = {
+    "face_and_follow": 2.2,
+    "follow_along": 2.0,
+    "idle_together": 1.2,
+    "dance": 0.7,
+    "bow": 0.8,
+}
 """How often a kind is drawn, where that is not 1."""
 CLIPS_IN_SHARD = 250
 """A few seconds of work: as much as a kill may cost each worker."""
@@ -162,7 +170,14 @@ class Choreographer:
         return Made(clips=[make_clip(seed, base=self.base).record() for seed in seeds])
 
 
-def synth_job(folder: Path, *, count: int, seed: int, base_motion: Sequence[Path] = ()) -> Job[int]:
+def synth_job(
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    base_motion: Sequence[Path] = (),
+    clips_in_shard: int = CLIPS_IN_SHARD,
+) -> Job[int]:
     """A folder of `count` clips; the same count, seed and recordings give the same bits."""
     drawn = np.random.SeedSequence(seed).generate_state(count, np.uint64)
     return Job(
@@ -172,8 +187,9 @@ def synth_job(folder: Path, *, count: int, seed: int, base_motion: Sequence[Path
             "count": count,
             "seed": seed,
             "base_motion": [str(path) for path in base_motion],
+            "clips_in_shard": clips_in_shard,
             "shares": {kind: SHARES.get(kind, 1.0) for kind in KINDS},
         },
-        parts=cut([int(s) for s in drawn], CLIPS_IN_SHARD),
+        parts=cut([int(s) for s in drawn], clips_in_shard),
         make=Choreographer(base=load_recordings(base_motion) if base_motion else None),
     )

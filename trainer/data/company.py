@@ -113,7 +113,7 @@ def wander(cast: Cast, time: Array) -> tuple[Array, Array, str]:
         course = float(heading[-1])
         if doing == "walk":
             course += float(rng.choice([0.0, rng.normal(0, 0.8), rng.uniform(-np.pi, np.pi)]))
-            length, pace = cast.uniform(0.4, 2.8), cast.uniform(0.5, 1.35)
+            length, pace = cast.uniform(0.4, 3.2), cast.uniform(0.5, 1.6)
             now = _turn_to(heading, time, now, course, overlap=True)
             now = _go(path, time, now, length, pace, course)
         elif doing == "circle":
@@ -174,7 +174,7 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
     inside; heading: the same towards the player. Speed and acceleration are those of people.
     """
     delay = round(cast.uniform(0.2, 0.45) * RATE)
-    slack, top = cast.uniform(0.12, 0.3), cast.uniform(1.1, 1.6)
+    slack, top = cast.uniform(0.12, 0.3), cast.uniform(1.6, 2.1)
     step = float(time[1] - time[0])
     seen = np.concatenate([np.repeat(path[:1], delay, axis=0), path])[: len(path)]
     velocity_seen = np.gradient(seen, step, axis=0)
@@ -190,7 +190,10 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
         ahead = away / distance
         over = distance - gap
         beyond = np.sign(over) * max(abs(over) - slack, 0.0)
-        wish = np.clip(2.2 * beyond, -1.2, top) * ahead + circle * np.array([ahead[1], -ahead[0]])
+        fleeing = max(float(velocity_seen[frame] @ ahead), 0.0) * (over > -slack)
+        wish = np.clip(2.2 * beyond + 0.9 * fleeing, -1.2, top) * ahead + circle * np.array(
+            [ahead[1], -ahead[0]]
+        )
         push = np.clip(5.0 * (wish - velocity), -3.0, 3.0)
         velocity = velocity + push * step
         place = place + velocity * step

@@ -19,6 +19,7 @@ from trainer.data.performer import (
     UP,
     Body,
     Reach,
+    look,
     move_arms,
     stand,
     wrist_for_palm,
@@ -522,4 +523,95 @@ def _lead_captions(first: int, side: int) -> tuple[str, ...]:
         f"the {one} pulls the {two} along with the {SIDES[side]} hand",
         "one walks in front holding the hand of the one behind",
         f"the {two} is led by the hand",
+    )
+
+
+# ------------------------------------------------------------------------------------- passing
+def pass_by(cast: Cast) -> Scene:
+    """Two come towards each other, make room, nod or wave, and go on or stop and look back."""
+    first, second = cast.roles(0.6)
+    warm = 1.5
+    time = clock(cast.uniform(5.0, 7.0) + warm)
+    meet = cast.uniform(2.2, 3.2) + warm
+    side = LEFT if cast.chance(0.35) else RIGHT
+    room = cast.uniform(0.72, 0.95)
+    yields = str(cast.rng.choice(["both", "second", "waits"], p=[0.5, 0.3, 0.2]))
+    share = {first: 0.5, second: 0.5} if yields == "both" else {first: 0.0, second: 1.0}
+    stands = {first: False, second: yields == "waits"}
+    greeting = str(cast.rng.choice(["nod", "wave", "nothing"], p=[0.5, 0.25, 0.25]))
+    scores = {}
+    for who in (PLAYER, PARTNER):
+        pace = cast.uniform(0.7, 1.4) * (0.35 if stands[who] else 1.0)
+        begin = cast.uniform(0.1, 1.6)
+        moved = np.cumsum(pace * ramp(time, begin, begin + 0.9) * _stop(cast, time, meet)) / RATE
+        along = moved - np.interp(meet, time, moved)
+        late = 0.0 if who == first else cast.uniform(0.15, 0.4)
+        dodge = ramp(time, meet - 2.0 + late, meet - 0.3)
+        if cast.chance(0.5):
+            dodge = dodge - 0.6 * ramp(time, meet + 0.5, meet + 1.8)
+        shift = room * share[who] * dodge * -SIDE[side]
+        towards = 1.0 if who == PLAYER else -1.0
+        path = towards * np.column_stack([shift, along])
+        drift = np.gradient(shift) * RATE / max(pace, 0.5)
+        heading = (0.0 if who == PLAYER else np.pi) + smoothed(0.7 * np.arctan(drift), 6)
+        scores[who] = new_score(cast, who, time, path, heading)
+        if greeting == "nod":
+            at = meet - cast.uniform(0.5, 0.9) + late
+            scores[who].nod[:, 0] += cast.uniform(0.2, 0.4) * pulse(
+                time, at, at + 0.25, at + 0.3, at + 0.65
+            )
+    bodies = (stand(scores[PLAYER]), stand(scores[PARTNER]))
+    faces = [eyes(body) for body in bodies]
+    for who, body in enumerate(bodies):
+        ahead = body.at("head") + body.direction([0.0, -0.1, 2.0])
+        until = meet + cast.uniform(-0.1, 0.4)
+        seeing = pulse(time, meet - 2.2, meet - 1.5, until, until + 0.5)
+        look(body, ahead + seeing[:, None] * (delayed(faces[1 - who], 0.15) - ahead))
+        late = 0.0 if who == first else cast.uniform(0.2, 0.4)
+        wave = greeting == "wave" and (who == first or cast.chance(0.7))
+        move_arms(body, [_small_wave(cast, body, meet - 1.1 + late)] if wave else [])
+    frames = [fine_frame(t, time) for t in (meet - 0.6, meet, meet + 0.4)]
+    scene = scene_of(
+        bodies,
+        captions=_pass_captions(first, side, yields, greeting),
+        anchors=tuple(frames),
+    )
+    return cropped(scene, round(warm * RATE / KEEP) * KEEP)
+
+
+def _stop(cast: Cast, time: Array, meet: float) -> Array:
+    """(frame,) 1, but for some who come to a halt after the meeting."""
+    if cast.chance(0.6):
+        return np.ones(len(time))
+    halt = meet + cast.uniform(0.9, 1.6)
+    return 1 - ramp(time, halt, halt + 0.8)
+
+
+def _small_wave(cast: Cast, body: Body, begin: float) -> Reach:
+    """A hand raised to the shoulder for a moment."""
+    hand, time = int(cast.rng.random() < 0.7), body.score.time
+    side = SIDE[hand]
+    rock = 0.15 * np.sin(2 * np.pi * cast.uniform(1.5, 2.4) * (time - begin))
+    fingers = np.column_stack([side * (0.1 + rock), np.ones_like(rock), np.full_like(rock, 0.1)])
+    return Reach(
+        side=hand,
+        weight=pulse(time, begin, begin + 0.5, begin + 1.0, begin + 1.6),
+        wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction([0.14 * side, -0.04, 0.24]),
+        fingers=body.direction(fingers),
+        palm=body.direction([0.0, 0.0, 1.0]),
+        elbow=body.direction([0.5 * side, -1.0, -0.1]),
+    )
+
+
+def _pass_captions(first: int, side: int, yields: str, greeting: str) -> tuple[str, ...]:
+    one, two = named(first)
+    does = {"nod": "nod to", "wave": "wave at", "nothing": "look at"}[greeting]
+    makes = "steps aside" if yields != "both" else "makes room"
+    return (
+        "two people walk past each other",
+        f"two people pass by and {does} each other",
+        f"the {one} walks towards the {two}, who {makes}",
+        f"they pass each other on the {SIDES[side]} side",
+        "one person goes past the other",
+        f"the {two} lets the {one} pass",
     )
