@@ -14,6 +14,11 @@ from engine.errors import ConfigError
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    _add_train(subparsers)
+    _add_import_ponimator(subparsers)
+
+
+def _add_import_ponimator(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "import-ponimator",
         help="turn published Ponimator checkpoints into a bundle",
@@ -34,6 +39,48 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE")
     parser.set_defaults(run=_import_ponimator)
+
+
+def _add_train(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "train",
+        help="train a network from a TOML configuration",
+        description="Trains what CONFIG describes, or goes on where an earlier run in --out was "
+        "stopped. SIGTERM and Ctrl-C write a checkpoint first.",
+    )
+    add_train_arguments(parser)
+    parser.set_defaults(run=_train)
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `contrapose train` and each process below torchrun are told."""
+    parser.add_argument("objective", choices=("animator", "generator"))
+    parser.add_argument("config", type=Path, metavar="CONFIG.toml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the configuration, such as optimiser.learning_rate=2e-4",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="checkpoint and log (runs/ and the CONFIG's name)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="do not go on with what --out holds")
+
+
+def train_arguments(args: argparse.Namespace) -> list[str]:
+    """The arguments that `add_train_arguments` would parse to `args`."""
+    changes = [word for change in args.set for word in ("--set", change)]
+    out = ["--out", str(args.out)] if args.out else []
+    return [args.objective, str(args.config), *changes, *out, *["--fresh"] * args.fresh]
+
+
+def _train(args: argparse.Namespace) -> int:
+    require_torch()
+    from trainer.train import run_command
+
+    return run_command(args)
 
 
 def _import_ponimator(args: argparse.Namespace) -> int:

@@ -189,17 +189,18 @@ def animator_losses(
     motion: Tensor,
     clean_anchor: Tensor,
     rest_joints: Tensor,
-    valid: Tensor,
+    valid: Tensor | None,
     config: AnimatorLossConfig,
 ) -> dict[str, Tensor]:
     """Every term, unweighted, and their weighted sum under "total".
 
     x0, motion    (batch, 2, 30, 135) predicted residual; true absolute window
-    clean_anchor  (batch, 2, 135); rest_joints (batch, 2, 22, 3); valid (batch, 2, 30)
+    clean_anchor  (batch, 2, 135); rest_joints (batch, 2, 22, 3)
+    valid         (batch, 2, 30), false past a clip's end; None: every frame is valid
     """
     residual = motion - clean_anchor[:, :, None]
     predicted = x0 + clean_anchor[:, :, None]
-    valid = valid.to(x0.dtype)
+    valid = torch.ones_like(x0[..., 0]) if valid is None else valid.to(x0.dtype)
     both = valid[:, 0] * valid[:, 1]
     error = (x0 - residual).square()
     rotations = 6 * JOINT_COUNT

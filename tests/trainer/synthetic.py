@@ -9,6 +9,7 @@ import numpy as np
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.motion import features_from_rotmats
 from trainer.data.shards import ClipRecord, write_folder
+from trainer.data.splits import Split
 
 REST_JOINTS = np.array(
     [
@@ -24,28 +25,33 @@ REST_JOINTS = np.array(
 
 
 def write_clips(path: Path, clips: int = 6, seed: int = 0) -> Path:
+    return write_folder(path, "synthetic", clip_records(clips, seed))
+
+
+def clip_records(clips: int, seed: int = 0) -> list[ClipRecord]:
     """`clips` clips of 26 to 60 frames; people stand about a metre apart and face each other.
 
-    Every fourth is held out: in `val` and `test` by turns.
+    Of eight, one is in `val` and one in `test`; the second may not be mirrored.
     """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(31, 61, clips)
     lengths[0] = 26  # shorter than a window
-    records = [
+    splits: tuple[Split, ...] = (*3 * ("train",), "val", "train", "train", "test", "train")
+    return [
         ClipRecord(
             features=_motion(int(frames), rng),
             rest_joints=REST_JOINTS * rng.uniform(0.9, 1.1, (2, 1, 1)).astype(np.float32),
-            betas=np.zeros((2, 10), np.float32),
+            betas=rng.normal(0, 1, (2, 10)).astype(np.float32),
             kind="wave",
             captions=("one person waves with the left hand", "a Right hand is waved"),
             anchor_frames=(12, 20),
-            contacts=(),
-            split=("train", "train", "val", "train", "train", "train", "test", "train")[i % 8],
+            contacts=((12, 20, 21),),
+            split=splits[i % 8],
             source=f"synthetic:{i}",
+            is_mirrorable=i != 1,
         )
         for i, frames in enumerate(lengths)
     ]
-    return write_folder(path, "synthetic", records)
 
 
 def _motion(frames: int, rng: np.random.Generator) -> np.ndarray:

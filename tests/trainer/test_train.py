@@ -1,12 +1,15 @@
-"""A run resumes as if it had never stopped, ends by itself, and leaves a checkpoint to load."""
+"""A run goes on as if it had never stopped, alone or among processes, and says what it does."""
 
 from __future__ import annotations
 
-import itertools
 import json
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,121 +18,168 @@ import torch
 from engine.errors import ConfigError
 from tests.trainer.synthetic import write_clips
 from trainer import evaluate, starter, train
+from trainer.captions import load_captions
+from trainer.config import OBJECTIVES, TrainConfig, load_config
 from trainer.data import windows
 from trainer.data.shards import load_clips
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
-from trainer.train import TrainConfig
+from trainer.run_log import LOG
+from trainer.runs import CHECKPOINT
+
+TINY = Path(train.__file__).parent / "configs" / "tiny.toml"
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
-    """Eight steps of a network of a few thousand weights."""
-    return TrainConfig(
-        network="animator",
-        clips=write_clips(tmp_path_factory.mktemp("clips") / "clips", clips=8),
-        steps=8,
-        width=16,
-        heads=2,
-        layers=2,
-        ffn_width=32,
-        batch=4,
-        processes=1,
-        compile=False,
-        bf16=False,
-        log_every=1,
-    )
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clips(tmp_path_factory.mktemp("data") / "shards", clips=8)
+
+
+def tiny(data: Path, *changes: str, objective: str = "animator") -> TrainConfig:
+    kind = OBJECTIVES[objective]
+    return load_config(TINY, objective, kind, [f"data={data}", "log_every=1", *changes])
+
+
+def command(data: Path, out: Path, *changes: str) -> list[str]:
+    settings = [f"data={data}", "log_every=1", *changes]
+    words = [word for change in settings for word in ("--set", change)]
+    return [sys.executable, "-m", "trainer.train", "animator", str(TINY), "--out", str(out), *words]
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
-    return dict(torch.load(out / train.CHECKPOINT, weights_only=True)["state_dict"])
+    return dict(torch.load(out / CHECKPOINT, weights_only=True)["state_dict"])
 
 
-def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_bits(
-    tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def curve(out: Path, kind: str = "train") -> list[dict[str, Any]]:
+    """The log without the times, which no two runs share."""
+    lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    return [
+        {k: v for k, v in line.items() if k != "seconds"} for line in lines if line["kind"] == kind
+    ]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_that_was_killed_ends_with_the_bits_and_the_curve_of_an_unbroken_one(
+    data: Path, tmp_path: Path
 ) -> None:
-    train.train(tiny, tmp_path / "unbroken")
+    changes = ["steps=60", "optimiser.name=muon", "checkpoint_minutes=0.003"]  # AdamW is in it too
+    config = tiny(data, *changes)
+    killed, unbroken = tmp_path / "killed", tmp_path / "unbroken"
+    arguments = command(data, killed, *changes)
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if (killed / CHECKPOINT).exists())
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert torch.load(killed / CHECKPOINT, weights_only=True)["training"]["step"] < 60
 
-    report = train._report
-
-    def report_and_stop(out: Path, config: TrainConfig, run: train.Run, *rest: object) -> None:
-        report(out, config, run, *rest)  # type: ignore[arg-type]
-        if run.step == 3:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(train, "_report", report_and_stop)
-    train.train(tiny, tmp_path / "broken")
-    stopped = torch.load(tmp_path / "broken" / train.CHECKPOINT, weights_only=True)
-    assert stopped["training"]["step"] == 4  # the step under way was finished
-    monkeypatch.undo()
-    train.train(tiny, tmp_path / "broken")
-
-    expected, found = weights(tmp_path / "unbroken"), weights(tmp_path / "broken")
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    train.train(config, killed)
+    train.train(config, unbroken)
+    assert same(weights(killed), weights(unbroken))
+    assert curve(killed) == curve(unbroken)
 
 
-def test_two_processes_train_one_network_that_can_be_evaluated(
-    tiny: TrainConfig, tmp_path: Path
+def test_sigterm_ends_a_run_with_a_checkpoint_that_it_goes_on_from(
+    data: Path, tmp_path: Path
 ) -> None:
-    checkpoint = train.train(replace(tiny, processes=2, steps=3), tmp_path)
-    network = evaluate.load_checkpoint(checkpoint)
+    arguments = command(data, tmp_path, "steps=10000")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "step 3 " in line)
+        process.terminate()
+        last = process.stdout.readlines()[-1]
+    step = torch.load(tmp_path / CHECKPOINT, weights_only=True)["training"]["step"]
+    assert (process.returncode, step) >= (0, 3)
+    assert f"stopped at step {step}" in last
+    train.train(tiny(data, f"steps={step + 2}"), tmp_path)
+    assert [line["step"] for line in curve(tmp_path)] == list(range(1, step + 3))
+
+
+def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> None:
+    whole = write_clips(
+        tmp_path / "shards", clips=8, shortest=31
+    )  # else each averages over its own
+    terms = ("distance", "contact", "skate")  # frames or contacts, as with any DDP
+    changes = [*(f"animator.loss.{term}=0" for term in terms), "size.dropout=0", "steps=3"]
+    train.train(tiny(whole, *changes), tmp_path / "one")
+    arguments = command(whole, tmp_path / "two", *changes, "processes=2")
+    subprocess.run(
+        arguments, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    for alone, together in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
+        assert together["total"] == pytest.approx(alone["total"], rel=1e-4)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
+
+
+def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(data: Path, tmp_path: Path) -> None:
+    train.train(tiny(data, "steps=2"), tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    room = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({len(before) // 2},) * 2);"
+    program = f"{room} import sys; from trainer.train import main; sys.exit(main(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", program, *command(data, tmp_path, "steps=4")[3:]]
+    result = subprocess.run(arguments, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert f"{CHECKPOINT}: cannot write step 4" in result.stderr
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_run_goes_on_only_with_the_configuration_it_began_with(
+    data: Path, tmp_path: Path
+) -> None:
+    train.train(tiny(data, "steps=1"), tmp_path)
+    with pytest.raises(ConfigError, match=r"batch = 8, now it is 16.*--fresh"):
+        train.train(tiny(data, "steps=2", "batch=16"), tmp_path)
+    train.train(tiny(data, "steps=1", "batch=16"), tmp_path, resume=False)
+    assert len(curve(tmp_path)) == 1
+
+
+def test_a_run_can_start_from_anothers_averaged_weights_without_words(
+    data: Path, tmp_path: Path
+) -> None:
+    store_random_captions(data, width=12)
+    train.train(tiny(data, "steps=2"), tmp_path / "first")
+    wordy = tiny(data, "steps=1", "text_encoder=minilm", f"init={tmp_path / 'first' / CHECKPOINT}")
+    network = train.make_task(wordy).network
     assert isinstance(network, Animator)
-    sample = evaluate.torch_sampler(network)
-    report = evaluate.evaluate_windows(sample, load_clips(tiny.clips), 4, [2], seed=0)
-    assert report["history"]["truth"]["known_frame_error_cm"] == 0
-    assert report["history"]["2"]["unknown_frame_error_cm"] > 0
+    assert not network.text_embed.weight.any()
+    first = weights(tmp_path / "first")
+    own = {f"model.decoder.net.{k}": v for k, v in network.state_dict().items()}
+    assert same(first, {name: own[name] for name in first})
+    with pytest.raises(ConfigError, match=r"linear1.weight as \(32, 16\), this network as"):
+        train.make_task(replace(wordy, size=replace(wordy.size, width=32)))
 
 
-def test_a_session_with_a_perfect_animator_has_no_seams(tiny: TrainConfig) -> None:
-    clips = load_clips(tiny.clips)
-    frames = 45
-    chosen = [i for i in range(len(clips)) if clips.frames(i) >= frames][:2]
-    cut = clips.frames_at(clips.starts[chosen][:, None] + np.arange(frames))
-    motion, rest = cut.transpose(0, 2, 1, 3), clips.rest_joints[chosen]
-
-    def perfect(given: evaluate.Given, steps: int, seed: int) -> np.ndarray:
-        canonical = windows.canonicalised(motion, rest, np.full(len(rest), seed + 9))
-        return canonical[:, :, seed : seed + 30]
-
-    made, is_seam = evaluate.reacted(perfect, motion, rest, steps=4, seed=0)
-    truth = windows.canonicalised(motion, rest, np.zeros(len(rest), np.int64))
-    made = windows.canonicalised(made, rest, np.zeros(len(rest), np.int64))
-    np.testing.assert_allclose(made, truth, atol=1e-4)
-    assert is_seam.sum() == 4
+def store_random_captions(data: Path, width: int) -> None:
+    texts = windows.unique_captions(load_clips(data).captions)
+    vectors = np.random.default_rng(0).standard_normal((len(texts), width)).astype(np.float32)
+    np.savez(data / "captions-minilm.npz", texts=np.array(texts), vectors=vectors)
+    assert load_captions(load_clips(data), data, "minilm").width == width
 
 
-def test_the_learning_rate_rises_and_falls_with_the_elapsed_fraction(tiny: TrainConfig) -> None:
-    rates = [train.learning_rate(tiny, done) for done in np.linspace(0, 1, 101)]
-    assert rates[0] < rates[1] < rates[2]
-    assert rates[2] == pytest.approx(tiny.learning_rate)
-    assert all(a > b for a, b in itertools.pairwise(rates[2:]))
-    assert rates[-1] == pytest.approx(0.01 * tiny.learning_rate)
-
-
-def test_a_run_needs_an_end(tiny: TrainConfig) -> None:
-    with pytest.raises(ConfigError, match="--minutes"):
-        replace(tiny, steps=None)
-
-
-def test_a_generators_loss_falls_and_the_log_says_so(tiny: TrainConfig, tmp_path: Path) -> None:
-    clips = load_clips(tiny.clips)
-    texts = windows.unique_captions(clips.captions)
-    vectors = np.random.default_rng(0).standard_normal((len(texts), 12)).astype(np.float32)
-    np.savez(tiny.clips.with_suffix(".captions.npz"), texts=np.array(texts), vectors=vectors)
-    config = replace(tiny, network="generator", steps=60, learning_rate=3e-3)
-    network = evaluate.load_checkpoint(train.train(config, tmp_path))
+def test_a_generators_loss_falls_and_the_log_says_so(data: Path, tmp_path: Path) -> None:
+    store_random_captions(data, width=12)
+    changes = ["text_encoder=minilm", "steps=60", "size.dropout=0"]
+    network = evaluate.load_checkpoint(
+        train.train(tiny(data, *changes, objective="generator"), tmp_path)
+    )
     assert isinstance(network, Generator)
     assert network.config.text_width == 12
-    lines = [json.loads(line) for line in (tmp_path / train.LOG).read_text().splitlines()]
-    totals = [line["total"] for line in lines if line["kind"] == "train"]
+    totals = [line["total"] for line in curve(tmp_path)]
     assert np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10])
-    assert lines[-1]["kind"] == "held out"
+    assert [line["step"] for line in curve(tmp_path, "held_out")] == [60]
+    assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_the_starter_samples_what_its_checkpoint_samples(tiny: TrainConfig, tmp_path: Path) -> None:
-    checkpoint = train.train(replace(tiny, steps=20, learning_rate=3e-3), tmp_path / "run")
+def test_the_starter_samples_what_its_checkpoint_samples(data: Path, tmp_path: Path) -> None:
+    checkpoint = train.train(tiny(data), tmp_path / "run")
     bundle = starter.make_starter(checkpoint, None, tmp_path / "starter.bundle")
-    clips = load_clips(tiny.clips)
+    clips = load_clips(data)
     batch = windows.WindowSampler(clips=clips, subset=np.arange(1, len(clips))).draw(
         1, np.random.default_rng(0)
     )
