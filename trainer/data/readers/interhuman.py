@@ -1,13 +1,14 @@
 """InterHuman (Liang et al. 2024): SMPL-H without fingers, Z up. Facts: datasets.md 2.
 
-    motions/<id>.pkl                                  raw, taken where it is there
-    motions_processed/person1/<id>.npy, person2/      else: 30 frames a second, no root rotation
+    motions_processed/person1/<id>.npy, person2/      joints and rotations, 30 frames a second
+    motions/<id>.pkl                                  raw: shapes and genders; or taken alone
     annots/<id>.txt (three sentences)                 split files and ignore_list.txt: in split/, or
                                                       in the root as InterGen's loader wants them
 The data are the user's, CC BY-NC-SA 4.0.
 
-A raw file without a frame rate has 30 a second times as often as its frames go into those of the
-processed file beside it; without that file, 60, which is what the facts hold likely.
+The processed files are taken where they are, because their joints tell where bodies touch, which
+shapes do only with the body that they belong to. A raw file that tells no frame rate is taken for
+60 a second, which the facts hold likely.
 
 The processed files leave out the root's rotation and the shape; both are in the joint positions.
 With C_j the product of the known rotations from the root to joint j, its bone b_j to its parent is
@@ -27,10 +28,10 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_rot6d
-from engine.body.shape import Body, load_body
+from engine.body.shape import Body, bone_lengths, fit_betas, load_body
 from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import InputError
-from engine.formats.fields import RATE_KEYS, Fields
+from engine.formats.fields import Fields
 from engine.formats.pickles import load_numeric_npy, load_numeric_pickle
 from trainer.data.readers.listing import (
     gender_of,
@@ -48,8 +49,9 @@ from trainer.data.readers.people import (
     measured_rest,
     motion_of,
 )
-from trainer.data.readers.recording import Recording, Source, recorded
+from trainer.data.readers.recording import Recording, Source, kind_of, recorded
 
+PEOPLE = ("person1", "person2")
 RAW_RATE, PROCESSED_RATE = 60.0, 30.0
 PROCESSED_WIDTH = 492
 """62 joints x 3, then 51 rotations x 6: 21 of the body, 30 of the hands."""
@@ -68,13 +70,9 @@ def sources(root: Path) -> list[Source]:
         return (root / "motions" / f"{name}.pkl",)
 
     def processed(name: str) -> tuple[Path, ...]:
-        return _processed_files(root, name)
+        return tuple(root / "motions_processed" / f"person{i}" / f"{name}.npy" for i in (1, 2))
 
-    return listed_sources(root, splits, [raw, processed])
-
-
-def _processed_files(root: Path, name: str) -> tuple[Path, ...]:
-    return tuple(root / "motions_processed" / f"person{i}" / f"{name}.npy" for i in (1, 2))
+    return listed_sources(root, splits, [processed, raw])
 
 
 def read(source: Source, body: Body | None = None) -> Recording:
@@ -86,6 +84,19 @@ def read(source: Source, body: Body | None = None) -> Recording:
 # ---------------------------------------------------------------------------------------------- raw
 def _read_raw(source: Source, body: Body | None) -> Recording:
     path = source.paths[0]
+    content = _raw_content(path)
+    return body_recording(
+        source,
+        [_raw_person(path, content, key) for key in PEOPLE],
+        Fields(path, {"fps": RAW_RATE} | content).rate(),
+        body=body,
+        body_kind="smplh",
+        up="z",
+        captions=read_captions(path.parents[1] / "annots" / f"{source.name}.txt"),
+    )
+
+
+def _raw_content(path: Path) -> dict[str, Any]:
     content = load_numeric_pickle(path)
     if not isinstance(content, dict):
         raise InputError(
@@ -93,16 +104,7 @@ def _read_raw(source: Source, body: Body | None) -> Recording:
             "download it again",
             field="path",
         )
-    people = [_raw_person(path, content, key) for key in ("person1", "person2")]
-    return body_recording(
-        source,
-        people,
-        _raw_rate(source, Fields(path, content), len(people[0].transl)),
-        body=body,
-        body_kind="smplh",
-        up="z",
-        captions=read_captions(path.parents[1] / "annots" / f"{source.name}.txt"),
-    )
+    return content
 
 
 def _raw_person(path: Path, content: dict[str, Any], key: str) -> Person:
@@ -121,45 +123,48 @@ def _raw_person(path: Path, content: dict[str, Any], key: str) -> Person:
     )
 
 
-def _raw_rate(source: Source, fields: Fields, frames: int) -> float:
-    if any(key in fields.values for key in RATE_KEYS):
-        return fields.rate()
-    processed = _processed_files(source.paths[0].parents[1], source.name)[0]
-    if not processed.is_file():
-        return RAW_RATE
-    return PROCESSED_RATE * max(round(frames / len(_processed_rows(processed))), 1)
-
-
 # ---------------------------------------------------------------------------------------- processed
-def _processed_rows(path: Path) -> Array:
-    return Fields(path, {"rows": load_numeric_npy(path)}).numbers("rows", (None, PROCESSED_WIDTH))
-
-
 def _read_processed(source: Source, body: Body) -> Recording:
-    people, rest = [], []
-    for path in source.paths:
-        rows = _processed_rows(path)
-        joints = rows[:, POSITIONS].reshape(-1, JOINT_COUNT, 3)
-        rot6d = rows[:, BODY_ROT6D].reshape(-1, JOINT_COUNT - 1, 6)
-        rotmats, rest_joints, error = with_root(joints, rotmat_from_rot6d(rot6d), body)
-        if not error < FIT_TOLERANCE:
-            raise InputError(
-                f"{path}: rows[:, 186:312] are not the rotations of the joints in rows[:, :66]: "
-                f"they meet them within {100 * error:.1f} cm in mean, expected less than "
-                f"{100 * FIT_TOLERANCE:.0f}; download it again",
-                field="rows",
-            )
-        people.append(Person(rotmats, joints[:, 0] - rest_joints[0], np.zeros(10), "neutral"))
-        rest.append(rest_joints)
+    joints, turns, rest = zip(
+        *(_processed_person(path, body) for path in source.paths), strict=True
+    )
     root = source.paths[0].parents[2]
+    raw = root / "motions" / f"{source.name}.pkl"
+    rest_joints = np.stack(rest)
+    betas, genders = fit_betas(body, bone_lengths(rest_joints)), ("neutral", "neutral")
+    if raw.is_file():
+        first, second = (_raw_person(raw, _raw_content(raw), key) for key in PEOPLE)
+        betas, genders = np.stack([first.betas, second.betas]), (first.gender, second.gender)
+    people = [
+        Person(turns[i], joints[i][:, 0] - rest_joints[i, 0], betas[i], genders[i])
+        for i in range(2)
+    ]
     return recorded(
         source,
         motion_of(source, people, PROCESSED_RATE),
-        np.stack(rest),
-        body_kind="smplh",
+        rest_joints,
+        body_kind="smplh" if raw.is_file() else kind_of(body),
+        genders=genders,
         captions=read_captions(root / "annots" / f"{source.name}.txt"),
         up="z",
     )
+
+
+def _processed_person(path: Path, body: Body) -> tuple[Array, Array, Array]:
+    """Joints (frame, 22, 3), rotmats (frame, 22, 3, 3), rest joints (22, 3)."""
+    fields = Fields(path, {"rows": load_numeric_npy(path)})
+    rows = fields.numbers("rows", (None, PROCESSED_WIDTH))
+    joints = rows[:, POSITIONS].reshape(-1, JOINT_COUNT, 3)
+    rot6d = rows[:, BODY_ROT6D].reshape(-1, JOINT_COUNT - 1, 6)
+    rotmats, rest_joints, error = with_root(joints, rotmat_from_rot6d(rot6d), body)
+    if not error < FIT_TOLERANCE:
+        raise fields.fail(
+            "rows",
+            "[:, 186:312] are not the rotations of the joints [:, :66]: they meet them within "
+            f"{100 * error:.1f} cm in mean, expected less than {100 * FIT_TOLERANCE:.0f}; "
+            "download it again",
+        )
+    return joints, rotmats, rest_joints
 
 
 def with_root(joints: Array, local: Array, body: Body) -> tuple[Array, Array, float]:
@@ -173,13 +178,13 @@ def with_root(joints: Array, local: Array, body: Body) -> tuple[Array, Array, fl
     root: Array = np.broadcast_to(np.eye(3), (frames, 1, 3, 3))
     rest: Array = body.rest_joints(np.zeros(10)).astype(np.float64)
     _, below = forward_kinematics(rest, np.concatenate([root, local], 1), np.zeros((frames, 3)))
-    moved = joints[:, 1:] - joints[:, parents]
-    error = np.inf
+    below = below[:, parents]
+    bones, moved = rest[1:] - rest[parents], joints[:, 1:] - joints[:, parents]
     for _ in range(ROUNDS):
-        bones = below[:, parents] @ (rest[1:] - rest[parents])[..., None]
-        root = _kabsch(bones[..., 0], moved)[:, None]
-        rest, error = measured_rest(np.concatenate([root, local], 1), joints, rest[0])
-    return np.concatenate([root, local], axis=1), rest, error
+        root = _kabsch((below @ bones[..., None])[..., 0], moved)[:, None]
+        bones = np.einsum("tjba,tjb->ja", root @ below, moved) / frames
+    rotmats = np.concatenate([root, local], axis=1)
+    return rotmats, *measured_rest(rotmats, joints, rest[0])
 
 
 def _kabsch(start: Array, goal: Array) -> Array:

@@ -116,7 +116,11 @@ def recorded(
     )
 
 
+def kind_of(body: Body) -> BodyKind:
+    """Whose betas the body understands."""
+    return VERTICES.get(len(body.template), "open")
+
+
 def rest_joints_on(body: Body, betas: Array, body_kind: BodyKind) -> Array:
     """(2, 10) -> (2, 22, 3): the body's joints; of its mean shape if the betas are of another."""
-    is_own = VERTICES.get(len(body.template), "open") == body_kind
-    return body.rest_joints(betas if is_own else np.zeros_like(betas))
+    return body.rest_joints(betas if kind_of(body) == body_kind else np.zeros_like(betas))

@@ -17,7 +17,7 @@ from engine.formats.retarget import motion_from_bvh, unit_of
 from engine.formats.rig import RigMap
 from trainer.data.readers.pairs import words_of
 from trainer.data.readers.people import Person, motion_of
-from trainer.data.readers.recording import VERTICES, Recording, Source, recorded
+from trainer.data.readers.recording import Recording, Source, kind_of, recorded
 
 
 def skeleton_recording(
@@ -46,7 +46,7 @@ def skeleton_recording(
         source,
         motion,
         np.asarray(body.rest_joints(motion.betas)),
-        body_kind=VERTICES.get(len(body.template), "open"),
+        body_kind=kind_of(body),
         kind=words.kind,
         captions=words.captions,
     )

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from engine.body.kinematics import forward_kinematics
-from engine.body.rotations import geodesic_angle
-from engine.body.shape import load_body
+from engine.body.shape import bone_lengths, load_body
 from engine.body.skeleton import JOINT
 from engine.formats.retarget import UNITS
 from tests.trainer.data.readers import layouts
 from tests.trainer.data.readers.layouts import BETAS, CAPTIONS, GENDERS, assert_is_the_meeting
 from tests.trainer.synthetic import REST_JOINTS
 from trainer.data.asf import read_amc
+from trainer.data.commands import DATA_SETS
 from trainer.data.readers import READERS, Recording
 from trainer.data.readers.dd100 import split_of
 
@@ -61,14 +61,9 @@ def test_interhuman_raw(tmp_path: Path) -> None:
     assert_is_the_meeting(found)
 
 
-def test_the_rate_of_raw_interhuman_is_its_own_or_told_by_the_processed_file(
-    tmp_path: Path,
-) -> None:
+def test_raw_interhuman_may_tell_its_rate(tmp_path: Path) -> None:
     layouts.write_interhuman_lists(tmp_path)
     layouts.write_interhuman_raw(tmp_path, rate=59.94, mocap_framerate=59.94)
-    assert_is_the_meeting(read("interhuman", tmp_path))
-    layouts.write_interhuman_raw(tmp_path, rate=120.0)
-    layouts.write_interhuman_processed(tmp_path)
     assert_is_the_meeting(read("interhuman", tmp_path))
 
 
@@ -77,9 +72,22 @@ def test_processed_interhuman_gets_its_root_and_its_bones_from_the_joints(tmp_pa
     layouts.write_interhuman_processed(tmp_path, OTHERS_REST)
     assert listed("interhuman", tmp_path) == [("7", "train")]
     found = read("interhuman", tmp_path)
-    assert_is_the_meeting(found, rest=OTHERS_REST, degrees=0.5)
+    assert_is_the_meeting(found, rest=OTHERS_REST, degrees=1.3)
     moved = found.rest_joints - found.rest_joints[:, :1]
     np.testing.assert_allclose(moved, OTHERS_REST - OTHERS_REST[:, :1], atol=5e-3)
+    assert (found.body_kind, found.captions) == ("open", CAPTIONS)
+    taller = bone_lengths(load_body().rest_joints(found.betas)).sum(axis=-1)
+    assert taller[1] == pytest.approx(1.1 * taller[0], rel=0.02)
+
+
+def test_processed_interhuman_has_shapes_and_genders_from_the_raw_file(tmp_path: Path) -> None:
+    layouts.write_interhuman_lists(tmp_path)
+    layouts.write_interhuman_processed(tmp_path, OTHERS_REST)
+    layouts.write_interhuman_raw(tmp_path)
+    found = read("interhuman", tmp_path)
+    assert (found.body_kind, found.genders) == ("smplh", GENDERS)
+    np.testing.assert_allclose(found.betas, BETAS, atol=1e-6)
+    assert_is_the_meeting(found, rest=OTHERS_REST, degrees=1.3)
 
 
 # --------------------------------------------------------------------------- Hi4D, CHI3D, DD100
@@ -155,26 +163,35 @@ def test_the_data_sets_own_body_tells_the_joints(tmp_path: Path) -> None:
     np.testing.assert_allclose(betas_are_not_ours.rest_joints, layouts.OPEN_REST, atol=1e-6)
 
 
-def test_every_command_of_the_issue_has_a_reader() -> None:
-    names = "interx interhuman hi4d chi3d dd100 amass-pair bvh-pair asf-amc-pair"
-    assert list(READERS) == names.split()
+def test_the_command_line_offers_every_reader() -> None:
+    assert tuple(READERS) == DATA_SETS
 
 
 def _joints(found: Recording) -> np.ndarray:
     return forward_kinematics(found.rest_joints[:, None], found.rotmats, found.transl)[0]
 
 
-@pytest.mark.parametrize("name", ["idle/000_genuine.bvh", "100style_example.bvh"])
+def _shortened(source: Path, target: Path, frames: int) -> None:
+    head, _, motion = source.read_text().partition("MOTION")
+    _, time, *rows = motion.strip().splitlines()
+    lines = [f"{head}MOTION", f"Frames: {frames}", time, *rows[:frames]]
+    target.parent.mkdir()
+    target.write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["idle/000_genuine.bvh", "100style_example.bvh"],
+)
 def test_real_bvh_files_pair(shared_dir: Path, tmp_path: Path, name: str) -> None:
     for who in ("P1", "P2"):
-        (tmp_path / who).mkdir()
-        shutil.copy(shared_dir / "real" / name, tmp_path / who / "take.bvh")
-    found = read("bvh-pair", tmp_path)
-    joints = _joints(found)
-    assert geodesic_angle(found.rotmats[0], found.rotmats[1]).max() < 1e-3
+        _shortened(shared_dir / "real" / name, tmp_path / who / "take.bvh", frames=200)
+    joints = _joints(read("bvh-pair", tmp_path))
     assert abs(joints[..., 1].min()) < 1e-4
-    assert 0.6 < np.median(joints[..., 0, 1]) < 1.2
-    assert 1.2 < np.median(joints[..., JOINT["head"], 1]) < 1.9
+    # Both on one floor: neither hovers nor wades by more than a sole.
+    assert (joints[..., 1].min(axis=(1, 2)) < 0.06).all()
+    assert ((joints[..., 0, 1] > 0.6) & (joints[..., 0, 1] < 1.2)).all()
+    assert ((joints[..., JOINT["head"], 1] > 1.2) & (joints[..., JOINT["head"], 1] < 1.9)).all()
 
 
 def test_a_real_cmu_walk_goes_as_far_as_in_the_file(shared_dir: Path, tmp_path: Path) -> None:

@@ -84,13 +84,13 @@ def not_a_number(array: Any) -> Any:
 
 BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("interx", INTERX, "trans", None, "trans is missing"),
-    ("interx", INTERX, "pose_body", np.zeros((241, 20, 3)), r"expected \(241, 21, 3\)"),
+    ("interx", INTERX, "pose_body", np.zeros((121, 20, 3)), r"expected \(121, 21, 3\)"),
     ("interx", INTERX, "root_orient", not_a_number, r"root_orient is not finite at index \(1, 2\)"),
     ("interx", INTERX, "betas", np.zeros((1, 4)), r"betas has shape \(1, 4\), expected \(at least"),
     ("interx", INTERX, "betas", np.array("none"), "betas has shape"),
     ("interhuman", RAW, "person2", None, "person2 is no dict of a person"),
     ("interhuman", RAW, "person1.trans", None, r"person1\.trans is missing"),
-    ("interhuman", RAW, "person2.pose_body", np.zeros((3, 63)), r"expected \(121, 63\)"),
+    ("interhuman", RAW, "person2.pose_body", np.zeros((3, 63)), r"expected \(61, 63\)"),
     ("interhuman", RAW, "fps", 0.0, r"fps is 0\.0, expected frames a second"),
     ("hi4d", HI4D, "joints_3d", None, "joints_3d is missing"),
     ("hi4d", HI4D, "global_orient", np.zeros((1, 3)), r"expected \(2, 3\)"),
@@ -100,10 +100,10 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("chi3d", CHI3D, "transl", lambda t: t[0], r"one person, of an older archive"),
     ("chi3d", CHI3D, "transl", lambda t: t[:1], r"one person, of an older archive"),
     ("chi3d", CHI3D, "transl", lambda t: "text", r"transl has shape \(\)"),
-    ("dd100", DD100, "poses", np.zeros((61, 72)), r"poses has shape \(61, 72\)"),
+    ("dd100", DD100, "poses", np.zeros((31, 72)), r"poses has shape \(31, 72\)"),
     ("dd100", DD100, "transl", None, "transl is missing"),
-    ("amass-pair", AMASS, "trans", np.zeros((7, 3)), r"trans has shape \(7, 3\), expected \(121"),
-    ("amass-pair", AMASS, "poses", np.zeros((121, 72)), r"expected \(frames, 156\)"),
+    ("amass-pair", AMASS, "trans", np.zeros((7, 3)), r"trans has shape \(7, 3\), expected \(61"),
+    ("amass-pair", AMASS, "poses", np.zeros((61, 72)), r"expected \(frames, 156\)"),
     ("amass-pair", AMASS, "mocap_framerate", None, "expected one of mocap_frame_rate"),
     ("amass-pair", AMASS, "mocap_framerate", 30.0, "differ in frame rate, 59.94 and 30.0"),
 ]
@@ -180,7 +180,9 @@ def test_a_pickle_that_runs_a_command_runs_nothing(tmp_path: Path, reader: str, 
 
 def test_split_files_of_clips_that_are_not_there_are_refused(tmp_path: Path) -> None:
     layouts.write_interhuman_lists(tmp_path)
-    with pytest.raises(InputError, match=r"none of the 4 clips .*/motions/<name>\.pkl or "):
+    with pytest.raises(
+        InputError, match=r"none of the 4 clips .*/motions_processed/person1/<name>\.npy or "
+    ):
         READERS["interhuman"].sources(tmp_path)
 
 
@@ -213,7 +215,7 @@ def test_a_gap_between_the_frames_of_hi4d_is_named(tmp_path: Path) -> None:
     write("hi4d", tmp_path)
     (tmp_path / HI4D).unlink()
     name, source = the_source("hi4d", tmp_path)
-    with pytest.raises(InputError, match="frame 000020 is missing among 60"):
+    with pytest.raises(InputError, match="frame 000020 is missing among 30"):
         READERS[name].read(source)
 
 
@@ -228,10 +230,10 @@ def test_a_mirror_is_no_rotation(tmp_path: Path) -> None:
 def test_takes_of_different_length_are_no_pair(tmp_path: Path) -> None:
     write("dd100", tmp_path)
     path = tmp_path / DD100
-    changed(path, "poses", lambda poses: poses[:40])
-    changed(path, "transl", lambda transl: transl[:40])
+    changed(path, "poses", lambda poses: poses[:20])
+    changed(path, "transl", lambda transl: transl[:20])
     name, source = the_source("dd100", tmp_path)
-    with pytest.raises(InputError, match="last 61 and 40 frames; expected one take"):
+    with pytest.raises(InputError, match="last 31 and 20 frames; expected one take"):
         READERS[name].read(source)
 
 
