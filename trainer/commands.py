@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from trainer.data.commands import add_commands as add_data_commands
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    add_data_commands(subparsers)
     _add_train(subparsers)
     _add_import_ponimator(subparsers)
 
