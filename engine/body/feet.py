@@ -39,8 +39,9 @@ NEAR, FAR = 0.03, 0.05
 so."""
 STILL, MOVING = 0.15, 0.35
 """The same for its speed over the floor, metres a second."""
-LONGEST_DRIFT = 0.10
-"""Metres that a planted foot may drift; one that drifts further makes a step instead."""
+LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.05
+"""Metres that a planted foot may drift; one that drifts further makes a step instead. It stands in
+the middle of its drift, unless a given frame holds it at one end: hence the second, by half."""
 STEP_FRAMES = 4
 STEP_LIFT, STEP_LENGTH = 0.03, 0.04
 """Least height in the middle of a step at least this long, metres."""
@@ -204,28 +205,33 @@ def _steps(ball: Array, stands: BoolArray, given: BoolArray) -> BoolArray:
         origin = int(np.flatnonzero(is_given)[-1]) if is_given.any() else 0
         ground = ball[person][..., [0, 2]]
         after, before = slice(origin, None), slice(None, origin)
-        result[person, after] = _steps_after(ground[after], stands[person, after])
+        limit = GIVEN_DRIFT if is_given.any() else LONGEST_DRIFT
+        result[person, after] = _steps_after(ground[after], stands[person, after], limit)
         onward = ground[origin::-1], stands[person, before][::-1]
-        result[person, before] = _steps_after(*onward)[::-1]
+        result[person, before] = _steps_after(*onward, limit)[::-1]
     return result
 
 
-def _steps_after(ground: Array, stands: BoolArray) -> BoolArray:
-    """The steps (frame - 1, 2) of one person's feet (frame, 2, 2), one foot at a time."""
+def _steps_after(ground: Array, stands: BoolArray, limit: float) -> BoolArray:
+    """The steps (frame - 1, 2) of one person's feet (frame, 2, 2), one foot at a time.
+
+    limit  metres that a foot may drift before its first step
+    """
     result = np.zeros_like(stands)
+    limits = [limit, limit]
     places = ground.tolist()
     boxes = [(x, x, z, z) for x, z in places[0]]
     for pair, stays in enumerate(stands.tolist()):
         for foot, (x, z) in enumerate(places[pair + 1]):
             left, right, near, far = boxes[foot] if stays[foot] else (x, x, z, z)
             boxes[foot] = min(left, x), max(right, x), min(near, z), max(far, z)
+            limits[foot] = limits[foot] if stays[foot] else LONGEST_DRIFT
             drift = math.dist(boxes[foot][::2], boxes[foot][1::2])
             can_step = stays[1 - foot] and not result[pair, 1 - foot]
             last = pair + 1 + STEP_FRAMES // 2
-            is_far = drift > (LONGEST_DRIFT if can_step else 2 * LONGEST_DRIFT)
-            if is_far and last <= len(stands):
+            if drift > limits[foot] * (1 if can_step else 2) and last <= len(stands):
                 result[max(last - STEP_FRAMES, 0) : last, foot] = True
-                boxes[foot] = (x, x, z, z)
+                boxes[foot], limits[foot] = (x, x, z, z), LONGEST_DRIFT
     return result
 
 
