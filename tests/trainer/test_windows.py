@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import MIRROR
 from engine.motion import rotmats_from_features
-from tests.trainer.synthetic import REST_JOINTS, write_clips
+from tests.trainer.synthetic import REST_JOINTS, clip_records, write_clips
 from trainer.data import windows
-from trainer.data.shards import Clips, load_clips
+from trainer.data.shards import Clips, Manifest, load_clips, write_manifest, write_shard
 from trainer.data.windows import WindowSampler
 
 
@@ -152,3 +153,71 @@ def test_pairs_carry_rest_joints_captions_and_the_published_centring(clips: Clip
     has_text, has_pose = batch.text.any(axis=1), batch.pose_mask[:, 0] > 0
     cases = [(t, p) for t, p in zip(has_text, has_pose, strict=True)]
     assert {(True, False), (False, True), (False, False), (True, True)} == set(cases)
+
+
+def captioned(clips: Clips) -> windows.CaptionTable:
+    """A table in which row i of the identity stands for the i-th text."""
+    texts = windows.unique_captions(clips.captions)
+    return windows.caption_table(clips, texts, np.eye(len(texts), dtype=np.float32))
+
+
+def test_a_clip_with_a_handedness_is_never_mirrored(clips: Clips) -> None:
+    chosen = np.tile(np.arange(len(clips)), 40)
+    flipped, swapped = windows.draw_augmentation(clips, chosen, np.random.default_rng(8))
+    is_fixed = ~clips.is_mirrorable[chosen]
+    assert is_fixed.any()
+    assert not flipped[is_fixed].any()
+    assert swapped[is_fixed].any()
+    assert flipped[~is_fixed].any()
+
+
+def test_no_sampler_gives_a_mirrored_caption_to_a_clip_with_a_handedness(clips: Clips) -> None:
+    table = captioned(clips)
+    texts = windows.unique_captions(clips.captions)
+    fixed = np.flatnonzero(~clips.is_mirrorable)
+    samplers = (
+        WindowSampler(clips=clips, subset=fixed, captions=table),
+        windows.PairSampler(clips=clips, subset=fixed, captions=table),
+    )
+    for sampler in samplers:
+        text = sampler.draw(64, np.random.default_rng(9)).text
+        used = {texts[row] for row in text[text.any(axis=1)].argmax(axis=1)}
+        assert used == set(clips.captions[fixed[0]])
+
+
+def test_a_window_carries_one_of_its_clips_captions_or_none(sampler: WindowSampler) -> None:
+    described = replace(
+        sampler, captions=captioned(sampler.clips), text_dropout=0.25, augment=False
+    )
+    batch = described.draw(400, np.random.default_rng(10))
+    texts = windows.unique_captions(sampler.clips.captions)
+    has_text = batch.text.any(axis=1)
+    assert 0.18 < 1 - has_text.mean() < 0.32
+    for row in np.flatnonzero(has_text):
+        assert texts[batch.text[row].argmax()] in sampler.clips.captions[batch.clip[row]]
+
+
+def test_captions_change_nothing_but_the_text_in_a_check_without_augmentation(
+    sampler: WindowSampler,
+) -> None:
+    plain = replace(sampler, augment=False)
+    described = replace(plain, captions=captioned(sampler.clips))
+    one, two = (s.draw(8, np.random.default_rng(11)) for s in (plain, described))
+    np.testing.assert_array_equal(one.motion, two.motion)
+    np.testing.assert_array_equal(one.known, two.known)
+    assert one.text.shape == (8, 0)
+
+
+def test_a_batch_is_the_same_however_its_clips_are_cut_into_shards(
+    clips: Clips, tmp_path: Path
+) -> None:
+    records = clip_records(6)
+    shards = tuple(write_shard(tmp_path, f"shard-{i}", records[i::6]) for i in range(6))
+    write_manifest(tmp_path, Manifest(source="", options={}, shards=shards, is_complete=True))
+    subset = np.arange(6)
+    one, two = (
+        WindowSampler(clips=c, subset=subset).draw(16, np.random.default_rng(12))
+        for c in (clips, load_clips(tmp_path))
+    )
+    np.testing.assert_array_equal(one.motion, two.motion)
+    np.testing.assert_array_equal(one.known, two.known)

@@ -19,7 +19,7 @@ from engine.arrays import Array
 from engine.body.shape import bone_lengths, fit_betas, load_body
 from engine.errors import InputError
 from engine.motion import WINDOW_FRAMES, features_from_rotmats
-from trainer.data.contact import find_touches, stretches, thinned
+from trainer.data.contact import THRESHOLD, find_touches, stretches, thinned
 from trainer.data.jobs import Job, Made, cut
 from trainer.data.readers import READERS, Recording, Source
 from trainer.data.readers.recording import VERTICES
@@ -105,9 +105,10 @@ def import_job(
     data_set: str,
     root: Path,
     *,
-    body_file: Path | None,
-    threshold: float,
-    limit: int | None,
+    body_file: Path | None = None,
+    threshold: float = THRESHOLD,
+    limit: int | None = None,
+    sources_in_shard: int = SOURCES_IN_SHARD,
 ) -> Job[Source]:
     """All recordings under `root`, or the first `limit`, in shards of a fixed number of them."""
     body = load_body(body_file)
@@ -121,8 +122,9 @@ def import_job(
             "recordings": len(sources),
             "names_sha256": hashlib.sha256(names.encode()).hexdigest(),
             "body": NEUTRAL_BODY if body_file is None else body.name,
-            "threshold": threshold,
+            "threshold_cm": round(100 * threshold, 6),
+            "sources_in_shard": sources_in_shard,
         },
-        parts=cut(sources, SOURCES_IN_SHARD),
+        parts=cut(sources, sources_in_shard),
         make=Importer(data_set=data_set, body_file=body_file, threshold=threshold),
     )
