@@ -311,10 +311,20 @@ def _twirl_grip(
     low = 0.5 * (one.at("spine3") + two.at("spine3")) + (0.20 * SIDE[hands[leader]]) * leftwards(
         away
     )
-    above = two.at("head") + 0.24 * UP - 0.10 * away
+    above = _within_reach(one, hands[leader], two.at("head") + 0.23 * UP - 0.10 * away)
     w = raised[:, None]
     arched = low + w * (above - low) - 0.10 * np.sin(np.pi * w) * away
     return smoothed(arched, 4)
+
+
+def _within_reach(body: Body, hand: int, point: Array) -> Array:
+    """The point (frame, 3), drawn level towards the shoulder until the palm reaches it."""
+    away = point - body.at(f"{SIDES[hand]}_shoulder")
+    length = 0.95 * body.figure.arm + 0.05
+    level = np.sqrt(np.maximum(length**2 - away[:, 1] ** 2, 0.01))
+    over = np.maximum(np.hypot(away[:, 0], away[:, 2]) / level, 1.0)
+    nearer = away * np.column_stack([1 / over, np.ones_like(over), 1 / over])
+    return np.asarray(point - away + nearer)
 
 
 def _twirling_hand(

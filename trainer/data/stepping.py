@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.rotations import rotmat_about
-from trainer.data.timing import min_jerk, ramp, smoothed
+from trainer.data.timing import ramp, smoothed
 
 LEFT, RIGHT = 0, 1
 SIDE = (1.0, -1.0)
@@ -161,7 +161,9 @@ def track_feet(
         place[index >= land, foot] = step.end
         swing = (index >= lift) & (index < land)
         fraction = (index[swing] - lift) / (land - lift)
-        place[swing, foot] = step.start + min_jerk(fraction)[:, None] * delta
+        # Feet that hurry peak lower than minimum jerk has it.
+        travelled = fraction * fraction * (3 - 2 * fraction)
+        place[swing, foot] = step.start + travelled[:, None] * delta
         planted[(index > lift) & (index < land), foot] = False
         roll = np.clip(0.06 + 0.65 * forward, 0.06, 0.50)
         strike = np.clip(0.35 * forward, 0.0, 0.2)
@@ -172,7 +174,7 @@ def track_feet(
         wave = roll * (rise - fall) - strike * (fall - settle)
         pitch[:, foot] += wave
         height = gait.lift + 0.05 * min(length, 0.6)
-        raised[swing, foot] += height * 16 * (fraction * (1 - fraction)) ** 2
+        raised[swing, foot] += height * (4 * fraction * (1 - fraction)) ** 1.5
     return _assembled(place, pitch, planted, raised, ankle_height, ball_offset)
 
 

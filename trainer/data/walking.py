@@ -146,7 +146,7 @@ def _lively(cast: Cast, top: float) -> Cast:
     """The cast with feet quick enough for a pace of `top` metres a second."""
     if top < 1.6:
         return cast
-    swing = 0.36 if top < 1.9 else 0.32
+    swing = 0.40 if top < 1.9 else 0.36
     manners = [with_gait(m, swing=swing, double_support=0.03) for m in cast.manners]
     return replace(cast, manners=(manners[0], manners[1]))
 
@@ -182,7 +182,7 @@ def follow_along(cast: Cast) -> Scene:
         if place != "behind":
             gap = cast.uniform(-0.1, 0.55)
             aside = cast.uniform(0.75, 1.15) * (1 if place == "left" else -1)
-        along = keep_up(cast, time, lead, gap, min(1.3 * top + 0.4, 2.1))
+        along = keep_up(cast, time, lead, gap, min(1.3 * top + 0.4, 2.0))
         path, heading = trail.at(lead)
         followed, facing = trail.at(along, aside)
         if np.linalg.norm(followed - path, axis=-1).min() > PERSONAL_SPACE:
