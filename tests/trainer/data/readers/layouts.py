@@ -203,8 +203,8 @@ def write_hi4d(root: Path, rest: Array = OPEN_REST) -> None:
         save_npz(folder / f"smpl/{frame + 11:06d}.npz", arrays)
 
 
-def chi3d_table() -> dict[str, Any]:
-    motion = in_file(50.0, world=Z_UP)
+def chi3d_table(rest: Array = OPEN_REST) -> dict[str, Any]:
+    motion = in_file(50.0, rest, Z_UP)
     frames = motion.transl.shape[1]
     return {
         "global_orient": motion.rotmats[:, :, :1].tolist(),
@@ -214,9 +214,8 @@ def chi3d_table() -> dict[str, Any]:
     }
 
 
-def write_chi3d(root: Path, **changes: Any) -> None:
-    path = root / "train/s03/smplx/Grab 12.json"
-    lines(path, json.dumps(chi3d_table() | changes))
+def write_chi3d(root: Path, rest: Array = OPEN_REST) -> None:
+    lines(root / "train/s03/smplx/Grab 12.json", json.dumps(chi3d_table(rest)))
     lines(root / "test/s01/smplx/Hug 1.json", "{}")
 
 
@@ -237,8 +236,10 @@ def write_dd100(root: Path) -> None:
         np.save(folder / f"Rumba_05_01_{role}.npy", content)
 
 
-def write_amass(root: Path, width: int = 156, rate: float = 59.94, **changes: Any) -> None:
-    motion = in_file(rate, world=Z_UP)
+def write_amass(
+    root: Path, width: int = 156, rate: float = 59.94, world: Array = Z_UP, **changes: Any
+) -> None:
+    motion = in_file(rate, world=world)
     rate_key = "mocap_framerate" if width == 156 else "mocap_frame_rate"
     for i in range(2):
         poses = np.zeros((motion.transl.shape[1], width))

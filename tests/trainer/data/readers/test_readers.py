@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import geodesic_angle
 from engine.body.shape import bone_lengths, load_body
 from engine.body.skeleton import JOINT
 from engine.formats.retarget import UNITS
 from tests.trainer.data.readers import layouts
-from tests.trainer.data.readers.layouts import BETAS, CAPTIONS, GENDERS, assert_is_the_meeting
+from tests.trainer.data.readers.layouts import (
+    BETAS,
+    CAPTIONS,
+    GENDERS,
+    assert_is_the_meeting,
+    meeting,
+)
 from tests.trainer.synthetic import REST_JOINTS
 from trainer.data.asf import read_amc
 from trainer.data.commands import DATA_SETS
@@ -156,11 +164,31 @@ def test_cmu_pairs_stand_where_they_stood(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------- laws
-def test_the_data_sets_own_body_tells_the_joints(tmp_path: Path) -> None:
-    layouts.write_chi3d(tmp_path)
+def test_the_data_sets_own_body_leaves_no_error(tmp_path: Path) -> None:
+    smplx = replace(
+        load_body(),
+        template=np.zeros((10475, 3)),
+        joint_template=load_body().joint_template + np.array([0.01, 0.1, -0.02]),
+    )
+    rest = smplx.rest_joints(BETAS).astype(np.float64)
+    layouts.write_chi3d(tmp_path, rest)
     source = READERS["chi3d"].sources(tmp_path)[1]
-    betas_are_not_ours = READERS["chi3d"].read(source, load_body())
-    np.testing.assert_allclose(betas_are_not_ours.rest_joints, layouts.OPEN_REST, atol=1e-6)
+    assert_is_the_meeting(READERS["chi3d"].read(source, smplx), rest=rest)
+
+
+def test_another_body_moves_both_people_by_the_same_and_turns_nobody(tmp_path: Path) -> None:
+    away = np.array([0.01, 0.1, -0.02])
+    layouts.write_chi3d(tmp_path, layouts.OPEN_REST + away)
+    found = read("chi3d", tmp_path, index=1)
+    expected = meeting(10.0)
+    assert geodesic_angle(found.rotmats, expected.rotmats).max() < 2e-3
+    shifts = _joints(found) - expected.joints
+    np.testing.assert_allclose(shifts, np.broadcast_to(shifts[0, 0, 0], shifts.shape), atol=2e-3)
+
+
+def test_amass_files_with_y_up_stay_upright(tmp_path: Path) -> None:
+    layouts.write_amass(tmp_path, world=np.eye(3))
+    assert_is_the_meeting(read("amass-pair", tmp_path))
 
 
 def test_the_command_line_offers_every_reader() -> None:
