@@ -377,13 +377,15 @@ def tug(cast: Cast) -> Scene:
         if len(hands) == 1:
             mine = hand if style == "hand" or who == first else 1 - hand
             score.lean[:, 2] -= 0.16 * SIDE[mine] * strain
-    held = pulse(time, grip - 0.1, grip, released, released + 0.3)
-    below = cast.uniform(0.20, 0.30)
+    below = cast.uniform(0.16, 0.27)
     theirs = {h: h if style == "hand" else 1 - h for h in hands}
     pairs = [(h, theirs[h]) if first == PLAYER else (theirs[h], h) for h in hands]
-    reach = 0.95 * cast.arm + (0.0 if style == "hand" else -0.04)
-    bodies = _within_reach(scores, pairs, held > 0.5, 2 * np.sqrt(reach**2 - below**2))
-    pulled = 0.05 * wave[:, None] * (bodies[first].at("pelvis") - bodies[second].at("pelvis"))
+    reach = 0.97 * cast.arm + 0.05
+    bodies = _within_reach(
+        scores, pairs, (time > grip) & (time < decided), 2 * np.sqrt(reach**2 - below**2)
+    )
+    nearer = 0.04 * wave - (0.0 if style == "hand" else 0.06)
+    pulled = nearer[:, None] * (bodies[first].at("pelvis") - bodies[second].at("pelvis"))
     meets = [grip_point(bodies, pair, below) + pulled for pair in pairs]
     watch_each_other(bodies, cast, meets[0], 0.6 * pulse(time, begin, grip, grip + 0.3, decided))
     weight = pulse(time, begin, grip, released, released + 0.8)

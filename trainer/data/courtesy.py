@@ -84,7 +84,9 @@ def pat_shoulder(cast: Cast) -> Scene:
         look(bodies[who], face + part[:, None] * (spot - face))
     move_arms(bodies[second], _thanking(cast, bodies[second], time, release, is_sad))
     height = cast.uniform(0.05, 0.09) * lifted
-    move_arms(bodies[first], [_patting(cast, bodies, first, hand, height, held)])
+    above = pulse(time, begin, landed - 0.15, release + 0.15, release + 0.85)
+    laid = pulse(time, landed - 0.35, landed, release, release + 0.4)
+    move_arms(bodies[first], _patting(cast, bodies, first, hand, height, above, laid))
     frames = [fine_frame(t, time) for t in (landed, rest, release - 0.05)]
     pair = (f"{SIDES[hand]}_wrist", f"{SIDES[1 - hand]}_shoulder")
     return scene_of(
@@ -107,18 +109,31 @@ def _mood(cast: Cast, score: Score, time: Array, cheered: float, is_sad: bool) -
 
 
 def _patting(
-    cast: Cast, bodies: tuple[Body, Body], first: int, hand: int, height: Array, weight: Array
-) -> Reach:
-    """The palm on the other's shoulder; height (frame,) how far it is lifted between pats."""
+    cast: Cast,
+    bodies: tuple[Body, Body],
+    first: int,
+    hand: int,
+    height: Array,
+    above: Array,
+    laid: Array,
+) -> list[Reach]:
+    """The palm comes from above onto the other's shoulder.
+
+    height (frame,) how far it is lifted between pats; above, laid (frame,) weights
+    """
     other, forward = bodies[1 - first], between(bodies, first)
     out = SIDE[hand] * leftwards(forward)
-    aside = cast.uniform(-0.02, 0.035)
-    palm = unit(-UP - 9.0 * max(aside, 0.0) * out - 0.15 * forward)
-    fingers = unit(forward - 0.25 * out + 0.1 * UP)
+    aside = cast.uniform(0.0, 0.04)
+    palm = unit(-UP - 8.0 * aside * out - 0.1 * forward)
+    fingers = unit(forward - 0.2 * out + 0.15 * UP)
     skin = other.at(f"{SIDES[1 - hand]}_shoulder") + aside * out - 0.03 * forward
-    spot = skin + (SHOULDER_TOP + height)[:, None] * UP
+    spot = skin + (SHOULDER_TOP + 0.008 + height)[:, None] * UP
     elbow = bodies[first].direction([0.6 * SIDE[hand], -0.8, 0.0])
-    return lay_palm(hand, weight, spot, fingers, palm, elbow=elbow, arc=0.25)
+    ready = spot + 0.09 * UP - 0.12 * forward + 0.03 * out
+    return [
+        lay_palm(hand, above, ready, fingers, palm, elbow=elbow, arc=0.25),
+        lay_palm(hand, laid, spot, fingers, palm, elbow=elbow, arc=0.0),
+    ]
 
 
 def _thanking(cast: Cast, body: Body, time: Array, release: float, is_sad: bool) -> list[Reach]:

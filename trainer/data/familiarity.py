@@ -124,9 +124,11 @@ def whisper(cast: Cast) -> Scene:
         scores[first].drop += told * np.clip(-off[1], 0.0, 0.04)
         scores[second].drop += told * np.clip(off[1] - 0.07, 0.0, 0.03)
         bodies = settle(scores, watch)
-    reaches = _cupped_hand(bodies[first], bodies[second], lent, ear, told)
+    raised = pulse(time, near - 1.25, near - 0.4, done + 0.3, done + 1.1)
+    reaches = _cupped_hand(bodies[first], bodies[second], lent, ear, raised)
     if cast.chance(0.4):
-        reaches.append(_hand_on_near_shoulder(bodies[first], bodies[second], ear, told))
+        laid = pulse(time, near - 0.3, near + 0.1, done - 0.1, done + 0.3)
+        reaches += _hand_on_near_shoulder(bodies[first], bodies[second], ear, raised, laid)
     move_arms(bodies[second], _hearing(cast, bodies[second], time, done))
     move_arms(bodies[first], reaches)
     frames = [fine_frame(t, time) for t in (near, 0.5 * (near + done), done)]
@@ -150,30 +152,31 @@ def _lean_to_the_ear(cast: Cast, teller: Score, hearer: Score, told: Array, side
     hearer.nod[:, 2] -= side * cast.uniform(0.0, 0.15) * told
 
 
-def _cupped_hand(teller: Body, hearer: Body, ear: Array, hand: int, told: Array) -> list[Reach]:
+def _cupped_hand(teller: Body, hearer: Body, ear: Array, hand: int, raised: Array) -> list[Reach]:
     """A screen between the mouth and everyone in front; a left ear asks for the left hand."""
     mouth, lent = on_head(teller, MOUTH), on_head(hearer, ear)
     out = SIDE[hand] * teller.direction([1.0, 0.0, 0.0])
     forward = teller.direction([0.0, 0.0, 1.0])
-    spot = mouth + 0.25 * (lent - mouth) + 0.055 * out + 0.01 * UP
-    fingers, palm = unit(UP + 0.55 * forward - 0.1 * out), unit(-out + 0.35 * forward)
-    elbow = unit(0.6 * out - UP)
-    return [lay_palm(hand, told, spot, fingers, palm, elbow=elbow, arc=0.2)]
+    spot = mouth + 0.02 * unit(lent - mouth) + 0.062 * out + 0.01 * UP
+    fingers, palm = unit(UP + 0.45 * forward - 0.1 * out), unit(-out + 0.35 * forward)
+    elbow = unit(out - 0.8 * UP)
+    return [lay_palm(hand, raised, spot, fingers, palm, elbow=elbow, arc=0.2)]
 
 
-def _hand_on_near_shoulder(teller: Body, hearer: Body, ear: int, told: Array) -> Reach:
+def _hand_on_near_shoulder(
+    teller: Body, hearer: Body, ear: int, above: Array, laid: Array
+) -> list[Reach]:
     hand = 1 - ear
     out = SIDE[hand] * teller.direction([1.0, 0.0, 0.0])
     forward = teller.direction([0.0, 0.0, 1.0])
-    spot = hearer.at(f"{SIDES[ear]}_shoulder") + SHOULDER_TOP * UP + 0.02 * out
-    return lay_palm(
-        hand,
-        told,
-        spot,
-        unit(forward + 0.1 * out),
-        unit(-UP + 0.2 * forward),
-        elbow=unit(out - 0.7 * UP),
-    )
+    spot = hearer.at(f"{SIDES[ear]}_shoulder") + (SHOULDER_TOP + 0.008) * UP + 0.02 * out
+    ready = spot + 0.10 * UP + 0.07 * out - 0.16 * forward
+    fingers, palm = unit(forward + 0.1 * out + 0.1 * UP), unit(-UP + 0.1 * forward)
+    elbow = unit(out - 0.7 * UP)
+    return [
+        lay_palm(hand, above, ready, fingers, palm, elbow=elbow),
+        lay_palm(hand, laid, spot, fingers, palm, elbow=elbow, arc=0.0),
+    ]
 
 
 def _hearing(cast: Cast, body: Body, time: Array, done: float) -> list[Reach]:
@@ -210,7 +213,9 @@ def arm_around_shoulder(cast: Cast) -> Scene:
     side, near_hand = SIDE[place], 1 - place
     is_mutual = cast.chance(0.4)
     wide = sum(float(f.rest[SHOULDER[LEFT], 0]) for f in cast.figures)
-    goal = np.array([side * (wide + cast.uniform(0.06, 0.10)), cast.uniform(-0.08, -0.04)])
+    wide += 0.5 * max(sum(f.side for f in cast.figures) - 0.30, 0.0)
+    behind = cast.uniform(0.06, 0.09) + cast.figures[second].back
+    goal = np.array([side * (wide + cast.uniform(0.09, 0.12)), -behind])
     visit = plan_visit(cast, goal, np.array([side, cast.uniform(-0.8, 0.6)]))
     begin = visit.arrive + cast.uniform(-0.3, 0.2)
     laid = begin + cast.uniform(0.9, 1.3)
@@ -237,7 +242,8 @@ def arm_around_shoulder(cast: Cast) -> Scene:
     bodies = (stand(scores[0]), stand(scores[1]))
     _look_ahead_together(cast, bodies, time, held)
     move_arms(bodies[second], _beside(cast, bodies[second], bodies[first], place, held, is_mutual))
-    move_arms(bodies[first], _around(cast, bodies[first], bodies[second], place, time, begin, held))
+    close = pulse(time, visit.arrive - 0.9, visit.arrive - 0.2, release + 0.6, release + 1.3)
+    move_arms(bodies[first], _around(bodies[first], bodies[second], place, close, held))
     frames = [fine_frame(t, time) for t in (laid, 0.5 * (laid + release), release)]
     pair = (f"{SIDES[near_hand]}_wrist", f"{SIDES[near_hand]}_shoulder")
     return scene_of(
@@ -259,21 +265,28 @@ def _look_ahead_together(cast: Cast, bodies: tuple[Body, Body], time: Array, hel
         look(body, face + part[:, None] * (far - face))
 
 
-def _around(
-    cast: Cast, body: Body, other: Body, place: int, time: Array, begin: float, held: Array
-) -> list[Reach]:
-    """The near arm goes out and up behind the other, then the palm down on the far shoulder."""
+def _around(body: Body, other: Body, place: int, close: Array, held: Array) -> list[Reach]:
+    """The near arm goes out and up behind the other, then the palm down on the far shoulder.
+
+    close (frame,): how near the other is; the hand then hangs behind one's own hip
+    """
     hand, side = 1 - place, SIDE[place]
+    low = np.array([-0.02 * side, -0.95 * body.figure.arm, -0.09])
+    aside = body.at(f"{SIDES[hand]}_shoulder") + body.direction(low)
     behind = other.direction([0.0, 0.35, -1.0])
     near = other.at(f"{SIDES[place]}_shoulder")
-    over = near + other.direction([0.10 * side, 0.14, -0.22])
+    over = near + other.direction([0.18 * side, 0.17, -0.30])
     far = other.at(f"{SIDES[hand]}_shoulder")
-    spot = far + other.direction([-0.032 * side, 0.054, -0.01])
+    stretch = np.linalg.norm(far - body.at(f"{SIDES[hand]}_shoulder"), axis=-1)
+    short = np.clip(stretch[held > 0.99].mean() / body.figure.arm - 0.92, 0.0, 0.3)
+    spot = far + other.direction([-0.034 * side, 0.068, -0.01 - min(0.2 * short, 0.03)])
+    spot += short * (near - far)
     fingers = other.direction([-0.78 * side, -0.55, 0.30])
     palm = other.direction([0.55 * side, -0.83, 0.10])
     waypoint = np.clip(2.2 * held, 0, 1)
     settled = np.clip((held - 0.35) / 0.65, 0, 1) ** 1.5
     return [
+        Reach(side=hand, weight=close, wrist=aside),
         Reach(side=hand, weight=waypoint, wrist=over, elbow=behind, arc=0.5),
         lay_palm(hand, settled, spot, fingers, palm, elbow=behind, arc=0.5),
     ]
@@ -292,7 +305,7 @@ def _beside(
     fingers = other.direction([0.9 * side, 0.25, 0.0])
     palm = other.direction([0.0, 0.0, 1.0])
     elbow = body.direction([0.3 * side, -0.6, -1.0])
-    beside = shoulder + body.direction([0.12 * side, -0.36, -0.22])
+    beside = shoulder + body.direction([0.10 * side, -0.34, -0.32])
     waypoint, settled = np.clip(2.0 * held, 0, 1), np.clip(2.0 * held - 1.0, 0, 1)
     return [
         Reach(side=place, weight=waypoint, wrist=beside, elbow=elbow),
