@@ -120,7 +120,8 @@ def _text_beside(first: Path) -> Path:
 @lru_cache(maxsize=4)
 def _read_listing(path: Path) -> dict[tuple[Path, Path], Words]:
     pairs = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as exc:

@@ -43,7 +43,8 @@ class Recording:
     transl       (2, frame, 3) float32, SMPL-X `transl`: the pelvis is at rest_joints[:, 0] + transl
     rest_joints  (2, 22, 3) float32, the bodies that the clip was put on the floor with: measured
                  where a file tells joint positions, else of the body that `read` was given
-    betas        (2, 10) float32, the file's; they mean something to bodies of `body_kind` only
+    betas        (2, 10) float32, the file's, or fitted to its bones; they mean something to bodies
+                 of `body_kind` only
     genders      "male", "female" or "neutral"
     Person 0 is the actor (or the leader) where the data set tells.
     """
@@ -72,7 +73,7 @@ class Reader(Protocol):
         at J0(betas) + transl, and a body with another J0 moves the pelvis by the difference of the
         two J0: one shift over the whole clip, the same for both people as far as their betas agree,
         so that it moves them to each other by what J0 differs between them. The data set's own body
-        leaves no error; nor do files that tell joints (InterHuman processed, Hi4D) or skeletons.
+        leaves no error; nor do files that tell joints (InterHuman processed, Hi4D).
         Raises InputError that names file, field, what was expected and what to do.
         """
 
