@@ -29,7 +29,7 @@ def signed_distances(points: Array, vertices: Array, faces: IntArray) -> Array:
     points, vertices = points.astype(float), vertices.astype(float)
     apart = igl.signed_distance(points, vertices, faces, igl.SIGNED_DISTANCE_TYPE_UNSIGNED)[0]
     is_inside = igl.fast_winding_number(vertices, faces, points) > 0.5
-    return np.where(is_inside, -apart, apart)
+    return np.asarray(np.where(is_inside, -apart, apart))
 
 
 def mesh_gap(meshes: Sequence[Array], faces: IntArray, margin: float = CONTACT) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.bundle import STARTER, Bundle
 from engine.errors import InputError
-from trainer.evaluate import load_checkpoint
+from trainer.evaluator.subject import load_checkpoint
 from trainer.export import export_bundle
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator

@@ -16,12 +16,14 @@ import pytest
 import torch
 
 from engine.errors import ConfigError
+from engine.sampler import WindowRequest
 from tests.trainer.synthetic import write_clips
-from trainer import evaluate, starter, train
+from trainer import starter, train
 from trainer.captions import load_captions
 from trainer.config import OBJECTIVES, TrainConfig, load_config
 from trainer.data import windows
 from trainer.data.shards import load_clips
+from trainer.evaluator.subject import load_checkpoint, open_subject
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.run_log import LOG
@@ -165,9 +167,7 @@ def store_random_captions(data: Path, width: int) -> None:
 def test_a_generators_loss_falls_and_the_log_says_so(data: Path, tmp_path: Path) -> None:
     store_random_captions(data, width=12)
     changes = ["text_encoder=minilm", "steps=60", "size.dropout=0"]
-    network = evaluate.load_checkpoint(
-        train.train(tiny(data, *changes, objective="generator"), tmp_path)
-    )
+    network = load_checkpoint(train.train(tiny(data, *changes, objective="generator"), tmp_path))
     assert isinstance(network, Generator)
     assert network.config.text_width == 12
     totals = [line["total"] for line in curve(tmp_path)]
@@ -183,13 +183,13 @@ def test_the_starter_samples_what_its_checkpoint_samples(data: Path, tmp_path: P
     batch = windows.WindowSampler(clips=clips, subset=np.arange(1, len(clips))).draw(
         1, np.random.default_rng(0)
     )
-    given = evaluate.Given(
-        known=batch.known,
-        known_mask=batch.known_mask,
-        anchor=batch.anchor,
-        anchor_joints=batch.anchor_joints,
+    request = WindowRequest(
+        known=batch.known[0],
+        known_mask=batch.known_mask[0],
+        anchor=batch.anchor[0],
+        anchor_joints=batch.anchor_joints[0],
+        seed=0,
+        steps=4,
     )
-    ours, compiled = (
-        evaluate.open_sampler(path)(given, 4, 0) for path in (checkpoint, bundle.path)
-    )
+    ours, compiled = (open_subject(path).sample([request]) for path in (checkpoint, bundle.path))
     np.testing.assert_allclose(compiled, ours, atol=0.05)  # halves, and bf16 where the CPU has it

@@ -26,7 +26,8 @@ def test_frechet_distance_is_that_of_a_general_matrix_root() -> None:
 
 def test_frechet_distance_of_a_shifted_set_is_the_squared_shift() -> None:
     real, _ = clouds()
-    assert distributions.frechet_distance(real, real + [3, 4, 0, 0, 0, 0]) == pytest.approx(25)
+    moved = real + np.array([3, 4, 0, 0, 0, 0])
+    assert distributions.frechet_distance(real, moved) == pytest.approx(25)
 
 
 @pytest.mark.parametrize("k", [1, 3])

@@ -1,0 +1,215 @@
+"""Reports of an evaluation: one content, three writers (Markdown, JSON, HTML).
+
+Knows tables, curves and point clouds; knows nothing of motion, networks or how a figure was made.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+from trainer.evaluator.distributions import Estimate
+
+COLOURS = ("#8a8f98", "#1f6feb", "#d1571a", "#2da44e", "#a371f7", "#bf3989", "#9a6700")
+WIDTH, HEIGHT, MARGIN = 520, 360, 44
+
+Cell = Estimate | float | str | bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of named cells; a row may lack some."""
+
+    title: str
+    rows: Mapping[str, Mapping[str, Cell]]
+    note: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        return list(dict.fromkeys(name for row in self.rows.values() for name in row))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Points (x, y) of each named series, drawn apart or joined in their order."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    is_line: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    title: str
+    about: Mapping[str, Any]
+    """What was measured, on what, with which settings and hashes."""
+    tables: Sequence[Table]
+    plots: Sequence[Plot] = field(default=())
+
+
+def write_report(report: Report, paths: Sequence[Path]) -> None:
+    """Write each path in the format that its ending names."""
+    for path in check_paths(paths):
+        path.write_text(WRITERS[path.suffix](report), encoding="utf-8")
+
+
+def check_paths(paths: Sequence[Path]) -> Sequence[Path]:
+    """Raises InputError for an ending without a writer, or a folder that is not there."""
+    for path in paths:
+        if path.suffix not in WRITERS:
+            raise InputError(
+                f"{path}: reports end in {', '.join(WRITERS)}; name one of these", field="--out"
+            )
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}; make it", field="--out")
+    return paths
+
+
+# -------------------------------------------------------------------------------------------- text
+def cell_text(cell: Cell) -> str:
+    """Three significant digits, or two decimals where there are more before the point."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, bool):
+        return "yes" if cell else "NO"
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, Estimate):
+        if cell.interval is None:
+            return cell_text(cell.mean)
+        return f"{cell_text(cell.mean)} ± {cell_text(cell.interval)}"
+    if not math.isfinite(cell):
+        return "-"
+    digits = 2 if abs(cell) >= 1 else 3
+    return f"{cell:.{digits}f}" if abs(cell) < 1000 else f"{cell:.0f}"
+
+
+def markdown(report: Report) -> str:
+    lines = [f"# {report.title}", ""]
+    lines += [f"- {name}: {value}" for name, value in report.about.items()]
+    for table in report.tables:
+        lines += ["", f"## {table.title}", *([table.note, ""] if table.note else [""])]
+        lines.append("| | " + " | ".join(table.columns) + " |")
+        lines.append("|---" * (len(table.columns) + 1) + "|")
+        for label, row in table.rows.items():
+            cells = (cell_text(row.get(name)) for name in table.columns)
+            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def json_text(report: Report) -> str:
+    return json.dumps(_finite(asdict(report)), indent=1) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# -------------------------------------------------------------------------------------------- HTML
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;
+color:#1f2328}table{border-collapse:collapse;display:block;overflow-x:auto;font-size:13px}
+td,th{border:1px solid #d0d7de;padding:3px 8px;text-align:right;white-space:nowrap}
+td:first-child,th:first-child{text-align:left}figure{display:inline-block;margin:1rem 1rem 1rem 0}
+figcaption{font-weight:600}svg text{font-size:11px;fill:#57606a}"""
+
+
+def html_text(report: Report) -> str:
+    """One file that needs nothing else."""
+    about = "".join(
+        f"<tr><td>{_safe(k)}</td><td>{_safe(str(v))}</td></tr>" for k, v in report.about.items()
+    )
+    parts = [f"<h1>{_safe(report.title)}</h1><table>{about}</table>"]
+    parts += [
+        f"<figure><figcaption>{_safe(plot.title)}</figcaption>{svg(plot)}</figure>"
+        for plot in report.plots
+    ]
+    for table in report.tables:
+        head = "".join(f"<th>{_safe(name)}</th>" for name in ("", *table.columns))
+        rows = "".join(
+            f"<tr><td>{_safe(label)}</td>"
+            + "".join(f"<td>{_safe(cell_text(row.get(c)))}</td>" for c in table.columns)
+            + "</tr>"
+            for label, row in table.rows.items()
+        )
+        parts.append(
+            f"<h2>{_safe(table.title)}</h2><p>{_safe(table.note)}</p>"
+            f"<table><tr>{head}</tr>{rows}</table>"
+        )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_safe(report.title)}</title>'
+        f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _safe(text: str) -> str:
+    return html.escape(text)
+
+
+def svg(plot: Plot) -> str:
+    """A picture of a plot, with a legend; points that are not finite are left out."""
+    series = {
+        name: [p for p in points if all(map(math.isfinite, p))]
+        for name, points in plot.series.items()
+    }
+    xs, ys = ([p[i] for points in series.values() for p in points] for i in range(2))
+    if not xs:
+        return "<svg></svg>"
+    (x0, x1), (y0, y1) = _bounds(xs), _bounds(ys)
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        across, up = (point[0] - x0) / (x1 - x0), (point[1] - y0) / (y1 - y0)
+        return (
+            round(MARGIN + across * (WIDTH - 2 * MARGIN), 1),
+            round(HEIGHT - MARGIN - up * (HEIGHT - 2 * MARGIN), 1),
+        )
+
+    shapes = []
+    for index, (name, points) in enumerate(series.items()):
+        colour, y = COLOURS[index % len(COLOURS)], 14 + 14 * index
+        places = [place(point) for point in points]
+        if plot.is_line:
+            path = " ".join(f"{x},{y}" for x, y in places)
+            shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}"/>')
+        shapes += [
+            f'<circle cx="{x}" cy="{y}" r="2" fill="{colour}" fill-opacity=".6"/>'
+            for x, y in places
+        ]
+        shapes.append(
+            f'<circle cx="{WIDTH - 150}" cy="{y - 4}" r="4" fill="{colour}"/>'
+            f'<text x="{WIDTH - 140}" y="{y}">{_safe(name)}</text>'
+        )
+    low, right, left = HEIGHT - MARGIN, WIDTH - MARGIN, MARGIN
+    axes = (
+        f'<path d="M{left} {MARGIN}V{low}H{right}" fill="none" stroke="#d0d7de"/>'
+        f'<text x="{left}" y="{low + 14}">{x0:.3g}</text>'
+        f'<text x="{right}" y="{low + 14}" text-anchor="end">{x1:.3g}</text>'
+        f'<text x="{left - 4}" y="{low}" text-anchor="end">{y0:.3g}</text>'
+        f'<text x="{left - 4}" y="{MARGIN + 4}" text-anchor="end">{y1:.3g}</text>'
+        f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">{_safe(plot.x_label)}</text>'
+        f'<text x="{left}" y="{MARGIN - 8}">{_safe(plot.y_label)}</text>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}">'
+        f"{axes}{''.join(shapes)}</svg>"
+    )
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+WRITERS = {".md": markdown, ".json": json_text, ".html": html_text}
