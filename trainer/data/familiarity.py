@@ -275,7 +275,7 @@ def _around(body: Body, other: Body, place: int, close: Array, held: Array) -> l
     aside = body.at(f"{SIDES[hand]}_shoulder") + body.direction(low)
     behind = other.direction([0.0, 0.35, -1.0])
     near = other.at(f"{SIDES[place]}_shoulder")
-    over = near + other.direction([0.18 * side, 0.17, -0.30])
+    over = near + other.direction([-0.08 * side, 0.15, -0.30])
     far = other.at(f"{SIDES[hand]}_shoulder")
     stretch = np.linalg.norm(far - body.at(f"{SIDES[hand]}_shoulder"), axis=-1)
     short = np.clip(stretch[held > 0.99].mean() / body.figure.arm - 0.92, 0.0, 0.3)
@@ -287,7 +287,7 @@ def _around(body: Body, other: Body, place: int, close: Array, held: Array) -> l
     settled = np.clip((held - 0.35) / 0.65, 0, 1) ** 1.5
     return [
         Reach(side=hand, weight=close, wrist=aside),
-        Reach(side=hand, weight=waypoint, wrist=over, elbow=behind, arc=0.5),
+        Reach(side=hand, weight=waypoint, wrist=over, elbow=behind, arc=0.9),
         lay_palm(hand, settled, spot, fingers, palm, elbow=behind, arc=0.5),
     ]
 

@@ -43,7 +43,7 @@ def reach_distance(arm: float, part: float, aside: float, vertical: float) -> fl
 def handshake(cast: Cast) -> Scene:
     hand = RIGHT if cast.chance(0.97) else LEFT
     first, _ = cast.roles()
-    ahead = reach_distance(cast.arm, cast.uniform(0.84, 0.94), 0.17, 0.28)
+    ahead = reach_distance(cast.arm, cast.uniform(0.83, 0.92), 0.17, 0.28)
     approach = plan_approach(cast, 2 * (ahead + 0.05) + 0.08)
     offer = approach.arrive + cast.uniform(-0.5, 0.5)
     answer = offer + cast.uniform(0.2, 0.6)
