@@ -12,11 +12,13 @@ from typing import Any
 
 from engine.errors import ConfigError
 from trainer.data.commands import add_commands as add_data_commands
+from trainer.evaluate import add_commands as add_eval_command
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_data_commands(subparsers)
     _add_train(subparsers)
+    add_eval_command(subparsers)
     _add_import_ponimator(subparsers)
 
 
