@@ -412,7 +412,7 @@ def _move_arm(body: Body, side: int, reaches: Sequence[Reach]) -> None:
             target = aligning(along, np.array([0.0, -1.0, 0.0]), reach.fingers, reach.palm)
             hand = slerp_rotmat(hand, target, reach.weight)
     swing, twist = swing_and_twist(np.swapaxes(lower, -1, -2) @ hand, along)
-    twist = soft_limit(twist, 1.1, 1.6)
+    twist = soft_limit(np.unwrap(twist), 1.1, 1.6)
     hand = lower @ limited(swing, 1.2) @ _about(along, twist)
     forearm = lower @ _about(along, 0.6 * twist)
     body.turn(f"{name}_shoulder", upper)
