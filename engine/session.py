@@ -31,8 +31,9 @@ from engine.windows import (
     CleanupConfig,
     Track,
     Window,
-    cleaned,
     coasted,
+    corrected,
+    feet_locked,
     floor_height,
     joined_to,
     moved,
@@ -191,6 +192,9 @@ class Session:
         self._now = -1
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
         self._plan: dict[int, PlanFrame] = {}
+        # What the network made, before its feet were locked: it goes on from its own motion, and
+        # the correction never feeds back into it.
+        self._unlocked: dict[int, tuple[Array, Array]] = {}
         self._expected: dict[int, Array] = {}
         self._floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._sent_until = -1
@@ -333,20 +337,26 @@ class Session:
             first, player_until = first + delay, player_until + delay
         known = self._track(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept)
         result = joined_to(sampled, known)
+        final = result
         if self._config.has_cleanup:
             given = known.cut(MARGIN, WINDOW_FRAMES).is_known
             config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
-            result = cleaned(result, given, self._rest_joints, config)
+            result = corrected(result, given, self._rest_joints, config)
+            shown = self._track(first, WINDOW_FRAMES, player_until, kept, is_shown=True)
+            final = feet_locked(result, given, self._rest_joints, config, shown)
         if asked.is_revision:
             self._expected.clear()
         self._expect(result, first, player_until)
         for index in range(kept + 1, self._plan_end + 1):
             del self._plan[index]
+            self._unlocked.pop(index, None)
         for index in range(kept + 1, first + WINDOW_FRAMES):
+            at = index - first
+            self._unlocked[index] = result.rotmats[:, at], result.transl[:, at]
             self._plan[index] = PlanFrame(
                 index=index,
-                rotmats=result.rotmats[:, index - first],
-                transl=result.transl[:, index - first],
+                rotmats=final.rotmats[:, at],
+                transl=final.transl[:, at],
                 quality=Quality.GENERATED,
                 based_on=asked.based_on,
                 window=asked.ticket + 1,
@@ -368,7 +378,8 @@ class Session:
         if missing <= 0:
             return
         last = self._plan[end]
-        result = coasted(self._track(end - 2, 3, end, end), min(missing, LONGEST_CATCH_UP))
+        shown = self._track(end - 2, 3, end, end, is_shown=True)
+        result = coasted(shown, min(missing, LONGEST_CATCH_UP))
         skipped = max(missing - LONGEST_CATCH_UP, 0)
         self._sent_until = max(self._sent_until, end + skipped) if skipped else self._sent_until
         for offset in range(result.frames):
@@ -395,7 +406,7 @@ class Session:
     def _forget(self) -> None:
         """Drop what no later window asks for: an hour takes no more room than a minute."""
         oldest = self._now - WINDOW_FRAMES - 2 * MARGIN
-        for store in (self._plan, self._expected):
+        for store in (self._plan, self._unlocked, self._expected):
             for index in [index for index in store if index < oldest]:
                 del store[index]
 
@@ -482,18 +493,32 @@ class Session:
     def _last_stamp(self) -> PlayerStamp:
         return self._plan[self._plan_end].based_on
 
-    def _track(self, first: int, frames: int, player_until: int, partner_until: int) -> Track:
-        """Frames of the session: the player as he was while that is known, then as planned."""
+    def _track(
+        self,
+        first: int,
+        frames: int,
+        player_until: int,
+        partner_until: int,
+        *,
+        is_shown: bool = False,
+    ) -> Track:
+        """Frames of the session: the player as he was while that is known, then as planned.
+
+        is_shown  as the client has them; else as the network made them
+        """
         oldest, newest = next(iter(self._plan)), self._plan_end
         real_until = self._player_known_until
         rotmats, transl = [], []
         for index in range(first, first + frames):
-            planned = self._plan[min(max(index, oldest), newest)]
-            player = (planned.rotmats[0], planned.transl[0])
+            held = min(max(index, oldest), newest)
+            planned = self._plan[held].rotmats, self._plan[held].transl
+            if not is_shown:
+                planned = self._unlocked.get(held, planned)
+            player = planned[0][0], planned[1][0]
             if index <= real_until:
                 player = self._player.at(index)
-            rotmats.append(np.stack([player[0], planned.rotmats[1]]))
-            transl.append(np.stack([player[1], planned.transl[1]]))
+            rotmats.append(np.stack([player[0], planned[0][1]]))
+            transl.append(np.stack([player[1], planned[1][1]]))
         indices = np.arange(first, first + frames)
         return Track(
             rotmats=np.stack(rotmats, axis=1),

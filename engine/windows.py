@@ -398,7 +398,7 @@ class CleanupConfig:
 
     floor: float | None = 0.0
     """Height in metres that no joint and no sole goes below; None switches the correction off."""
-    float_tolerance: float = 0.04
+    float_tolerance: float = 0.02
     """A body that hovers higher than this for over a second is lowered."""
     top_speed: float | None = 9.0
     """No joint moves faster, metres a second; None switches the limit off."""
@@ -408,17 +408,35 @@ class CleanupConfig:
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
     """A fully known track with its generated frames (where `given` (2, T) is false) corrected."""
+    return feet_locked(corrected(track, given, rest_joints, config), given, rest_joints, config)
+
+
+def corrected(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
+    """The clean-up without its last stage, the feet."""
     result = track
     if config.top_speed is not None:
         result = _speed_limited(result, given, rest_joints, config.top_speed / FRAME_RATE)
     if config.floor is not None:
         result = _floored(result, given, rest_joints, config)
-        if config.foot_lock:
-            rotmats, transl = locked(
-                result.rotmats, result.transl, given, rest_joints, config.floor
-            )
-            result = replace(result, rotmats=rotmats, transl=transl)
     return result
+
+
+def feet_locked(
+    track: Track,
+    given: BoolArray,
+    rest_joints: Array,
+    config: CleanupConfig,
+    shown: Track | None = None,
+) -> Track:
+    """The last stage of the clean-up, if it is switched on.
+
+    shown  given frames as they have been shown, if they were locked before; None: as they are
+    """
+    if config.floor is None or not config.foot_lock:
+        return track
+    before = None if shown is None else (shown.rotmats, shown.transl)
+    rotmats, transl = locked(track.rotmats, track.transl, given, rest_joints, config.floor, before)
+    return replace(track, rotmats=rotmats, transl=transl)
 
 
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.kinematics import forward_kinematics
-from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
+from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT, PARENTS
 from engine.motion import FRAME_RATE
 
@@ -39,9 +39,9 @@ NEAR, FAR = 0.03, 0.05
 so."""
 STILL, MOVING = 0.15, 0.35
 """The same for its speed over the floor, metres a second."""
-LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.05
+LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.06
 """Metres that a planted foot may drift; one that drifts further makes a step instead. It stands in
-the middle of its drift, unless a given frame holds it at one end: hence the second, by half."""
+the middle of its drift, unless a given frame holds it at one end: hence the second."""
 STEP_FRAMES = 4
 STEP_LIFT, STEP_LENGTH = 0.03, 0.04
 """Least height in the middle of a step at least this long, metres."""
@@ -70,27 +70,42 @@ def sole_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
 
 
 def locked(
-    rotmats: Array, transl: Array, given: BoolArray, rest_joints: Array, floor: float
+    rotmats: Array,
+    transl: Array,
+    given: BoolArray,
+    rest_joints: Array,
+    floor: float,
+    shown: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """The motion with its planted feet held at one spot, flat, and no sole under the floor.
 
     rotmats (person, frame, 22, 3, 3), transl (person, frame, 3), rest_joints (person, 22, 3)
-    given   (person, frame) frames that come back as they are
+    given   (person, frame) frames that come back as they were shown
+    shown   rotmats and transl of the same shapes, where given: these frames after an earlier call;
+            None: as they are. Locks and steps that began there go on.
     returns rotmats and transl of the same shapes
     """
+    before = (rotmats, transl) if shown is None else shown
+    kept_rotmats, kept_transl = given[..., None, None, None], given[..., None]
     legs = _posed_legs(rotmats, transl, rest_joints[:, None])
-    pairs = _planted_pairs(legs, given, floor)
-    target = _foot_targets(legs, pairs, given, floor)
-    drop = _pelvis_drop(legs, target, given)
+    legs_before = legs
+    if shown is not None:
+        legs_before = _posed_legs(
+            np.where(kept_rotmats, before[0], rotmats),
+            np.where(kept_transl, before[1], transl),
+            rest_joints[:, None],
+        )
+    pairs = _planted_pairs(legs, legs_before, given, floor)
+    target = _foot_targets(legs, legs_before, pairs, given, floor)
+    drop = _pelvis_drop(legs, legs_before, target, given)
     moved = _bent(legs, target, drop)
     new_rotmats, new_transl = rotmats.copy(), transl.copy()
     for joints, turned in zip((HIPS, KNEES, ANKLES, BALLS), moved, strict=True):
         new_rotmats[:, :, joints] = turned
     new_transl[..., 1] -= drop
-    kept = given[..., None]
     return (
-        np.where(kept[..., None, None], rotmats, new_rotmats),
-        np.where(kept, transl, new_transl),
+        np.where(kept_rotmats, before[0], new_rotmats),
+        np.where(kept_transl, before[1], new_transl),
     )
 
 
@@ -169,13 +184,35 @@ def _soles(ball: Array, foot: Array, toes: Array, shape: _Shape) -> Array:
 
 
 # ----------------------------------------------------------------------------------------- contacts
-def _planted_pairs(legs: _Legs, given: BoolArray, floor: float) -> tuple[BoolArray, BoolArray]:
-    """Between which neighbouring frames (person, frame - 1, 2) ball, and ball and heel, stand."""
-    points = np.stack([legs.ball, legs.ankle])
+def _planted_pairs(
+    legs: _Legs, before: _Legs, given: BoolArray, floor: float
+) -> tuple[BoolArray, BoolArray]:
+    """Between which neighbouring frames (person, frame - 1, 2) ball, and ball and heel, stand.
+
+    before  the legs as they were shown, where given
+    """
     over = np.stack([-legs.shape.depth, legs.shape.heel[..., 1]]) - floor
-    stands = _standing(points[..., [0, 2]], points[..., 1] + over)
-    ball = stands[0] & ~_steps(legs.ball, stands[0], given)
+    points = np.stack([[legs.ball, legs.ankle], [before.ball, before.ankle]])
+    stands, stood = _standing(points[..., [0, 2]], points[..., 1] + over)
+    ball = stands[0]
+    if before is not legs:
+        ball = ball & ~_steps_under_way(stands[0], stood[0], given)
+    ball = ball & ~_steps(legs.ball, before.ball, ball, given)
     return ball, ball & stands[1]
+
+
+def _steps_under_way(stands: BoolArray, stood: BoolArray, given: BoolArray) -> BoolArray:
+    """Pairs (person, frame - 1, 2) of steps that given frames show, to their end after these."""
+    pairs = (given[:, 1:] & given[:, :-1])[..., None]
+    result = stands & ~stood & pairs
+    for person, foot in np.ndindex(len(given), 2):
+        last = int(np.flatnonzero(given[person])[-1]) if given[person].any() else 0
+        done = 0
+        while done < last and result[person, last - 1 - done, foot]:
+            done += 1
+        if done:
+            result[person, last : last + max(STEP_FRAMES - done, 1), foot] = True
+    return result
 
 
 def _standing(ground: Array, height: Array) -> BoolArray:
@@ -195,20 +232,21 @@ def _standing(ground: Array, height: Array) -> BoolArray:
     return np.asarray(np.moveaxis(maybe & has_sure[run], -1, -2))
 
 
-def _steps(ball: Array, stands: BoolArray, given: BoolArray) -> BoolArray:
+def _steps(ball: Array, before: Array, stands: BoolArray, given: BoolArray) -> BoolArray:
     """Pairs in which a foot that drifts too far steps, (person, frame - 1, 2).
 
-    Both ways from the last given frame, because that one holds its spot.
+    Both ways from the last given frame, because that one holds its spot (`before`).
     """
     result = np.zeros_like(stands)
     for person, is_given in enumerate(given):
         origin = int(np.flatnonzero(is_given)[-1]) if is_given.any() else 0
         ground = ball[person][..., [0, 2]]
-        after, before = slice(origin, None), slice(None, origin)
+        ground[origin] = before[person, origin][..., [0, 2]]
+        after, earlier = slice(origin, None), slice(None, origin)
         limit = GIVEN_DRIFT if is_given.any() else LONGEST_DRIFT
         result[person, after] = _steps_after(ground[after], stands[person, after], limit)
-        onward = ground[origin::-1], stands[person, before][::-1]
-        result[person, before] = _steps_after(*onward, limit)[::-1]
+        onward = ground[origin::-1], stands[person, earlier][::-1]
+        result[person, earlier] = _steps_after(*onward, limit)[::-1]
     return result
 
 
@@ -258,31 +296,50 @@ class _Target:
 
 
 def _foot_targets(
-    legs: _Legs, pairs: tuple[BoolArray, BoolArray], given: BoolArray, floor: float
+    legs: _Legs,
+    before: _Legs,
+    pairs: tuple[BoolArray, BoolArray],
+    given: BoolArray,
+    floor: float,
 ) -> _Target:
     ball_pairs, whole_pairs = pairs
     ball_frames, whole_frames = (_frames_of(each) for each in pairs)
-    ease = _ease(given)[..., None]
     kept = np.broadcast_to(given[..., None], ball_frames.shape)
 
-    flatten = _smoothest(ease[..., None] * _tilt(legs.foot), whole_frames, kept)
+    def eased(values: Array, done: Array) -> Array:
+        """What is missing at the nearest given frame is made up for in EASE_FRAMES."""
+        return values - (1 - _ease(given))[..., None, None] * _at_given(values - done, given)
+
+    shown_turn, shown_tilt = _turn_and_tilt(before.foot @ np.swapaxes(legs.foot, -1, -2))
+    flatten = eased(_tilt(legs.foot), shown_tilt)
+    flatten = _smoothest(flatten, whole_frames, kept, shown_tilt)
     foot = rotmat_from_axis_angle(flatten) @ legs.foot
     yaw = np.unwrap(np.arctan2(foot[..., 0, 2], foot[..., 2, 2]), axis=1)
-    turn = _stillest(yaw[..., None], whole_pairs, kept)[..., 0]
+    turn = _stillest(yaw[..., None], whole_pairs, kept, shown_turn[..., None])[..., 0]
     foot = rotmat_about("y", turn) @ foot
 
     toes = foot @ (np.swapaxes(legs.foot, -1, -2) @ legs.toes)
+    bent = axis_angle_from_rotmat(before.toes @ np.swapaxes(toes, -1, -2))
     rest = floor + legs.shape.depth - legs.ball[..., 1]
-    to_floor = np.concatenate([_tilt(toes), rest[..., None]], axis=-1)
-    to_floor = _smoothest(ease[..., None] * to_floor, ball_frames, kept)
+    moved = before.ball - legs.ball
+    done = np.concatenate([bent, moved[..., 1:2]], axis=-1)
+    to_floor = eased(np.concatenate([_tilt(toes), rest[..., None]], axis=-1), done)
+    to_floor = _smoothest(to_floor, ball_frames, kept, done)
     toes = rotmat_from_axis_angle(to_floor[..., :3]) @ toes
 
-    slide = _stillest(legs.ball[..., [0, 2]], ball_pairs, kept)
+    slide = _stillest(legs.ball[..., [0, 2]], ball_pairs, kept, moved[..., [0, 2]])
     ball = legs.ball + np.stack([slide[..., 0], to_floor[..., 3], slide[..., 1]], axis=-1)
     lowest = floor + _step_lift(ball, ball_pairs)
     under = lowest - _soles(ball, foot, toes, legs.shape).min(axis=-1)
-    ball[..., 1] += np.maximum(under - (1 - ease) * _at_given(under, given), 0.0)
+    eased_under = eased(np.maximum(under, 0.0)[..., None], np.zeros((1, 1, 1, 1)))[..., 0]
+    ball[..., 1] += np.where(kept, 0.0, np.clip(eased_under, 0.0, None))
     return _Target(ball=ball, foot=foot, toes=toes, shape=legs.shape)
+
+
+def _turn_and_tilt(rotmat: Array) -> tuple[Array, Array]:
+    """rotmat (..., 3, 3) = Ry(turn) exp(tilt): turn (...,), tilt (..., 3)."""
+    turn = np.arctan2(rotmat[..., 0, 2] - rotmat[..., 2, 0], rotmat[..., 0, 0] + rotmat[..., 2, 2])
+    return np.asarray(turn), axis_angle_from_rotmat(rotmat_about("y", -turn) @ rotmat)
 
 
 def _tilt(world: Array) -> Array:
@@ -322,37 +379,38 @@ def _ease(given: BoolArray) -> Array:
 
 
 def _at_given(values: Array, given: BoolArray) -> Array:
-    """Values (person, frame, 2) of the nearest given frame, 0 without one."""
+    """Values (person, frame, 2, n) of the nearest given frame, 0 without one."""
     frames = np.arange(given.shape[1])
     distance = np.where(given[:, None], np.abs(frames[:, None] - frames), 2 * len(frames))
-    nearest = np.take_along_axis(values, distance.argmin(axis=-1)[..., None], axis=1)
-    has_given = np.any(given, axis=1, keepdims=True)[..., None]
-    return np.where(has_given, np.maximum(nearest, 0.0), 0.0)
+    nearest = values[np.arange(len(given))[:, None], distance.argmin(axis=-1)]
+    has_given = np.any(given, axis=1, keepdims=True)[..., None, None]
+    return np.where(has_given, nearest, 0.0)
 
 
-def _smoothest(values: Array, wanted: BoolArray, kept: BoolArray) -> Array:
-    """Offsets (person, frame, 2, n) that are `values` where wanted, 0 where kept, else smooth."""
-    weight = HOLD * (wanted & ~kept)
-    return _solved(weight, np.zeros_like(weight[:, 1:]), kept, weight[..., None] * values)
+def _smoothest(values: Array, wanted: BoolArray, kept: BoolArray, done: Array) -> Array:
+    """Offsets (person, frame, 2, n) that are `values` where wanted, `done` where kept, else
+    smooth."""
+    weight = HOLD * wanted
+    return _solved(weight, np.zeros_like(weight[:, 1:]), kept, done, weight[..., None] * values)
 
 
-def _stillest(values: Array, still: BoolArray, kept: BoolArray) -> Array:
-    """Offsets (person, frame, 2, n) that make `values` stand still in pairs of frames, 0 where
-    kept, else smooth."""
+def _stillest(values: Array, still: BoolArray, kept: BoolArray, done: Array) -> Array:
+    """Offsets (person, frame, 2, n) that make `values` stand still in pairs of frames, are `done`
+    where kept, else smooth."""
     weight = HOLD * still
     pull = weight[..., None] * np.diff(values, axis=1)
     right = np.zeros_like(values)
     right[:, :-1] += pull
     right[:, 1:] -= pull
-    return _solved(np.zeros(values.shape[:3]), weight, kept, right)
+    return _solved(np.zeros(values.shape[:3]), weight, kept, done, right)
 
 
-def _solved(at: Array, between: Array, kept: BoolArray, right: Array) -> Array:
+def _solved(at: Array, between: Array, kept: BoolArray, done: Array, right: Array) -> Array:
     """The offsets o (person, frame, 2, n) with the least
 
         sum at (o - v)^2 + sum between (D o + D x)^2 + sum (D^2 o)^2 + PRIOR sum o^2
 
-    whose right side of the normal equations is `right`; exactly 0 where kept.
+    whose right side of the normal equations is `right`; exactly `done` where kept.
     """
     frames = np.arange(at.shape[1])
     matrix = np.broadcast_to(
@@ -365,8 +423,9 @@ def _solved(at: Array, between: Array, kept: BoolArray, right: Array) -> Array:
     matrix[..., frames, frames] += diagonal
     matrix[..., frames[1:], frames[:-1]] -= links
     matrix[..., frames[:-1], frames[1:]] -= links
+    right = right + KEEP * kept[..., None] * done
     offsets = np.linalg.solve(matrix, np.swapaxes(right, 1, 2))
-    return np.where(kept[..., None], 0.0, np.swapaxes(offsets, 1, 2))
+    return np.where(kept[..., None], done, np.swapaxes(offsets, 1, 2))
 
 
 @lru_cache
@@ -377,7 +436,7 @@ def _smoothness(frames: int) -> Array:
 
 
 # --------------------------------------------------------------------------------------------- legs
-def _pelvis_drop(legs: _Legs, target: _Target, given: BoolArray) -> Array:
+def _pelvis_drop(legs: _Legs, before: _Legs, target: _Target, given: BoolArray) -> Array:
     """How far (person, frame) the pelvis sinks so that straight legs reach their targets."""
     reach = _reach(legs)
     to_foot = target.ankle - legs.hip
@@ -387,7 +446,9 @@ def _pelvis_drop(legs: _Legs, target: _Target, given: BoolArray) -> Array:
     padded = np.pad(need, ((0, 0), (4, 4)), mode="edge")
     most = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1).max(axis=-1)
     mean = np.lib.stride_tricks.sliding_window_view(most, 5, axis=1).mean(axis=-1)
-    return np.asarray(mean * _ease(given))
+    ease = _ease(given)
+    done = _at_given((legs.hip - before.hip)[..., 1:2], given)[:, :, 0, 0]
+    return np.asarray(ease * mean + (1 - ease) * done)
 
 
 def _reach(legs: _Legs) -> Array:
