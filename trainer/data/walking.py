@@ -119,7 +119,7 @@ def keep_up(cast: Cast, time: Array, lead: Array, gap: float, top: float) -> Arr
         places[frame] = place
         short = seen[frame] + trust * pace[frame] - gap - place
         wish = min(max(pace[frame] + eager * short, 0.0), top)
-        speed += min(max(5.0 * (wish - speed), -3.2), 2.8) * step
+        speed += min(max(5.0 * (wish - speed), -4.0), 2.8) * step
         place += speed * step
     return smoothed(places, 4)
 
@@ -247,18 +247,18 @@ def _jogging(body: Body, along: Array) -> list[Reach]:
 
 def _follow_captions(first: int, place: str, top: float) -> tuple[str, ...]:
     one, two = named(first)
-    where = "behind" if place == "behind" else f"on the {place} side"
-    how = "slowly" if top < 1.0 else "jogging" if top > 1.9 else "quickly" if top > 1.4 else "along"
+    where = "behind" if place == "behind" else f"on the {place} side of"
+    pace = "slowly" if top < 1.0 else "quickly" if top > 1.4 else "along"
+    moves = "jogs" if top > 1.9 else f"walks {pace}"
+    plain = "one after the other" if place == "behind" else "side by side"
     return (
         "one person walks and the other follows",
         "two people walk, one keeps up with the other and stops when they stop",
-        f"the {one} walks {how} and the {two} follows {where}",
+        f"the {one} {moves} and the {two} follows",
         f"the {two} keeps up with the {one}",
-        f"the {two} walks {where} of the {one} at some distance",
-        "they go for a walk, one after the other"
-        if place == "behind"
-        else "they walk side by side",
-        f"the {one} goes {how}, the {two} comes along",
+        f"the {two} walks {where} the {one} at some distance",
+        f"they go for a walk, {plain}",
+        f"the {one} {moves}, the {two} comes along",
     )
 
 

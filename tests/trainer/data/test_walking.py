@@ -11,6 +11,7 @@ from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from trainer.data.choreography import Clip, draw_figure, make_clip
 from trainer.data.stage import Cast, clock, draw_manner
+from trainer.data.timing import ramp
 from trainer.data.walking import BEHIND, cropped, draw_pace, draw_trail, follow_along, keep_up
 from trainer.metrics import foot_skating
 
@@ -79,7 +80,7 @@ def test_a_follower_keeps_up_with_one_who_walks_fast() -> None:
 
 def test_a_follower_stops_when_the_other_stops() -> None:
     time = clock(8.0)
-    lead = 1.5 * np.clip(time, 0, 4.0)
+    lead = np.cumsum(1.5 * (1 - ramp(time, 4.0, 4.8))) / 30
     for seed in range(5):
         along = keep_up(cast(seed), time, lead, gap=1.2, top=2.0)
         assert np.abs(np.diff(along[-30:])).max() * 30 < 0.1
