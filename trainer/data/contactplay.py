@@ -63,7 +63,7 @@ def push_and_catch(cast: Cast) -> Scene:
     begin = approach.arrive + cast.uniform(-0.2, 0.5)
     hit = max(begin + cast.uniform(0.45, 0.7), approach.arrive + 0.1)
     force = cast.uniform(0.5, 1.0)
-    caught = hit + cast.uniform(0.45, 0.65)
+    caught = hit + cast.uniform(0.5, 0.7)
     upright = caught + cast.uniform(0.6, 1.0)
     release = upright + cast.uniform(0.1, 0.9)
     time = clock(release + cast.uniform(1.3, 2.4))

@@ -149,7 +149,8 @@ def _thanking(cast: Cast, body: Body, time: Array, release: float, is_sad: bool)
     else:
         spot = body.on_chest([0.03 * side, 0.06, body.figure.chest])
         fingers, palm = body.direction([-0.9 * side, 0.4, 0.0]), body.direction([0.0, 0.0, -1.0])
-    return [lay_palm(hand, weight, spot, fingers, palm)]
+    elbow = body.direction([0.5 * side, -1.0, 0.1])
+    return [lay_palm(hand, weight, spot, fingers, palm, elbow=elbow)]
 
 
 def _pat_captions(first: int, hand: int, is_sad: bool) -> tuple[str, ...]:

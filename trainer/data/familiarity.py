@@ -157,7 +157,7 @@ def _cupped_hand(teller: Body, hearer: Body, ear: Array, hand: int, raised: Arra
     mouth, lent = on_head(teller, MOUTH), on_head(hearer, ear)
     out = SIDE[hand] * teller.direction([1.0, 0.0, 0.0])
     forward = teller.direction([0.0, 0.0, 1.0])
-    spot = mouth + 0.02 * unit(lent - mouth) + 0.062 * out + 0.01 * UP
+    spot = mouth + 0.045 * unit(lent - mouth) + 0.06 * out + 0.01 * UP
     fingers, palm = unit(UP + 0.45 * forward - 0.1 * out), unit(-out + 0.35 * forward)
     elbow = unit(out - 0.8 * UP)
     return [lay_palm(hand, raised, spot, fingers, palm, elbow=elbow, arc=0.2)]
@@ -189,7 +189,8 @@ def _hearing(cast: Cast, body: Body, time: Array, done: float) -> list[Reach]:
     fingers = body.world[:, HEAD] @ np.array([-0.8 * SIDE[hand], 0.6, 0.0])
     palm = body.world[:, HEAD] @ np.array([0.0, 0.0, -1.0])
     weight = pulse(time, begin, begin + 0.5, begin + 1.1, begin + 1.8)
-    return [lay_palm(hand, weight, spot, fingers, palm)]
+    elbow = body.direction([0.5 * SIDE[hand], -1.0, 0.1])
+    return [lay_palm(hand, weight, spot, fingers, palm, elbow=elbow)]
 
 
 def _whisper_captions(first: int, ear: int) -> tuple[str, ...]:
@@ -279,9 +280,9 @@ def _around(body: Body, other: Body, place: int, close: Array, held: Array) -> l
     far = other.at(f"{SIDES[hand]}_shoulder")
     stretch = np.linalg.norm(far - body.at(f"{SIDES[hand]}_shoulder"), axis=-1)
     short = np.clip(stretch[held > 0.99].mean() / body.figure.arm - 0.92, 0.0, 0.3)
-    spot = far + other.direction([-0.034 * side, 0.068, -0.01 - min(0.2 * short, 0.03)])
+    spot = far + other.direction([-0.026 * side, 0.062, -0.01 - min(0.2 * short, 0.03)])
     spot += short * (near - far)
-    fingers = other.direction([-0.78 * side, -0.55, 0.30])
+    fingers = other.direction([-0.66 * side, -0.60, 0.45])
     palm = other.direction([0.55 * side, -0.83, 0.10])
     waypoint = np.clip(2.2 * held, 0, 1)
     settled = np.clip((held - 0.35) / 0.65, 0, 1) ** 1.5
