@@ -1,12 +1,13 @@
 """Losses of both networks, as in facts/ponimator.md 11, on 22 joints and two palms.
 
-Knows features, rest joints and masks; knows no network, no data and no diffusion step. The
-published losses use the 127 joints and 10,475 vertices of the licensed SMPL-X; here a body is its
-22 joints plus a point in each palm: hands are where people touch, and wrists turn them.
+Knows features, rest joints and masks; knows no network, no data and no diffusion step. Where the
+published losses count the 127 joints of the licensed SMPL-X, these count 22 joints and a point in
+each palm: hands are where people touch, and wrists turn them. The mesh is `mesh.py`'s.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.body.skeleton import FOOT_JOINTS, JOINT, JOINT_COUNT, PARENTS
+from trainer.mesh import Mesh, mesh_vertices
 
 PALM_LENGTH = 0.085
 """From wrist to palm along the forearm of the rest pose, metres."""
@@ -22,15 +24,18 @@ POINT_COUNT = len(POINT_PARENTS)
 EPSILON = 1e-7
 
 
-def _levels() -> tuple[tuple[int, ...], ...]:
-    """Joints with children, by depth in the tree: all of one depth are posed by one product."""
+Levels = tuple[tuple[int, ...], ...]
+
+
+def _levels(joints: Iterable[int]) -> Levels:
+    """Joints by depth in the tree, without the root: all of one depth are posed by one product."""
     depth = [0] * POINT_COUNT
     for point in range(1, POINT_COUNT):
         depth[point] = depth[POINT_PARENTS[point]] + 1
-    inner = set(POINT_PARENTS[1:])
+    chosen = sorted(joints)
     return tuple(
-        tuple(j for j in sorted(inner) if depth[j] == d)
-        for d in range(1, max(depth[j] for j in inner) + 1)
+        tuple(j for j in chosen if depth[j] == d)
+        for d in range(1, max(depth[j] for j in chosen) + 1)
     )
 
 
@@ -42,7 +47,9 @@ def _ancestry() -> Tensor:
     return matrix
 
 
-LEVELS = _levels()
+INNER_LEVELS = _levels(set(POINT_PARENTS[1:]))
+"""Joints with a child: no other's rotation moves a point."""
+ALL_LEVELS = _levels(range(JOINT_COUNT))
 ANCESTRY = _ancestry()
 
 
@@ -66,12 +73,15 @@ def rest_points(rest_joints: Tensor) -> Tensor:
     return torch.cat([rest_joints, wrists + PALM_LENGTH * direction], dim=-2)
 
 
-def forward_kinematics(features: Tensor, rest_joints: Tensor) -> tuple[Tensor, Tensor]:
-    """World points and root rotation, coordinates first, for speed on a CPU.
+def forward_kinematics(
+    features: Tensor, rest_joints: Tensor, levels: Levels = INNER_LEVELS
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """World points and rotations, coordinates first, for speed on a CPU.
 
     features     (batch, 2, frame, 135); rotations need not be orthonormal
     rest_joints  (batch, 2, 22, 3)
-    returns      points (3, 24, batch, 2, frame), root rotation (3, 3, batch, 2, frame)
+    returns      points (3, 24, batch, 2, frame); of the root and the joints in `levels`, world
+                 from joint (3, 3, batch, 2, frame)
 
     G_j = G_parent R_j;  p_j = J_0 + transl + sum over ancestors of G_parent (J_i - J_parent)
     """
@@ -80,7 +90,7 @@ def forward_kinematics(features: Tensor, rest_joints: Tensor) -> tuple[Tensor, T
     rot6d = rot6d.permute(4, 5, 3, 0, 1, 2).contiguous()  # (3, 2, joint, batch, 2, frame)
     local = torch.stack(columns_from_rot6d(rot6d), dim=1)  # (row, column, joint, ...)
     world: dict[int, Tensor] = {0: local[:, :, 0]}
-    for level in LEVELS:
+    for level in levels:
         parent = torch.stack([world[POINT_PARENTS[j]] for j in level], dim=2)
         turn = local[:, :, list(level)]
         product = sum(parent[:, b, None] * turn[None, b] for b in range(3))
@@ -94,7 +104,7 @@ def forward_kinematics(features: Tensor, rest_joints: Tensor) -> tuple[Tensor, T
     pelvis = rest[:, 0] + features[..., -3:].permute(3, 0, 1, 2)
     vectors = torch.cat([pelvis[:, None], bones], dim=1)
     points = torch.matmul(ANCESTRY.to(vectors), vectors.flatten(2)).view_as(vectors)
-    return points, world[0]
+    return points, world
 
 
 def pair_distances(points: Tensor) -> Tensor:
@@ -159,7 +169,36 @@ def skate_loss(predicted: Tensor, target: Tensor, valid: Tensor, still: float) -
     return _masked_mean(moved, mask)
 
 
+def vertex_loss(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """L_V on vertices (3, V, batch, 2, frame): mean square over coordinates of valid frames."""
+    error = (predicted - target).square().sum((0, 1))
+    return _masked_mean(error, valid, 3 * predicted.shape[1])
+
+
 # ------------------------------------------------------------------------------------ the totals
+@dataclass(frozen=True)
+class Posed:
+    """People in the world, coordinates first.
+
+    points (3, 24, batch, 2, frame), root (3, 3, batch, 2, frame), vertices (3, V, batch, 2, frame)
+    """
+
+    points: Tensor
+    root: Tensor
+    vertices: Tensor | None
+
+
+def posed(features: Tensor, rest_joints: Tensor, mesh: Mesh | None) -> Posed:
+    """`forward_kinematics`, and the skin if there is a mesh."""
+    levels = INNER_LEVELS if mesh is None else ALL_LEVELS
+    points, world = forward_kinematics(features, rest_joints, levels)
+    vertices = None
+    if mesh is not None:
+        rotations = torch.stack([world[j] for j in range(JOINT_COUNT)], dim=2)
+        vertices = mesh_vertices(mesh, points[:, :JOINT_COUNT], rotations, rest_joints)
+    return Posed(points, world[0], vertices)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnimatorLossConfig:
     """Weights of facts/ponimator.md 11, but velocity (there 1); acceleration and skate are ours.
@@ -182,6 +221,11 @@ class AnimatorLossConfig:
     skate: float = 5.0
     skate_still: float = 0.01
     """A true foot joint that moves less than this between frames (metres) stands."""
+    vertices: float = 0.0
+    vertex_count: int = 0
+    """Vertices that are counted, evenly spread; 0 for the whole mesh."""
+    body: str = ""
+    """Licensed SMPL-X body (npz) whose mesh is counted; "" for the packaged open body."""
 
 
 def animator_losses(
@@ -191,12 +235,14 @@ def animator_losses(
     rest_joints: Tensor,
     valid: Tensor | None,
     config: AnimatorLossConfig,
+    mesh: Mesh | None = None,
 ) -> dict[str, Tensor]:
     """Every term, unweighted, and their weighted sum under "total".
 
     x0, motion    (batch, 2, 30, 135) predicted residual; true absolute window
     clean_anchor  (batch, 2, 135); rest_joints (batch, 2, 22, 3)
     valid         (batch, 2, 30), false past a clip's end; None: every frame is valid
+    mesh          what "vertices" is computed on; None leaves the term out
     """
     residual = motion - clean_anchor[:, :, None]
     predicted = x0 + clean_anchor[:, :, None]
@@ -204,23 +250,25 @@ def animator_losses(
     both = valid[:, 0] * valid[:, 1]
     error = (x0 - residual).square()
     rotations = 6 * JOINT_COUNT
-    points_hat, root_hat = forward_kinematics(predicted, rest_joints)
+    made = posed(predicted, rest_joints, mesh)
     with torch.no_grad():
-        points, root = forward_kinematics(motion, rest_joints)
-        distances = pair_distances(points)
-    distances_hat = pair_distances(points_hat)
-    point_error = (points_hat - points).square().sum((0, 1))
+        truth = posed(motion, rest_joints, mesh)
+        distances = pair_distances(truth.points)
+    distances_hat = pair_distances(made.points)
+    point_error = (made.points - truth.points).square().sum((0, 1))
     terms = {
         "pose": _masked_mean(error[..., :rotations].sum(-1), valid, rotations),
         "transl": _masked_mean(error[..., rotations:].sum(-1), valid, 3),
         "joints": _masked_mean(point_error, valid, 3 * POINT_COUNT),
         "distance": distance_loss(distances_hat, distances, both, config.distance_within),
         "contact": contact_loss(distances_hat, distances, both, config.contact_within),
-        "relative_rotation": relative_rotation_loss(root_hat, root, both),
-        "velocity": velocity_loss(points_hat, points, both, config.velocity_feet),
-        "acceleration": acceleration_loss(points_hat, points, valid),
-        "skate": skate_loss(points_hat, points, valid, config.skate_still),
+        "relative_rotation": relative_rotation_loss(made.root, truth.root, both),
+        "velocity": velocity_loss(made.points, truth.points, both, config.velocity_feet),
+        "acceleration": acceleration_loss(made.points, truth.points, valid),
+        "skate": skate_loss(made.points, truth.points, valid, config.skate_still),
     }
+    if made.vertices is not None and truth.vertices is not None:
+        terms["vertices"] = vertex_loss(made.vertices, truth.vertices, valid)
     return terms | {"total": _weighted_sum(terms, config)}
 
 
@@ -236,6 +284,9 @@ class GeneratorLossConfig:
     contact_within: float = 0.1
     relative_rotation: float = 0.01
     bone: float = 10.0
+    vertices: float = 0.0
+    vertex_count: int = 0
+    body: str = ""
 
 
 def bone_loss(predicted: Tensor, target: Tensor) -> Tensor:
@@ -249,28 +300,34 @@ def bone_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def generator_losses(
-    x0: Tensor, pair: Tensor, rest_joints: Tensor, config: GeneratorLossConfig
+    x0: Tensor,
+    pair: Tensor,
+    rest_joints: Tensor,
+    config: GeneratorLossConfig,
+    mesh: Mesh | None = None,
 ) -> dict[str, Tensor]:
     """Every term, unweighted, and their weighted sum under "total".
 
     x0, pair  (batch, 2, 201) predicted and true pairs; rest_joints (batch, 2, 22, 3) of the truth,
     which pose both, so that joints teach the pose and only the bone term the shape.
     """
-    points_hat, root_hat = forward_kinematics(x0[:, :, None, :135], rest_joints)
+    made = posed(x0[:, :, None, :135], rest_joints, mesh)
     with torch.no_grad():
-        points, root = forward_kinematics(pair[:, :, None, :135], rest_joints)
-        distances = pair_distances(points)
-    distances_hat = pair_distances(points_hat)
+        truth = posed(pair[:, :, None, :135], rest_joints, mesh)
+        distances = pair_distances(truth.points)
+    distances_hat = pair_distances(made.points)
     both = torch.ones_like(distances[0, 0])
     rest_hat = x0[..., 135:].reshape(*x0.shape[:-1], JOINT_COUNT, 3)
     terms = {
         "pose": (x0 - pair).square().mean(),
-        "joints": (points_hat - points).square().mean(),
+        "joints": (made.points - truth.points).square().mean(),
         "distance": distance_loss(distances_hat, distances, both, config.distance_within),
         "contact": contact_loss(distances_hat, distances, both, config.contact_within),
-        "relative_rotation": relative_rotation_loss(root_hat, root, both),
+        "relative_rotation": relative_rotation_loss(made.root, truth.root, both),
         "bone": bone_loss(rest_hat, rest_joints),
     }
+    if made.vertices is not None and truth.vertices is not None:
+        terms["vertices"] = (made.vertices - truth.vertices).square().mean()
     return terms | {"total": _weighted_sum(terms, config)}
 
 

@@ -10,17 +10,20 @@ import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.body.shape import load_body
 from trainer import losses
 from trainer.captions import load_captions
 from trainer.config import AnimatorConfig, GeneratorConfig, TrainConfig
 from trainer.data import windows
 from trainer.data.shards import Clips, load_clips
+from trainer.mesh import Mesh, make_mesh
 from trainer.models.animator import Animator
 from trainer.models.blocks import zero_init
 from trainer.models.diffusion import DIFFUSION_STEPS, q_sample
@@ -190,8 +193,16 @@ def noised(clean: Tensor, timestep_power: float, rng: np.random.Generator) -> Te
 
 
 # ------------------------------------------------------------------------------------------ losses
+def mesh_of(config: losses.AnimatorLossConfig | losses.GeneratorLossConfig) -> Mesh | None:
+    """The mesh that a loss counts; None where its weight is 0, for its cost is not."""
+    if not config.vertices:
+        return None
+    return make_mesh(load_body(Path(config.body) if config.body else None), config.vertex_count)
+
+
 def animator_loss_terms(objective: AnimatorConfig, bf16: bool) -> LossTerms:
     """The network in bf16 where wanted, the losses in float32."""
+    mesh = mesh_of(objective.loss)
 
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
         with torch.autocast(batch["x_t"].device.type, torch.bfloat16, enabled=bf16):
@@ -203,6 +214,7 @@ def animator_loss_terms(objective: AnimatorConfig, bf16: bool) -> LossTerms:
             batch["rest_joints"],
             batch.get("valid"),
             objective.loss,
+            mesh,
         )
 
     return loss_terms
@@ -226,6 +238,7 @@ def denoised_window(network: nn.Module, batch: Tensors) -> Tensor:
 
 def generator_loss_terms(objective: GeneratorConfig, bf16: bool) -> LossTerms:
     """The network in bf16 where wanted, the losses in float32."""
+    mesh = mesh_of(objective.loss)
 
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
         with torch.autocast(batch["x_t"].device.type, torch.bfloat16, enabled=bf16):
@@ -233,7 +246,7 @@ def generator_loss_terms(objective: GeneratorConfig, bf16: bool) -> LossTerms:
                 batch["x_t"], batch["timesteps"], batch["text"], batch["pair"], batch["pose_mask"]
             )
         return losses.generator_losses(
-            x0.float(), batch["pair"], batch["rest_joints"], objective.loss
+            x0.float(), batch["pair"], batch["rest_joints"], objective.loss, mesh
         )
 
     return loss_terms

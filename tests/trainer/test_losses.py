@@ -8,8 +8,10 @@ import torch
 
 from engine.body import kinematics
 from engine.body.rotations import rotmat_from_axis_angle
+from engine.body.shape import load_body
 from engine.motion import features_from_rotmats, rotmats_from_features
 from trainer import losses
+from trainer.mesh import make_mesh
 
 BATCH, FRAMES = 2, 4
 
@@ -135,6 +137,54 @@ def brute_force_terms(
     means["relative_rotation"] = means.pop("rel")
     means["velocity"] = (body + 2.0 * feet) / (6 * frames)
     return means
+
+
+def test_the_mesh_is_the_one_that_the_engine_draws() -> None:
+    motion, betas = random_motion(5)[0], np.random.default_rng(5).normal(size=(BATCH, 2, 10))
+    body = load_body()
+    rest = torch.from_numpy(body.rest_joints(betas).astype(np.float32))
+    made = losses.posed(torch.from_numpy(motion), rest, make_mesh(body)).vertices
+    assert made is not None
+    expected = [
+        [body.vertices(*rotmats_from_features(motion[b, p]), betas[b, p]) for p in range(2)]
+        for b in range(BATCH)
+    ]
+    found = made.permute(2, 3, 4, 1, 0).numpy()
+    np.testing.assert_allclose(found, np.array(expected), atol=2e-3)  # the shape is read from the joints
+    some = losses.posed(torch.from_numpy(motion), rest, make_mesh(body, 7)).vertices
+    assert some is not None
+    chosen = np.linspace(0, len(body.template) - 1, 7).astype(int)
+    np.testing.assert_allclose(some.permute(2, 3, 4, 1, 0), found[..., chosen, :], atol=1e-5)
+
+
+def test_the_vertex_term_equals_brute_force_over_valid_frames() -> None:
+    (motion, rest), (other, _) = random_motion(6), random_motion(7)
+    valid = np.ones((BATCH, 2, FRAMES), np.float32)
+    valid[1, 0, 2:] = 0
+    mesh = make_mesh(load_body(), 40)
+    terms = losses.animator_losses(
+        torch.from_numpy(other - motion[:, :, :1]),
+        torch.from_numpy(motion),
+        torch.from_numpy(motion[:, :, 0]),
+        torch.from_numpy(rest),
+        torch.from_numpy(valid),
+        losses.AnimatorLossConfig(vertices=1.0),
+        mesh,
+    )
+    made, truth = (
+        losses.posed(torch.from_numpy(m), torch.from_numpy(rest), mesh).vertices
+        for m in (other, motion)
+    )
+    assert made is not None
+    assert truth is not None
+    square = ((made - truth).numpy() ** 2).sum(axis=(0, 1))
+    expected = (square * valid).sum() / (3 * 40 * valid.sum())
+    assert terms["vertices"].item() == pytest.approx(expected, rel=1e-4)
+    assert "vertices" not in losses.animator_losses(
+        *(torch.zeros(1, 2, 3, 135), torch.from_numpy(motion[:1, :, :3])),
+        *(torch.from_numpy(motion[:1, :, 0]), torch.from_numpy(rest[:1])),
+        *(None, losses.AnimatorLossConfig()),
+    )
 
 
 def test_acceleration_of_a_known_jolt_is_what_the_hand_computes() -> None:
