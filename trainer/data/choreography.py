@@ -66,6 +66,7 @@ KINDS: dict[str, Callable[[Cast], Scene]] = {
     "pass_by": pass_by,
 }
 SHARES = {
+    "handshake": 2.0,
     "face_and_follow": 2.2,
     "follow_along": 2.0,
     "idle_together": 1.2,

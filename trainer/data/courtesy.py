@@ -188,6 +188,7 @@ class Carried:
 
 
 def hand_over(cast: Cast) -> Scene:
+    """A thing of 10 to 25 cm goes from hand to hand; contacts are of hands that both hold it."""
     first, second = cast.roles()
     thing = _draw_thing(cast, first)
     ahead = reach_distance(cast.arm, cast.uniform(0.78, 0.93), 0.12, 0.26)
