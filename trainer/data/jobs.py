@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -61,8 +66,17 @@ class Job(Generic[Item]):
     def run(self, *, workers: int = 1, on_ray: bool = False) -> Manifest:
         """Make what is missing; finished shards whose hashes are right are kept.
 
-        Raises ConfigError if the folder holds something else.
+        Raises ConfigError if the folder holds something else or cannot be written.
         """
+        try:
+            return self._run(workers, on_ray)
+        except OSError as exc:
+            raise ConfigError(
+                f"{self.folder}: cannot be written ({exc}); make room, or name another folder",
+                field="out",
+            ) from exc
+
+    def _run(self, workers: int, on_ray: bool) -> Manifest:
         manifest = self._begun()
         done = {shard.name: shard for shard in manifest.shards}
         missing = [i for i in range(len(self.parts)) if shard_name(i) not in done]
@@ -113,9 +127,7 @@ class Job(Generic[Item]):
         elif workers <= 1 or len(tasks) <= 1:
             yield from (_make_shard(self.make, task) for task in tasks)
         else:
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(min(workers, len(tasks)), _lend, (self.make,)) as pool:
-                yield from pool.imap_unordered(_make_lent, tasks)
+            yield from _made_by_processes(self.make, tasks, min(workers, len(tasks)))
 
 
 def shard_name(number: int) -> str:
@@ -146,20 +158,45 @@ Task = tuple[Path, int, Sequence[Any]]
 def _make_shard(make: Callable[[Sequence[Any]], Made], task: Task) -> tuple[int, ShardRecord]:
     folder, number, part = task
     made = make(part)
-    starter = multiprocessing.parent_process()
-    if starter is not None and not starter.is_alive():
-        sys.exit("the process that asked for this shard was killed")  # a resumed run may write it
     return number, write_shard(
         folder, shard_name(number), made.clips, skipped=made.skipped, empty=made.empty
     )
+
+
+def _made_by_processes(
+    make: Callable[[Sequence[Any]], Made], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[int, ShardRecord]]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (make,))
+    try:
+        for finished in as_completed([pool.submit(_make_lent, task) for task in tasks]):
+            yield finished.result()
+    except BrokenProcessPool as exc:
+        raise ConfigError(
+            "a worker was killed, perhaps for want of memory; run the same command again, with "
+            "fewer --workers",
+            field="workers",
+        ) from exc
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 _lent: list[Callable[[Sequence[Any]], Made]] = []
 """A worker's maker: sent once, not with every part."""
 
 
-def _lend(make: Callable[[Sequence[Any]], Made]) -> None:
+def _begin_worker(make: Callable[[Sequence[Any]], Made]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
+    threading.Thread(target=_end_with_starter, daemon=True).start()
     _lent[:] = [make]
+
+
+def _end_with_starter() -> None:
+    """A worker whose starter was killed would wait for work for ever, or write behind a new run."""
+    starter = multiprocessing.parent_process()
+    assert starter is not None
+    starter.join()
+    os._exit(1)
 
 
 def _make_lent(task: Task) -> tuple[int, ShardRecord]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ from trainer.data.jobs import Job, Made, cut
 from trainer.data.shards import load_clips, read_manifest
 
 PAUSE = "CONTRAPOSE_TEST_PAUSE"
+
+
+def die(seeds: Sequence[int]) -> Made:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 def make(seeds: Sequence[int]) -> Made:
@@ -64,12 +70,12 @@ def test_a_killed_job_goes_on_without_redoing_a_shard(tmp_path: Path, workers: i
         [sys.executable, "-c", f"if __name__ == '__main__': {code}", str(folder)],
         env={**os.environ, PAUSE: "6", "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
-        start_new_session=True,
         text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"  # the last shard is being made
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        assert process.stdout.read() == ""  # ends when no worker is left that could write
     before = written_at(folder)
     finished = {shard.name for shard in read_manifest(folder).shards}
     assert len(finished) >= 4 - 1 - (workers - 1)  # another worker's last shard may be lost
@@ -109,6 +115,17 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="other files"):
         job(tmp_path).run()
     assert files_of(tmp_path) == {"letter.txt": b"dear"}
+
+
+def test_a_worker_that_is_killed_ends_the_job_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fewer --workers"):
+        replace(job(tmp_path), make=die).run(workers=2)
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        job(tmp_path / "file" / "shards").run()
 
 
 def test_what_was_skipped_is_named_and_counted(
