@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from engine.errors import ConfigError
 from trainer.config import OBJECTIVES, AnimatorConfig, TrainConfig, load_config, plain
+from trainer.models.blocks import NetworkConfig
 
 CONFIGS = Path(__file__).parent.parent.parent / "trainer" / "configs"
 
@@ -21,6 +23,32 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
     objective = "generator" if "generator" in path.stem else "animator"
     config = load(path, objective=objective)
     assert isinstance(config.objective, OBJECTIVES[objective])
+
+
+def test_the_published_configurations_are_the_published_settings() -> None:
+    """facts/ponimator.md 5, 11 and 12."""
+    animator = load(CONFIGS / "published-animator.toml")
+    generator = load(CONFIGS / "published-generator.toml", objective="generator")
+    assert (animator.batch, generator.batch) == (256, 512)
+    for config in (animator, generator):
+        assert config.size == NetworkConfig()
+        assert (config.optimiser.name, config.optimiser.learning_rate) == ("adamw", 1e-4)
+        assert (config.optimiser.weight_decay, config.optimiser.betas) == (2e-5, (0.9, 0.999))
+    weights = {"pose": 1, "transl": 1, "joints": 1, "vertices": 1, "distance": 1, "contact": 0.5}
+    weights |= {"relative_rotation": 0.1, "velocity": 1, "velocity_feet": 1}
+    weights |= {"acceleration": 0, "skate": 0, "distance_within": 1.0, "contact_within": 0.1}
+    assert weights.items() <= vars(animator.objective.loss).items()
+    weights = {"pose": 1, "joints": 1, "vertices": 1, "distance": 0.5, "contact": 1}
+    weights |= {"relative_rotation": 0.01, "bone": 10}
+    assert weights.items() <= vars(generator.objective.loss).items()
+    assert animator.objective.known_sets.probabilities == (1, 0, 0, 0)
+    noise = animator.objective.noise
+    assert (noise.anchor_probability, noise.transl) == (0.5, 0.02)
+    assert noise.root_angle == pytest.approx(math.radians(2))
+    cases = generator.objective.conditions
+    assert cases.text_only + cases.both == pytest.approx(0.9)  # text kept
+    assert cases.pose_only + cases.both == pytest.approx(0.2)  # pose kept
+    assert cases.both == pytest.approx(0.9 * 0.2)  # independently
 
 
 def test_a_file_fills_nested_dataclasses_and_a_change_wins(tmp_path: Path) -> None:
