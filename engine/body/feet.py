@@ -39,6 +39,8 @@ NEAR, FAR = 0.03, 0.05
 so."""
 STILL, MOVING = 0.15, 0.35
 """The same for its speed over the floor, metres a second."""
+CLIMBING = 0.12
+"""Metres a second, up or down, from which a foot is on its way."""
 LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.06
 """Metres that a planted foot may drift; one that drifts further makes a step instead. It stands in
 the middle of its drift, unless a given frame holds it at one end: hence the second."""
@@ -222,9 +224,11 @@ def _standing(ground: Array, height: Array) -> BoolArray:
     """
     step = np.diff(ground, axis=-3)
     speed = np.hypot(step[..., 0], step[..., 1]) * FRAME_RATE
-    height = np.maximum(height[..., 1:, :], height[..., :-1, :])
-    sure = (speed < STILL) & (height < NEAR)
-    maybe = np.moveaxis((speed < MOVING) & (height < FAR), -2, -1)
+    climb = np.diff(height, axis=-2) * FRAME_RATE
+    highest = np.maximum(height[..., 1:, :], height[..., :-1, :])
+    is_level = abs(climb) < CLIMBING
+    sure = is_level & (speed < STILL) & (highest < NEAR)
+    maybe = np.moveaxis(is_level & (speed < MOVING) & (highest < FAR), -2, -1)
     # Every frame that cannot stand begins a run; a run with one sure frame stands.
     run = np.cumsum(np.concatenate([np.ones_like(maybe[..., :1]), ~maybe], axis=-1).ravel())
     run = run.reshape(*maybe.shape[:-1], -1)[..., 1:]
