@@ -42,6 +42,7 @@ from trainer.data.stage import (
 )
 from trainer.data.stepping import LEFT, RIGHT, SIDE
 from trainer.data.timing import min_jerk, pulse, ramp, slow_noise, smoothed
+from trainer.data.walking import HELD
 
 FACING = (0.0, np.pi)
 """Headings of two who face each other, the player at negative z."""
@@ -118,7 +119,7 @@ def help_up(cast: Cast) -> Scene:
                 Reach(
                     side=hand,
                     weight=pulse(time, clasp - 0.5, clasp, release, end),
-                    wrist=wrist_for_palm(grip, fingers, palm),
+                    wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
                     fingers=fingers,
                     palm=palm,
                     elbow=elbow,
@@ -360,7 +361,7 @@ def _twirling_hand(
     return Reach(
         side=hand,
         weight=held,
-        wrist=wrist_for_palm(spot, fingers, palm),
+        wrist=wrist_for_palm(spot, fingers, palm, depth=HELD),
         fingers=fingers,
         palm=palm,
         elbow=elbow,

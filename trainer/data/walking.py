@@ -47,6 +47,8 @@ SPACING = 0.02
 """Metres between the samples of a trail."""
 BEHIND = 4.0
 """Metres of a trail before the place where the one in front starts."""
+HELD = 0.045
+"""Metres from the wrist's axis to a palm on another: open, stiff fingers leave their plane."""
 TAKING = 0.8
 """Seconds from the first move of a hand until it is in the other's."""
 
@@ -360,7 +362,7 @@ def _hand_in_hand(
     return Reach(
         side=hand,
         weight=weight,
-        wrist=wrist_for_palm(grip, fingers, palm),
+        wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
         fingers=fingers,
         palm=palm,
         elbow=body.direction([0.15 * SIDE[hand], -0.2, -1.0]),
@@ -507,7 +509,7 @@ def _led_hand(
     return Reach(
         side=hand,
         weight=weight,
-        wrist=wrist_for_palm(grip, fingers, palm),
+        wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
         fingers=fingers,
         palm=palm,
         elbow=body.direction([0.6 * SIDE[hand], -0.5, -0.5]),
