@@ -39,7 +39,7 @@ NEAR, FAR = 0.03, 0.05
 so."""
 STILL, MOVING = 0.15, 0.35
 """The same for its speed over the floor, metres a second."""
-CLIMBING = 0.12
+CLIMBING = 0.05
 """Metres a second, up or down, from which a foot is on its way."""
 LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.06
 """Metres that a planted foot may drift; one that drifts further makes a step instead. It stands in

@@ -156,6 +156,32 @@ def test_frozen_frames_never_change_under_revision() -> None:
     assert max(play.revisions) > 20
 
 
+def test_the_partners_planted_feet_stay_in_one_place_through_many_revisions() -> None:
+    def swaying(requests: list[WindowRequest]) -> Array:
+        """Body and feet drift together by centimetres, each window its own way."""
+        x0 = still_windows(requests)
+        for row, request in zip(x0, requests, strict=True):
+            way = np.random.default_rng(abs(request.first_frame)).uniform(-0.03, 0.03, 2)
+            row[1, :, [-3, -1]] = way[:, None] * np.sin(np.arange(30) / 5)
+        return x0
+
+    feet = {}
+    for foot_lock in (True, False):
+        config = SessionConfig(departure_threshold=0.0, foot_lock=foot_lock)
+        play = new_play(config, sample=swaying)
+        play.run(range(100))
+        frames = [play.played[index] for index in range(20, 100)]
+        assert play.session.status().windows_accepted > 10
+        joints, _ = forward_kinematics(
+            REST[1],
+            np.stack([frame.rotmats[1] for frame in frames]),
+            np.stack([frame.transl[1] for frame in frames]),
+        )
+        steps = np.diff(joints[:, [JOINT["left_foot"], JOINT["right_foot"]]], axis=0)
+        feet[foot_lock] = np.linalg.norm(steps, axis=-1)
+    assert np.percentile(feet[True], 80) < 0.002 < np.percentile(feet[False], 80)
+
+
 def test_a_revision_starts_from_the_frozen_frames_and_continues_their_motion() -> None:
     play = new_play(SessionConfig(revision_frames=6, departure_threshold=0.0))
     play.sample = noisy_windows(0.03)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.arrays import Array
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
 from engine.session import standing_partner, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import (
@@ -20,7 +21,9 @@ from engine.windows import (
     cleaned,
     close_window,
     coasted,
+    corrected,
     decayed,
+    feet_locked,
     floor_height,
     joined,
     joints_of,
@@ -31,6 +34,7 @@ from engine.windows import (
     spread,
 )
 
+LEG = ("hip", "knee", "ankle", "foot")
 REST = load_body().rest_joints(np.array([np.zeros(10), np.ones(10)]))
 
 
@@ -252,6 +256,22 @@ def test_cleanup_lowers_who_hovers_but_lets_a_jump_be() -> None:
     height = floor_height(result.rotmats, result.transl, REST[:, None])
     assert height[:, 20].min() > 0.25
     assert height[:, 55:].max() < 0.06
+
+
+def test_without_the_foot_lock_the_cleanup_is_the_same_to_the_bit_but_for_its_last_stage() -> None:
+    track = walking_pair(40)
+    given = np.broadcast_to(np.arange(40) < 10, (2, 40))
+    config = CleanupConfig(floor=0.0, foot_lock=False)
+    plain = cleaned(track, given, REST, config)
+    np.testing.assert_array_equal(plain.rotmats, track.rotmats)
+    with_lock = CleanupConfig(floor=0.0)
+    result = cleaned(track, given, REST, with_lock)
+    same = corrected(track, given, REST, with_lock)
+    same = feet_locked(same, given, REST, with_lock)
+    np.testing.assert_array_equal(result.transl, same.transl)
+    legs = [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in LEG]
+    others = np.delete(np.arange(22), legs)
+    np.testing.assert_array_equal(result.rotmats[:, :, others], plain.rotmats[:, :, others])
 
 
 def test_cleanup_keeps_every_joint_below_the_top_speed() -> None:

@@ -47,6 +47,11 @@ def test_flags_go_before_the_bundle(bundle: Path) -> None:
     assert (session.steps, session.horizon_frames, session.history_frames) == (5, 12, 3)
 
 
+def test_feet_are_locked_unless_told_otherwise(bundle: Path) -> None:
+    assert _config("--bundle", bundle).service.session.foot_lock
+    assert not _config("--bundle", bundle, "--no-foot-lock").service.session.foot_lock
+
+
 def test_no_steps_are_refused_by_name(bundle: Path) -> None:
     with pytest.raises(ConfigError, match="--steps"):
         _config("--bundle", bundle, "--steps", 0)
