@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.shape import bone_lengths, fit_betas, load_body
+from engine.body.shape import Body, bone_lengths, fit_betas, load_body
 from engine.errors import InputError
 from engine.motion import WINDOW_FRAMES, features_from_rotmats
 from trainer.data.contact import THRESHOLD, find_touches, stretches, thinned
@@ -32,15 +32,15 @@ NEUTRAL_BODY = "neutral open body: a licensed body's shape coordinates do not ca
 
 
 def clips_of(
-    recording: Recording, source: Source, body_file: Path | None, threshold: float
+    recording: Recording, source: Source, body: Body, threshold: float
 ) -> list[ClipRecord]:
     """The stretches of a recording around its interactive poses; none if nobody touches.
 
     threshold  metres between two skins that touch
     """
-    betas = betas_on(recording, body_file)
+    betas = betas_on(recording, body)
     touches = find_touches(
-        load_body(body_file),
+        body,
         betas,
         recording.rotmats,
         recording.transl,
@@ -66,9 +66,8 @@ def clips_of(
     ]
 
 
-def betas_on(recording: Recording, body_file: Path | None) -> Array:
+def betas_on(recording: Recording, body: Body) -> Array:
     """(2, 10) in the space of the body: the file's if they belong to it, else by bone lengths."""
-    body = load_body(body_file)
     if VERTICES.get(len(body.template), "open") == recording.body_kind:
         return recording.betas
     return fit_betas(body, bone_lengths(recording.rest_joints))
@@ -83,13 +82,14 @@ class Importer:
     threshold: float
 
     def __call__(self, sources: Sequence[Source]) -> Made:
+        body = load_body(self.body_file)
         clips: list[ClipRecord] = []
         skipped: dict[str, str] = {}
         empty = 0
         for source in sources:
             try:
-                recording = READERS[self.data_set].read(source, load_body(self.body_file))
-                found = clips_of(recording, source, self.body_file, self.threshold)
+                recording = READERS[self.data_set].read(source, body)
+                found = clips_of(recording, source, body, self.threshold)
             except InputError as error:
                 skipped[source.name] = str(error)
             except Exception as error:  # a broken file fails in ways that no reader can list
@@ -120,7 +120,7 @@ def import_job(
         options={
             "root": str(root.resolve()),
             "recordings": len(sources),
-            "names_sha256": hashlib.sha256(names.encode()).hexdigest(),
+            "recordings_sha256": hashlib.sha256(names.encode()).hexdigest(),
             "body": NEUTRAL_BODY if body_file is None else body.name,
             "threshold_cm": round(100 * threshold, 6),
             "sources_in_shard": sources_in_shard,

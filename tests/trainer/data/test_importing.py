@@ -7,24 +7,26 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.body.rotations import axis_angle_from_rotmat
-from engine.body.shape import load_body
+from engine.body.shape import KEYS, PACKAGED_BODY, bone_lengths, load_body
 from engine.errors import ConfigError, InputError
 from engine.motion import rotmats_from_features
 from trainer.data.choreography import Clip, make_clip
-from trainer.data.commands import DATA_SETS, add_commands
+from trainer.data.commands import add_commands
 from trainer.data.contact import find_touches, thinned
 from trainer.data.importing import NEUTRAL_BODY, clips_of, import_job
-from trainer.data.readers import READERS, Recording, Source
+from trainer.data.readers import Recording, Source
 from trainer.data.shards import load_clips, read_manifest
 from trainer.data.windows import WindowSampler
 
-NEUTRAL = load_body().rest_joints(np.zeros((2, 10)))
+BODY = load_body()
+NEUTRAL = BODY.rest_joints(np.zeros((2, 10)))
 SOURCE = Source("a meeting", (), "test")
 
 
@@ -85,8 +87,8 @@ def run(*arguments: object) -> int:
 
 # --------------------------------------------------------------------------------- one recording
 def test_a_clip_holds_the_recorded_frames_and_its_touches(hug: Clip) -> None:
-    touches = find_touches(load_body(), hug.betas, hug.rotmats, hug.transl, hug.rest_joints)
-    (clip,) = clips_of(recording_of(hug), SOURCE, None, 0.013)
+    touches = find_touches(BODY, hug.betas, hug.rotmats, hug.transl, hug.rest_joints)
+    (clip,) = clips_of(recording_of(hug), SOURCE, BODY, 0.013)
     rotmats, transl = rotmats_from_features(clip.features)
     np.testing.assert_allclose(rotmats.swapaxes(0, 1), hug.rotmats[:, : len(rotmats)], atol=1e-5)
     np.testing.assert_array_equal(transl.swapaxes(0, 1), hug.transl[:, : len(transl)])
@@ -102,16 +104,12 @@ def test_frames_far_from_any_touch_are_left_out(hug: Clip) -> None:
     apart = np.repeat(hug.transl[:, -1:], 100, axis=1)
     apart[0, :, 0] += 5
     together = slice(0, thinned(recorded_distance(hug))[0] + 1)
-    whole = Recording(
-        **{
-            **vars(recording_of(hug)),
-            "rotmats": np.concatenate(
-                [hug.rotmats[:, together], still, hug.rotmats[:, together]], 1
-            ),
-            "transl": np.concatenate([hug.transl[:, together], apart, hug.transl[:, together]], 1),
-        }
+    whole = replace(
+        recording_of(hug),
+        rotmats=np.concatenate([hug.rotmats[:, together], still, hug.rotmats[:, together]], 1),
+        transl=np.concatenate([hug.transl[:, together], apart, hug.transl[:, together]], 1),
     )
-    first, second = clips_of(whole, SOURCE, None, 0.013)
+    first, second = clips_of(whole, SOURCE, BODY, 0.013)
     last = together.stop - 1
     assert len(first.features) == last + 31
     assert second.anchor_frames[-1] == len(second.features) - 1
@@ -121,20 +119,18 @@ def test_frames_far_from_any_touch_are_left_out(hug: Clip) -> None:
 
 
 def recorded_distance(clip: Clip) -> np.ndarray:
-    return find_touches(
-        load_body(), clip.betas, clip.rotmats, clip.transl, clip.rest_joints
-    ).distance
+    return find_touches(BODY, clip.betas, clip.rotmats, clip.transl, clip.rest_joints).distance
 
 
 def test_a_handshake_is_never_mirrored_and_a_hug_is(hug: Clip) -> None:
     for kind, expected in (("handshake", False), ("Handshake", False), ("hug", True)):
-        (clip,) = clips_of(recording_of(hug, kind), SOURCE, None, 0.013)
+        (clip,) = clips_of(recording_of(hug, kind), SOURCE, BODY, 0.013)
         assert clip.is_mirrorable is expected
 
 
 def test_a_smaller_threshold_finds_fewer_touches(hug: Clip) -> None:
     counts = [
-        len(clips_of(recording_of(hug), SOURCE, None, threshold)[0].contacts)
+        len(clips_of(recording_of(hug), SOURCE, BODY, threshold)[0].contacts)
         for threshold in (0.003, 0.013, 0.03)
     ]
     assert counts == sorted(set(counts))
@@ -209,5 +205,21 @@ def test_a_killed_import_goes_on_where_it_stopped(
     assert load_clips(folder, verify=True).sources == ("a", "b")
 
 
-def test_the_command_offers_every_reader() -> None:
-    assert set(DATA_SETS) == set(READERS)
+def test_shape_coordinates_are_kept_on_the_body_they_belong_to_and_fitted_on_another(
+    hug: Clip, tmp_path: Path
+) -> None:
+    with np.load(PACKAGED_BODY) as packaged:
+        arrays = {key: packaged[key] for key in KEYS}
+    missing = 10475 - len(BODY.template)  # as many vertices as SMPL-X; the new ones on no face
+    for key, axis in (("v_template", 0), ("shapedirs", 0), ("weights", 0), ("J_regressor", 1)):
+        extra = np.repeat(arrays[key].take([-1], axis=axis), missing, axis=axis)
+        arrays[key] = np.concatenate([arrays[key], extra * (key != "J_regressor")], axis=axis)
+    np.savez(tmp_path / "smplx.npz", **arrays)
+    recording = replace(recording_of(hug), body_kind="smplx")
+    (own,) = clips_of(recording, SOURCE, load_body(tmp_path / "smplx.npz"), 0.013)
+    (other,) = clips_of(recording, SOURCE, BODY, 0.013)
+    np.testing.assert_array_equal(own.betas, hug.betas)
+    assert not np.array_equal(other.betas, hug.betas)
+    lengths = bone_lengths(BODY.rest_joints(other.betas)) - bone_lengths(hug.rest_joints)
+    assert np.abs(lengths).max() < 0.005
+    assert own.anchor_frames == thinned(recorded_distance(hug))
