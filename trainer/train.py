@@ -8,6 +8,7 @@ randomness of a step comes from (seed, step): a resumed run draws what an unbrok
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import queue
 import signal
@@ -18,11 +19,13 @@ from collections import abc, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import torch
 from torch import nn
+from torch.distributed import run as torchrun
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from engine.errors import ContraposeError
 from trainer.commands import add_train_arguments, train_arguments
@@ -32,6 +35,8 @@ from trainer.run_log import RunLog
 from trainer.runs import CHECKPOINT, Run
 from trainer.tasks import Draw, LossTerms, Task, Tensors, make_task
 from trainer.world import GradientBuffer, World, joined_world
+
+logger = logging.getLogger(__name__)
 
 CHECK_SEED = 12345
 
@@ -100,7 +105,8 @@ def run_task(
             run.add(values)
             if is_due := run.step % config.log_every == 0:
                 log.record("train", run.step, run.seconds, run.means())
-            log.progress(run.step, done, values["total"], is_due=is_due)
+            part = progress(config, run.step, run.seconds)
+            log.progress(run.step, part, values["total"], is_due=is_due)
             if done >= 1 or run.seconds - saved >= 60 * config.checkpoint_minutes:
                 run.save(out, config, task.about)
                 means = held_out_means(task.loss_terms, average, held_out)
@@ -226,18 +232,22 @@ def run_command(args: argparse.Namespace) -> int:
     """`contrapose train`, and each process below torchrun."""
     config = load_config(args.config, args.objective, OBJECTIVES[args.objective], args.set)
     if config.processes > 1 and "RANK" not in os.environ:
-        hand_over_to_torchrun(config.processes, args)
+        return under_torchrun(config.processes, args)
     out = args.out or Path("runs") / args.config.stem
     train(config, out, resume=not args.fresh)
     return 0
 
 
-def hand_over_to_torchrun(processes: int, args: argparse.Namespace) -> NoReturn:
-    """Become torchrun with `processes` processes of this command on this machine."""
-    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, "-m", *launcher, "-m", "trainer.train", *train_arguments(args)]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)
+def under_torchrun(processes: int, args: argparse.Namespace) -> int:
+    """Run this command in `processes` processes of this machine; what they print is shown."""
+    launcher = ["--standalone", f"--nproc-per-node={processes}", "-m", "trainer.train"]
+    try:
+        torchrun.main([*launcher, *train_arguments(args)])
+    except SignalException as exc:  # the processes were told too, and have saved
+        logger.info("stopped by signal %s", exc.sigval)
+    except ChildFailedError as exc:
+        return int(exc.get_first_failure()[1].exitcode)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
