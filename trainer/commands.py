@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from trainer.ablate import add_commands as add_ablate_command
 from trainer.data.commands import add_commands as add_data_commands
 from trainer.evaluate import add_commands as add_eval_command
 
@@ -19,6 +20,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_data_commands(subparsers)
     _add_train(subparsers)
     add_eval_command(subparsers)
+    add_ablate_command(subparsers)
     _add_import_ponimator(subparsers)
 
 

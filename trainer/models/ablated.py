@@ -1,8 +1,7 @@
 """Animators that are shown less, for ablations: one thing missing at a time.
 
-Knows what the published network is shown, and how to withhold it. Knows no data and no measure. With
-everything shown it is the animator itself, with the same tensors and the same numbers.
-The other network of the comparison, with InterGen's blocks, is in `intergen.py`.
+Knows what the published network is shown, and how to withhold it. Knows no data and no measure.
+With everything shown it is the animator itself, with the same tensors and the same numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class Sight:
     read them: the paper names them and does not define them."""
 
     anchor: bool = True
-    """The given pair is an anchor: windows are residuals to it, and its frame is never noisy. False:
+    """The given pair is an anchor: windows are residuals to it and its frame is never noisy. False:
     it is a condition only. Windows are denoised as they are, and each person's given pose stands
     beside each of his noisy frames, without which nothing would tell the two people apart."""
     time: bool = True
