@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.motion import features_from_rotmats
-from trainer.data.shards import ClipRecord, write_folder
+from trainer.data.shards import ClipRecord, Manifest, write_manifest, write_shard
 from trainer.data.splits import Split
 
 REST_JOINTS = np.array(
@@ -24,8 +24,12 @@ REST_JOINTS = np.array(
 """(22, 3) a symmetric body about as tall as a person."""
 
 
-def write_clips(path: Path, clips: int = 6, seed: int = 0) -> Path:
-    return write_folder(path, "synthetic", clip_records(clips, seed))
+def write_clips(folder: Path, clips: int = 6, seed: int = 0) -> Path:
+    """A finished folder of one shard."""
+    shard = write_shard(folder, "shard-00000", clip_records(clips, seed))
+    manifest = Manifest(source="synthetic", options={}, shards=(shard,), is_complete=True)
+    write_manifest(folder, manifest)
+    return folder
 
 
 def clip_records(clips: int, seed: int = 0) -> list[ClipRecord]:

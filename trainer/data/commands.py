@@ -97,6 +97,7 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
+    _require_positive("--workers", args.workers)
     _require_positive("--threshold-cm", args.threshold_cm)
     if args.limit is not None:
         _require_positive("--limit", args.limit)
@@ -124,6 +125,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _synth(args: argparse.Namespace) -> int:
+    _require_positive("--workers", args.workers)
     _require_positive("--count", args.count)
     from trainer.data.choreography import synth_job
     from trainer.data.shards import totals

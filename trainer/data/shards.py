@@ -302,10 +302,3 @@ def read_manifest(folder: Path) -> Manifest:
         ) from exc
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InputError(f"{path}: not readable as a manifest ({exc!r}); make it again") from exc
-
-
-def write_folder(folder: Path, source: str, clips: Sequence[ClipRecord]) -> Path:
-    """A finished folder of one shard, from clips at hand."""
-    record = write_shard(folder, "shard-00000", clips)
-    write_manifest(folder, Manifest(source=source, options={}, shards=(record,), is_complete=True))
-    return folder

@@ -59,6 +59,14 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
     assert len(load_clips(tmp_path / "two", verify=True)) == 6
 
 
+def test_a_ray_cluster_changes_no_byte(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    with ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False):
+        synth_job(tmp_path / "ray", count=4, seed=4, clips_in_shard=2).run(on_ray=True)
+    synth_job(tmp_path / "one", count=4, seed=4, clips_in_shard=2).run()
+    assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_job_goes_on_without_redoing_a_shard(tmp_path: Path, workers: int) -> None:
     code = (

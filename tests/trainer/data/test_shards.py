@@ -16,7 +16,6 @@ from trainer.data.shards import (
     Manifest,
     load_clips,
     read_manifest,
-    write_folder,
     write_manifest,
     write_shard,
 )
@@ -121,8 +120,9 @@ def test_an_unfinished_folder_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path, Manifest(source="test", options={}, is_complete=True))
     with pytest.raises(InputError, match="no clips"):
-        load_clips(write_folder(tmp_path, "test", []))
+        load_clips(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "contrapose-shards/1"}', '{"a": 1}'])
