@@ -369,6 +369,8 @@ def _idle_captions() -> tuple[str, ...]:
         "they stand around, shifting their weight",
         "two people idle near each other",
         "two people stand and chat",
+        "the player and the partner stand together and wait",
+        "the partner stands near the player and waits",
     )
 
 
@@ -458,5 +460,6 @@ def _dance_captions() -> tuple[str, ...]:
         "two people dance together",
         "the player sways to the music and the partner follows",
         "they move to the beat and raise their arms",
+        "the player dances and the partner mirrors the moves",
         "a mirrored dance",
     )

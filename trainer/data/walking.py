@@ -388,7 +388,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     side = LEFT if cast.chance(0.5) else RIGHT
     hands = (side, 1 - side)
     near = sum(f.side for f in cast.figures)
-    stroll = _abreast(cast, side, near + cast.uniform(0.21, 0.26), first, pace=(0.35, 1.0))
+    stroll = _abreast(cast, side, near + cast.uniform(0.25, 0.30), first, pace=(0.35, 1.0))
     time, bodies = stroll.time, stroll.bodies
     take = -1.0 if stroll.warm else cast.uniform(0.8, 1.3)
     giver, taker = bodies[first], bodies[second]
@@ -415,7 +415,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     forearm = giver.at(f"{name}_wrist") - giver.at(f"{name}_elbow")
     spot = giver.at(f"{name}_elbow") + cast.uniform(0.55, 0.75) * forearm
     palm, fingers = unit(-UP - 0.3 * out), unit(forward - 0.7 * out)
-    rested = wrist_for_palm(spot + 0.035 * UP, fingers, palm)
+    rested = wrist_for_palm(spot + 0.045 * UP, fingers, palm)
     move_arms(
         taker,
         [
@@ -465,7 +465,7 @@ def lead_by_the_hand(cast: Cast) -> Scene:
     pace = draw_pace(cast, time, 0.4, top, warm) * ramp(time, take, take + 0.8)
     lead = np.cumsum(pace) / RATE
     trail = draw_trail(cast, float(lead[-1]), 1.0)
-    gap = cast.uniform(1.05, 1.3) * cast.arm
+    gap = cast.uniform(1.25, 1.5) * cast.arm
     aside = SIDE[side] * cast.uniform(0.22, 0.34)
     along = np.maximum(arriving(cast, lead) - gap, lead - gap - 0.14)
     path, heading = trail.at(lead)
@@ -512,7 +512,7 @@ def _led_hand(
         wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
         fingers=fingers,
         palm=palm,
-        elbow=body.direction([0.6 * SIDE[hand], -0.5, -0.5]),
+        elbow=body.direction([0.25 * SIDE[hand], 0.3 if who == first else -0.8, -1.0]),
     )
 
 
