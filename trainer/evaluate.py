@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trainer.data.shards import Clips
     from trainer.evaluator.measures import Draw, EvaluationSettings
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAP_POINTS = 256
+PLOTTED = 128
+"""Windows of each set in the plots."""
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -56,7 +57,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--mesh-frames",
         type=int,
-        default=128,
+        default=64,
         metavar="N",
         help="frames of each repeat whose meshes are compared (%(default)s)",
     )
@@ -110,7 +111,7 @@ def evaluate(
     subject: Subject, clips: Clips, settings: EvaluationSettings, evaluator: Evaluator
 ) -> Report:
     """All tables and plots of one subject."""
-    from trainer.evaluator import measures
+    from trainer.evaluator import measures, pairs, sequences
     from trainer.evaluator.training import read_captions
     from trainer.report import Report, Table
 
@@ -118,9 +119,9 @@ def evaluate(
     captions = read_captions(clips)
     tables: list[Table] = []
 
-    def add(title: str, rows: Any, note: str = "") -> None:
+    def add(title: str, rows: Mapping[str, Mapping[str, Any]], note: str = "") -> None:
+        logger.info("%5.0f s  %s", time.monotonic() - started, title)
         if rows:
-            logger.info("%5.0f s  %s", time.monotonic() - started, title)
             tables.append(Table(title=title, rows=rows, note=note))
 
     drawn = {
@@ -128,35 +129,25 @@ def evaluate(
         for case, known_sets in measures.CASES.items()
     }
     for case, draws in drawn.items():
-        rows = measures.measure_case(subject.sample, clips, settings, evaluator, draws)
+        rows = measures.measure_case(subject.sample, draws, settings, evaluator, subject.encode)
         add(f"windows from the {case}", rows, NOTES[case])
-    add(
-        "chains of windows",
-        measures.chain_table(subject.sample, drawn["anchor"], settings),
-        "Seven seconds from one anchor, laid end to start.",
-    )
-    add(
-        "sessions",
-        measures.reaction_table(subject.sample, clips, settings),
-        "The partner of a live session, revised every half second.",
-    )
-    if subject.models is not None and subject.models.generator_step is not None:
-        add(
-            "words to pairs to windows",
-            measures.text_table(subject, clips, settings, evaluator, captions),
-            "Captions of test clips; the pair as given, then the window around it.",
-        )
-        add("pairs of each kind", measures.contact_of_kinds(subject, clips, settings))
-        shaken = measures.handshakes(subject, settings)
-        add("handshakes", {shaken.pop("text"): shaken}, "Distance of the right wrists.")
     for steps in settings.steps:
-        rows = measures.acceptance(subject, clips, settings, captions, steps)
-        add(f"acceptance, {measures.label_of(steps)}", rows, NOTES["acceptance"])
+        checked = measures.acceptance(subject.sample, clips, settings, captions, steps)
+        add(f"acceptance, {measures.label_of(steps)}", checked, NOTES["acceptance"])
+    chains = sequences.chain_table(subject.sample, drawn["anchor"], settings)
+    add("chains of windows", chains, NOTES["chains"])
+    sessions = sequences.session_table(subject.sample, clips, settings)
+    add("sessions", sessions, NOTES["sessions"])
+    if subject.has_generator:
+        words = pairs.text_table(subject, clips, settings, evaluator, captions)
+        add("words to pairs to windows", words, NOTES["words"])
+        add("pairs of each kind", pairs.kind_table(subject, clips, settings), NOTES["kinds"])
+        add("handshakes", pairs.handshake_table(subject, settings), NOTES["handshakes"])
     return Report(
         title=f"Evaluation of {subject.name}",
         about=_about(subject, clips, settings, evaluator, time.monotonic() - started),
         tables=tables,
-        plots=_plots(subject, drawn, settings, evaluator),
+        plots=_plots(subject, drawn["anchor"][0], settings, evaluator),
     )
 
 
@@ -164,7 +155,12 @@ NOTES = {
     "anchor": "One pair is known and nothing else.",
     "history": "Both people are known up to the anchor, the partner perhaps some frames further.",
     "acceptance": "Windows around anchors never seen, over the truth of the same windows; met at "
-    "1.5 times at most, and contact at no less than the truth / 1.5.",
+    "1.5 times the truth at most, and contact at no less than the truth / 1.5.",
+    "chains": "Seven seconds from one anchor, windows laid end to start.",
+    "sessions": "The partner of a live session, revised every half second.",
+    "words": "Captions of test clips: measures of the pair, then those of the window around it.",
+    "kinds": "Eight pairs from captions of each kind, beside eight true anchors.",
+    "handshakes": "Distance of the right wrists, seeds 0 to 19.",
 }
 
 
@@ -195,28 +191,27 @@ def _about(
 
 
 def _plots(
-    subject: Subject,
-    drawn: dict[str, list[Draw]],
-    settings: EvaluationSettings,
-    evaluator: Evaluator,
+    subject: Subject, draw: Draw, settings: EvaluationSettings, evaluator: Evaluator
 ) -> list[Plot]:
+    """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
+    import numpy as np
+
     from trainer.evaluator import measures
     from trainer.evaluator.subject import animated
     from trainer.report import Plot
 
-    draw = drawn["anchor"][0]
+    rows = np.arange(min(len(draw.batch.motion), PLOTTED))
+    batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
     made = {
-        measures.label_of(steps): animated(subject.sample, draw.batch, steps, draw.seed)[0]
+        measures.label_of(steps): animated(subject.sample, batch, steps, draw.seed)[0]
         for steps in settings.steps
     }
-    sets = {"reference": evaluator.windows(draw.reference.motion, draw.reference.rest_joints)}
-    sets |= {
-        name: evaluator.windows(motion, draw.batch.rest_joints) for name, motion in made.items()
-    }
-    errors = {n: measures.error_over_window(motion, draw.batch) for n, motion in made.items()}
+    sets = {"real": evaluator.windows(reference.motion, reference.rest_joints)}
+    sets |= {name: evaluator.windows(motion, batch.rest_joints) for name, motion in made.items()}
+    errors = {n: measures.error_over_window(motion, batch) for n, motion in made.items()}
     return [
         Plot(
-            title="Embeddings: first two principal components of the reference",
+            title="Embeddings on the first two principal components of real windows",
             x_label="component 1",
             y_label="component 2",
             series=_map(sets),
@@ -233,7 +228,7 @@ def _plots(
 
 
 def _map(sets: dict[str, Any]) -> dict[str, Sequence[tuple[float, float]]]:
-    """Two principal components of the first set, and all sets on them."""
+    """All sets on the first two principal components of the first."""
     import numpy as np
 
     first = next(iter(sets.values()))
@@ -241,7 +236,7 @@ def _map(sets: dict[str, Any]) -> dict[str, Sequence[tuple[float, float]]]:
     return {
         name: [
             (round(float(x), 3), round(float(y), 3))
-            for x, y in ((vectors - first.mean(axis=0)) @ axes.T)[:MAP_POINTS]
+            for x, y in ((vectors - first.mean(axis=0)) @ axes.T)
         ]
         for name, vectors in sets.items()
     }

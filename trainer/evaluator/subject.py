@@ -8,15 +8,15 @@ known pair to frames on a screen can be followed with any network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from engine.arrays import Array
+from engine.body.shape import Body
 from engine.bundle import MANIFEST
 from engine.errors import InputError
 from engine.generation import PAIR_FEATURES, Pair, SampleWindows, generate_pair
@@ -51,6 +51,7 @@ class Subject:
     sha256          of the manifest, or of the checkpoint
     history_frames  known frames that it was trained to go on from
     steps_default   denoiser calls of a window
+    encode          texts -> vectors (n, width), of an animator that takes words, else None
     models          of a bundle, None for a checkpoint
     guidance, generator_steps  of a bundle with a generator, else None
     """
@@ -60,9 +61,14 @@ class Subject:
     sample: SampleWindows
     history_frames: int
     steps_default: int
+    encode: Callable[[Sequence[str]], Array] | None = None
     models: Models | None = None
     guidance: float | None = None
     generator_steps: int | None = None
+
+    @property
+    def has_generator(self) -> bool:
+        return self.models is not None and self.models.generator_step is not None
 
 
 # ----------------------------------------------------------------------------------------- opening
@@ -142,11 +148,17 @@ def _sample_batch(animator: Animator, requests: Sequence[WindowRequest]) -> Arra
 
 # ----------------------------------------------------------------------------------------- windows
 def animated(
-    sample: SampleWindows, batch: WindowBatch, steps: int, seed: int
+    sample: SampleWindows, batch: WindowBatch, steps: int, seed: int, text: Array | None = None
 ) -> tuple[Array, Array]:
     """Windows (n, 2, 30, 135) from what a batch says is known: finished, and as the network left
-    them. Finished is what a user gets: joined to the known frames and cleaned up by the engine."""
+    them. Finished is what a user gets: joined to the known frames and cleaned up by the engine.
+
+    text  (n, width) what the two do, for an animator that takes words
+    """
     opened = [_opened(batch, row, steps, seed + row) for row in range(len(batch.motion))]
+    if text is not None:
+        requests = [replace(window.request, text=t) for window, t in zip(opened, text, strict=True)]
+        opened = [replace(w, request=request) for w, request in zip(opened, requests, strict=True)]
     x0 = sample([window.request for window in opened])
     finished, raw = zip(*(_closed(*pair) for pair in zip(opened, x0, strict=True)), strict=True)
     return np.stack(finished), np.stack(raw)
@@ -182,7 +194,7 @@ def features_of(track: Track) -> Array:
 
 # ------------------------------------------------------------------------------------------- pairs
 def text_pairs(
-    subject: Subject, body: Any, texts: Sequence[str], seeds: Sequence[int]
+    subject: Subject, body: Body, texts: Sequence[str], seeds: Sequence[int]
 ) -> tuple[list[Pair], Array]:
     """The pair for each text and seed, and the generator's own answers (n, 2, 201).
 
