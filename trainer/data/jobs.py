@@ -96,7 +96,7 @@ class Job(Generic[Item]):
         """The folder's manifest without shards that are damaged; a new one in a new folder."""
         fresh = Manifest(source=self.source, options=json.loads(json.dumps(self.options)))
         if not (self.folder / MANIFEST).exists():
-            if self.folder.exists() and any(self.folder.iterdir()):
+            if any(path.name[0] != "." for path in self.folder.glob("*")):
                 raise ConfigError(
                     f"{self.folder}: holds other files and no {MANIFEST}; name an empty or new "
                     "folder",
@@ -114,6 +114,8 @@ class Job(Generic[Item]):
             )
         for partial in self.folder.glob(".shard-*"):
             shutil.rmtree(partial)
+        for unfinished in self.folder.glob(f".{MANIFEST}.*"):
+            unfinished.unlink()
         whole = [s for s in begun.shards if not shard_fault(self.folder, s, verify=True)]
         return replace(begun, shards=tuple(whole), is_complete=False)
 

@@ -125,6 +125,15 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     assert files_of(tmp_path) == {"letter.txt": b"dear"}
 
 
+def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".manifest.json.1").write_text("{")  # killed before anything was done
+    job(tmp_path).run()
+    (tmp_path / ".shard-00002.1").mkdir()
+    (tmp_path / ".shard-00002.1" / "features.npy").write_bytes(b"half")
+    job(tmp_path).run()
+    assert {path.name[0] for path in tmp_path.iterdir()} == {"s", "m"}
+
+
 def test_a_worker_that_is_killed_ends_the_job_with_advice(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="fewer --workers"):
         replace(job(tmp_path), make=die).run(workers=2)
