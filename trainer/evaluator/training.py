@@ -250,11 +250,13 @@ def load_evaluator(path: Path, shards: str) -> Evaluator:
     return Evaluator(config, networks.eval(), shards)
 
 
-def open_evaluator(path: Path, clips: Clips, shards: str) -> Evaluator:
+def open_evaluator(
+    path: Path, clips: Clips, shards: str, config: EvaluatorConfig | None = None
+) -> Evaluator:
     """The evaluator in the file, or one trained now and put there."""
     if path.exists():
         return load_evaluator(path, shards)
     logger.info("no evaluator at %s: training one", path)
-    evaluator = train_evaluator(clips, shards)
+    evaluator = train_evaluator(clips, shards, config)
     save_evaluator(evaluator, path)
     return evaluator
