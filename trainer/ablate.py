@@ -155,7 +155,7 @@ def ablate(
             sample, sha256 = trained
         elif name in FLOORS:
             sample = copy_sampler() if name == "copy" else nearest_sampler(clips)
-        measured[name] = measured_row(sample, drawn, clips, settings, evaluator, out / name, sha256)
+        measured[name] = measured_row(sample, drawn, settings, evaluator, out / name, sha256)
         report = Report(
             title="Ablations",
             about=_about(configs, list(measured), settings, evaluator),

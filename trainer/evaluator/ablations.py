@@ -55,7 +55,6 @@ def anchor_draws(clips: Clips, settings: EvaluationSettings) -> list[Draw]:
 def measured_row(
     sample: SampleWindows | None,
     drawn: Sequence[Draw],
-    clips: Clips,
     settings: EvaluationSettings,
     evaluator: Evaluator,
     folder: Path,
@@ -82,7 +81,7 @@ def measured_row(
             finished, raw = animated(sample, draw.batch, settings.steps[0], draw.seed)
             motions = {"raw": raw, "finished": finished}
         for side, motion in motions.items():
-            row[side].append(window_measures(motion, draw, clips, settings, evaluator))
+            row[side].append(window_measures(motion, draw, settings, evaluator))
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"key": key, "row": row}, indent=1) + "\n")
     return row
