@@ -60,7 +60,7 @@ def _add_train(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """What `contrapose train` and each process below torchrun are told."""
-    parser.add_argument("objective", choices=("animator", "generator"))
+    parser.add_argument("objective", choices=("animator", "generator", "distill"))
     parser.add_argument("config", type=Path, metavar="CONFIG.toml")
     parser.add_argument(
         "--set",

@@ -1,7 +1,8 @@
 """Configurations of training: frozen dataclasses, and the TOML files that fill them.
 
 A file is a TrainConfig plus one table that is named after what is trained, its objective:
-`[animator]`, `[generator]`. Knows types, names and ranges; knows no data, no network and no loop.
+`[animator]`, `[generator]`, `[distill]`. Knows types, names and ranges; knows no data, no network
+and no loop.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from engine.bundle import DIFFUSION_STEPS
 from engine.errors import ConfigError
 from trainer.data.windows import KnownSetConfig, NoiseConfig, PairConfig
 from trainer.losses import AnimatorLossConfig, GeneratorLossConfig
@@ -87,12 +89,52 @@ class GeneratorConfig:
     timestep_power: float = 1.0
 
 
+FIRST_CALL = 990
+"""Least timestep of a schedule's first call, which is given noise alone: of a window, less than 2 %
+is left there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """What a student of few denoiser calls learns from: its teacher, and the same clips."""
+
+    teacher: Path
+    """Checkpoint of an animator: its averaged weights teach, and are where the student starts."""
+    schedules: tuple[tuple[int, ...], ...] = ((999,), (996, 567), (993, 733, 487, 233))
+    """Timesteps of each number of calls to learn, descending. No two share one: by them the network
+    tells the schedules apart."""
+    teacher_steps: int = 16
+    """Denoiser calls of a trajectory."""
+    windows_per_path: int = 4
+    """Windows cut from clips for each trajectory, which is as many windows as there are calls."""
+    clips_weight: float = 1.0
+    """Of the loss on clips, which keeps sampling in many steps; that on trajectories has 1."""
+    animator: AnimatorConfig = field(default_factory=AnimatorConfig)
+    """Of the clips; its loss terms serve the trajectories too."""
+
+    def __post_init__(self) -> None:
+        timesteps = [timestep for schedule in self.schedules for timestep in schedule]
+        descends = all(
+            list(s) == sorted(s, reverse=True) and s and s[0] in range(FIRST_CALL, DIFFUSION_STEPS)
+            for s in self.schedules
+        )
+        if not descends or len(set(timesteps)) < len(timesteps) or min(timesteps, default=0) < 0:
+            raise ConfigError(
+                f"schedules is {self.schedules}, expected different timesteps that descend from "
+                f"{FIRST_CALL} to {DIFFUSION_STEPS - 1}",
+                field="schedules",
+            )
+        for name in ("teacher_steps", "windows_per_path"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 1 on", field=name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One run. It ends after `steps` or after `minutes`, whichever is given; not both."""
 
     objective: Any
-    """AnimatorConfig, GeneratorConfig, or what another trainer defines (`trainer/distill.py`)."""
+    """One of OBJECTIVES, or what another trainer defines (`trainer/ablation_task.py`)."""
     data: Path
     """Folder of shards, as `contrapose data` makes it."""
     steps: int | None = None
@@ -141,7 +183,11 @@ def plain(config: TrainConfig) -> dict[str, Any]:
     return values
 
 
-OBJECTIVES: dict[str, type[Any]] = {"animator": AnimatorConfig, "generator": GeneratorConfig}
+OBJECTIVES: dict[str, type[Any]] = {
+    "animator": AnimatorConfig,
+    "generator": GeneratorConfig,
+    "distill": DistillConfig,
+}
 
 
 # -------------------------------------------------------------------------------------- TOML files

@@ -29,7 +29,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from engine.errors import ContraposeError
 from trainer.commands import add_train_arguments, train_arguments
-from trainer.config import OBJECTIVES, TrainConfig, load_config
+from trainer.config import OBJECTIVES, DistillConfig, TrainConfig, load_config
+from trainer.distill import distill_task
 from trainer.optimisers import make_optimisers, set_learning_rate
 from trainer.run_log import RunLog
 from trainer.runs import CHECKPOINT, Run
@@ -49,7 +50,10 @@ def train(config: TrainConfig, out: Path, *, resume: bool = True) -> Path:
     with joined_world(config.threads) as world:
         if world.local_rank:  # what the first on a machine stores, its neighbours only read
             world.wait()
-        task = make_task(config)
+        if isinstance(config.objective, DistillConfig):
+            task = distill_task(config, config.objective)
+        else:
+            task = make_task(config)
         if not world.local_rank:
             world.wait()
         return run_task(config, task, out, world, resume=resume)

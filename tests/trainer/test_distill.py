@@ -1,0 +1,143 @@
+"""A student's calls lead where its teacher's loop ends, and its run is a run like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.errors import ConfigError
+from engine.sampler import schedule_of
+from tests.trainer.synthetic import write_clips
+from tests.trainer.test_train import curve, same, tiny, weights
+from trainer import distill, train
+from trainer.config import OBJECTIVES, TrainConfig, load_config
+from trainer.distill import CLEAN, landing, trajectory
+from trainer.evaluator.subject import load_checkpoint
+from trainer.models.animator import Animator
+from trainer.models.diffusion import cumulative_alphas, ddim_sample, ddim_update
+from trainer.runs import read_checkpoint
+
+TINY_DISTILL = Path(__file__).parent / "tiny_distill.toml"
+SCHEDULES = ((999,), (996, 567), (993, 733, 487, 233))
+
+
+def gaussian_denoiser(mean: float, deviation: float) -> Callable[[Tensor, int], Tensor]:
+    """E[x0 | x_t] for x0 ~ N(mean, deviation^2): a network that needs no training."""
+
+    def denoise(x_t: Tensor, timestep: int) -> Tensor:
+        abar = float(cumulative_alphas()[timestep])
+        gain = deviation**2 * abar**0.5 / (deviation**2 * abar + 1 - abar)
+        return mean + gain * (x_t - abar**0.5 * mean)
+
+    return denoise
+
+
+def noise(rows: int = 8) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).standard_normal((rows, 2, 3)))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_student_that_answers_its_lessons_ends_where_the_teachers_loop_ends(
+    schedule: tuple[int, ...],
+) -> None:
+    def teacher(x_t: Tensor, timestep: int) -> Tensor:
+        return torch.tanh(2 * x_t + timestep / 500)
+
+    points = trajectory(teacher, noise(), 16, SCHEDULES)
+    ends = dict(zip(schedule, (*schedule[1:], CLEAN), strict=True))
+
+    def student(x_t: Tensor, timesteps: Tensor) -> Tensor:
+        start = int(timesteps[0])
+        torch.testing.assert_close(x_t, points[start], atol=1e-5, rtol=0)
+        return landing(points[start], points[ends[start]], start, ends[start])
+
+    end = ddim_sample(student, noise(), schedule_of(schedule))
+    torch.testing.assert_close(end, points[CLEAN], atol=1e-5, rtol=0)
+
+
+def test_a_fine_trajectory_is_the_solution_of_the_flow_of_a_gaussian() -> None:
+    """x(t) = sqrt(abar) m + sqrt(abar d^2 + 1 - abar) z for data N(m, d^2) (probability flow)."""
+    mean, deviation = 0.7, 0.4
+    points = trajectory(gaussian_denoiser(mean, deviation), noise(), 500, SCHEDULES)
+    for timestep, x in points.items():
+        abar = 1.0 if timestep == CLEAN else float(cumulative_alphas()[timestep])
+        exact = abar**0.5 * mean + (abar * deviation**2 + 1 - abar) ** 0.5 * noise()
+        torch.testing.assert_close(x, exact, atol=0.02, rtol=0)
+
+
+def test_landing_inverts_the_ddim_update() -> None:
+    x_t, x0 = noise(), noise().flip(0)
+    abar = cumulative_alphas()
+    for start, end in ((999, CLEAN), (996, 567), (233, CLEAN)):
+        abar_s = torch.ones(()) if end == CLEAN else abar[end]
+        x_s = ddim_update(x_t, x0, abar[start], abar_s)
+        torch.testing.assert_close(landing(x_t, x_s, start, end), x0, atol=1e-4, rtol=0)
+
+
+# ------------------------------------------------------------------------------------------- a run
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clips(tmp_path_factory.mktemp("data") / "shards", clips=8)
+
+
+@pytest.fixture(scope="module")
+def teacher(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An animator with random heads: its trajectories bend, so there is something to learn."""
+    path = train.train(tiny(data, "steps=1"), tmp_path_factory.mktemp("teacher"))
+    stored = read_checkpoint(path)
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in stored["state_dict"].items():
+        if "_out." in name:
+            tensor += 0.2 * torch.randn(tensor.shape, generator=generator)
+    torch.save(stored, path)
+    return path
+
+
+def distilled(data: Path, teacher: Path, *changes: str) -> TrainConfig:
+    given = [f"data={data}", f"distill.teacher={teacher}", *changes]
+    return load_config(TINY_DISTILL, "distill", OBJECTIVES["distill"], given)
+
+
+def test_a_student_starts_as_its_teacher_and_its_loss_on_trajectories_falls(
+    data: Path, teacher: Path, tmp_path: Path
+) -> None:
+    config = distilled(data, teacher, "steps=40", "distill.clips_weight=0")
+    start = distill.distill_task(config, config.objective).average.state_dict()
+    ours = load_checkpoint(teacher).state_dict()
+    assert same(ours, {name: start[name] for name in ours})
+
+    checkpoint = train.train(config, tmp_path)
+    assert isinstance(load_checkpoint(checkpoint), Animator)
+    stored = read_checkpoint(checkpoint)["contrapose"]["schedules"]
+    assert stored == [list(schedule) for schedule in SCHEDULES]
+    totals = [line["path_total"] for line in curve(tmp_path)]
+    assert np.mean(totals[-10:]) < 0.9 * np.mean(totals[:10])
+
+
+def test_a_resumed_distillation_ends_with_the_bits_of_an_unbroken_one(
+    data: Path, teacher: Path, tmp_path: Path
+) -> None:
+    train.train(distilled(data, teacher, "steps=6"), tmp_path / "unbroken")
+    train.train(distilled(data, teacher, "steps=3"), tmp_path / "resumed")
+    train.train(distilled(data, teacher, "steps=6"), tmp_path / "resumed")
+    assert same(weights(tmp_path / "resumed"), weights(tmp_path / "unbroken"))
+
+
+def test_what_follows_from_the_teacher_cannot_be_given(data: Path, teacher: Path) -> None:
+    with pytest.raises(ConfigError, match=r"size follows from distill\.teacher"):
+        train.train(distilled(data, teacher, "size.width=32"), teacher.parent / "none")
+
+
+@pytest.mark.parametrize(
+    "schedules", ["[[500]]", "[[999], [999, 500]]", "[[999, 500, 700]]", "[[1000]]", "[[]]", "[]"]
+)
+def test_schedules_must_begin_at_noise_and_share_no_timestep(
+    data: Path, teacher: Path, schedules: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"different timesteps that descend"):
+        distilled(data, teacher, f"distill.schedules={schedules}")

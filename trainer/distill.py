@@ -1,0 +1,189 @@
+"""Distillation: a student that reaches in 1, 2 or 4 calls where its teacher's DDIM loop ends.
+
+The loop without noise leads from x_T to a window along one trajectory x(t). A student of K calls
+cuts it into K segments: called where one begins, it answers with the x0 whose DDIM update lands
+where the segment ends. With one segment that is the consistency function at T (Song et al. 2023,
+arXiv:2303.01469), with very many the teacher itself (multistep consistency, Heek et al. 2024,
+arXiv:2403.06807). What it learns from is read off whole trajectories of the teacher (Luhman and
+Luhman 2021, arXiv:2101.02388): no target moves while it learns, and one trajectory serves every
+call of every schedule.
+
+All schedules are one network's: no two share a timestep, so the timestep embedding tells it which
+one it is in. At all other timesteps it goes on learning what its teacher learned from clips, and so
+keeps sampling in 8 or 50 steps. Knows tasks and networks; knows no optimiser and no checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.errors import ConfigError
+from trainer import losses
+from trainer.captions import load_captions
+from trainer.config import DistillConfig, TrainConfig
+from trainer.data.shards import load_clips
+from trainer.evaluator.subject import load_checkpoint
+from trainer.models.animator import Animator
+from trainer.models.blocks import NetworkConfig
+from trainer.models.diffusion import DIFFUSION_STEPS, cumulative_alphas, ddim_update
+from trainer.tasks import (
+    Draw,
+    LossTerms,
+    Task,
+    Tensors,
+    animator_loss_terms,
+    animator_task,
+    denoised_window,
+    mesh_of,
+)
+
+CLEAN = -1
+"""Stands for the end of a trajectory among timesteps."""
+PATH = "path_"
+"""Before the names of what belongs to trajectories, in batches and among loss terms."""
+CONDITIONS = ("known", "known_mask", "anchor", "anchor_joints", "rest_joints", "text")
+
+
+def distill_task(config: TrainConfig, objective: DistillConfig) -> Task:
+    """The animator's task from its teacher's weights, and beside it the teacher's trajectories.
+
+    Raises ConfigError where the configuration gives what follows from the teacher.
+    """
+    for name, default in (("size", NetworkConfig()), ("init", None)):
+        if getattr(config, name) != default:
+            raise ConfigError(f"{name} follows from distill.teacher; leave it out", field=name)
+    teacher = load_checkpoint(objective.teacher)
+    if not isinstance(teacher, Animator):
+        raise ConfigError(f"{objective.teacher}: holds no animator", field="distill.teacher")
+    clips = load_clips(config.data)
+    has_text = bool(teacher.config.text_width)
+    captions = load_captions(clips, config.data, config.text_encoder) if has_text else None
+    size = dataclasses.replace(teacher.config, text_width=0)  # `animator_task` sets it
+    alike = dataclasses.replace(config, size=size, init=objective.teacher)
+    task = animator_task(alike, objective.animator, clips, captions)
+    return dataclasses.replace(
+        task,
+        draw=with_paths(task.draw, objective.windows_per_path),
+        check=with_paths(task.check, objective.windows_per_path),
+        loss_terms=distilled_loss_terms(teacher.requires_grad_(False), objective, config.bf16),
+        about={**task.about, "schedules": [list(s) for s in objective.schedules]},
+    )
+
+
+def with_paths(draw: Draw, windows_per_path: int) -> Draw:
+    """The same windows, and for every so many of them the conditions and noise of a trajectory."""
+
+    def drawn(rows: int, rng: np.random.Generator) -> Tensors:
+        start = draw(max(rows // windows_per_path, 1), rng)
+        noise = rng.standard_normal(start["x_t"].shape, np.float32)
+        path = {PATH + name: start[name] for name in CONDITIONS}
+        return draw(rows, rng) | path | {f"{PATH}noise": torch.from_numpy(noise)}
+
+    return drawn
+
+
+def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool) -> LossTerms:
+    """The animator's terms on clips, and the same terms towards the teacher's trajectories."""
+    plain_loss_terms = animator_loss_terms(objective.animator, bf16)
+    loss = objective.animator.loss
+    mesh = mesh_of(loss)
+
+    def denoise(network: nn.Module, batch: Tensors) -> Tensor:
+        with torch.autocast(batch["x_t"].device.type, torch.bfloat16, enabled=bf16):
+            return denoised_window(network, batch).float()
+
+    @torch.compiler.disable(recursive=False)  # a loop: its calls are compiled, not the whole
+    @torch.no_grad()
+    def taught(path: Tensors) -> Tensors:
+        network = teacher.to(path["noise"].device)
+
+        def at(x_t: Tensor, timestep: int) -> Tensor:
+            rows = torch.full((len(x_t),), timestep, device=x_t.device)
+            return denoise(network, path | {"x_t": x_t, "timesteps": rows})
+
+        points = trajectory(at, path["noise"], objective.teacher_steps, objective.schedules)
+        return lessons(path, points, objective.schedules)
+
+    def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
+        plain = plain_loss_terms(network, batch)
+        lesson = taught({n.removeprefix(PATH): v for n, v in batch.items() if n.startswith(PATH)})
+        anchor = lesson["anchor"]
+        path = losses.animator_losses(
+            denoise(network, lesson),
+            lesson["x0"] + anchor[:, :, None],
+            anchor,
+            lesson["rest_joints"],
+            None,
+            loss,
+            mesh,
+        )
+        total = objective.clips_weight * plain["total"] + path["total"]
+        return plain | {PATH + name: value for name, value in path.items()} | {"total": total}
+
+    return loss_terms
+
+
+# ------------------------------------------------------------------------------------ trajectories
+def trajectory(
+    denoise: Callable[[Tensor, int], Tensor],
+    noise: Tensor,
+    steps: int,
+    schedules: Sequence[Sequence[int]],
+) -> dict[int, Tensor]:
+    """The teacher's loop from noise (batch, ...): x at every timestep of the schedules, and CLEAN.
+
+    The loop's own timesteps are spaced evenly from the noisiest, 999, on: the published spacing
+    begins where a window still shows through noise that here holds none. Between two calls x
+    follows the update of the first; at the first timestep of a schedule it is the noise itself.
+    """
+    wanted = {timestep for schedule in schedules for timestep in schedule[1:]}
+    calls = [DIFFUSION_STEPS - 1 - DIFFUSION_STEPS * i // steps for i in range(steps)]
+    points = {schedule[0]: noise for schedule in schedules}
+    x = noise
+    for timestep, after in zip(calls, (*calls[1:], CLEAN), strict=True):
+        x0 = denoise(x, timestep)
+
+        def moved(to: int, x: Tensor = x, x0: Tensor = x0, timestep: int = timestep) -> Tensor:
+            return ddim_update(x, x0, _abar(timestep, x), _abar(to, x))
+
+        points |= {to: moved(to) for to in wanted if after < to <= timestep}
+        x = moved(after)
+    return points | {CLEAN: x}
+
+
+def lessons(
+    path: Tensors, points: dict[int, Tensor], schedules: Sequence[Sequence[int]]
+) -> Tensors:
+    """Every call of every schedule as rows of one batch: conditions, "x_t", "timesteps", "x0"."""
+    segments = [
+        (start, end)
+        for schedule in schedules
+        for start, end in zip(schedule, (*schedule[1:], CLEAN), strict=True)
+    ]
+    rows = len(path["noise"])
+    timesteps = torch.tensor([start for start, _ in segments], device=path["noise"].device)
+    x0 = [landing(points[a], points[b], a, b) for a, b in segments]
+    return {name: torch.cat([path[name]] * len(segments)) for name in CONDITIONS} | {
+        "x_t": torch.cat([points[start] for start, _ in segments]),
+        "timesteps": timesteps.repeat_interleave(rows),
+        "x0": torch.cat(x0),
+    }
+
+
+def landing(x_t: Tensor, x_s: Tensor, start: int, end: int) -> Tensor:
+    """The x0 with which `ddim_update` leads from x_t at `start` to x_s at `end`.
+
+    x0 = (x_s - r x_t) / (sqrt(abar_s) - r sqrt(abar_t)),  r = sqrt((1 - abar_s) / (1 - abar_t))
+    """
+    abar_t, abar_s = _abar(start, x_t), _abar(end, x_t)
+    ratio = ((1 - abar_s) / (1 - abar_t)).sqrt()
+    return (x_s - ratio * x_t) / (abar_s.sqrt() - ratio * abar_t.sqrt())
+
+
+def _abar(timestep: int, like: Tensor) -> Tensor:
+    return like.new_tensor(1.0 if timestep == CLEAN else float(cumulative_alphas()[timestep]))
