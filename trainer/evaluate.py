@@ -36,7 +36,13 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "split of SHARDS. Windows are what a user gets: sampled, joined and cleaned up by the "
         "engine; --raw adds rows of the network alone. Trains its own evaluator once.",
     )
-    parser.add_argument("model", type=Path, metavar="BUNDLE|CHECKPOINT")
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="BUNDLE|CHECKPOINT",
+        help="of several, their quality over --steps is compared, and nothing else measured",
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
     parser.add_argument(
         "-o",
@@ -45,7 +51,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="reports to write: .md, .json, .html; default: Markdown to the terminal",
+        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
     )
     parser.add_argument("--windows", type=int, default=256, metavar="N", help="(%(default)s)")
     parser.add_argument(
@@ -79,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     require_torch()
     from engine.body.shape import load_body
     from trainer.data.shards import load_clips
+    from trainer.evaluator.curves import step_curves
     from trainer.evaluator.measures import EvaluationSettings
     from trainer.evaluator.subject import open_subject
     from trainer.evaluator.training import open_evaluator, shards_hash
@@ -86,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
     check_paths(args.out)
     clips, shards = load_clips(args.data), shards_hash(args.data)
-    subject = open_subject(args.model)
+    subjects = [open_subject(path) for path in args.models]
+    subject = subjects[0]
     folder = args.data.absolute()
     path = args.evaluator or folder.with_name(f"{folder.name}.evaluator.pt")
     evaluator = open_evaluator(path, clips, shards)
@@ -100,7 +108,10 @@ def run(args: argparse.Namespace) -> int:
         history_frames=subject.history_frames,
         body=load_body(args.body),
     )
-    report = evaluate(subject, clips, settings, evaluator)
+    if len(subjects) > 1:
+        report = step_curves(subjects, clips, settings, evaluator)
+    else:
+        report = evaluate(subject, clips, settings, evaluator)
     write_report(report, args.out)
     if not args.out:
         sys.stdout.write(markdown(report))

@@ -1,4 +1,4 @@
-"""Reports of an evaluation: one content, three writers (Markdown, JSON, HTML).
+"""Reports of an evaluation: one content, four writers (Markdown, JSON, HTML, SVG).
 
 Knows tables, curves and point clouds; knows nothing of motion, networks or how a figure was made.
 """
@@ -212,4 +212,16 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-WRITERS = {".md": markdown, ".json": json_text, ".html": html_text}
+def svg_text(report: Report) -> str:
+    """All plots beside one another in one picture."""
+    places = [
+        f'<g transform="translate({WIDTH * i} 0)">{svg(plot)}</g>'
+        for i, plot in enumerate(report.plots)
+    ]
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="11" '
+        f'width="{WIDTH * len(places)}" height="{HEIGHT}">{"".join(places)}</svg>\n'
+    )
+
+
+WRITERS = {".md": markdown, ".json": json_text, ".html": html_text, ".svg": svg_text}

@@ -8,7 +8,7 @@ known pair to frames on a screen can be followed with any network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,15 @@ from engine.bundle import MANIFEST
 from engine.errors import InputError
 from engine.generation import PAIR_FEATURES, Pair, SampleWindows, generate_pair
 from engine.motion import WINDOW_FRAMES, features_from_rotmats, rotmats_from_features
-from engine.sampler import Models, WindowRequest, encode_text, sample_generator, window_noise
+from engine.sampler import (
+    Models,
+    StepSchedule,
+    WindowRequest,
+    encode_text,
+    sample_generator,
+    schedule_of,
+    window_noise,
+)
 from engine.windows import (
     MARGIN,
     CleanupConfig,
@@ -82,7 +90,7 @@ def open_subject(path: Path) -> Subject:
     return Subject(
         name=str(path),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sample=torch_sampler(network),
+        sample=torch_sampler(network, checkpoint_schedules(path)),
         history_frames=10,
         steps_default=10,
     )
@@ -118,12 +126,25 @@ def load_checkpoint(path: Path) -> Animator | Generator:
     return network.eval()
 
 
-def torch_sampler(animator: Animator) -> SampleWindows:
-    """DDIM in torch, float32, with the noise that the engine would draw."""
+def checkpoint_schedules(path: Path) -> dict[int, tuple[int, ...]]:
+    """The timesteps for each number of calls that a network was distilled to, descending."""
+    schedules = read_checkpoint(path)["contrapose"].get("schedules", ())
+    return {len(timesteps): tuple(timesteps) for timesteps in schedules}
+
+
+def torch_sampler(
+    animator: Animator, schedules: Mapping[int, Sequence[int]] | None = None
+) -> SampleWindows:
+    """DDIM in torch, float32, with the noise that the engine would draw.
+
+    schedules  timesteps for some numbers of steps; at others they are evenly spaced
+    """
+    own = {steps: schedule_of(timesteps) for steps, timesteps in (schedules or {}).items()}
 
     def sample(requests: Sequence[WindowRequest]) -> Array:
+        steps = requests[0].steps
         parts = [
-            _sample_batch(animator, requests[first : first + BATCH])
+            _sample_batch(animator, requests[first : first + BATCH], own.get(steps, steps))
             for first in range(0, len(requests), BATCH)
         ]
         return np.concatenate(parts)
@@ -131,7 +152,9 @@ def torch_sampler(animator: Animator) -> SampleWindows:
     return sample
 
 
-def _sample_batch(animator: Animator, requests: Sequence[WindowRequest]) -> Array:
+def _sample_batch(
+    animator: Animator, requests: Sequence[WindowRequest], steps: int | StepSchedule
+) -> Array:
     """(n, 2, 30, 135) residual; all requests want the same number of steps."""
     known, mask, anchor, joints = (
         torch.from_numpy(np.stack([getattr(request, name) for request in requests]))
@@ -141,7 +164,7 @@ def _sample_batch(animator: Animator, requests: Sequence[WindowRequest]) -> Arra
     x0 = ddim_sample(
         lambda x, t: animator(x, t, known, mask, anchor, joints),
         torch.from_numpy(noise),
-        requests[0].steps,
+        steps,
     )
     return np.asarray(x0.numpy())
 
