@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.ik import two_bone
 from engine.body.kinematics import forward_kinematics
 from engine.body.shape import load_body
 from engine.body.skeleton import FOOT_JOINTS, JOINT, MIRROR
@@ -24,7 +25,6 @@ from engine.formats.resample import resampled
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
 from trainer.data.asf import CMU_RIG, read_amc
-from trainer.data.ik import two_bone
 from trainer.data.performer import KNEE_HINGE, RATE, Figure
 from trainer.data.stage import KEEP, Life
 from trainer.data.timing import smoothed

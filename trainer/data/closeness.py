@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.ik import unit
 from engine.body.skeleton import JOINT
 from trainer.data.greetings import between, leftwards
-from trainer.data.ik import unit
 from trainer.data.performer import (
     SIDES,
     UP,

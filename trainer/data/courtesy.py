@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.ik import unit
 from engine.body.skeleton import JOINT
 from trainer.data.greetings import between, leftwards, reach_distance
-from trainer.data.ik import unit
 from trainer.data.performer import (
     SIDES,
     UP,

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.ik import unit
 from trainer.data.company import attend, random_gestures
 from trainer.data.greetings import between, leftwards
-from trainer.data.ik import unit
 from trainer.data.performer import (
     SIDES,
     UP,

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.ik import unit
 from trainer.data.company import PERSONAL_SPACE, attend, random_gestures
-from trainer.data.ik import unit
 from trainer.data.performer import (
     RATE,
     SIDES,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.ik import soft_limit, swing_and_twist, two_bone
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.errors import InputError
 from trainer.data.asf import read_amc
-from trainer.data.ik import soft_limit, swing_and_twist, two_bone
 from trainer.data.stepping import Gait, plan_steps, wished_places
 from trainer.data.timing import lower_envelope, min_jerk, smoothed
 
