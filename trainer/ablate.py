@@ -75,10 +75,19 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--data", type=Path, metavar="SHARDS", help="default: as in --config")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--steps", type=int, metavar="N", help="of training, for each network")
-    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, metavar="NAME")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=ROWS,
+        default=ROWS,
+        metavar="NAME",
+        help=f"rows, of {', '.join(ROWS)}",
+    )
     parser.add_argument("--repeats", type=int, default=5, metavar="R", help="(%(default)s)")
     parser.add_argument("--windows", type=int, default=256, metavar="N", help="(%(default)s)")
-    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE.toml")
+    parser.add_argument(
+        "--config", type=Path, default=CONFIG, metavar="FILE.toml", help="default: ablation.toml"
+    )
     parser.add_argument(
         "--set",
         action="append",

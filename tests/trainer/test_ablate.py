@@ -15,10 +15,11 @@ from trainer.ablate import CONFIG, FLOORS, OURS, ablate, variant_configs
 from trainer.ablation_task import ablation_sampler, ablation_task, absolute, open_network
 from trainer.config import TrainConfig, plain
 from trainer.data.shards import Clips, load_clips
-from trainer.evaluator.ablations import MEASURES, SIDES, ablation_tables
+from trainer.evaluator.ablations import COLUMNS, MEASURES, SIDES, ablation_tables
 from trainer.evaluator.measures import EvaluationSettings
 from trainer.evaluator.networks import EvaluatorConfig, EvaluatorNetworks
 from trainer.evaluator.training import Evaluator
+from trainer.models.ablated import AblatedAnimator
 from trainer.models.diffusion import q_sample
 
 SMALL = [
@@ -110,6 +111,7 @@ def test_every_network_answers_requests_with_residuals(
     request = request_of(window, np.zeros((2, 22, 3), np.float32), index=4)
     for name, config in configs.items():
         network = ablation_task(config, clips).average  # its heads are zero: it says "zero"
+        assert isinstance(network, AblatedAnimator)
         x0 = ablation_sampler(network)([request])[0]
         is_absolute = name in ("without-anchor", "intergen-like")
         expected = -request.anchor[:, None] if is_absolute else np.zeros((2, 1, 135))
@@ -144,10 +146,8 @@ def test_rows_are_made_once_and_only_once(
 
 
 def row(fid: list[float], contact: list[float]) -> dict[str, list[dict[str, float]]]:
-    columns = ("precision", "recall", "diversity", "penetration_cm", "foot_skating_cm_s")
-    columns += ("jerk_m_s3", "known_frame_error_cm")
     repeats = [
-        dict.fromkeys(columns, 0.0) | {"fid": f, "contact_ratio_pct": c}
+        dict.fromkeys(COLUMNS, 0.0) | {"fid": f, "contact_ratio_pct": c}
         for f, c in zip(fid, contact, strict=True)
     ]
     return dict.fromkeys(SIDES, repeats)

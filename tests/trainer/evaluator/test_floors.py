@@ -22,7 +22,8 @@ def window_of(clips: Clips, clip: int, index: int, order: tuple[int, int]) -> np
     """The canonical window of a clip with its first anchor frame at `index`, people in `order`."""
     first = int(clips.anchor_frames[clip][0]) - index
     motion = clips.motion_of(clip)[first : first + 30].transpose(1, 0, 2)[None, list(order)]
-    return canonicalised(motion, clips.rest_joints[clip][None, list(order)], np.array([index]))[0]
+    rest = clips.rest_joints[clip][None, list(order)]
+    return np.asarray(canonicalised(motion, rest, np.array([index]))[0])
 
 
 def request_of(window: np.ndarray, rest_joints: np.ndarray, index: int) -> WindowRequest:
