@@ -20,7 +20,7 @@ from trainer.config import TrainConfig, plain
 CHECKPOINT = "checkpoint.pt"
 PREFIX = "model.decoder.net."
 """Before every key of `state_dict`, as in the published checkpoints."""
-MAY_CHANGE = {"steps", "minutes", "data", "processes", "threads", "compile"} | {
+MAY_CHANGE = {"steps", "minutes", "data", "processes", "threads", "draw_workers", "compile"} | {
     "checkpoint_minutes",
     "check_batches",
     "log_every",

@@ -19,6 +19,7 @@ from collections import abc, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from torch import nn
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.utils.data import DataLoader, Dataset
 
 from engine.errors import ContraposeError
 from trainer.commands import add_train_arguments, train_arguments
@@ -71,21 +73,27 @@ def run_task(
         run.restore(out, config)
     loss_terms = torch.compile(task.loss_terms) if config.compile else task.loss_terms
     held_out = [
-        share(task.check, config, World(device=world.device))(CHECK_SEED, i)
+        on_device(share(task.check, config, World())(CHECK_SEED, i), world.device)
         for i in range(config.check_batches if world.is_first else 0)
     ]
+    batch = share(task.draw, config, world)
+    batches = (
+        from_workers(batch, config.seed, run.step, config.draw_workers)
+        if config.draw_workers
+        else prefetched(batch, config.seed, run.step)
+    )
 
     saved, last = run.seconds, time.monotonic()
     done = progress(config, run.step, run.seconds)
     with (
         stop_signals() as stop,
-        closing(prefetched(share(task.draw, config, world), config.seed, run.step)) as batches,
+        closing(batches),
         RunLog(out, run.step, done) if world.is_first else nullcontext() as log,
     ):
         while done < 1:
             set_learning_rate(run.optimisers, config.optimiser, done)
             torch.manual_seed(stream_seed(config.seed, run.step, world.rank))  # for dropout
-            terms = loss_terms(network, next(batches))
+            terms = loss_terms(network, on_device(next(batches), world.device))
             terms["total"].backward()  # type: ignore[no-untyped-call]  # torch
             now = time.monotonic()
             run.step, run.seconds, last = run.step + 1, run.seconds + now - last, now
@@ -151,7 +159,7 @@ def stream_seed(*words: int) -> int:
 
 
 def share(draw: Draw, config: TrainConfig, world: World) -> Callable[[int, int], Tensors]:
-    """(seed, step) -> this process's part of the batch, on its device.
+    """(seed, step) -> this process's part of the batch, on the CPU.
 
     A batch is made of parts of `draw_rows` rows, each from a random stream of its own, so that all
     processes together have the same batch however many they are.
@@ -166,9 +174,38 @@ def share(draw: Draw, config: TrainConfig, world: World) -> Callable[[int, int],
         tensors = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
         if "valid" in tensors and bool(tensors["valid"].all()):
             del tensors["valid"]
-        return {name: tensor.to(world.device) for name, tensor in tensors.items()}
+        return tensors
 
     return batch
+
+
+def on_device(batch: Tensors, device: torch.device) -> Tensors:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+class Batches(Dataset[Tensors]):
+    """Batches by step, as PyTorch's DataLoader asks its worker processes for them."""
+
+    def __init__(self, batch: Callable[[int, int], Tensors], seed: int) -> None:
+        self._batch, self._seed = batch, seed
+
+    def __getitem__(self, step: int) -> Tensors:
+        return self._batch(self._seed, step)
+
+
+def from_workers(
+    batch: Callable[[int, int], Tensors], seed: int, first: int, workers: int
+) -> abc.Generator[Tensors]:
+    """Batches of steps first, first + 1, ... assembled by worker processes, two ahead in each."""
+    steps: Any = range(first, sys.maxsize)
+    yield from DataLoader(
+        Batches(batch, seed),
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        multiprocessing_context="fork",
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
 def prefetched(

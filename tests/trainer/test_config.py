@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from trainer.config import OBJECTIVES, AnimatorConfig, TrainConfig, load_config, plain
+from trainer.ablation_task import AblationConfig
+from trainer.config import (
+    OBJECTIVES,
+    AnimatorConfig,
+    TrainConfig,
+    load_config,
+    plain,
+    read_toml,
+)
 from trainer.models.blocks import NetworkConfig
 
 CONFIGS = Path(__file__).parent.parent.parent / "trainer" / "configs"
@@ -20,9 +28,10 @@ def load(path: Path, *changes: str, objective: str = "animator") -> TrainConfig:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid(path: Path) -> None:
-    objective = "generator" if "generator" in path.stem else "animator"
-    config = load(path, objective=objective)
-    assert isinstance(config.objective, OBJECTIVES[objective])
+    kinds = OBJECTIVES | {"ablation": AblationConfig}
+    objective = next((name for name in kinds if name in read_toml(path)), "animator")
+    config = load_config(path, objective, kinds[objective])
+    assert isinstance(config.objective, kinds[objective])
 
 
 def test_the_published_configurations_are_the_published_settings() -> None:

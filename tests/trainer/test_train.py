@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.run_log import LOG
 from trainer.runs import CHECKPOINT
+from trainer.world import World
 
 TINY = Path(train.__file__).parent / "configs" / "tiny.toml"
 
@@ -118,6 +120,17 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> No
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
+
+
+def test_worker_processes_draw_the_batches_that_a_thread_draws(data: Path) -> None:
+    config = tiny(data)
+    batch = train.share(train.make_task(config).draw, config, World())
+    with (
+        closing(train.prefetched(batch, 7, 3)) as by_thread,
+        closing(train.from_workers(batch, 7, 3, 2)) as by_workers,
+    ):
+        for _ in range(3):
+            assert same(next(by_thread), next(by_workers))
 
 
 def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(data: Path, tmp_path: Path) -> None:
