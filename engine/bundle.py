@@ -16,17 +16,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from engine.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+DIFFUSION_STEPS = 1000
+"""Of the process that the networks were trained on."""
 STARTER = Path(__file__).parent / "data" / "starter.bundle"
 
 ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
 GENERATOR_FILES = ("generator/condition.onnx", "generator/step.onnx")
 TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
+
+
+Natural = Annotated[int, 0]
+"""A whole number from 0 on; fields that are plain `int` begin at 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +42,39 @@ class FileRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepQuality:
+    """What `contrapose eval` measured on motion the network never saw."""
+
+    fid: float
+    contact_ratio: float
+    jerk_m_s3: float
+    foot_skating_cm_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleSpec:
+    """The diffusion steps that a window is denoised with, when it gets so many."""
+
+    steps: int
+    timesteps: tuple[Natural, ...]
+    """Of the 1000-step process, as they are visited: descending."""
+    quality: StepQuality | None
+    """None: not measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnimatorSpec:
     width: int
     heads: int
     layers: int
+    text_width: Natural
+    """Length of the text vector it takes; 0: words reach the generator alone."""
     window_frames: int
     history_frames: int
     """Known frames before the future that the network was trained to take; 1: the anchor alone."""
     steps_default: int
-    steps_supported: tuple[int, ...]
-    """Step counts whose quality the trainer measured; the sampler takes any from 1 to 1000."""
+    schedules: tuple[ScheduleSpec, ...]
+    """Step counts that the trainer supports; at any other the sampler spaces its steps evenly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +112,11 @@ class Manifest:
     generator: GeneratorSpec | None
     text: TextSpec | None
     body: BodySpec | None
+
+    @property
+    def text_width(self) -> int:
+        """Length of the text vectors that the networks take; 0 where none takes any."""
+        return self.animator.text_width or (self.generator.text_width if self.generator else 0)
 
     def required_files(self) -> tuple[str, ...]:
         return (
@@ -154,7 +188,33 @@ def _read_manifest(path: Path) -> Manifest:
         )
     manifest = _decode(Manifest, data, "", path)
     assert isinstance(manifest, Manifest)
+    _check_schedules(manifest.animator, path)
+    _check_text(manifest, path)
     return manifest
+
+
+def _check_schedules(animator: AnimatorSpec, path: Path) -> None:
+    """Raises BundleError for a schedule that is no descent of so many steps, or given twice."""
+    counts = [schedule.steps for schedule in animator.schedules]
+    for index, schedule in enumerate(animator.schedules):
+        field, found = f"animator.schedules[{index}]", list(schedule.timesteps)
+        if found != sorted({t for t in found if t < DIFFUSION_STEPS}, reverse=True) or (
+            len(found) != schedule.steps
+        ):
+            expected = f"{schedule.steps} timesteps descending from below {DIFFUSION_STEPS}"
+            raise _wrong(path, f"{field}.timesteps", found, expected)
+        if counts.index(schedule.steps) != index:
+            raise _wrong(path, f"{field}.steps", schedule.steps, "a count that none before has")
+
+
+def _check_text(manifest: Manifest, path: Path) -> None:
+    """Raises BundleError when the networks want different vectors, or nobody wants any."""
+    generator, width = manifest.generator, manifest.animator.text_width
+    if generator is not None and width not in (0, generator.text_width):
+        expected = f"0 or that of the generator, {generator.text_width}"
+        raise _wrong(path, "animator.text_width", width, expected)
+    if manifest.text is not None and not manifest.text_width:
+        raise _wrong(path, "text", "an encoder", "null where no network takes text")
 
 
 def _refuse_constant(name: str) -> None:
@@ -164,6 +224,11 @@ def _refuse_constant(name: str) -> None:
 def _decode(kind: Any, value: Any, field: str, path: Path) -> Any:
     """Turn parsed JSON into `kind`, a type that `Manifest` uses, or say which field is wrong."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        kind, least = arguments
+        if _expect(kind, value, field, path) < least:
+            raise _wrong(path, field, value, f"at least {least}")
+        return value
     if origin is types.UnionType:
         return None if value is None else _decode(arguments[0], value, field, path)
     if origin is Literal:
@@ -187,7 +252,7 @@ def _decode(kind: Any, value: Any, field: str, path: Path) -> Any:
 
 
 def _decode_dataclass(kind: Any, data: dict[str, Any], field: str, path: Path) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     prefix = f"{field}." if field else ""
     for name in hints:
         if name not in data:

@@ -9,8 +9,8 @@ schedule of Nichol and Dhariwal (2021, arXiv:2102.09672).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,11 +18,10 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.backends import Backend, Graph
-from engine.bundle import Bundle, TextSpec
+from engine.bundle import DIFFUSION_STEPS, Bundle, TextSpec
 from engine.errors import BackendError, BundleError, ConfigError, InputError
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 
-DIFFUSION_STEPS = 1000
 TEXT_CHARACTERS = 1000
 """Longest text that is read; encoders look at some 60 words, so more is a mistake."""
 BUCKETS = (1, 2, 4, 8, 16)
@@ -44,9 +43,17 @@ class Models:
 
     animator_condition: Graph
     animator_step: Graph
+    animator_text_width: int = 0
+    """Length of the text vector that the animator takes; 0: it takes none."""
+    schedules: Mapping[int, StepSchedule] = field(default_factory=dict)
+    """The animator's own step schedules, by their number of steps."""
     generator_condition: Graph | None = None
     generator_step: Graph | None = None
     text: TextEncoder | None = None
+
+    def schedule(self, steps: int) -> StepSchedule:
+        """The animator's schedule of so many steps: the bundle's, or else the even one."""
+        return self.schedules.get(steps) or step_schedule(steps)
 
 
 def load_models(
@@ -67,10 +74,12 @@ def load_models(
     def load(relative: str, sizes: Sequence[int] = ()) -> Graph:
         return backend.load(bundle.file(relative), sizes, is_lazy=is_lazy)
 
-    has_generator = bundle.manifest.generator is not None
+    animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
     return Models(
         animator_condition=load("animator/condition.onnx"),
         animator_step=load("animator/step.onnx", buckets),
+        animator_text_width=animator.text_width,
+        schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
         generator_condition=load("generator/condition.onnx") if has_generator else None,
         generator_step=load("generator/step.onnx") if has_generator else None,
         text=_load_text(bundle, load("text/encoder.onnx")) if bundle.manifest.text else None,
@@ -80,21 +89,26 @@ def load_models(
 def _load_text(bundle: Bundle, graph: Graph) -> TextEncoder:
     from tokenizers import Tokenizer
 
-    spec, generator = bundle.manifest.text, bundle.manifest.generator
+    spec = bundle.manifest.text
     assert spec is not None
-    if generator is None:
-        raise BundleError(
-            f"{bundle.path}: has a text encoder but no generator to use it; export again",
-            field="generator",
-        )
     path = bundle.file("text/tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as exc:  # the library raises bare Exception
         raise BundleError(f"{path}: not a tokenizer: {exc}; export again", field="text") from exc
+    return TextEncoder(
+        graph=graph,
+        tokenizer=truncating(tokenizer, spec.max_tokens),
+        spec=spec,
+        text_width=bundle.manifest.text_width,
+    )
+
+
+def truncating(tokenizer: Any, max_tokens: int) -> Any:
+    """The tokenizer (tokenizers.Tokenizer) set to cut long texts and to pad none. In place."""
     tokenizer.no_padding()
-    tokenizer.enable_truncation(spec.max_tokens)
-    return TextEncoder(graph=graph, tokenizer=tokenizer, spec=spec, text_width=generator.text_width)
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
 
 
 # ----------------------------------------------------------------------------- step schedules
@@ -131,19 +145,22 @@ def cumulative_alphas() -> Array:
 
 @cache
 def step_schedule(steps: int) -> StepSchedule:
-    """Timesteps floor(1000 i / K), visited from the noisiest down.
+    """The published, even spacing: timesteps floor(1000 i / K), visited from the noisiest down.
 
     Raises ConfigError unless 1 <= steps <= 1000.
     """
     if not 1 <= steps <= DIFFUSION_STEPS:
         raise ConfigError(f"steps is {steps}, must lie in 1..{DIFFUSION_STEPS}", field="steps")
-    ascending = np.arange(steps, dtype=np.int64) * DIFFUSION_STEPS // steps
-    abar = cumulative_alphas()[ascending]
-    below = np.concatenate([[1.0], abar[:-1]])
+    return schedule_of([DIFFUSION_STEPS * i // steps for i in reversed(range(steps))])
+
+
+def schedule_of(timesteps: Sequence[int]) -> StepSchedule:
+    """The schedule that visits these timesteps, the noisiest first; each below 1000."""
+    abar = cumulative_alphas()[list(timesteps)]
     return StepSchedule(
-        timesteps=ascending[::-1].copy(),
-        abar_t=abar[::-1].astype(np.float32),
-        abar_s=below[::-1].astype(np.float32),
+        timesteps=np.array(timesteps, np.int64),
+        abar_t=abar.astype(np.float32),
+        abar_s=np.append(abar[1:], 1.0).astype(np.float32),
     )
 
 
@@ -211,6 +228,8 @@ class WindowRequest:
     steps: int
     first_frame: int = 0
     """Index of the window's first frame on the caller's clock; see `window_noise`."""
+    text: Array | None = None
+    """(text width,) what the two do, for an animator that takes text; zeros or None: nothing."""
 
 
 @dataclass(kw_only=True)
@@ -244,6 +263,7 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
             np.stack([requests[i].anchor for i in rows]),
             np.stack([requests[i].anchor_joints for i in rows]),
             steps,
+            [requests[i].text for i in rows],
         )
         modulations.update(zip(rows, of_rows, strict=True))
     return [
@@ -265,7 +285,7 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
         raise ValueError("a window that is done cannot advance; collect its x0 instead")
     if not windows:
         return
-    schedules = [step_schedule(w.request.steps) for w in windows]
+    schedules = [models.schedule(w.request.steps) for w in windows]
     x_t, x0 = _animator_step(
         models,
         x_t=np.stack([w.x_t for w in windows]),
@@ -298,6 +318,7 @@ def sample_animator(
     anchor: Array,
     anchor_joints: Array,
     steps: int,
+    text: Array | None = None,
 ) -> Array:
     """The array form of `sample_windows`, from given noise.
 
@@ -305,10 +326,12 @@ def sample_animator(
     known_mask     (batch, 2, 30, 1)
     anchor         (batch, 2, 135)
     anchor_joints  (batch, 2, 22, 3)
+    text           (batch, text width), or None for no words
     returns        x0 (batch, 2, 30, 135), residual to the anchor
     """
-    schedule = step_schedule(steps)
-    modulation = _animator_modulation(models, anchor, anchor_joints, steps)
+    schedule = models.schedule(steps)
+    texts = [None] * len(noise) if text is None else list(text)
+    modulation = _animator_modulation(models, anchor, anchor_joints, steps, texts)
     x_t = x0 = noise
     for step in range(steps):
         x_t, x0 = _animator_step(
@@ -324,15 +347,31 @@ def sample_animator(
     return x0
 
 
-def _animator_modulation(models: Models, anchor: Array, anchor_joints: Array, steps: int) -> Array:
-    """(batch, 2, 135) and (batch, 2, 22, 3) -> (batch, steps, M)."""
-    return models.animator_condition(
-        {
-            "anchor": anchor,
-            "anchor_joints": anchor_joints,
-            "timesteps": step_schedule(steps).timesteps,
-        }
-    )["modulation"]
+def _animator_modulation(
+    models: Models,
+    anchor: Array,
+    anchor_joints: Array,
+    steps: int,
+    texts: Sequence[Array | None],
+) -> Array:
+    """(batch, 2, 135), (batch, 2, 22, 3) and a text vector or None each -> (batch, steps, M).
+
+    Raises InputError for a text vector that this animator does not take.
+    """
+    inputs: dict[str, Array | IntArray] = {
+        "anchor": anchor,
+        "anchor_joints": anchor_joints,
+        "timesteps": models.schedule(steps).timesteps,
+    }
+    width = models.animator_text_width
+    for text in texts:
+        if text is not None and text.shape != (width,):
+            expected = f"({width},)" if width else "None: this animator takes no text"
+            raise InputError(f"text has shape {text.shape}, must be {expected}", field="text")
+    if width:
+        silence = np.zeros(width, np.float32)
+        inputs["text"] = np.stack([silence if text is None else text for text in texts])
+    return models.animator_condition(inputs)["modulation"]
 
 
 def _animator_step(models: Models, **inputs: Array) -> tuple[Array, Array]:
@@ -399,15 +438,19 @@ def sample_generator(
 
 # ----------------------------------------------------------------------------- text
 def encode_text(models: Models, texts: Sequence[str]) -> Array:
-    """Texts as the generator reads them, (len(texts), text width); an empty text is a zero row.
+    """Texts as the networks read them, (len(texts), text width); an empty text is a zero row.
 
     Raises InputError for a text over TEXT_CHARACTERS, or if the bundle has no text encoder.
     """
+    if models.text is None:
+        raise InputError("the bundle has no text encoder, so it cannot read text", field="text")
+    return encode_with(models.text, texts)
+
+
+def encode_with(encoder: TextEncoder, texts: Sequence[str]) -> Array:
+    """`encode_text` by an encoder that stands alone."""
     for text in texts:
         _check_text(text)
-    encoder = models.text
-    if encoder is None:
-        raise InputError("the bundle has no text encoder, so it cannot read text", field="text")
     rows = [_encode_one(encoder, text) for text in texts]
     return np.stack(rows) if rows else np.zeros((0, encoder.text_width), np.float32)
 
@@ -425,7 +468,7 @@ def _check_text(text: str) -> None:
 
 
 def _encode_one(encoder: TextEncoder, text: str) -> Array:
-    """One text alone: an int8 encoder scales its activations by all it is given at once.
+    """One text alone, so that company changes no bit of it.
 
     CLIP always sees max_tokens, padded with id 0, as when it was trained; minilm the text's own.
     """

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from engine.bundle import Bundle
+
 settings.register_profile("contrapose", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("contrapose")
 
@@ -20,3 +22,11 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"{path} is absent: parity vectors and real recordings live there")
     return path
+
+
+@pytest.fixture(scope="session")
+def talking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A tiny bundle whose two networks listen to words."""
+    from tests.engine.talking import export_talking_bundle
+
+    return export_talking_bundle(tmp_path_factory.mktemp("bundles") / "talking.bundle")

@@ -24,15 +24,17 @@ from engine.bundle import (
     BodySpec,
     Bundle,
     GeneratorSpec,
+    ScheduleSpec,
     TextSpec,
     write_manifest,
 )
 from engine.errors import BundleError
 from engine.motion import WINDOW_FRAMES
+from engine.sampler import step_schedule
 from trainer.models.animator import Animator
 from trainer.models.diffusion import DIFFUSION_STEPS, ddim_update
 from trainer.models.generator import Generator
-from trainer.onnx_graph import store_halves, store_int8, trace
+from trainer.onnx_graph import store_halves, store_int8, store_sinusoids, trace
 from trainer.text import TextEncoder
 
 BODY_FILE = "body.npz"
@@ -52,22 +54,24 @@ def export_bundle(
     weights: Weights = "f16",
     history_frames: int = 10,
     steps_default: int = 50,
-    steps_supported: Sequence[int] = (50,),
+    schedules: Sequence[ScheduleSpec] = (),
     generator_steps_default: int = 50,
     guidance: float = 2.5,
+    most_bytes: int | None = None,
 ) -> Bundle:
     """Write a bundle to `path`, replacing a bundle that is there.
 
     body_file       the body that the networks were trained with; None: the engine's own
     weights         f32 keeps every bit of a checkpoint; f16 stores matrices in half the bytes;
-                    compact also stores the products of the condition graphs in int8
+                    compact stores products in int8 and computes the sinusoids
+    schedules       step schedules that the animator supports; see `even_schedules`
     history_frames  known frames that the animator was trained to take; 1: the anchor alone
-    Raises BundleError if `path` holds something else than a bundle, or if the text encoder's and
-    the generator's vectors differ in length.
+    Raises BundleError if `path` holds something else than a bundle, if text encoder and networks
+    differ in the length of their vectors, or if the bundle would be larger than `most_bytes`.
     """
     _refuse_foreign(path)
-    if text is not None and generator is not None:
-        _check_text_width(text, generator)
+    if text is not None:
+        _check_text_width(text, animator, generator)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
@@ -75,14 +79,14 @@ def export_bundle(
         partial.mkdir()
         if body_file is not None:
             shutil.copyfile(body_file, partial / BODY_FILE)
-        _save(partial / "animator/condition.onnx", animator_condition(animator), weights, True)
+        _save(partial / "animator/condition.onnx", animator_condition(animator), weights)
         _save(partial / "animator/step.onnx", animator_step(animator), weights)
         if generator is not None:
             condition = generator_condition(generator)
-            _save(partial / "generator/condition.onnx", condition, weights, True)
+            _save(partial / "generator/condition.onnx", condition, weights)
             _save(partial / "generator/step.onnx", generator_step(generator), weights)
         if text is not None:
-            _save(partial / "text/encoder.onnx", text.model, "f32")
+            _save(partial / "text/encoder.onnx", text.model, "f32")  # stored as it came
             (partial / "text/tokenizer.json").write_text(text.tokenizer, encoding="utf-8")
         bundle = write_manifest(
             partial,
@@ -93,10 +97,11 @@ def export_bundle(
                 width=animator.config.width,
                 heads=animator.config.heads,
                 layers=animator.config.layers,
+                text_width=animator.config.text_width,
                 window_frames=WINDOW_FRAMES,
                 history_frames=history_frames,
                 steps_default=steps_default,
-                steps_supported=tuple(steps_supported),
+                schedules=tuple(schedules),
             ),
             generator=None
             if generator is None
@@ -111,10 +116,21 @@ def export_bundle(
             text=None if text is None else TextSpec(kind=text.kind, max_tokens=text.max_tokens),
             body=None if body_file is None else BodySpec(file=BODY_FILE),
         )
+        _check_size(bundle, path, most_bytes)
         if path.exists():
             path.rename(Path(scratch) / "old")
         partial.rename(path)
     return dataclasses.replace(bundle, path=path)
+
+
+def even_schedules(counts: Sequence[int]) -> tuple[ScheduleSpec, ...]:
+    """The published spacing at these step counts, not measured yet."""
+    return tuple(
+        ScheduleSpec(
+            steps=steps, timesteps=tuple(step_schedule(steps).timesteps.tolist()), quality=None
+        )
+        for steps in counts
+    )
 
 
 # ----------------------------------------------------------------------------- the graphs
@@ -234,13 +250,24 @@ def _frozen(network: Network, *, table_rows: int) -> Network:
 
 
 # ----------------------------------------------------------------------------- the directory
-def _save(path: Path, model: onnx.ModelProto, weights: Weights, is_condition: bool = False) -> None:
+def _save(path: Path, model: onnx.ModelProto, weights: Weights) -> None:
     path.parent.mkdir(exist_ok=True)
-    if weights == "compact" and is_condition:
-        store_int8(model, look_ups=False)
+    if weights == "compact":
+        store_int8(model)
+        store_sinusoids(model)
     if weights != "f32":
         store_halves(model)
     onnx.save(model, path)
+
+
+def _check_size(bundle: Bundle, path: Path, most_bytes: int | None) -> None:
+    found = sum(record.bytes for record in bundle.manifest.files.values())
+    if most_bytes is not None and found > most_bytes:
+        parts = ", ".join(f"{n} {r.bytes}" for n, r in bundle.manifest.files.items())
+        raise BundleError(
+            f"{path}: would have {found} bytes, at most {most_bytes} are allowed ({parts})",
+            field="files",
+        )
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -250,10 +277,12 @@ def _refuse_foreign(path: Path) -> None:
         )
 
 
-def _check_text_width(text: TextEncoder, generator: Generator) -> None:
-    if text.width != generator.config.text_width:
-        raise BundleError(
-            f"the text encoder gives {text.width} numbers, the generator takes "
-            f"{generator.config.text_width}; train the generator with this encoder",
-            field="text",
-        )
+def _check_text_width(text: TextEncoder, animator: Animator, generator: Generator | None) -> None:
+    takers = {"animator": animator.config, "generator": generator.config if generator else None}
+    for name, config in takers.items():
+        if config is not None and config.text_width not in (0, text.width):
+            raise BundleError(
+                f"the text encoder gives {text.width} numbers, the {name} takes "
+                f"{config.text_width}; train the {name} with this encoder",
+                field="text",
+            )

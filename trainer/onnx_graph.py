@@ -1,7 +1,8 @@
-"""From a torch module to an ONNX graph, and to graphs whose weights are stored in 16 bits.
+"""From a torch module to an ONNX graph, and to graphs whose weights are stored in fewer bits.
 
 Knows torch's exporter and ONNX. Knows no network. Every graph is float32 at its borders and inside;
-what precision it runs in is the backend's decision.
+what precision it runs in is the backend's decision. Whoever loads a graph folds its constants, so
+how they are stored changes a file's size and no run's speed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+from engine.arrays import Array
+
+INT4_OPSET = 21
+"""The first whose DequantizeLinear knows blocks."""
 
 
 def trace(
@@ -49,7 +55,17 @@ def trace(
             verbose=False,
         )
     model: onnx.ModelProto = program.model_proto
+    _forget_origins(model)
     return model
+
+
+def _forget_origins(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes about each node and value: half a megabyte for a denoiser."""
+    del model.graph.value_info[:]
+    graph = model.graph
+    entries: list[Any] = [graph, *graph.node, *graph.initializer, *graph.input, *graph.output]
+    for entry in entries:
+        del entry.metadata_props[:]
 
 
 @contextlib.contextmanager
@@ -81,38 +97,113 @@ def store_halves(model: onnx.ModelProto) -> None:
     _prepend(model, casts)
 
 
-def store_int8(model: onnx.ModelProto, *, look_ups: bool = True) -> None:
-    """Store every float32 matrix that a product or a look-up reads as int8 with scales. In place.
+def store_int8(model: onnx.ModelProto) -> None:
+    """Store every float32 matrix that a product reads as int8 with scales. In place.
 
-    look_ups  False leaves tables as they are: the sinusoids of timesteps need more than 8 bits
-
-    One scale for each column of a product's right side and each row of a look-up table, symmetric:
-    scale = max|w| / 127. Vectors and all other constants stay float32.
+    One scale for each column of the product's right side, symmetric: scale = max|w| / 127. Vectors,
+    tables and all other constants stay float32.
     """
-    channel_axes = {}
-    for node in model.graph.node:
-        if node.op_type == "MatMul":
-            channel_axes[node.input[1]] = 1
-        elif look_ups and node.op_type == "Gather":
-            channel_axes[node.input[0]] = 0
-
     nodes = []
     scales = []
-    for tensor in model.graph.initializer:
-        axis = channel_axes.get(tensor.name)
-        if axis is None or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
-            continue
+    for tensor in _products(model):
         name = tensor.name
         values = numpy_helper.to_array(tensor)
-        scale = np.abs(values).max(axis=1 - axis, keepdims=True) / 127
+        scale = np.abs(values).max(axis=0) / 127
         scale[scale == 0] = 1
         rounded = np.rint(values / scale).astype(np.int8)
         tensor.CopyFrom(numpy_helper.from_array(rounded, name + ".i8"))
-        scales.append(numpy_helper.from_array(scale.ravel(), name + ".scale"))
+        scales.append(numpy_helper.from_array(scale, name + ".scale"))
         inputs = [name + ".i8", name + ".scale"]
-        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=1))
     model.graph.initializer.extend(scales)
     _prepend(model, nodes)
+
+
+def store_int4(model: onnx.ModelProto, matrices: Sequence[tuple[Array, Array]]) -> None:
+    """Store every matrix that a product reads as the int4 blocks that it was made of. In place.
+
+    matrices  pairs of codes (inputs, outputs) int8 from -8 to 7 and scales (blocks, outputs)
+              float16; the float32 matrix of each product is the codes of one times its scales
+    Raises ValueError for a product that none of them makes.
+    """
+    made = [
+        (codes, scales, codes * np.repeat(np.float32(scales), len(codes) // len(scales), axis=0))
+        for codes, scales in matrices
+    ]
+    nodes: list[onnx.NodeProto] = []
+    for tensor in _products(model):
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        fitting = [entry for entry in made if np.array_equal(entry[2], values)]
+        if not fitting:
+            raise ValueError(f"no int4 matrix makes {name}, which has shape {values.shape}")
+        codes, scales, _ = fitting[0]
+        nibbles = codes.ravel().view(np.uint8) & 15
+        packed = (nibbles[::2] | nibbles[1::2] << 4).tobytes()
+        tensor.CopyFrom(
+            helper.make_tensor(name + ".i4", TensorProto.INT4, codes.shape, packed, raw=True)
+        )
+        model.graph.initializer.append(numpy_helper.from_array(scales, name + ".scale"))
+        block = len(codes) // len(scales)
+        nodes += [
+            helper.make_node("Cast", [name + ".scale"], [name + ".f32"], to=TensorProto.FLOAT),
+            helper.make_node(
+                "DequantizeLinear", [name + ".i4", name + ".f32"], [name], axis=0, block_size=block
+            ),
+        ]
+    _prepend(model, nodes)
+    model.opset_import[0].version = max(model.opset_import[0].version, INT4_OPSET)
+
+
+def store_sinusoids(model: onnx.ModelProto) -> None:
+    """Replace tables of sinusoids by the sines they are made of. In place.
+
+    table[p, 2k] = sin(p f_k), table[p, 2k+1] = cos(p f_k), f_k = 10000^(-2k/width); in float32, so
+    position 999 is off by at most 6e-5.
+    """
+    for tensor in list(model.graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
+            continue
+        positions = np.arange(tensor.dims[0], dtype=np.float32)[:, None]
+        exponents = np.arange(0, tensor.dims[1], 2) / -tensor.dims[1]
+        frequencies = (10000.0**exponents).astype(np.float32)
+        angle = positions * frequencies
+        sines = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(positions), -1)
+        values = numpy_helper.to_array(tensor)
+        if values.shape == sines.shape and np.allclose(values, sines, atol=1e-3):
+            _compute_sinusoids(model, tensor, positions[..., None], frequencies[:, None])
+
+
+def _compute_sinusoids(
+    model: onnx.ModelProto, tensor: onnx.TensorProto, positions: Array, frequencies: Array
+) -> None:
+    name = tensor.name
+    constants = {
+        f"{name}.positions": positions,
+        f"{name}.frequencies": frequencies,
+        f"{name}.shape": np.array(tensor.dims),
+    }
+    nodes = [
+        helper.make_node("Mul", list(constants)[:2], [f"{name}.angle"]),
+        helper.make_node("Sin", [f"{name}.angle"], [f"{name}.sin"]),
+        helper.make_node("Cos", [f"{name}.angle"], [f"{name}.cos"]),
+        helper.make_node("Concat", [f"{name}.sin", f"{name}.cos"], [f"{name}.both"], axis=2),
+        helper.make_node("Reshape", [f"{name}.both", f"{name}.shape"], [name]),
+    ]
+    model.graph.initializer.remove(tensor)
+    model.graph.initializer.extend(
+        numpy_helper.from_array(value, key) for key, value in constants.items()
+    )
+    _prepend(model, nodes)
+
+
+def _products(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """The float32 matrices that stand on the right side of a product."""
+    names = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
+    return [
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.name in names and tensor.data_type == TensorProto.FLOAT and len(tensor.dims) == 2
+    ]
 
 
 def _prepend(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:

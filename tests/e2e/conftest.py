@@ -67,7 +67,6 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         description="random weights",
         licence="Apache-2.0",
         steps_default=4,
-        steps_supported=(4,),
         generator_steps_default=4,
     )
     return path

@@ -45,3 +45,13 @@ def models(parity_bundle: Bundle) -> Models:
         buckets=(1, 2, 4),
         is_lazy=True,
     )
+
+
+@pytest.fixture(scope="session")
+def talking_models(talking_bundle: Bundle) -> Models:
+    return load_models(
+        talking_bundle,
+        open_backend("openvino", precision="f32", cache_dir=None, threads=1),
+        buckets=(1, 4),
+        is_lazy=True,
+    )

@@ -11,7 +11,7 @@ import torch
 
 from engine.arrays import Array
 from engine.bundle import Bundle
-from trainer.export import export_bundle
+from trainer.export import even_schedules, export_bundle
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.generator import Generator
@@ -32,7 +32,7 @@ def export_parity_bundle(
         licence="none",
         weights="f32",
         steps_default=8,
-        steps_supported=(8, 50),
+        schedules=even_schedules((8, 50)),
     )
 
 

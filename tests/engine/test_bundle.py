@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from engine.bundle import (
     AnimatorSpec,
     BodySpec,
     GeneratorSpec,
+    ScheduleSpec,
+    StepQuality,
     TextSpec,
     load_bundle,
     write_manifest,
@@ -24,10 +27,18 @@ ANIMATOR = AnimatorSpec(
     width=8,
     heads=2,
     layers=2,
+    text_width=4,
     window_frames=30,
     history_frames=3,
     steps_default=8,
-    steps_supported=(4, 8),
+    schedules=(
+        ScheduleSpec(
+            steps=2,
+            timesteps=(700, 0),
+            quality=StepQuality(fid=3.5, contact_ratio=0.5, jerk_m_s3=12.0, foot_skating_cm_s=1.5),
+        ),
+        ScheduleSpec(steps=1, timesteps=(999,), quality=None),
+    ),
 )
 GENERATOR = GeneratorSpec(width=8, heads=2, layers=2, text_width=4, guidance=2.5, steps_default=8)
 TEXT = TextSpec(kind="minilm", max_tokens=64)
@@ -92,6 +103,16 @@ def test_networks_may_be_absent(sealed: Path) -> None:
     _seal(sealed, generator=None, text=None, body=None)
     manifest = load_bundle(sealed).manifest
     assert (manifest.generator, manifest.text, manifest.body) == (None, None, None)
+
+
+def test_a_text_encoder_that_no_network_listens_to_is_refused(sealed: Path) -> None:
+    with pytest.raises(BundleError, match="no network takes text"):
+        _seal(sealed, generator=None, animator=dataclasses.replace(ANIMATOR, text_width=0))
+
+
+def test_an_older_format_asks_for_another_export(sealed: Path) -> None:
+    _edit(sealed, lambda m: m.update(format=1))
+    assert f"format is 1, this engine reads {FORMAT}; export again" in str(_refusal(sealed))
 
 
 def test_a_network_is_not_sealed_without_its_graphs(sealed: Path) -> None:
@@ -162,7 +183,28 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
         (lambda m: m["animator"].update(width="8"), "animator.width"),
         (lambda m: m["animator"].update(layers=0), "animator.layers"),
         (lambda m: m["animator"].update(layers=True), "animator.layers"),
-        (lambda m: m["animator"].update(steps_supported=[4, 8.5]), "animator.steps_supported[1]"),
+        (lambda m: m["animator"].update(text_width=-1), "animator.text_width"),
+        (lambda m: m["animator"].update(text_width=5), "animator.text_width"),
+        (
+            lambda m: m["animator"]["schedules"][0].update(timesteps=[7, 8]),
+            "animator.schedules[0].timesteps",
+        ),
+        (
+            lambda m: m["animator"]["schedules"][0].update(timesteps=[700]),
+            "animator.schedules[0].timesteps",
+        ),
+        (
+            lambda m: m["animator"]["schedules"][1].update(timesteps=[1000]),
+            "animator.schedules[1].timesteps",
+        ),
+        (
+            lambda m: m["animator"]["schedules"][0].update(steps=1, timesteps=[5]),
+            "animator.schedules[1].steps",
+        ),
+        (
+            lambda m: m["animator"]["schedules"][0]["quality"].pop("fid"),
+            "animator.schedules[0].quality.fid",
+        ),
         (lambda m: m["animator"].update(colour="red"), "animator.colour"),
         (lambda m: m["generator"].update(guidance="strong"), "generator.guidance"),
         (lambda m: m["text"].update(kind="bert"), "text.kind"),

@@ -218,6 +218,81 @@ def test_no_windows_are_no_call(models: Models) -> None:
     assert sample_windows(models, []).shape == (0, 2, 30, 135)
 
 
+# ----------------------------------------------------------------------------- words and schedules
+def _anchored(text: Array | None, *, steps: int = 3, seed: int = 0) -> WindowRequest:
+    """A window that is told its first pair, and perhaps what to do."""
+    anchor = draw_noise(100 + seed, (2, 135))
+    known_mask = np.zeros((2, 30, 1), np.float32)
+    known_mask[:, 0] = 1
+    return WindowRequest(
+        known=np.repeat(anchor[:, None], 30, axis=1),
+        known_mask=known_mask,
+        anchor=anchor,
+        anchor_joints=draw_noise(200 + seed, (2, 22, 3)),
+        seed=seed,
+        steps=steps,
+        text=text,
+    )
+
+
+def test_words_change_the_motion_and_zeros_are_no_words(talking_models: Models) -> None:
+    hug, push, nothing = encode_text(talking_models, ["hug", "push", ""])
+    mute = sample_windows(talking_models, [_anchored(None)])
+    np.testing.assert_array_equal(sample_windows(talking_models, [_anchored(nothing)]), mute)
+    hugging, pushing = (sample_windows(talking_models, [_anchored(text)]) for text in (hug, push))
+    assert np.abs(hugging - mute).max() > 0.01
+    assert np.abs(hugging - pushing).max() > 0.01
+
+
+def test_a_window_is_the_same_alone_and_among_windows_of_other_words(
+    talking_models: Models,
+) -> None:
+    texts = [None, *encode_text(talking_models, ["hug", "push", "wave her"])]
+    requests = [_anchored(text, steps=2 + row % 2, seed=row) for row, text in enumerate(texts)]
+    together = sample_windows(talking_models, requests)
+    for request, x0 in zip(requests, together, strict=True):
+        np.testing.assert_allclose(x0, sample_windows(talking_models, [request])[0], atol=1e-4)
+
+
+def test_the_array_form_takes_words_too(talking_models: Models) -> None:
+    text = encode_text(talking_models, ["hug"])
+    request = _anchored(text[0])
+    x0 = sample_animator(
+        talking_models,
+        noise=window_noise(request.seed, 0)[None],
+        known=request.known[None],
+        known_mask=request.known_mask[None],
+        anchor=request.anchor[None],
+        anchor_joints=request.anchor_joints[None],
+        steps=3,
+        text=text,
+    )
+    np.testing.assert_allclose(x0, sample_windows(talking_models, [request]), atol=1e-6)
+
+
+def test_words_are_refused_by_an_animator_that_takes_none(models: Models) -> None:
+    with pytest.raises(InputError, match="takes no text") as caught:
+        begin_windows(models, [_anchored(np.ones(8, np.float32))])
+    assert caught.value.field == "text"
+
+
+def test_a_step_count_takes_its_schedule_from_the_bundle_and_others_are_even(
+    talking_models: Models,
+) -> None:
+    assert talking_models.schedule(2).timesteps.tolist() == [900, 300]
+    assert talking_models.schedule(4).timesteps.tolist() == [750, 500, 250, 0]
+    even = dataclasses.replace(talking_models, schedules={})
+    requests = [_anchored(None, steps=2)]
+    (window,) = begin_windows(talking_models, requests)
+    before = window.x_t
+    advance_windows(talking_models, [window])
+    assert window.x0 is not None
+    abar = cumulative_alphas()[[900, 300]].astype(np.float32)
+    expected = ddim_update(before[None], window.x0[None], abar[:1], abar[1:])
+    np.testing.assert_allclose(window.x_t[None], expected, atol=1e-5)
+    assert np.abs(sample_windows(talking_models, requests) - sample_windows(even, requests)).any()
+
+
 # ----------------------------------------------------------------------------- pairs
 CASES = ("none", "text", "pose", "both")
 

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 
+from engine.backends.openvino import read_graph
 from engine.bundle import load_bundle
 from engine.errors import BundleError
 from tests.trainer.models.parity import load_network, parity_tensors
@@ -52,7 +53,9 @@ def bundle_path(
 
 
 def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    core = openvino.Core()
+    model = read_graph(core, path)
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled({name: value.numpy() for name, value in inputs.items()})
     return {port.any_name: torch.from_numpy(np.array(outputs[port])) for port in compiled.outputs}
 
@@ -179,6 +182,38 @@ def test_half_weights_halve_a_graph_and_keep_eleven_bits() -> None:
     x = np.eye(64, dtype=np.float32)
     (y,) = ReferenceEvaluator(model).run(None, {"x": x})
     np.testing.assert_array_equal(y, weight.astype(np.float16).astype(np.float32))
+
+
+@torch.no_grad()
+def test_compact_graphs_stay_close_to_the_network(
+    networks: tuple[Animator, Generator], tmp_path: Path
+) -> None:
+    """Products in int8, sinusoids computed: modulation and x0 move by about a hundredth."""
+    path = tmp_path / "compact.bundle"
+    export_bundle(path, animator=networks[0], weights="compact", **WORDS)
+    inputs = {
+        "anchor": torch.randn(3, 2, 135),
+        "anchor_joints": torch.randn(3, 2, 22, 3),
+        "timesteps": torch.tensor([999, 500, 3, 0]),
+        "text": torch.randn(3, 16),
+    }
+    out = run_graph(path / "animator/condition.onnx", inputs)["modulation"]
+    expected = networks[0].modulation(
+        inputs["timesteps"][None], inputs["anchor"], inputs["anchor_joints"], inputs["text"]
+    )
+    assert (out - expected).abs().mean() < 0.02 * expected.abs().mean()
+    step = animator_inputs(3)
+    x0 = run_graph(path / "animator/step.onnx", step)["x0"]
+    true = networks[0].denoise(**{k: v for k, v in step.items() if not k.startswith("abar")})
+    assert (x0 - true).abs().mean() < 0.02 * true.abs().mean()
+
+
+def test_a_bundle_over_its_size_is_not_written(
+    networks: tuple[Animator, Generator], tmp_path: Path
+) -> None:
+    with pytest.raises(BundleError, match="at most 1000 are allowed"):
+        export_bundle(tmp_path / "b", animator=networks[0], most_bytes=1000, **WORDS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_exporting_again_replaces_the_bundle_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,71 +1,63 @@
-"""The sentence encoder gives the published model's numbers, also with int8 weights."""
+"""The small sentence encoder says what the full one does, and ships as it trains."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import openvino
 import pytest
-from tokenizers import Tokenizer
+import torch
 
 from engine.arrays import Array
-from trainer.text import TextEncoder, encode_texts, minilm_text
+from trainer.models.sentence_encoder import SentenceEncoder
+from trainer.text import (
+    TextEncoder,
+    encode_texts,
+    english_pieces,
+    minilm,
+    minilm_text,
+    open_tokenizer,
+    published_tokenizer,
+)
 
-ACTIONS = [
-    "shake hands",
-    "hug",
-    "give each other a high five",
-    "wave",
-    "bow deeply",
-    "dance a slow waltz together",
-    "walk past each other",
-    "argue and point",
-    "push each other",
-    "pass a heavy box",
-]
-SENTENCES = [
-    template.format(action)
-    for template in (
-        "two people {}",
-        "The first person wants to {} but the second one hesitates.",
-        "{}",
-        "They {}, first slowly, then faster, and then they stop.",
-        "an old man and a child {} in the park",
-    )
-    for action in ACTIONS
-]
+SENTENCES = (Path(__file__).parent.parent / "data" / "people_sentences.txt").read_text().split("\n")
+"""500 about people: a hundred written by hand, the others put together; none calibrated with."""
 
 
 @pytest.fixture(scope="module")
-def exported() -> TextEncoder:
-    return minilm_text()
+def full() -> SentenceEncoder:
+    return minilm()
 
 
-def encode_exported(text: TextEncoder, folder: Path, sentences: list[str]) -> Array:
-    onnx.save(text.model, folder / "encoder.onnx")
-    compiled: Any = openvino.Core().compile_model(folder / "encoder.onnx", "CPU")
-    tokenizer: Any = Tokenizer.from_str(text.tokenizer)
-    batch = tokenizer.encode_batch(sentences)
-    inputs = {
-        "input_ids": np.array([row.ids for row in batch]),
-        "attention_mask": np.array([row.attention_mask for row in batch]),
-    }
-    return np.array(compiled(inputs)["text"])
+@torch.no_grad()
+def encoded_by(encoder: SentenceEncoder, texts: list[str]) -> Array:
+    reader: Any = open_tokenizer(published_tokenizer(), 128)
+    rows = [torch.tensor([reader.encode(text).ids]) for text in texts]
+    return np.concatenate([encoder(ids, torch.ones_like(ids)).numpy() for ids in rows])
 
 
-def test_similarities_are_those_of_the_models_documentation() -> None:
+def test_similarities_are_those_of_the_models_documentation(full: SentenceEncoder) -> None:
     """Values printed by sentence-transformers for its quick-start sentences."""
     sentences = [
         "The weather is lovely today.",
         "It's so sunny outside!",
         "He drove to the stadium.",
     ]
-    vectors = encode_texts(sentences)
+    vectors = encoded_by(full, sentences)
     published = [[1, 0.6660, 0.1046], [0.6660, 1, 0.1411], [0.1046, 0.1411, 1]]
     np.testing.assert_allclose(vectors @ vectors.T, published, atol=1e-4)
+
+
+def test_the_small_encoder_keeps_the_directions_of_sentences_about_people(
+    full: SentenceEncoder,
+) -> None:
+    """Over all 500: mean 0.980, worst 0.963. A fifth of them, so that this takes seconds."""
+    some = SENTENCES[:500:5]
+    similarity = (encode_texts(some) * encoded_by(full, some)).sum(-1)
+    assert similarity.mean() > 0.975
+    assert similarity.min() > 0.95
 
 
 def test_an_empty_caption_is_all_zeros_and_others_have_length_one() -> None:
@@ -80,14 +72,16 @@ def test_captions_of_one_action_are_closer_than_those_of_two() -> None:
     assert shake @ greet > 0.7 > 0.4 > shake @ push
 
 
-def test_int8_weights_keep_the_directions_of_fifty_sentences(
-    exported: TextEncoder, tmp_path: Path
-) -> None:
-    vectors = encode_exported(exported, tmp_path, SENTENCES)
-    similarity = (vectors * encode_texts(SENTENCES)).sum(-1)
-    assert len(SENTENCES) == 50
-    assert similarity.min() > 0.99
+def test_encoder_and_tokenizer_fit_in_10_megabytes() -> None:
+    shipped: TextEncoder = minilm_text()
+    assert shipped.model.ByteSize() + len(shipped.tokenizer.encode()) < 10e6
 
 
-def test_int8_weights_fit_in_24_megabytes(exported: TextEncoder) -> None:
-    assert exported.model.ByteSize() < 24e6
+def test_leaving_out_pieces_changes_no_english_sentence() -> None:
+    kept, written = english_pieces(published_tokenizer())
+    before, after = (open_tokenizer(each, 128) for each in (published_tokenizer(), written))
+    for sentence in SENTENCES:
+        ids = after.encode(sentence).ids
+        assert [kept[rank] for rank in ids] == before.encode(sentence).ids
+    assert len(kept) < 27_000
+    assert json.loads(written)["model"]["vocab"]["hug"] == kept.index(before.token_to_id("hug"))

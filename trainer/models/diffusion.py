@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from engine import sampler
-from engine.sampler import DIFFUSION_STEPS
+from engine.bundle import DIFFUSION_STEPS
+from engine.sampler import StepSchedule
 from trainer.models.generator import Generator
 
 __all__ = [
@@ -50,14 +51,16 @@ def ddim_update(x_t: Tensor, x0: Tensor, abar_t: Tensor, abar_s: Tensor) -> Tens
 
 
 @torch.no_grad()
-def ddim_sample(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int) -> Tensor:
-    """Run the whole K-step loop (eta 0) from noise (batch, ...) to the last clean estimate.
+def ddim_sample(
+    denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int | StepSchedule
+) -> Tensor:
+    """Run the whole loop (eta 0) from noise (batch, ...) to the last clean estimate.
 
-    denoise(x_t, timesteps (batch,)) -> x0.
+    denoise(x_t, timesteps (batch,)) -> x0; steps: a number spaces them evenly, as published.
     """
-    schedule = sampler.step_schedule(steps)
+    schedule = sampler.step_schedule(steps) if isinstance(steps, int) else steps
     x = noise
-    for index in range(steps):
+    for index in range(schedule.steps):
         abar_t, abar_s = noise.new_tensor([schedule.abar_t[index], schedule.abar_s[index]])
         rows = torch.full((len(noise),), int(schedule.timesteps[index]), device=noise.device)
         x = ddim_update(x, denoise(x, rows), abar_t, abar_s)

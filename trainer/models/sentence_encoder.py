@@ -18,6 +18,17 @@ from trainer.models.text_layers import PostNormLayer
 EPS = 1e-12
 
 
+class WordTable(nn.Module):
+    """The vectors of the vocabulary's pieces, (pieces, width)."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(rows, requires_grad=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.rows)
+
+
 class SentenceEncoder(nn.Module):
     """BERT, the mean over real tokens, length 1. Sizes come from the tensors; heads do not."""
 
@@ -27,7 +38,7 @@ class SentenceEncoder(nn.Module):
         words = state["embeddings.word_embeddings.weight"]
         ffn_width, width = state["encoder.layer.0.intermediate.dense.weight"].shape
         layers = sum(key.endswith("intermediate.dense.weight") for key in state)
-        self.words = nn.Parameter(words)
+        self.words: nn.Module = WordTable(words)
         # One sentence at a time: every token is of kind 0.
         kind = state["embeddings.token_type_embeddings.weight"][0]
         self.positions = nn.Parameter(state["embeddings.position_embeddings.weight"] + kind)
@@ -40,13 +51,14 @@ class SentenceEncoder(nn.Module):
             layer.load_state_dict(_layer_state(_below(state, f"encoder.layer.{index}.")))
         self.requires_grad_(False)
 
-    @property
-    def width(self) -> int:
-        return int(self.words.shape[1])
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """input_ids (batch, tokens) int64 -> (batch, tokens, width), the first layer's input."""
+        out: Tensor = self.norm(self.words(input_ids) + self.positions[: input_ids.shape[1]])
+        return out
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """input_ids, attention_mask (batch, tokens) int64 -> (batch, width) of length 1."""
-        h = self.norm(F.embedding(input_ids, self.words) + self.positions[: input_ids.shape[1]])
+        h = self.embed(input_ids)
         mask = attention_mask[:, None, None].bool()
         for layer in self.layers:
             h = layer(h, mask)

@@ -213,3 +213,28 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(
         graph = _load(graph_path, (1,), tmp_path / folder)
     assert graph(_rows(1))["y"].shape == (1, 3, WIDTH)
     assert "cannot be written" in caplog.text
+
+
+def test_weights_of_few_bits_are_folded_so_that_products_stay_exact(tmp_path: Path) -> None:
+    """Compiled as they are, the inputs of such a product would be rounded to 8 bits."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-8, 8, (128, 32)).astype(np.int8)
+    scales = rng.random((2, 32)).astype(np.float32)
+    values = numpy_helper.from_array(scales, "scales")
+    nodes = [
+        helper.make_node("DequantizeLinear", ["codes", "scales"], ["w"], axis=0, block_size=64),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 128])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 32])],
+        [helper.make_tensor("codes", TensorProto.INT4, codes.shape, codes.ravel()), values],
+    )
+    path = tmp_path / "int4.onnx"
+    opset = helper.make_opsetid("", 21)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path)
+    x = rng.standard_normal((3, 128)).astype(np.float32)
+    expected = x @ (codes * np.repeat(scales, 64, axis=0))
+    np.testing.assert_allclose(_load(path, ())({"x": x})["y"], expected, atol=1e-4)

@@ -28,10 +28,11 @@ def bundle(tmp_path: Path) -> Path:
         width=8,
         heads=2,
         layers=2,
+        text_width=0,
         window_frames=30,
         history_frames=3,
         steps_default=8,
-        steps_supported=(8,),
+        schedules=(),
     )
     write_manifest(tmp_path, name="walk", licence="", description="", animator=animator)
     return tmp_path
