@@ -58,6 +58,7 @@ def generate_motion(
     steps: int,
     sample: SampleWindows,
     history_frames: int,
+    text: Array | None = None,
     cleanup: CleanupConfig | None = None,
     foot_lock: bool = True,
 ) -> tuple[Array, Array]:
@@ -65,6 +66,7 @@ def generate_motion(
 
     rotmats (2, 22, 3, 3), transl (2, 3), rest_joints (2, 22, 3) of the pair, in the world
     history_frames  known frames that a later window starts from; 1 is the paper's chain
+    text            (width,) what the two do, for an animator that takes text; None: no words
     cleanup         None: the floor is where the lowest sole or joint of the pair is
     foot_lock       with `cleanup` None: whether planted feet are held at one spot
     returns         rotmats (2, frames, 22, 3, 3), transl (2, frames, 3)
@@ -82,7 +84,7 @@ def generate_motion(
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
 
     def filled(window: Window) -> Track:
-        result = close_window(window, sample([window.request])[0])
+        result = close_window(window, sample([replace(window.request, text=text)])[0])
         given = window.known.cut(MARGIN, WINDOW_FRAMES).is_known
         return cleaned(result, given, rest_joints, cleanup)
 

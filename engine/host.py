@@ -55,6 +55,12 @@ class Engine:
     def name(self) -> str:
         return self.bundle.manifest.name
 
+    @property
+    def animator_takes_text(self) -> bool:
+        """Whether words steer motion, and not pairs alone."""
+        manifest = self.bundle.manifest
+        return manifest.text is not None and manifest.animator.text_width > 0
+
 
 class Host:
     """What the services share: the engine once it is ready, and who is being served."""

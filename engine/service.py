@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -35,6 +35,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from engine import wire
 from engine.arrays import Array
 from engine.body.shape import SHAPE_COUNT
+from engine.bundle import ScheduleSpec
 from engine.errors import (
     BackendError,
     BundleError,
@@ -54,7 +55,7 @@ from engine.stream import LiveStream
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_MINOR = 0
+PROTOCOL_MINOR = 1
 DOMAIN = "contrapose"
 """Of google.rpc.ErrorInfo: our reasons are unique within it."""
 MOST_DETAIL_CHARACTERS = 1000
@@ -142,7 +143,8 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
                 self._host.streams[session_id] = stream
                 logger.info("%s: opened by %s", session_id, header.client_name or "a client")
                 stream.accept(accepted)
-                stream.notice_text(header.text)
+                if header.text:
+                    stream.steer(header.text)
                 try:
                     await stream.run(requests, context.write)
                 finally:
@@ -176,6 +178,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
             engine.executor,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
+            takes_text=engine.animator_takes_text,
         )
         return stream, interaction_pb2.SessionAccepted(
             session_id=session_id,
@@ -235,6 +238,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
             steps = _steps(request, self._host.config.session.steps)
             info = _info(request, engine, steps)
+            text = await _motion_text(engine, wire.text_from_wire(request.text, "text"))
             with self._host.generation_slot(), _patient_sampler(engine.executor) as sample:
                 made = await asyncio.to_thread(
                     generate_motion,
@@ -247,6 +251,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     steps=steps,
                     sample=sample,
                     history_frames=engine.bundle.manifest.animator.history_frames,
+                    text=text,
                     foot_lock=self._host.config.session.foot_lock,
                 )
             yield generation_pb2.GenerateMotionResponse(info=info)
@@ -323,6 +328,19 @@ def _info(
         precision=engine.precision,
         frame_rate=FRAME_RATE,
     )
+
+
+async def _motion_text(engine: Engine, text: str) -> Array | None:
+    """The vector of a motion's words, None for none. Raises BundleError where they have no use."""
+    if not text:
+        return None
+    if not engine.animator_takes_text:
+        raise BundleError(
+            f"text: the animator of bundle {engine.name} understands no words; leave them out",
+            field="text",
+            reason="NO_TEXT",
+        )
+    return await _encoded(engine, text, engine.bundle.manifest.animator.text_width)
 
 
 async def _encoded(engine: Engine, text: str, width: int) -> Array:
@@ -424,5 +442,14 @@ class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
             info.backend, info.precision = engine.backend, engine.precision
             info.has_generator = engine.bundle.manifest.generator is not None
             info.has_text = engine.bundle.manifest.text is not None
+            info.animator_takes_text = engine.animator_takes_text
+            info.schedules.extend(map(_schedule, engine.bundle.manifest.animator.schedules))
             info.skeleton.CopyFrom(wire.skeleton_to_wire(engine.body.rest_joints(betas), betas))
         return info
+
+
+def _schedule(spec: ScheduleSpec) -> server_info_pb2.StepSchedule:
+    if spec.quality is None:
+        return server_info_pb2.StepSchedule(steps=spec.steps)
+    quality = server_info_pb2.StepQuality(**asdict(spec.quality))
+    return server_info_pb2.StepSchedule(steps=spec.steps, quality=quality)

@@ -13,7 +13,7 @@ way at a time.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -82,7 +82,7 @@ class SessionConfig:
         self._require("commit_frames", 1, (WINDOW_FRAMES - self.history_frames) // 2)
         self._require("revision_frames", 1, 100)
         self._require("departure_threshold", 0.0, 10.0)
-        self._require("steps", 4, 50)
+        self._require("steps", 1, 50)
         self._require("start_distance", 0.3, 10.0)
         self._require("leash", 0.5, 1000.0)
 
@@ -189,6 +189,7 @@ class Session:
         self._config = config
         self._rest_joints = np.asarray(rest_joints, np.float64)
         self._seed = seed
+        self._text: Array | None = None
         self._now = -1
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
         self._plan: dict[int, PlanFrame] = {}
@@ -225,6 +226,14 @@ class Session:
     def update(self, config: SessionConfig) -> None:
         """New settings; they take effect in a revision that the next tick asks for."""
         self._config = config
+        self._is_stale = True
+
+    def steer(self, text: Array | None) -> None:
+        """What the two do, as the text vector (width,) of all windows from the next revision on.
+
+        None: no words. Only for an animator that takes text.
+        """
+        self._text = text
         self._is_stale = True
 
     def accept(self, ticket: int, x0: Array) -> None:
@@ -479,7 +488,9 @@ class Session:
             pull=pull,
         )
         return WantedWindow(
-            ticket=ticket, request=window.request, deadline=(partner_until + 1) / FRAME_RATE
+            ticket=ticket,
+            request=replace(window.request, text=self._text),
+            deadline=(partner_until + 1) / FRAME_RATE,
         )
 
     def _pull(self, track: Track, anchor: int) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,11 +18,12 @@ from contrapose.v1 import interaction_pb2, types_pb2
 
 from engine import wire
 from engine.arrays import Array
-from engine.errors import ContraposeError, SessionError
+from engine.errors import BackendError, ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
 from engine.player import frame_at
+from engine.sampler import encode_text
 from engine.session import Chunk, PlanFrame, Quality, Session, WantedWindow
 
 logger = logging.getLogger(__name__)
@@ -66,15 +68,23 @@ class LiveStream:
     session         plans; its clock begins with the first pose
     executor        denoises
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
+    takes_text      whether the executor's models can read words and animate by them
     """
 
     def __init__(
-        self, session: Session, executor: Executor, *, session_id: str, idle_seconds: float
+        self,
+        session: Session,
+        executor: Executor,
+        *,
+        session_id: str,
+        idle_seconds: float,
+        takes_text: bool = False,
     ) -> None:
         self.session_id = session_id
         self._session = session
         self._executor = executor
         self._idle_seconds = idle_seconds
+        self._takes_text = takes_text
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._outbox = Outbox(most_frames=2 * session.config.horizon_frames)
@@ -90,7 +100,7 @@ class LiveStream:
         self._reacted_to = -1
         self._reactions_ms: list[float] = []
         self._windows: dict[int, _WindowTimes] = {}
-        self._has_window = False
+        self._has_answer = False
         self._failures = 0
         self._received = 0
         self._dropped = 0
@@ -126,15 +136,36 @@ class LiveStream:
     def notify(self, event: interaction_pb2.SessionEvent) -> None:
         self._outbox.put(event=event)
 
-    def notice_text(self, text: str) -> None:
-        """Words cannot steer a live session yet; whoever sends some is told."""
-        if text:
+    def steer(self, text: str) -> None:
+        """Have the next revisions follow these words; none: the player's motion alone.
+
+        They are encoded on the engine thread, once. A client whose words cannot steer is told.
+        """
+        if self._takes_text:
+            encoded = self._executor.call(lambda models: encode_text(models, [text])[0])
+            encoded.add_done_callback(
+                lambda done: self._loop.call_soon_threadsafe(self._text_encoded, done)
+            )
+        elif text:
             self.notify(
                 interaction_pb2.SessionEvent(
                     kind=interaction_pb2.SESSION_EVENT_KIND_NOTICE,
-                    text="this server does not use text in live sessions; GeneratePair does",
+                    text="this bundle does not use text in live sessions",
                 )
             )
+
+    def _text_encoded(self, done: Future[Array]) -> None:
+        if self._is_closed:
+            return
+        error = done.exception()
+        if error is None:
+            self._session.steer(done.result())
+            self._has_answer = True
+            self._news.set()
+        elif isinstance(error, ContraposeError):
+            self.end(error)
+        else:
+            self.end(BackendError(f"the text encoder failed: {type(error).__name__}: {error}"))
 
     def end(self, error: ContraposeError) -> None:
         """End the stream from outside, with this error."""
@@ -191,7 +222,7 @@ class LiveStream:
 
     def _on_control(self, control: interaction_pb2.SessionControl) -> None:
         if control.HasField("text"):
-            self.notice_text(wire.text_from_wire(control.text, "control.text"))
+            self.steer(wire.text_from_wire(control.text, "control.text"))
         if control.HasField("steps"):
             steps = wire.steps_from_wire(control.steps, "control.steps")
             self._session.update(replace(self._session.config, steps=steps))
@@ -253,13 +284,14 @@ class LiveStream:
         self._arrivals.pop(number - 1000, None)
 
     def _has_work(self, now: float) -> bool:
-        """Whether a tick could change anything: a new frame of the clock or the player, a window.
+        """Whether a tick could change anything: a new frame of the clock or the player, an answer
+        of the executor.
 
         A game may send 90 poses a second; the plan has 10 frames a second.
         """
         at = (frame_at(now), frame_at(self._fed_until), self._session.config)
-        has_work = self._has_window or at != self._ticked_at
-        self._ticked_at, self._has_window = at, False
+        has_work = self._has_answer or at != self._ticked_at
+        self._ticked_at, self._has_answer = at, False
         return has_work
 
     # -- windows -----------------------------------------------------------------------------------
@@ -288,7 +320,7 @@ class LiveStream:
                 self.end(error)
         else:
             self._failures = 0
-            self._has_window = True
+            self._has_answer = True
             self._windows[ticket + 1] = _WindowTimes(asked=asked, done=self._loop.time())
             self._windows.pop(ticket - 100, None)
         self._news.set()

@@ -24,7 +24,7 @@ MAX_TEXT_CHARACTERS = 1000
 MAX_NAME_CHARACTERS = 64
 MAX_DISTANCE = 1000.0
 """Metres from the origin. Farther out float32 is too coarse for contact."""
-MIN_STEPS, MAX_STEPS = 4, 50
+MIN_STEPS, MAX_STEPS = 1, 50
 MIN_QUAT_LENGTH, MAX_QUAT_LENGTH = 0.9, 1.1
 
 

@@ -66,6 +66,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
+    _add_text(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_react)
@@ -83,6 +84,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--headless", action="store_true", help="do not open the picture when it is done"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
+    _add_text(parser)
     parser.add_argument("--seed", type=int, default=DEMO_SEED, metavar="N", help="(%(default)s)")
     _add_server_options(parser)
     parser.set_defaults(run=run_demo)
@@ -91,10 +93,13 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
 def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "animate",
-        help="make a motion around a two-person pose",
-        description="The pose stands unchanged at --at; what leads to it and what follows is made.",
+        help="make a motion around a two-person pose, or from a few words",
+        description="The pose stands unchanged at --at; what leads to it and what follows is made. "
+        "Without a pose, the words make one.",
     )
-    parser.add_argument("pair", type=Path, metavar="PAIR", help="npz or pkl with two people")
+    parser.add_argument(
+        "pair", type=Path, nargs="?", metavar="PAIR", help="npz or pkl with two people"
+    )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="OUT", help=".npz, .bvh, .gif or .mp4"
     )
@@ -108,6 +113,7 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--frame", type=int, default=0, metavar="N", help="of PAIR, if it is a motion (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="(%(default)s)")
+    _add_text(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_animate)
@@ -124,11 +130,15 @@ def _add_pose(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--frame", type=int, default=0, metavar="N", help="of SINGLE, if it is a motion"
     )
-    parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
+    _add_text(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="PAIR")
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
     parser.set_defaults(run=run_pose)
+
+
+def _add_text(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +200,11 @@ def run_animate(args: argparse.Namespace) -> int:
 
     check_writable(args.out)
     body = load_body(args.body)
-    pair = _people(read_motion(args.pair, body=body), args.frame, 2, args.pair)
+    if args.pair is None and not args.text:
+        raise InputError("animate: give PAIR, --text, or both", field="pair")
+    pair = None
+    if args.pair is not None:
+        pair = _people(read_motion(args.pair, body=body), args.frame, 2, args.pair)
     _check_seed(args.seed)
     frames = _frames_of(args.seconds)
     anchor = _anchor_index(args.at, frames)
@@ -199,7 +213,7 @@ def run_animate(args: argparse.Namespace) -> int:
     motion = Motion(
         quats_xyzw=made.people.quats_xyzw, transl=made.people.transl, betas=made.people.betas
     )
-    write_motion(args.out, motion, body)
+    write_motion(args.out, motion, body, caption=args.text)
     print(f"{args.out}: {frames} frames, the pose at frame {anchor}; {_how(made)}")
     return 0
 
@@ -264,13 +278,19 @@ def _anchor_index(at: str, frames: int) -> int:
 
 
 async def _generate_motion(
-    address: str, pair: People, frames: int, anchor: int, args: argparse.Namespace
+    address: str, pair: People | None, frames: int, anchor: int, args: argparse.Namespace
 ) -> Generated:
+    """Animate a pair; without one, the words make it first, and go on to the animator if that takes
+    any."""
     from contrapose_client import connect
 
+    text = args.text
     async with connect(address) as client:
+        if pair is None:
+            pair = (await client.generate_pair(text=text, seed=args.seed)).people
+            text = text if (await client.server_info()).animator_takes_text else ""
         return await client.generate_motion(
-            pair, frames=frames, anchor_index=anchor, seed=args.seed, steps=args.steps
+            pair, frames=frames, anchor_index=anchor, text=text, seed=args.seed, steps=args.steps
         )
 
 
@@ -361,7 +381,9 @@ async def _interact(address: str, player: Motion, args: argparse.Namespace) -> P
 
     async with (
         connect(address) as client,
-        client.interact(seed=args.seed, steps=args.steps, player_betas=player.betas[0]) as session,
+        client.interact(
+            text=args.text, seed=args.seed, steps=args.steps, player_betas=player.betas[0]
+        ) as session,
     ):
         begun = time.monotonic()
         await session.send_pose(player.quats_xyzw[0, 0], player.transl[0, 0], 0.0)

@@ -62,7 +62,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave planted feet as the network moves them (see docs/architecture.md)",
     )
-    parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 4 to 50")
+    parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 1 to 50")
 
 
 def engine_flags(args: argparse.Namespace) -> list[str]:

@@ -175,6 +175,17 @@ def test_a_motion_with(case: str, channel: grpc.Channel) -> None:
     assert (refusal.code, refusal.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
+def test_words_for_an_animator_that_takes_none_are_refused(channel: grpc.Channel) -> None:
+    stub = generation_pb2_grpc.GenerationServiceStub(channel)
+    request = generation_pb2.GenerateMotionRequest(
+        pair=pair_with_betas([]), frames=30, text="they hug"
+    )
+    with pytest.raises(grpc.RpcError) as error:
+        list(stub.GenerateMotion(request, timeout=20))
+    refusal = refusal_of(error.value)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_TEXT")
+
+
 def refused_pair(channel: grpc.Channel, request: generation_pb2.GeneratePairRequest) -> Refusal:
     stub = generation_pb2_grpc.GenerationServiceStub(channel)
     with pytest.raises(grpc.RpcError) as error:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_quat
 from engine.body.shape import load_body
+from engine.bundle import Bundle
 from engine.cli import main
 from engine.formats import read_motion, write_motion
 from engine.motion import Motion
@@ -118,13 +119,16 @@ def test_a_text_of_100_kb_is_refused_in_one_line(
     assert len(message) < 500
 
 
-@pytest.mark.parametrize("command", [["react", "player.npz", "-o", "out.npz"], ["demo"]])
-def test_live_sessions_offer_no_words_while_none_are_used(
-    command: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        main([*command, "--text", "they hug"])
-    assert "--text" in capsys.readouterr().err
+def test_animate_wants_a_pose_or_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["animate", "-o", "out.npz"]) == 2
+    assert "give PAIR, --text, or both" in capsys.readouterr().err
+
+
+def test_words_become_a_pair_and_then_a_motion(tmp_path: Path, talking_bundle: Bundle) -> None:
+    out = tmp_path / "hug.npz"
+    flags = ["--bundle", str(talking_bundle.path), "--text", "they hug", "--seed", "1"]
+    assert main(["animate", *flags, "-o", str(out)]) == 0
+    assert (read_motion(out).people, read_motion(out).frames) == (2, 30)
 
 
 def test_a_server_that_cannot_start_is_explained_in_one_line(

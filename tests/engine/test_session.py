@@ -233,6 +233,26 @@ def test_changed_settings_call_for_a_revision_with_the_new_steps() -> None:
     assert wanted.request.steps == 5
 
 
+def test_words_steer_the_next_revision_and_all_windows_after_it() -> None:
+    asked: list[WindowRequest] = []
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        asked.extend(requests)
+        return still_windows(requests)
+
+    play = new_play(player=standing_player, sample=sample)
+    play.run(range(40))
+    assert all(request.text is None for request in asked)
+    words = np.ones(8, np.float32)
+    play.session.steer(words)
+    revisions = max(play.revisions)
+    asked.clear()
+    play.run(range(40, 80))
+    assert max(play.revisions) == revisions + 1
+    assert len(asked) > 1
+    assert all(request.text is words for request in asked)
+
+
 def test_every_frame_names_the_window_it_comes_from_and_its_steps() -> None:
     play = new_play(SessionConfig(steps=6, departure_threshold=0.0))
     play.run(range(40))

@@ -13,7 +13,8 @@ from contrapose.v1 import types_pb2
 from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.errors import BackendError, ContraposeError, SessionError
-from engine.sampler import WINDOW_SHAPE, WindowRequest
+from engine.executor import Executor
+from engine.sampler import WINDOW_SHAPE, Models, WindowRequest, encode_text
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream
 
@@ -35,11 +36,28 @@ class InstantExecutor:
         on_done(self._result)
 
 
-def stream_with(result: Result, idle_seconds: float = 5.0) -> LiveStream:
+class ListeningExecutor(Executor):
+    """Remembers the words of each window it was asked for."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__(models)
+        self.texts: list[Array | None] = []
+
+    def submit(
+        self, request: WindowRequest, deadline: float, on_done: Callable[[Result], None]
+    ) -> None:
+        self.texts.append(request.text)
+        super().submit(request, deadline, on_done)
+
+
+def new_session() -> Session:
     rest_joints = load_body().rest_joints(np.zeros((2, 10)))
-    session = Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=1)
+    return Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=1)
+
+
+def stream_with(result: Result, idle_seconds: float = 5.0) -> LiveStream:
     executor = InstantExecutor(result)
-    return LiveStream(session, executor, session_id="test", idle_seconds=idle_seconds)  # type: ignore[arg-type]
+    return LiveStream(new_session(), executor, session_id="test", idle_seconds=idle_seconds)  # type: ignore[arg-type]
 
 
 def still_pose(sequence: int) -> pb.StreamInteractionRequest:
@@ -137,3 +155,48 @@ def test_chunks_name_the_window_and_what_it_cost() -> None:
         assert is_generated == [frame.window > 0 for frame in chunk.frames]
         assert chunk.steps == (4 if is_generated[0] else 0)
         assert (chunk.latency.denoised_ms > 0) == is_generated[0]
+
+
+def test_words_of_a_client_reach_the_next_windows_without_a_notice(talking_models: Models) -> None:
+    async def session(executor: Executor) -> list[pb.SessionEvent]:
+        events: list[pb.SessionEvent] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            if response.HasField("event"):
+                events.append(response.event)
+
+        async def requests() -> Requests:
+            yield still_pose(1)
+            await asyncio.sleep(0.3)
+            yield pb.StreamInteractionRequest(control=pb.SessionControl(text="hug her"))
+            await asyncio.sleep(0.7)
+
+        stream = LiveStream(
+            new_session(), executor, session_id="test", idle_seconds=5, takes_text=True
+        )
+        await stream.run(requests(), write)
+        return events
+
+    with ListeningExecutor(talking_models) as executor:
+        assert asyncio.run(session(executor)) == []
+    expected = encode_text(talking_models, ["hug her"])[0]
+    assert executor.texts[0] is None
+    np.testing.assert_array_equal(executor.texts[-1], expected)
+
+
+def test_words_that_cannot_steer_are_answered_with_a_notice() -> None:
+    async def session() -> list[int]:
+        kinds: list[int] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            if response.HasField("event"):
+                kinds.append(response.event.kind)
+
+        async def requests() -> Requests:
+            yield pb.StreamInteractionRequest(control=pb.SessionControl(text="hug"))
+            yield pb.StreamInteractionRequest(control=pb.SessionControl(text=""))
+
+        await stream_with(np.zeros(WINDOW_SHAPE, np.float32)).run(requests(), write)
+        return kinds
+
+    assert asyncio.run(session()) == [pb.SESSION_EVENT_KIND_NOTICE]

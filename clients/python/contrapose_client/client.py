@@ -90,7 +90,10 @@ class Client:
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
-        """A live session; see Interaction. A server that makes no use of text sends an event."""
+        """A live session; see Interaction.
+
+        text  what the two do; a server whose bundle makes no use of it sends an event
+        """
         header = interaction_pb2.SessionHeader(
             text=text,
             seed=seed,
@@ -110,14 +113,19 @@ class Client:
         *,
         frames: int,
         anchor_index: int = 0,
+        text: str = "",
         seed: int | None = None,
         steps: int | None = None,
     ) -> Generated:
-        """Animate a pair: (2, frames, ...) with the pair at `anchor_index`, 10 frames a second."""
+        """Animate a pair: (2, frames, ...) with the pair at `anchor_index`, 10 frames a second.
+
+        text  what the two do; refused by a server whose animator takes no words (`server_info`)
+        """
         request = generation_pb2.GenerateMotionRequest(
             pair=types_pb2.Pair(player=_person(pair, 0), partner=_person(pair, 1)),
             anchor_index=anchor_index,
             frames=frames,
+            text=text,
             seed=seed,
             steps=steps,
         )
