@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 
+from engine.body.shape import load_body
 from engine.bundle import Bundle, ScheduleSpec
 from trainer.export import export_bundle
 from trainer.models.animator import Animator
@@ -40,6 +42,9 @@ def export_talking_bundle(path: Path) -> Bundle:
     animator, generator = Animator(size), Generator(size)
     for parameter in (*animator.parameters(), *generator.parameters()):
         nn.init.normal_(parameter, std=0.1)
+    nn.init.zeros_(generator.joint_out.weight)  # or its people would have no human shape
+    average = load_body().rest_joints(np.zeros(10, np.float32))
+    generator.joint_out.bias.data = torch.from_numpy(average).float().flatten()
     ranks = {word: rank for rank, word in enumerate(WORDS)}
     tokenizer: Any = Tokenizer(models.WordLevel(ranks, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
