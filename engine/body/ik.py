@@ -1,6 +1,6 @@
 """Inverse kinematics of two-bone limbs, and the rotations that go with it.
 
-Knows vectors and rotation matrices over frames. Knows no skeleton and no choreography.
+Knows vectors and rotation matrices over frames. Knows no skeleton.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def aligning(rest_along: Array, rest_across: Array, along: Array, across: Array)
     return frame_of(along, across) @ np.swapaxes(frame_of(rest_along, rest_across), -1, -2)
 
 
-def soft_limit(values: Array, soft: float, hard: float) -> Array:
+def soft_limit(values: Array, soft: Array | float, hard: Array | float) -> Array:
     """Identity up to `soft`, then bends over towards `hard` and never reaches it; odd in values."""
     size = np.abs(values)
     room = hard - soft
@@ -48,14 +48,16 @@ def two_bone(
 
     root, target  (frame, 3) hip or shoulder; where ankle or wrist should be
     pole          (frame, 3) direction in which knee or elbow points
-    rest_upper, rest_lower  (3,) bones in the rest pose
-    rest_hinge    (3,) axis about which the limb flexes in the rest pose (upper x lower when bent)
+    rest_upper, rest_lower  (3,) or (frame, 3) bones in the rest pose
+    rest_hinge    (3,) or (frame, 3) axis about which the limb flexes in the rest pose (upper x
+                  lower when bent)
     reach         parts of the limb's length where the soft limit begins and where it ends
     returns       world_from_upper, world_from_lower (frame, 3, 3), middle joint, end (frame, 3)
 
     Law of cosines: cos(angle at root) = (a^2 + d^2 - b^2) / (2 a d); hinge = pole x axis.
     """
-    a, b = float(np.linalg.norm(rest_upper)), float(np.linalg.norm(rest_lower))
+    a = np.linalg.norm(rest_upper, axis=-1, keepdims=True)
+    b = np.linalg.norm(rest_lower, axis=-1, keepdims=True)
     axis = unit(target - root)
     distance = np.linalg.norm(target - root, axis=-1, keepdims=True)
     distance = soft_limit(distance, reach[0] * (a + b), reach[1] * (a + b))
@@ -71,11 +73,14 @@ def two_bone(
 
 
 def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
-    """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): swing, and twist (frame,) in radians."""
-    turned = np.einsum("tij,j->ti", rotmat, axis)
+    """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): swing, and twist (frame,) in radians.
+
+    axis  (3,) or (frame, 3), unit
+    """
+    turned = (rotmat @ axis[..., None])[..., 0]
     swing = shortest_arc(np.broadcast_to(axis, turned.shape), turned)
     rest = axis_angle_from_rotmat(np.swapaxes(swing, -1, -2) @ rotmat)
-    return swing, rest @ axis
+    return swing, np.sum(rest * axis, axis=-1)
 
 
 def shortest_arc(start: Array, end: Array) -> Array:
@@ -86,8 +91,8 @@ def shortest_arc(start: Array, end: Array) -> Array:
     return rotmat_from_axis_angle(axis * (angle / np.maximum(sine, 1e-9)))
 
 
-def limited(rotmat: Array, most: float) -> Array:
-    """The rotation, its angle bent over below `most` radians."""
+def limited(rotmat: Array, most: Array | float) -> Array:
+    """The rotations, their angles bent over below `most` radians ((frame, 1), or one for all)."""
     vector = axis_angle_from_rotmat(rotmat)
     angle = np.linalg.norm(vector, axis=-1, keepdims=True)
     return rotmat_from_axis_angle(
