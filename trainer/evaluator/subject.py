@@ -47,6 +47,7 @@ from trainer.models.blocks import config_from_state_dict
 from trainer.models.diffusion import ddim_sample
 from trainer.models.generator import Generator
 from trainer.runs import averaged_weights, read_checkpoint
+from trainer.text import encode_texts
 
 BATCH = 16
 """Windows denoised at once in torch; bundles have buckets of their own."""
@@ -93,6 +94,7 @@ def open_subject(path: Path) -> Subject:
         sample=torch_sampler(network, checkpoint_schedules(path)),
         history_frames=10,
         steps_default=10,
+        encode=encode_texts if network.config.text_width else None,
     )
 
 
@@ -110,6 +112,7 @@ def _open_bundle(path: Path) -> Subject:
         sample=lambda requests: sample_windows(models, requests),
         history_frames=animator.history_frames,
         steps_default=animator.steps_default,
+        encode=(lambda texts: encode_text(models, texts)) if animator.text_width else None,
         models=models,
         guidance=generator.guidance if generator else None,
         generator_steps=generator.steps_default if generator else None,
@@ -161,8 +164,11 @@ def _sample_batch(
         for name in ("known", "known_mask", "anchor", "anchor_joints")
     )
     noise = np.stack([window_noise(request.seed, request.first_frame) for request in requests])
+    silence = np.zeros(animator.config.text_width, np.float32)
+    told = np.stack([silence if request.text is None else request.text for request in requests])
+    text = torch.from_numpy(told) if silence.size else None
     x0 = ddim_sample(
-        lambda x, t: animator(x, t, known, mask, anchor, joints),
+        lambda x, t: animator(x, t, known, mask, anchor, joints, text=text),
         torch.from_numpy(noise),
         steps,
     )
