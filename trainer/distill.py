@@ -9,7 +9,7 @@ Luhman 2021, arXiv:2101.02388): no target moves while it learns, and one traject
 call of every schedule.
 
 All schedules are one network's: no two share a timestep, so the timestep embedding tells it which
-one it is in. At all other timesteps it goes on learning what its teacher learned from clips, and so
+one it is in. At all other timesteps it learns its teacher's own answers on noised clips, and so
 keeps sampling in 8 or 50 steps. Knows tasks and networks; knows no optimiser and no checkpoint.
 """
 
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ConfigError
+from engine.sampler import step_schedule
 from trainer import losses
 from trainer.captions import load_captions
 from trainer.config import DistillConfig, TrainConfig
@@ -30,13 +31,12 @@ from trainer.data.shards import load_clips
 from trainer.evaluator.subject import load_checkpoint
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.models.diffusion import DIFFUSION_STEPS, cumulative_alphas, ddim_update
+from trainer.models.diffusion import cumulative_alphas, ddim_update
 from trainer.tasks import (
     Draw,
     LossTerms,
     Task,
     Tensors,
-    animator_loss_terms,
     animator_task,
     denoised_window,
     mesh_of,
@@ -45,7 +45,7 @@ from trainer.tasks import (
 CLEAN = -1
 """Stands for the end of a trajectory among timesteps."""
 PATH = "path_"
-"""Before the names of what belongs to trajectories, in batches and among loss terms."""
+"""Before the names of what trajectories start from, in a batch."""
 CONDITIONS = ("known", "known_mask", "anchor", "anchor_joints", "rest_joints", "text")
 
 
@@ -88,8 +88,7 @@ def with_paths(draw: Draw, windows_per_path: int) -> Draw:
 
 
 def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool) -> LossTerms:
-    """The animator's terms on clips, and the same terms towards the teacher's trajectories."""
-    plain_loss_terms = animator_loss_terms(objective.animator, bf16)
+    """The animator's terms, with what the teacher makes of noise in place of the truth."""
     loss = objective.animator.loss
     mesh = mesh_of(loss)
 
@@ -99,7 +98,8 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
 
     @torch.compiler.disable(recursive=False)  # a loop: its calls are compiled, not the whole
     @torch.no_grad()
-    def taught(path: Tensors) -> Tensors:
+    def taught(batch: Tensors) -> Tensors:
+        path = {n.removeprefix(PATH): v for n, v in batch.items() if n.startswith(PATH)}
         network = teacher.to(path["noise"].device)
 
         def at(x_t: Tensor, timestep: int) -> Tensor:
@@ -107,13 +107,16 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
             return denoise(network, path | {"x_t": x_t, "timesteps": rows})
 
         points = trajectory(at, path["noise"], objective.teacher_steps, objective.schedules)
-        return lessons(path, points, objective.schedules)
+        calls = lessons(path, points, objective.schedules)
+        # Frames past a clip's end count like any others: what the teacher says there is the target.
+        windows = {name: batch[name] for name in (*CONDITIONS, "x_t", "timesteps")}
+        windows["x0"] = denoise(network, windows)
+        return {name: torch.cat([calls[name], windows[name]]) for name in calls}
 
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
-        plain = plain_loss_terms(network, batch)
-        lesson = taught({n.removeprefix(PATH): v for n, v in batch.items() if n.startswith(PATH)})
+        lesson = taught(batch)
         anchor = lesson["anchor"]
-        path = losses.animator_losses(
+        return losses.animator_losses(
             denoise(network, lesson),
             lesson["x0"] + anchor[:, :, None],
             anchor,
@@ -122,8 +125,6 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
             loss,
             mesh,
         )
-        total = objective.clips_weight * plain["total"] + path["total"]
-        return plain | {PATH + name: value for name, value in path.items()} | {"total": total}
 
     return loss_terms
 
@@ -137,23 +138,20 @@ def trajectory(
 ) -> dict[int, Tensor]:
     """The teacher's loop from noise (batch, ...): x at every timestep of the schedules, and CLEAN.
 
-    The loop's own timesteps are spaced evenly from the noisiest, 999, on: the published spacing
-    begins where a window still shows through noise that here holds none. Between two calls x
-    follows the update of the first; at the first timestep of a schedule it is the noise itself.
+    The loop is the engine's, evenly spaced. Between two of its calls x follows the update of the
+    first; before the first call, and where a schedule begins, x is the noise itself.
     """
+    calls = [int(timestep) for timestep in step_schedule(steps).timesteps]
     wanted = {timestep for schedule in schedules for timestep in schedule[1:]}
-    calls = [DIFFUSION_STEPS - 1 - DIFFUSION_STEPS * i // steps for i in range(steps)]
     points = {schedule[0]: noise for schedule in schedules}
+    points |= {timestep: noise for timestep in wanted if timestep > calls[0]}
     x = noise
     for timestep, after in zip(calls, (*calls[1:], CLEAN), strict=True):
         x0 = denoise(x, timestep)
-
-        def moved(to: int, x: Tensor = x, x0: Tensor = x0, timestep: int = timestep) -> Tensor:
-            return ddim_update(x, x0, _abar(timestep, x), _abar(to, x))
-
-        points |= {to: moved(to) for to in wanted if after < to <= timestep}
-        x = moved(after)
-    return points | {CLEAN: x}
+        for to in (*(t for t in wanted if after < t <= timestep), after):
+            points[to] = ddim_update(x, x0, _abar(timestep, x), _abar(to, x))
+        x = points[after]
+    return points
 
 
 def lessons(

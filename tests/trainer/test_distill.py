@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.errors import ConfigError
 from engine.sampler import schedule_of
 from tests.trainer.synthetic import write_clips
-from tests.trainer.test_train import curve, same, tiny, weights
+from tests.trainer.test_train import same, tiny, weights
 from trainer import distill, train
 from trainer.config import OBJECTIVES, TrainConfig, load_config
 from trainer.distill import CLEAN, landing, trajectory
@@ -23,7 +23,7 @@ from trainer.models.diffusion import cumulative_alphas, ddim_sample, ddim_update
 from trainer.runs import read_checkpoint
 
 TINY_DISTILL = Path(__file__).parent / "tiny_distill.toml"
-SCHEDULES = ((999,), (996, 567), (993, 733, 487, 233))
+SCHEDULES = ((930,), (910, 470), (890, 670, 430, 210))
 
 
 def gaussian_denoiser(mean: float, deviation: float) -> Callable[[Tensor, int], Tensor]:
@@ -63,7 +63,8 @@ def test_a_student_that_answers_its_lessons_ends_where_the_teachers_loop_ends(
 def test_a_fine_trajectory_is_the_solution_of_the_flow_of_a_gaussian() -> None:
     """x(t) = sqrt(abar) m + sqrt(abar d^2 + 1 - abar) z for data N(m, d^2) (probability flow)."""
     mean, deviation = 0.7, 0.4
-    points = trajectory(gaussian_denoiser(mean, deviation), noise(), 500, SCHEDULES)
+    schedules = ((999,), (998, 470), (997, 670, 430, 210))
+    points = trajectory(gaussian_denoiser(mean, deviation), noise(), 500, schedules)
     for timestep, x in points.items():
         abar = 1.0 if timestep == CLEAN else float(cumulative_alphas()[timestep])
         exact = abar**0.5 * mean + (abar * deviation**2 + 1 - abar) ** 0.5 * noise()
@@ -73,7 +74,7 @@ def test_a_fine_trajectory_is_the_solution_of_the_flow_of_a_gaussian() -> None:
 def test_landing_inverts_the_ddim_update() -> None:
     x_t, x0 = noise(), noise().flip(0)
     abar = cumulative_alphas()
-    for start, end in ((999, CLEAN), (996, 567), (233, CLEAN)):
+    for start, end in ((930, CLEAN), (910, 470), (210, CLEAN)):
         abar_s = torch.ones(()) if end == CLEAN else abar[end]
         x_s = ddim_update(x_t, x0, abar[start], abar_s)
         torch.testing.assert_close(landing(x_t, x_s, start, end), x0, atol=1e-4, rtol=0)
@@ -103,20 +104,25 @@ def distilled(data: Path, teacher: Path, *changes: str) -> TrainConfig:
     return load_config(TINY_DISTILL, "distill", OBJECTIVES["distill"], given)
 
 
-def test_a_student_starts_as_its_teacher_and_its_loss_on_trajectories_falls(
+def test_a_student_starts_as_its_teacher_and_comes_nearer_to_its_trajectories(
     data: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    config = distilled(data, teacher, "steps=40", "distill.clips_weight=0")
-    start = distill.distill_task(config, config.objective).average.state_dict()
-    ours = load_checkpoint(teacher).state_dict()
+    terms = ("distance", "contact", "velocity", "acceleration", "skate")  # random heads tremble
+    changes = [f"distill.animator.loss.{term}=0" for term in terms]
+    config = distilled(data, teacher, "steps=40", *changes)
+    task = distill.distill_task(config, config.objective)
+    start, ours = task.average.state_dict(), load_checkpoint(teacher).state_dict()
     assert same(ours, {name: start[name] for name in ours})
 
     checkpoint = train.train(config, tmp_path)
-    assert isinstance(load_checkpoint(checkpoint), Animator)
+    student = load_checkpoint(checkpoint)
+    assert isinstance(student, Animator)
     stored = read_checkpoint(checkpoint)["contrapose"]["schedules"]
     assert stored == [list(schedule) for schedule in SCHEDULES]
-    totals = [line["path_total"] for line in curve(tmp_path)]
-    assert np.mean(totals[-10:]) < 0.9 * np.mean(totals[:10])
+    never_seen = [task.check(8, np.random.default_rng(1))]
+    before = train.held_out_means(task.loss_terms, task.average, never_seen)["total"]
+    after = train.held_out_means(task.loss_terms, student, never_seen)["total"]
+    assert after < 0.95 * before
 
 
 def test_a_resumed_distillation_ends_with_the_bits_of_an_unbroken_one(
@@ -130,14 +136,14 @@ def test_a_resumed_distillation_ends_with_the_bits_of_an_unbroken_one(
 
 def test_what_follows_from_the_teacher_cannot_be_given(data: Path, teacher: Path) -> None:
     with pytest.raises(ConfigError, match=r"size follows from distill\.teacher"):
-        train.train(distilled(data, teacher, "size.width=32"), teacher.parent / "none")
+        train.train(distilled(data, teacher, "steps=1", "size.width=32"), teacher.parent / "none")
 
 
 @pytest.mark.parametrize(
-    "schedules", ["[[500]]", "[[999], [999, 500]]", "[[999, 500, 700]]", "[[1000]]", "[[]]", "[]"]
+    "schedules", ["[[999], [999, 500]]", "[[999, 500, 700]]", "[[1000]]", "[[]]", "[]"]
 )
-def test_schedules_must_begin_at_noise_and_share_no_timestep(
+def test_schedules_must_descend_and_share_no_timestep(
     data: Path, teacher: Path, schedules: str
 ) -> None:
-    with pytest.raises(ConfigError, match=r"different timesteps that descend"):
-        distilled(data, teacher, f"distill.schedules={schedules}")
+    with pytest.raises(ConfigError, match=r"lists of different timesteps"):
+        distilled(data, teacher, "steps=1", f"distill.schedules={schedules}")
