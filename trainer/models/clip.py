@@ -1,4 +1,4 @@
-"""The text side of the published generator: CLIP's text tower and two trained layers on top.
+"""CLIP's text tower; with two trained layers on top it is the text side of the published generator.
 
 Knows tensors and the checkpoint's keys. Knows neither files nor the tokenizer.
 CLIP: Radford et al. 2021 (arXiv:2103.00020), ViT-L/14@336px as published; facts: Ponimator 13.
@@ -27,6 +27,7 @@ class ClipTextConfig:
     width: int = 768
     layers: int = 12
     top_layers: int = 2
+    """Trained by Ponimator above the tower; 0: CLIP alone, its own output at the end of text."""
     top_heads: int = 8
     top_ffn_width: int = 2048
 
@@ -48,6 +49,35 @@ def clip_config_from_state_dict(state: Mapping[str, Tensor], *, top_heads: int) 
     )
 
 
+def state_from_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of `transformers.CLIPTextModel` under the names of a ClipText without top."""
+    bare = {key.removeprefix("text_model."): value for key, value in state.items()}
+    renamed = {
+        "embeddings.token_embedding.weight": "token_embedding.weight",
+        "embeddings.position_embedding.weight": "positional_embedding",
+        "final_layer_norm.weight": "ln_final.weight",
+        "final_layer_norm.bias": "ln_final.bias",
+    }
+    out = {ours: bare[theirs] for theirs, ours in renamed.items()}
+    for index in range(sum(key.endswith("mlp.fc1.weight") for key in bare)):
+        theirs, ours = f"encoder.layers.{index}.", f"clip_transformer.resblocks.{index}."
+        for kind in ("weight", "bias"):
+            parts = [bare[f"{theirs}self_attn.{part}_proj.{kind}"] for part in "qkv"]
+            out[f"{ours}attn.in_proj_{kind}"] = torch.cat(parts)
+            for their_name, our_name in LAYER_NAMES.items():
+                out[f"{ours}{our_name}.{kind}"] = bare[f"{theirs}{their_name}.{kind}"]
+    return out
+
+
+LAYER_NAMES = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+
+
 class ClipText(nn.Module):
     """Token ids -> one text vector, taken at the end-of-text token."""
 
@@ -66,7 +96,7 @@ class ClipText(nn.Module):
             for _ in range(config.top_layers)
         ]
         self.clipTransEncoder = _Blocks("layers", top)
-        self.clip_ln = nn.LayerNorm(width)
+        self.clip_ln = nn.LayerNorm(width) if config.top_layers else nn.Identity()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """input_ids (batch, tokens) int64, padded with 0 to CLIP's 77 -> (batch, width).
