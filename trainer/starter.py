@@ -11,12 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.bundle import STARTER, Bundle, ScheduleSpec
+from engine.bundle import STARTER, Bundle
 from engine.errors import InputError
 from trainer.evaluator.subject import load_checkpoint
-from trainer.export import even_schedules, export_bundle
+from trainer.export import export_bundle
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
+from trainer.schedules import bundle_schedules, default_steps
 from trainer.text import TextEncoder, make_minilm_text, minilm_text
 
 DESCRIPTION = (
@@ -25,6 +26,7 @@ DESCRIPTION = (
 LICENCE = "Apache-2.0; the text encoder is all-MiniLM-L6-v2 (Apache-2.0, package MIT)"
 MOST_BYTES = 25_000_000
 STEPS = (4, 8, 10, 20, 50)
+UNMEASURED_STEPS = 10
 
 
 def make_starter(
@@ -33,12 +35,15 @@ def make_starter(
     out: Path = STARTER,
     *,
     text: TextEncoder | None,
-    schedules: Sequence[ScheduleSpec] | None = None,
-    steps_default: int = 10,
+    report: Path | None = None,
+    steps: int | None = None,
+    counts: Sequence[int] = STEPS,
 ) -> Bundle:
     """Export the EMA weights of both checkpoints, compact, with text encoder and packaged body.
 
-    schedules  None: the published spacing at STEPS, not measured
+    report  JSON of `contrapose eval` on this animator, for the quality of its schedules
+    steps   the default of sessions; None: the fewest that are as good as the best, or 10
+    counts  even schedules beside those the animator was distilled to
     Raises InputError when a checkpoint holds the other network, BundleError when the bundle would
     be larger than MOST_BYTES; what was at `out` stays then.
     """
@@ -48,6 +53,7 @@ def make_starter(
         raise InputError(f"{animator}: holds no animator", field="animator")
     if poses is not None and not isinstance(poses, Generator):
         raise InputError(f"{generator}: holds no generator", field="generator")
+    schedules = bundle_schedules(animator, counts, report)
     return export_bundle(
         out,
         animator=moves,
@@ -58,8 +64,8 @@ def make_starter(
         description=DESCRIPTION,
         licence=LICENCE,
         weights="compact",
-        steps_default=steps_default,
-        schedules=even_schedules(STEPS) if schedules is None else schedules,
+        steps_default=default_steps(schedules, UNMEASURED_STEPS) if steps is None else steps,
+        schedules=schedules,
         generator_steps_default=50,
         guidance=2.5,
         most_bytes=MOST_BYTES,
@@ -77,6 +83,13 @@ def main(arguments: list[str] | None = None) -> int:
         help="round MiniLM anew (minutes) instead of taking the encoder that the starter ships; "
         "networks are trained with one encoder and must be exported with it",
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="JSON", help="of `contrapose eval` on the animator"
+    )
+    parser.add_argument("--steps", type=int, help="default of sessions (from the report)")
+    parser.add_argument(
+        "--counts", type=int, nargs="+", default=STEPS, help="even schedules (%(default)s)"
+    )
     parser.add_argument("-o", "--out", type=Path, default=STARTER)
     args = parser.parse_args(arguments)
     bundle = make_starter(
@@ -84,6 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
         None if args.no_generator else args.generator,
         args.out,
         text=make_minilm_text() if args.new_text_encoder else minilm_text(),
+        report=args.report,
+        steps=args.steps,
+        counts=args.counts,
     )
     print(bundle.path)
     return 0

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import onnx
 import torch
 
-from trainer.compress import BLOCK, HIGHEST, LOWEST, ProductTable, int4_matrix
+from engine.backends import open_backend
+from trainer.compress import BLOCK, HIGHEST, LOWEST, ProductTable, compressed, int4_matrix
+from trainer.models.sentence_encoder import SentenceEncoder
+from trainer.onnx_graph import store_halves, store_int4
+from trainer.text import text_graph
 
 
 def sample(outputs: int = 24, inputs: int = 2 * BLOCK) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,3 +60,51 @@ def test_a_row_of_a_table_comes_back_as_the_nearest_codewords() -> None:
     torch.testing.assert_close(rows[0, 0], rows[1, 1])
     assert (small(torch.arange(1000)) - table).square().mean() < 0.02
     assert small.codes.dtype == torch.uint8
+
+
+def tiny_encoder(pieces: int = 300) -> SentenceEncoder:
+    """A BERT of one layer with random weights."""
+    draw = torch.Generator().manual_seed(3)
+    shapes = {
+        "embeddings.word_embeddings.weight": (pieces, BLOCK),
+        "embeddings.position_embeddings.weight": (16, BLOCK),
+        "embeddings.token_type_embeddings.weight": (2, BLOCK),
+        "encoder.layer.0.intermediate.dense.weight": (2 * BLOCK, BLOCK),
+        "encoder.layer.0.intermediate.dense.bias": (2 * BLOCK,),
+        "encoder.layer.0.output.dense.weight": (BLOCK, 2 * BLOCK),
+        "encoder.layer.0.output.dense.bias": (BLOCK,),
+    }
+    for part in ("attention.self.query", "attention.self.key", "attention.self.value"):
+        shapes[f"encoder.layer.0.{part}.weight"] = (BLOCK, BLOCK)
+        shapes[f"encoder.layer.0.{part}.bias"] = (BLOCK,)
+    shapes["encoder.layer.0.attention.output.dense.weight"] = (BLOCK, BLOCK)
+    shapes["encoder.layer.0.attention.output.dense.bias"] = (BLOCK,)
+    for norm in (
+        "embeddings.LayerNorm",
+        "encoder.layer.0.attention.output.LayerNorm",
+        "encoder.layer.0.output.LayerNorm",
+    ):
+        shapes |= {f"{norm}.weight": (BLOCK,), f"{norm}.bias": (BLOCK,)}
+    state = {name: 0.2 * torch.randn(shape, generator=draw) for name, shape in shapes.items()}
+    return SentenceEncoder(state, heads=2).eval()
+
+
+@torch.no_grad()
+def test_the_stored_graph_is_the_rounded_encoder(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(4)
+    sentences = [torch.randint(300, (1, 9), generator=draw) for _ in range(40)]
+    full = tiny_encoder()
+    small, matrices = compressed(full, sentences)
+    model = text_graph(small, {0: "batch", 1: "tokens"})
+    before = model.ByteSize()
+    store_int4(model, [(m.codes.T.numpy(), m.scales.T.numpy()) for m in matrices])
+    store_halves(model)
+    assert model.ByteSize() < 0.6 * before
+    onnx.save(model, tmp_path / "encoder.onnx")
+
+    graph = open_backend(precision="f32", cache_dir=None, threads=1).load(tmp_path / "encoder.onnx")
+    ids = torch.cat(sentences[:3])
+    mask = torch.ones_like(ids)
+    stored = graph({"input_ids": ids.numpy(), "attention_mask": mask.numpy()})["text"]
+    np.testing.assert_allclose(stored, small(ids, mask).numpy(), atol=1e-5)
+    assert ((small(ids, mask) * full(ids, mask)).sum(-1) > 0.9).all()
