@@ -1,0 +1,209 @@
+"""Contacts ahead of time: which parts of player and partner will touch, when, where and how fast.
+
+For haptics and sound, from the capsules of both bodies over the frames of a plan. Knows frames and
+capsules; knows no window, no session and no socket. The player is where the plan expects him.
+How often capsules and mesh agree: docs/contacts.md, measured by `trainer/contact_accuracy.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.capsules import Capsules, NearPairs, Segments, near_pairs
+from engine.body.kinematics import forward_kinematics
+from engine.motion import FRAME_RATE
+
+TOUCH, RELEASE = 0.006, 0.015
+"""Metres between the skins below which two parts begin to touch, and over which they part."""
+SAME_CONTACT_FRAMES = 5
+"""A contact that a revision moves by up to so many frames keeps its id."""
+
+Parts = tuple[int, int]
+"""Joints that the touching parts of player and partner follow."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contact:
+    """One touch of a part of the player and a part of the partner.
+
+    id              the same over revisions, as long as it is the same touch
+    player_joint, partner_joint  joints (0..21) that the parts follow: a wrist stands for the hand
+    start, end      first and last frame, inclusive
+    closing_speed   metres a second at which the skins came together just before; 0 if they touched
+                    before anything was known
+    point           (3,) between the skins at the first frame, world, metres
+    is_open         it reaches the last frame that is planned, and may last longer
+    """
+
+    id: int
+    player_joint: int
+    partner_joint: int
+    start: int
+    end: int
+    closing_speed: float
+    point: Array
+    is_open: bool
+
+    @property
+    def parts(self) -> Parts:
+        return self.player_joint, self.partner_joint
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Look:
+    """What is remembered of a frame: its rotations (to know it again), both people's axes, and the
+    gap and the place of all parts that are near."""
+
+    rotmats: Array
+    segments: tuple[Segments, Segments]
+    near: dict[Parts, tuple[float, Array]]
+
+
+class ContactTracker:
+    """Contacts of one session's plan; each frame is measured once.
+
+    capsules     of player and partner
+    rest_joints  (2, 22, 3)
+    """
+
+    def __init__(self, capsules: tuple[Capsules, Capsules], rest_joints: Array) -> None:
+        self._capsules = capsules
+        self._rest_joints = np.asarray(rest_joints, np.float64)
+        self._looks: dict[int, _Look] = {}
+        self._contacts: tuple[Contact, ...] = ()
+        self._ids = 0
+
+    def update(self, now: int, frames: Sequence[tuple[int, Array, Array]]) -> tuple[Contact, ...]:
+        """The contacts of a plan that are not over at frame `now`, in the order they begin.
+
+        frames  successive: index, rotmats (2, 22, 3, 3), transl (2, 3); they replace what was known
+                from the first of them on
+        """
+        first = frames[0][0]
+        kept = {i: look for i, look in self._looks.items() if now - 3 <= i < first}
+        known = {i: self._looks.get(i) for i, _, _ in frames}
+        new = [f for f in frames if (look := known[f[0]]) is None or look.rotmats is not f[1]]
+        kept |= {i: look for i, look in known.items() if look is not None}
+        kept |= self._looked_at(new)
+        self._looks = dict(sorted(kept.items()))
+        found = [self._identified(contact) for contact in self._found() if contact.end >= now]
+        self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
+        return self._contacts
+
+    def _looked_at(self, frames: Sequence[tuple[int, Array, Array]]) -> dict[int, _Look]:
+        if not frames:
+            return {}
+        rotmats = np.stack([rotmats for _, rotmats, _ in frames], axis=1)
+        transl = np.stack([transl for _, _, transl in frames], axis=1)
+        joints, world = forward_kinematics(self._rest_joints[:, None], rotmats, transl)
+        player, partner = (
+            capsules.posed(joints[person], world[person])
+            for person, capsules in enumerate(self._capsules)
+        )
+        near = near_parts(self._capsules, (player, partner), RELEASE)
+        return {
+            index: _Look(
+                rotmats=seen,
+                segments=(_at(player, row), _at(partner, row)),
+                near=near.get(row, {}),
+            )
+            for row, (index, seen, _) in enumerate(frames)
+        }
+
+    def _found(self) -> list[Contact]:
+        """All contacts of the frames that are known, without ids."""
+        indices = list(self._looks)
+        before = {old.parts for old in self._contacts if old.start < indices[0] <= old.end}
+        ongoing: dict[Parts, Contact] = {}
+        found: list[Contact] = []
+        for index in indices:
+            near = self._looks[index].near
+            found += [contact for parts, contact in ongoing.items() if parts not in near]
+            ongoing = {parts: contact for parts, contact in ongoing.items() if parts in near}
+            for parts, (gap, point) in near.items():
+                if parts in ongoing:
+                    ongoing[parts] = replace(ongoing[parts], end=index)
+                elif gap < TOUCH or (index == indices[0] and parts in before):
+                    ongoing[parts] = Contact(
+                        id=0,
+                        player_joint=parts[0],
+                        partner_joint=parts[1],
+                        start=index,
+                        end=index,
+                        closing_speed=self._closing_speed(parts, index),
+                        point=point,
+                        is_open=False,
+                    )
+        found += [replace(contact, is_open=True) for contact in ongoing.values()]
+        return found
+
+    def _closing_speed(self, parts: Parts, start: int) -> float:
+        """The faster of the last two steps before the first frame of a contact."""
+        frames = [i for i in range(start - 2, start + 1) if i in self._looks]
+        gaps = [self._gap(parts, index) for index in frames]
+        return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(gaps))])
+
+    def _gap(self, parts: Parts, index: int) -> float:
+        """The gap between two parts however far they are from each other."""
+        chosen = [
+            np.flatnonzero(capsules.joints == joint)
+            for capsules, joint in zip(self._capsules, parts, strict=True)
+        ]
+        player, partner = (
+            Segments(starts=segments.starts[None, rows], axes=segments.axes[None, rows])
+            for segments, rows in zip(self._looks[index].segments, chosen, strict=True)
+        )
+        radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]
+        return float(near_pairs(player, radii[0], partner, radii[1], np.inf).gaps.min())
+
+    def _identified(self, contact: Contact) -> Contact:
+        """The contact under its old id, and with its old beginning where that is forgotten."""
+        for old in self._contacts:
+            if old.parts != contact.parts:
+                continue
+            is_old = contact.start <= next(iter(self._looks)) + 1
+            if is_old and old.start <= contact.start <= old.end:
+                return replace(old, end=contact.end, is_open=contact.is_open)
+            overlaps = old.start <= contact.end and contact.start <= old.end
+            if overlaps or abs(old.start - contact.start) <= SAME_CONTACT_FRAMES:
+                return replace(contact, id=old.id)
+        self._ids += 1
+        return replace(contact, id=self._ids)
+
+
+def near_parts(
+    capsules: tuple[Capsules, Capsules], segments: tuple[Segments, Segments], reach: float
+) -> dict[int, dict[Parts, tuple[float, Array]]]:
+    """For each frame with any, the parts whose skins are nearer than `reach`: gap, and the place
+    (3,) half-way between the skins.
+
+    segments  of both people (frame, C, 3)
+    """
+    (player, partner) = capsules
+    pairs = near_pairs(segments[0], player.radii, segments[1], partner.radii, reach)
+    order = np.argsort(-pairs.gaps, kind="stable")  # the least gap of two parts is kept: it is last
+    between = _between_skins(pairs, player.radii, partner.radii)
+    result: dict[int, dict[Parts, tuple[float, Array]]] = {}
+    for row in order:
+        parts = int(player.joints[pairs.first[row]]), int(partner.joints[pairs.second[row]])
+        place = result.setdefault(int(pairs.frames[row]), {})
+        place[parts] = float(pairs.gaps[row]), between[row]
+    return result
+
+
+def _between_skins(pairs: NearPairs, radii: Array, radii_second: Array) -> Array:
+    """Half-way (n, 3) between the skins, on the line between the axes."""
+    apart = pairs.points[:, 1] - pairs.points[:, 0]
+    distance = np.linalg.norm(apart, axis=-1)
+    along = (distance + radii[pairs.first] - radii_second[pairs.second]) / 2
+    part = np.clip(along / np.maximum(distance, 1e-9), 0.0, 1.0)
+    return np.asarray(pairs.points[:, 0] + part[:, None] * apart)
+
+
+def _at(segments: Segments, row: int) -> Segments:
+    return Segments(starts=segments.starts[row], axes=segments.axes[row])
