@@ -49,17 +49,19 @@ def quat_from_rotmat(rotmat: Array) -> Array:
     Of the four ways to write the quaternion from the matrix (Shepperd 1978) each row takes the one
     whose divisor is largest, so no angle loses precision.
     """
-    m = np.moveaxis(rotmat.reshape(*rotmat.shape[:-2], 9), -1, 0)
-    m00, m01, m02, m10, m11, m12, m20, m21, m22 = m
-    candidates = np.stack(
-        [
-            np.stack([1 + m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12], -1),
-            np.stack([m01 + m10, 1 - m00 + m11 - m22, m12 + m21, m02 - m20], -1),
-            np.stack([m02 + m20, m12 + m21, 1 - m00 - m11 + m22, m10 - m01], -1),
-            np.stack([m21 - m12, m02 - m20, m10 - m01, 1 + m00 + m11 + m22], -1),
-        ],
-        axis=-2,
+    m00, m01, m02, m10, m11, m12, m20, m21, m22 = (
+        rotmat[..., row, column] for row in range(3) for column in range(3)
     )
+    rows = (
+        (1 + m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12),
+        (m01 + m10, 1 - m00 + m11 - m22, m12 + m21, m02 - m20),
+        (m02 + m20, m12 + m21, 1 - m00 - m11 + m22, m10 - m01),
+        (m21 - m12, m02 - m20, m10 - m01, 1 + m00 + m11 + m22),
+    )
+    candidates = np.empty((*rotmat.shape[:-2], 4, 4), rotmat.dtype)
+    for row, entries in enumerate(rows):
+        for column, entry in enumerate(entries):
+            candidates[..., row, column] = entry
     largest = np.argmax(np.diagonal(candidates, axis1=-2, axis2=-1), axis=-1)
     quat = np.take_along_axis(candidates, largest[..., None, None], axis=-2)[..., 0, :]
     quat = _normalised(quat)
@@ -69,9 +71,10 @@ def quat_from_rotmat(rotmat: Array) -> Array:
 def rotmat_from_axis_angle(axis_angle: Array) -> Array:
     """Rodrigues' formula; exact at zero angle."""
     angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
-    x, y, z = np.moveaxis(axis_angle, -1, 0)
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
+    cross = np.zeros((*axis_angle.shape, 3), axis_angle.dtype)
+    for row, column, part in ((2, 1, 0), (0, 2, 1), (1, 0, 2)):
+        cross[..., row, column] = axis_angle[..., part]
+        cross[..., column, row] = -axis_angle[..., part]
     sine = np.sinc(angle / np.pi)
     versine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
     identity = np.eye(3, dtype=axis_angle.dtype)
