@@ -85,14 +85,22 @@ def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
 
 def shortest_arc(start: Array, end: Array) -> Array:
     """Smallest rotation (frame, 3, 3) of unit vectors start (frame, 3) onto end."""
+    return rotmat_from_axis_angle(arc_vector(start, end))
+
+
+def arc_vector(start: Array, end: Array) -> Array:
+    """The rotation vector (frame, 3) of `shortest_arc`."""
     axis = np.cross(start, end)
     sine = np.linalg.norm(axis, axis=-1, keepdims=True)
     angle = np.arctan2(sine, np.sum(start * end, axis=-1, keepdims=True))
-    return rotmat_from_axis_angle(axis * (angle / np.maximum(sine, 1e-9)))
+    return np.asarray(axis * (angle / np.maximum(sine, 1e-9)))
 
 
 def limited(rotmat: Array, most: Array | float) -> Array:
     """The rotations, their angles bent over below `most` radians ((frame, 1), or one for all)."""
+    cosines = (np.trace(rotmat, axis1=-2, axis2=-1) - 1) / 2
+    if np.all(cosines[..., None] > np.cos(0.8 * np.asarray(most))):
+        return rotmat
     vector = axis_angle_from_rotmat(rotmat)
     angle = np.linalg.norm(vector, axis=-1, keepdims=True)
     return rotmat_from_axis_angle(

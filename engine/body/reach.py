@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import limited, shortest_arc, swing_and_twist, two_bone, unit
+from engine.body.ik import arc_vector, limited, swing_and_twist, two_bone, unit
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
@@ -66,6 +66,9 @@ FOREARM_TWIST = 0.5
 """Part of the hand's twist that the forearm makes."""
 KNEE_BY_FOOT = 0.6
 """Weight of the foot's direction, against the pelvis', in where the knee points."""
+NO_POLE = 1e-6
+"""Weight of a direction that is there when limbs point where knees and elbows would."""
+MIRRORED = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
 MOST_HEEL_LIFT = np.radians(55.0)
 
 
@@ -117,7 +120,7 @@ def trunk(rest_joints: Array, torso: Torso) -> Trunk:
         for joint in range(4):
             turn = turn @ turns[joint]
             end = end + turn @ offsets[joint + 1]
-        bend = bend + 1.5 * axis_angle_from_rotmat(shortest_arc(unit(end), unit(goal)))
+        bend = bend + 1.5 * arc_vector(unit(end), unit(goal))
         bend *= min(1.0, 2.2 / max(float(np.linalg.norm(bend)), 1e-9))
     turns = rotmat_from_axis_angle(SPINE_SHARE[:, None] * (bend + twist))
     chest = pelvis @ turns[0] @ turns[1] @ turns[2]
@@ -146,13 +149,8 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
     """
     chest = body.world[JOINT["spine3"]]
     collar = body.joints[COLLARS]
-    towards = shortest_arc(
-        unit(body.joints[SHOULDERS] - collar), unit(hands.positions - collar)
-    )
-    turn = limited(
-        rotmat_from_axis_angle(COLLAR_GAIN * axis_angle_from_rotmat(towards)),
-        MOST_TURN[COLLARS][:, None],
-    )
+    towards = arc_vector(unit(body.joints[SHOULDERS] - collar), unit(hands.positions - collar))
+    turn = limited(rotmat_from_axis_angle(COLLAR_GAIN * towards), MOST_TURN[COLLARS][:, None])
     collar_world = turn @ body.world[COLLARS]
     shoulder = collar + _rotated(collar_world, rest[SHOULDERS] - rest[COLLARS])
     upper, lower = rest[ELBOWS] - rest[SHOULDERS], rest[WRISTS] - rest[ELBOWS]
@@ -160,11 +158,10 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
 
     axis = unit(hands.positions - shoulder)
     told = hands.positions - _rotated(hands.rotmats, lower) - shoulder
-    told = told - np.sum(told * axis, axis=-1, keepdims=True) * axis
-    prior = _rotated(chest, np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]) * ELBOW_REST)
-    prior = prior - np.sum(prior * axis, axis=-1, keepdims=True) * axis
-    length = np.linalg.norm(upper, axis=-1, keepdims=True)
-    pole = prior + ELBOW_BY_HAND * told / length
+    told = told / np.linalg.norm(upper, axis=-1, keepdims=True)
+    prior = _rotated(chest, MIRRORED * ELBOW_REST)
+    pole = _square(prior, axis) + ELBOW_BY_HAND * _square(told, axis)
+    pole = pole + NO_POLE * np.cross(axis, MIRRORED * [1.0, 0.1, 0.0])
     hinge = np.cross(outward, [0.0, 0.0, 1.0])
     upper_world, lower_world, _, _ = two_bone(
         shoulder, hands.positions, pole, upper, lower, hinge
@@ -190,7 +187,8 @@ def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float
     hip = body.joints[HIPS]
     upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
     ankle, foot = _on_tiptoe(rest, hip, feet)
-    pole = pelvis[:, 2] + KNEE_BY_FOOT * (foot[..., 2] - pelvis[:, 2])
+    across = pelvis[:, 0] + KNEE_BY_FOOT * (foot[..., 0] - pelvis[:, 0])
+    pole = np.cross(unit(ankle - hip), across) + NO_POLE * pelvis[:, 2]
     hinge = np.array([1.0, 0.0, 0.0])
     upper_world, lower_world, _, ankle = two_bone(hip, ankle, pole, upper, lower, hinge)
     ball = ankle + _rotated(foot, rest[BALLS] - rest[ANKLES])
@@ -244,6 +242,11 @@ def _toes(foot: Array, height: Array) -> Array:
 def within_limits(rotmats: Array) -> Array:
     """The pose (22, 3, 3) with no joint turned further than people can (`MOST_TURN`)."""
     return np.concatenate([rotmats[:1], limited(rotmats[1:], MOST_TURN[1:, None])])
+
+
+def _square(vectors: Array, axis: Array) -> Array:
+    """The part of vectors that is square to unit axes."""
+    return np.asarray(vectors - np.sum(vectors * axis, axis=-1, keepdims=True) * axis)
 
 
 def _rotated(rotation: Array, vector: Array) -> Array:

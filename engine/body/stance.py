@@ -17,6 +17,10 @@ STEP_DISTANCE = 0.14
 """Metres that a foot may be from under its hip before it steps."""
 STEP_TURN = np.radians(35.0)
 """Radians that it may be turned from where the hips face."""
+TOES_OUT = np.array([0.15, -0.15])
+"""Radians that feet at ease are turned out."""
+SWING = 0.8
+"""How much the arms' swing counts in which foot goes: the one whose arm goes back."""
 HOP_DISTANCE = 0.45
 """Metres from which a foot steps although the other one is in the air."""
 LEAP_DISTANCE = 1.2
@@ -77,12 +81,14 @@ def stepped(
     home: Array,
     time_s: float,
     known: tuple[BoolArray, Array] | None = None,
+    swing: float = 0.0,
 ) -> tuple[Stance, Feet]:
     """The feet at a time at which the hips are here.
 
     hips   (3,) x, z, yaw
     home   (2, 2) x and z of the ankles from the hips, standing at ease, facing +Z
     known  feet that are tracked (2,), and their places (2, 3): they follow
+    swing  how much faster the left hand goes ahead than the right one, metres a second
     """
     seconds = max(time_s - stance.time_s, 1e-6)
     moved = hips[:2] - stance.hips[:2]
@@ -93,15 +99,16 @@ def stepped(
     speed = stance.speed + part * (moved / seconds - stance.speed)
     stance = replace(stance, hips=hips, speed=speed, time_s=time_s)
     if known is not None and known[0].any():
-        is_known = known[0][:, None]
+        follows = known[0][:, None]
         stance = replace(
             stance,
-            start=np.where(is_known, known[1], stance.start),
-            goal=np.where(is_known, known[1], stance.goal),
+            start=np.where(follows, known[1], stance.start),
+            goal=np.where(follows, known[1], stance.goal),
             lasts=np.where(known[0], 0.0, stance.lasts),
         )
     stance = _landed(stance)
-    stance = _lifted(stance, home, np.zeros(2, bool) if known is None else known[0])
+    is_known = np.zeros(2, bool) if known is None else known[0]
+    stance = _lifted(stance, home, is_known, swing)
     stance = _aimed(stance, home)
     return stance, _feet(stance)
 
@@ -115,7 +122,7 @@ def _landed(stance: Stance) -> Stance:
     )
 
 
-def _lifted(stance: Stance, home: Array, is_known: BoolArray) -> Stance:
+def _lifted(stance: Stance, home: Array, is_known: BoolArray, swing: float) -> Stance:
     """Let the foot go that is worst off, if it is far from its hip and the other one stands."""
     places = _under(stance.hips, home)
     away = stance.start - places
@@ -125,12 +132,15 @@ def _lifted(stance: Stance, home: Array, is_known: BoolArray) -> Stance:
     # A foot ahead of hips that come its way waits for them.
     ahead = np.sum(away[:, :2] * stance.speed, axis=1) > 0
     strain = np.where(ahead & (distance < HOP_DISTANCE), 0.0, strain)
+    pace = float(np.linalg.norm(stance.speed))
+    lead = SWING * np.clip(swing / max(2 * pace, 0.5), -1, 1) * min(pace / 0.5, 1.0)
+    strain = strain * (1 + lead * np.array([-1.0, 1.0]))
     may = stands & (strain > 1) & (stands[::-1] | is_known[::-1] | (distance > HOP_DISTANCE))
     if may.all() and distance.max() <= 2 * HOP_DISTANCE:
         may[int(np.argmin(strain))] = False
     if not may.any():
         return stance
-    quickness = min(float(np.linalg.norm(stance.speed)) / RUN_SPEED, 1.0)
+    quickness = min(pace / RUN_SPEED, 1.0)
     lasts = STEP_SECONDS + quickness * (QUICK_STEP_SECONDS - STEP_SECONDS)
     return replace(
         stance,
@@ -165,7 +175,7 @@ def _under(hips: Array, home: Array) -> Array:
     """Places (2, 3) of feet at ease under the hips."""
     points = np.stack([home[:, 0], np.zeros(2), home[:, 1]], axis=-1)
     points = points @ rotmat_about("y", float(hips[2])).T
-    yaws = np.full(2, hips[2])
+    yaws = hips[2] + TOES_OUT
     return np.stack([points[:, 0] + hips[0], points[:, 2] + hips[1], yaws], axis=-1)
 
 

@@ -405,14 +405,19 @@ def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
     toes = smooth.rotmats[roles][..., 2]
     yaws = np.arctan2(toes[:, 0], toes[:, 2])
     known = (smooth.is_set[roles], np.concatenate([places, yaws[:, None]], axis=-1))
-    stance, feet = stepped(stance, hips, home, state.time_s, known)
-    height = floor + rest[ANKLES][:, 1] - state.calibration.sole + feet.lift
+    hands = smooth.speeds[[Role.LEFT_HAND, Role.RIGHT_HAND]]
+    swing = float((hands[0] - hands[1])[[0, 2]] @ forward / max(np.linalg.norm(forward), 0.1))
+    stance, feet = stepped(stance, hips, home, state.time_s, known, swing)
+    low = floor + rest[ANKLES][:, 1] - state.calibration.sole
+    height = low + feet.lift
     guess = Ends(
         positions=np.stack([feet.places[:, 0], height, feet.places[:, 1]], axis=-1),
         rotmats=rotmat_about("y", feet.places[:, 2]),
     )
     ends, state = _followed(state, roles, guess)
-    return ends, replace(state, stance=stance)
+    above = ends.positions.copy()
+    above[:, 1] = np.maximum(above[:, 1], low)
+    return replace(ends, positions=above), replace(state, stance=stance)
 
 
 def _on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
