@@ -21,6 +21,8 @@ from engine.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from engine.sampler import Models
 
+MOST_LISTED = 10
+"""Timesteps of a schedule that `info` lists one by one."""
 ANIMATOR_SHAPES: Mapping[str, tuple[int, ...]] = {
     "noise": (2, 30, 135),
     "known": (2, 30, 135),
@@ -114,13 +116,16 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _schedule_line(schedule: ScheduleSpec) -> str:
-    """As in: 2 at 700 0: FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
-    timesteps = " ".join(map(str, schedule.timesteps))
+    """As in: 2 (700 0): FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
+    timesteps = list(map(str, schedule.timesteps))
+    if len(timesteps) > MOST_LISTED:
+        timesteps[2:-1] = ["..."]
+    start = f"{schedule.steps} ({' '.join(timesteps)})"
     quality = schedule.quality
     if quality is None:
-        return f"{schedule.steps} at {timesteps}: not measured"
+        return f"{start}: not measured"
     return (
-        f"{schedule.steps} at {timesteps}: FID {quality.fid:.3g}, contact "
+        f"{start}: FID {quality.fid:.3g}, contact "
         f"{quality.contact_ratio:.2f}, jerk {quality.jerk_m_s3:.3g} m/s3, skating "
         f"{quality.foot_skating_cm_s:.2g} cm/s"
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.bundle import Bundle
-from engine.commands.bundle import add_commands
+from engine.bundle import Bundle, ScheduleSpec, StepQuality
+from engine.commands.bundle import _schedule_line, add_commands
 from engine.errors import ConfigError, ContraposeError, InputError
 
 
@@ -180,7 +180,27 @@ def test_info_and_verify_describe_a_sound_bundle(
     assert _contrapose("verify", parity_bundle.path) == 0
     printed = capsys.readouterr().out
     assert "4 layers, width 64, 4 heads" in printed
+    assert "8 (875 750 625 500 375 250 125 0): not measured" in printed
+    assert "50 (980 960 ... 0): not measured" in printed
     assert "4 files as the manifest says" in printed
+
+
+def test_info_shows_the_quality_of_schedules() -> None:
+    quality = StepQuality(fid=12.08, contact_ratio=0.617, jerk_m_s3=14.2, foot_skating_cm_s=2.06)
+    line = _schedule_line(ScheduleSpec(steps=2, timesteps=(700, 0), quality=quality))
+    assert line == "2 (700 0): FID 12.1, contact 0.62, jerk 14.2 m/s3, skating 2.1 cm/s"
+
+
+def test_an_animator_that_listens_runs_on_given_words(
+    talking_bundle: Bundle, animator_arrays: dict[str, Array], tmp_path: Path
+) -> None:
+    mute, worded = (
+        _run(talking_bundle, "animator", {**animator_arrays, "text": text}, tmp_path)
+        for text in (np.zeros((1, 8)), np.ones((1, 8)))
+    )
+    assert np.abs(mute - worded).max() > 0.01
+    with pytest.raises(InputError, match="array text is missing"):
+        _run(talking_bundle, "animator", animator_arrays, tmp_path)
 
 
 @pytest.mark.parametrize("action", ["info", "verify"])
