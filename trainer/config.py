@@ -95,9 +95,10 @@ class DistillConfig:
 
     teacher: Path
     """Checkpoint of an animator: its averaged weights teach, and are where the student starts."""
-    schedules: tuple[tuple[int, ...], ...] = ((930,), (910, 470), (890, 670, 430, 210))
+    schedules: tuple[tuple[int, ...], ...] = ((830,), (910, 13), (890, 610, 310, 7))
     """Timesteps of each number of calls to learn, descending. No two share one: by them the network
-    tells the schedules apart. These lie between those of 8, 10, 20 and 50 even steps."""
+    tells the schedules apart. These lie between those of 8, 10, 20 and 50 even steps; a last call
+    near 0 cleans away what trembling the noise has left."""
     teacher_steps: int = 10
     """Denoiser calls of a trajectory, evenly spaced."""
     windows_per_path: int = 4

@@ -5,8 +5,8 @@ cuts it into K segments: called where one begins, it answers with the x0 whose D
 where the segment ends. With one segment that is the consistency function at T (Song et al. 2023,
 arXiv:2303.01469), with very many the teacher itself (multistep consistency, Heek et al. 2024,
 arXiv:2403.06807). What it learns from is read off whole trajectories of the teacher (Luhman and
-Luhman 2021, arXiv:2101.02388): no target moves while it learns, and one trajectory serves every
-call of every schedule.
+Luhman 2021, arXiv:2101.02388), and one trajectory serves every call of every schedule. Each call
+is taught from where the student's own calls before it have led.
 
 All schedules are one network's: no two share a timestep, so the timestep embedding tells it which
 one it is in. At all other timesteps it learns its teacher's own answers on noised clips, and so
@@ -16,7 +16,7 @@ keeps sampling in 8 or 50 steps. Knows tasks and networks; knows no optimiser an
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -46,6 +46,8 @@ CLEAN = -1
 """Stands for the end of a trajectory among timesteps."""
 PATH = "path_"
 """Before the names of what trajectories start from, in a batch."""
+Denoise = Callable[[Tensor, int], Tensor]
+"""(x_t, timestep) -> x0, as a network answers under given conditions."""
 CONDITIONS = ("known", "known_mask", "anchor", "anchor_joints", "rest_joints", "text")
 
 
@@ -96,25 +98,31 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
         with torch.autocast(batch["x_t"].device.type, torch.bfloat16, enabled=bf16):
             return denoised_window(network, batch).float()
 
-    @torch.compiler.disable(recursive=False)  # a loop: its calls are compiled, not the whole
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch; loops, compiled for long
     @torch.no_grad()
-    def taught(batch: Tensors) -> Tensors:
+    def taught(student: nn.Module, batch: Tensors) -> Tensors:
         path = {n.removeprefix(PATH): v for n, v in batch.items() if n.startswith(PATH)}
-        network = teacher.to(path["noise"].device)
 
-        def at(x_t: Tensor, timestep: int) -> Tensor:
-            rows = torch.full((len(x_t),), timestep, device=x_t.device)
-            return denoise(network, path | {"x_t": x_t, "timesteps": rows})
+        def calling(network: nn.Module) -> Denoise:
+            def at(x_t: Tensor, timestep: int) -> Tensor:
+                rows = torch.full((len(x_t),), timestep, device=x_t.device)
+                return denoise(network, path | {"x_t": x_t, "timesteps": rows})
 
-        points = trajectory(at, path["noise"], objective.teacher_steps, objective.schedules)
-        calls = lessons(path, points, objective.schedules)
+            return at
+
+        teaching = teacher.to(path["noise"].device)
+        schedules = objective.schedules
+        points = trajectory(calling(teaching), path["noise"], objective.teacher_steps, schedules)
+        lesson = lessons(calling(student), path["noise"], points, schedules)
+        calls = len(lesson["x0"]) // len(path["noise"])
+        lesson |= {name: torch.cat([path[name]] * calls) for name in CONDITIONS}
         # Frames past a clip's end count like any others: what the teacher says there is the target.
         windows = {name: batch[name] for name in (*CONDITIONS, "x_t", "timesteps")}
-        windows["x0"] = denoise(network, windows)
-        return {name: torch.cat([calls[name], windows[name]]) for name in calls}
+        windows["x0"] = denoise(teaching, windows)
+        return {name: torch.cat([lesson[name], windows[name]]) for name in windows}
 
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
-        lesson = taught(batch)
+        lesson = taught(network, batch)
         anchor = lesson["anchor"]
         return losses.animator_losses(
             denoise(network, lesson),
@@ -131,20 +139,16 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
 
 # ------------------------------------------------------------------------------------ trajectories
 def trajectory(
-    denoise: Callable[[Tensor, int], Tensor],
-    noise: Tensor,
-    steps: int,
-    schedules: Sequence[Sequence[int]],
+    denoise: Denoise, noise: Tensor, steps: int, schedules: Sequence[Sequence[int]]
 ) -> dict[int, Tensor]:
-    """The teacher's loop from noise (batch, ...): x at every timestep of the schedules, and CLEAN.
+    """The teacher's loop from noise (batch, ...): x where calls of the schedules end, and CLEAN.
 
     The loop is the engine's, evenly spaced. Between two of its calls x follows the update of the
-    first; before the first call, and where a schedule begins, x is the noise itself.
+    first; before the first call x is the noise itself.
     """
     calls = [int(timestep) for timestep in step_schedule(steps).timesteps]
     wanted = {timestep for schedule in schedules for timestep in schedule[1:]}
-    points = {schedule[0]: noise for schedule in schedules}
-    points |= {timestep: noise for timestep in wanted if timestep > calls[0]}
+    points = {timestep: noise for timestep in wanted if timestep > calls[0]}
     x = noise
     for timestep, after in zip(calls, (*calls[1:], CLEAN), strict=True):
         x0 = denoise(x, timestep)
@@ -155,21 +159,28 @@ def trajectory(
 
 
 def lessons(
-    path: Tensors, points: dict[int, Tensor], schedules: Sequence[Sequence[int]]
+    denoise: Denoise,
+    noise: Tensor,
+    points: Mapping[int, Tensor],
+    schedules: Sequence[Sequence[int]],
 ) -> Tensors:
-    """Every call of every schedule as rows of one batch: conditions, "x_t", "timesteps", "x0"."""
-    segments = [
-        (start, end)
-        for schedule in schedules
-        for start, end in zip(schedule, (*schedule[1:], CLEAN), strict=True)
-    ]
-    rows = len(path["noise"])
-    timesteps = torch.tensor([start for start, _ in segments], device=path["noise"].device)
-    x0 = [landing(points[a], points[b], a, b) for a, b in segments]
-    return {name: torch.cat([path[name]] * len(segments)) for name in CONDITIONS} | {
-        "x_t": torch.cat([points[start] for start, _ in segments]),
-        "timesteps": timesteps.repeat_interleave(rows),
-        "x0": torch.cat(x0),
+    """Every call of every schedule as rows of one batch: "x_t", "timesteps" and the wanted "x0".
+
+    x_t is where the student's own calls so far have led it, and x0 leads from there back onto the
+    trajectory: so it learns to mend what it did before, as it must when it samples.
+    """
+    rows: list[tuple[Tensor, int, Tensor]] = []
+    for schedule in schedules:
+        x = noise
+        for start, end in zip(schedule, (*schedule[1:], CLEAN), strict=True):
+            rows.append((x, start, landing(x, points[end], start, end)))
+            if end != CLEAN:
+                x = ddim_update(x, denoise(x, start), _abar(start, x), _abar(end, x))
+    timesteps = torch.tensor([start for _, start, _ in rows], device=noise.device)
+    return {
+        "x_t": torch.cat([x_t for x_t, _, _ in rows]),
+        "timesteps": timesteps.repeat_interleave(len(noise)),
+        "x0": torch.cat([x0 for _, _, x0 in rows]),
     }
 
 

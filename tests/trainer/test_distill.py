@@ -16,14 +16,14 @@ from tests.trainer.synthetic import write_clips
 from tests.trainer.test_train import same, tiny, weights
 from trainer import distill, train
 from trainer.config import OBJECTIVES, TrainConfig, load_config
-from trainer.distill import CLEAN, landing, trajectory
+from trainer.distill import CLEAN, landing, lessons, trajectory
 from trainer.evaluator.subject import load_checkpoint
 from trainer.models.animator import Animator
 from trainer.models.diffusion import cumulative_alphas, ddim_sample, ddim_update
 from trainer.runs import read_checkpoint
 
 TINY_DISTILL = Path(__file__).parent / "tiny_distill.toml"
-SCHEDULES = ((930,), (910, 470), (890, 670, 430, 210))
+SCHEDULES = ((830,), (910, 13), (890, 610, 310, 7))
 
 
 def gaussian_denoiser(mean: float, deviation: float) -> Callable[[Tensor, int], Tensor]:
@@ -41,29 +41,55 @@ def noise(rows: int = 8) -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).standard_normal((rows, 2, 3)))
 
 
+def bent(x_t: Tensor, timestep: int) -> Tensor:
+    """Answers that make a crooked trajectory."""
+    return torch.tanh(2 * x_t + timestep / 500)
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_student_that_answers_its_lessons_ends_where_the_teachers_loop_ends(
     schedule: tuple[int, ...],
 ) -> None:
-    def teacher(x_t: Tensor, timestep: int) -> Tensor:
-        return torch.tanh(2 * x_t + timestep / 500)
-
-    points = trajectory(teacher, noise(), 16, SCHEDULES)
+    points = trajectory(bent, noise(), 16, SCHEDULES)
     ends = dict(zip(schedule, (*schedule[1:], CLEAN), strict=True))
 
     def student(x_t: Tensor, timesteps: Tensor) -> Tensor:
         start = int(timesteps[0])
-        torch.testing.assert_close(x_t, points[start], atol=1e-5, rtol=0)
-        return landing(points[start], points[ends[start]], start, ends[start])
+        return landing(x_t, points[ends[start]], start, ends[start])
 
     end = ddim_sample(student, noise(), schedule_of(schedule))
-    torch.testing.assert_close(end, points[CLEAN], atol=1e-5, rtol=0)
+    torch.testing.assert_close(end, ddim_sample(on_rows(bent), noise(), 16), atol=1e-5, rtol=0)
+
+
+def on_rows(denoise: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda x_t, timesteps: denoise(x_t, int(timesteps[0]))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_lessons_lead_back_onto_the_trajectory_from_where_the_student_went(
+    schedule: tuple[int, ...],
+) -> None:
+    def student(x_t: Tensor, timestep: int) -> Tensor:
+        return 0.5 * bent(x_t, timestep)
+
+    points = trajectory(bent, noise(), 16, [schedule])
+    lesson = lessons(student, noise(), points, [schedule])
+    x = noise()
+    for i, (start, end) in enumerate(zip(schedule, (*schedule[1:], CLEAN), strict=True)):
+        rows = slice(i * len(x), (i + 1) * len(x))
+        assert bool((lesson["timesteps"][rows] == start).all())
+        torch.testing.assert_close(lesson["x_t"][rows], x, atol=1e-6, rtol=0)
+        abar_t = cumulative_alphas()[start]
+        abar_s = torch.ones(()) if end == CLEAN else cumulative_alphas()[end]
+        mended = ddim_update(x, lesson["x0"][rows], abar_t, abar_s)
+        torch.testing.assert_close(mended, points[end], atol=1e-5, rtol=0)
+        x = ddim_update(x, student(x, start), abar_t, abar_s)
 
 
 def test_a_fine_trajectory_is_the_solution_of_the_flow_of_a_gaussian() -> None:
     """x(t) = sqrt(abar) m + sqrt(abar d^2 + 1 - abar) z for data N(m, d^2) (probability flow)."""
     mean, deviation = 0.7, 0.4
-    schedules = ((999,), (998, 470), (997, 670, 430, 210))
+    schedules = ((999, 470), (998, 670, 430, 7))
     points = trajectory(gaussian_denoiser(mean, deviation), noise(), 500, schedules)
     for timestep, x in points.items():
         abar = 1.0 if timestep == CLEAN else float(cumulative_alphas()[timestep])
@@ -74,7 +100,7 @@ def test_a_fine_trajectory_is_the_solution_of_the_flow_of_a_gaussian() -> None:
 def test_landing_inverts_the_ddim_update() -> None:
     x_t, x0 = noise(), noise().flip(0)
     abar = cumulative_alphas()
-    for start, end in ((930, CLEAN), (910, 470), (210, CLEAN)):
+    for start, end in ((830, CLEAN), (910, 13), (7, CLEAN)):
         abar_s = torch.ones(()) if end == CLEAN else abar[end]
         x_s = ddim_update(x_t, x0, abar[start], abar_s)
         torch.testing.assert_close(landing(x_t, x_s, start, end), x0, atol=1e-4, rtol=0)
