@@ -15,7 +15,7 @@ from engine.arrays import Array
 from engine.body.ik import arc_vector, limited, swing_and_twist, two_bone, unit
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
-from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
 
 
 def _pair(part: str) -> list[int]:
@@ -113,10 +113,11 @@ def trunk(rest_joints: Array, torso: Torso) -> Trunk:
     twist = np.array([0.0, to_head[1], 0.0]) * CHEST_TURN
     goal = pelvis.T @ (torso.head - torso.pelvis) - offsets[0]
     bend = np.zeros(3)
-    turns = np.empty((4, 3, 3))
+    turns: Array = np.empty((4, 3, 3))
     for _ in range(SPINE_ROUNDS):
         turns = rotmat_from_axis_angle(SPINE_SHARE[:, None] * (bend + twist))
-        end, turn = np.zeros(3), np.eye(3)
+        end: Array = np.zeros(3)
+        turn: Array = np.eye(3)
         for joint in range(4):
             turn = turn @ turns[joint]
             end = end + turn @ offsets[joint + 1]
@@ -163,9 +164,7 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
     pole = _square(prior, axis) + ELBOW_BY_HAND * _square(told, axis)
     pole = pole + NO_POLE * np.cross(axis, MIRRORED * [1.0, 0.1, 0.0])
     hinge = np.cross(outward, [0.0, 0.0, 1.0])
-    upper_world, lower_world, _, _ = two_bone(
-        shoulder, hands.positions, pole, upper, lower, hinge
-    )
+    upper_world, lower_world, _, _ = two_bone(shoulder, hands.positions, pole, upper, lower, hinge)
     wrist = np.swapaxes(lower_world, -1, -2) @ hands.rotmats
     _, twist = swing_and_twist(wrist, outward)
     lower_world = lower_world @ rotmat_from_axis_angle(FOREARM_TWIST * twist[:, None] * outward)

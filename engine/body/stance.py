@@ -21,7 +21,7 @@ TOES_OUT = np.array([0.15, -0.15])
 """Radians that feet at ease are turned out."""
 SWING = 0.8
 """How much the arms' swing counts in which foot goes: the one whose arm goes back."""
-HOP_DISTANCE = 0.45
+HOP_DISTANCE = 0.6
 """Metres from which a foot steps although the other one is in the air."""
 LEAP_DISTANCE = 1.2
 """Metres from which a foot is put down anew: its owner was moved, he did not walk."""

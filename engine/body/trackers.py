@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -228,9 +229,7 @@ def _looked_at(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState
     else:
         shown = replace(shown, follows=shown.follows & ~has_leapt)
     return (
-        replace(
-            state, changed_s=changed_s, smooth=smooth, shown=shown, time_s=sample.time_s
-        ),
+        replace(state, changed_s=changed_s, smooth=smooth, shown=shown, time_s=sample.time_s),
         is_good,
     )
 
@@ -267,9 +266,7 @@ def _gain(cutoff: Array | float, seconds: float) -> Array:
 
 
 # ------------------------------------------------------------------------------------------ changes
-def _followed(
-    state: TrackerState, roles: list[Role], guess: Ends
-) -> tuple[Ends, TrackerState]:
+def _followed(state: TrackerState, roles: list[Role], guess: Ends) -> tuple[Ends, TrackerState]:
     """Where joints are shown: at the measurement or the guess, and on their way from where they
     were when they changed over."""
     shown, smooth, now = state.shown, state.smooth, state.time_s
@@ -300,7 +297,9 @@ def _followed(
         "since": since,
         "lasts": lasts,
     }
-    changed = {name: _with(getattr(shown, name), roles, values) for name, values in new.items()}
+    changed: dict[str, Any] = {
+        name: _with(getattr(shown, name), roles, values) for name, values in new.items()
+    }
     ends = Ends(positions=position, rotmats=rotmat)
     return ends, replace(state, shown=replace(shown, **changed))
 
@@ -311,7 +310,7 @@ def _with(values: Array, roles: list[Role], new: Array) -> Array:
     return values
 
 
-# ------------------------------------------------------------------------------------------- guesses
+# ------------------------------------------------------------------------------------------ guesses
 def _torso(state: TrackerState, is_good: BoolArray) -> tuple[Torso, TrackerState]:
     head, state = _followed(state, [Role.HEAD], _head_guess(state, is_good))
     state = replace(state, heading=_heading(state, head.rotmats[0], is_good))
@@ -425,7 +424,8 @@ def _on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
     rest = calibration.rest_joints
     joints, world = forward_kinematics(rest, rotmats, transl)
     lowest = min(sole_heights(joints, world, rest).min(), joints[:, 1].min())
-    return np.asarray(transl + [0.0, max(calibration.floor - float(lowest), 0.0), 0.0])
+    raised = np.array([0.0, max(calibration.floor - float(lowest), 0.0), 0.0])
+    return np.asarray(transl + raised)
 
 
 def _norm(vectors: Array) -> Array:

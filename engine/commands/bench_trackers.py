@@ -19,7 +19,6 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.calibration import (
     ROLE_JOINTS,
-    Axes,
     Calibration,
     Role,
     TrackerSample,
@@ -36,10 +35,10 @@ from engine.errors import ConfigError
 from engine.motion import Motion
 
 HELP = """\
-Wears devices on recorded bodies (headset at the eyes, controllers in the hands, trackers on belt and
-insteps), solves the pose from the first 3, 4 or 6 of them and compares with the recording:
+Wears devices on recorded bodies (headset at the eyes, controllers in the hands, trackers on belt
+and insteps), solves the pose from the first 3, 4 or 6 of them and compares with the recording:
 
-joints, upper, feet  mean distance of joints, cm: all 22; pelvis and up; ankles and balls of the feet
+joints, upper, feet  mean distance of joints, cm: all 22; pelvis and up; ankles and balls of feet
 rotation             mean angle between world rotations of all joints, degrees
 jitter               mean jerk of all joints over that of the recording (1: as smooth)
 skating              mean speed of the ball of a foot within 2 cm of its lowest, cm/s
@@ -62,9 +61,7 @@ MOUNTS = np.array(
     ]
 )
 """(6, 3) metres of each device from its joint, in the joint's axes."""
-UPPER = [
-    i for i, n in enumerate(JOINT_NAMES) if not n.endswith(("hip", "knee", "ankle", "foot"))
-]
+UPPER = [i for i, n in enumerate(JOINT_NAMES) if not n.endswith(("hip", "knee", "ankle", "foot"))]
 FEET = list(FOOT_JOINTS)
 BALLS = [JOINT_NAMES.index("left_foot"), JOINT_NAMES.index("right_foot")]
 
@@ -118,7 +115,10 @@ def run(args: argparse.Namespace) -> int:
             each = {n: measured(m, body, count, calibration) for n, m in motions.items()}
             rows.append(
                 {"calibration": calibration, "trackers": count}
-                | {name: float(np.mean([vars(f)[name] for f in each.values()])) for name in vars(next(iter(each.values())))}
+                | {
+                    name: float(np.mean([vars(f)[name] for f in each.values()]))
+                    for name in vars(next(iter(each.values())))
+                }
                 | {"files": {n: vars(f) for n, f in each.items()}}
             )
     if args.json:
@@ -151,8 +151,8 @@ def measured(motion: Motion, body: Body, count: int, kind: str) -> Figures:
         state, pose, _ = solve(state, sample)
         poses.append((pose.rotmats, pose.transl))
     seconds = time.process_time() - started
-    solved = (np.stack(parts) for parts in zip(*poses, strict=True))
-    found, found_world = forward_kinematics(calibration.rest_joints, *solved)
+    found_rotmats, found_transl = (np.stack(parts) for parts in zip(*poses, strict=True))
+    found, found_world = forward_kinematics(calibration.rest_joints, found_rotmats, found_transl)
     return compared(joints, world, found, found_world, motion.frame_rate, seconds)
 
 
