@@ -64,6 +64,13 @@ def open_text_encoder(name: str) -> TextEncoder:
     return minilm_text() if name == "minilm" else transformers_clip(name)
 
 
+def encoder_mark(name: str) -> str:
+    """What stored vectors of an encoder are filed under: another shipped graph, another mark."""
+    if name != "minilm":
+        return name
+    return f"{name}-{load_bundle(STARTER).manifest.files['text/encoder.onnx'].sha256[:12]}"
+
+
 # --------------------------------------------------------------------------------------------- CLIP
 def transformers_clip(name: str) -> TextEncoder:
     """CLIP's text tower as `transformers` reads it: its normalised output at the end of text."""

@@ -29,6 +29,7 @@ from trainer.models.animator import Animator
 from trainer.models.generator import Generator
 from trainer.run_log import LOG
 from trainer.runs import CHECKPOINT
+from trainer.text import encoder_mark
 from trainer.world import World
 
 TINY = Path(train.__file__).parent / "configs" / "tiny.toml"
@@ -175,7 +176,9 @@ def test_a_run_can_start_from_anothers_averaged_weights_without_words(
 def store_random_captions(data: Path, width: int) -> None:
     texts = windows.unique_captions(load_clips(data).captions)
     vectors = np.random.default_rng(0).standard_normal((len(texts), width)).astype(np.float32)
-    np.savez(data / "captions-minilm.npz", texts=np.array(texts), vectors=vectors)
+    np.savez(
+        data / f"captions-{encoder_mark('minilm')}.npz", texts=np.array(texts), vectors=vectors
+    )
     assert load_captions(load_clips(data), data, "minilm").width == width
 
 
