@@ -56,6 +56,10 @@ def test_a_curve_has_a_table_for_each_model_and_a_plot_for_each_measure(tmp_path
     assert [plot.title for plot in report.plots] == list(PLOTTED.values())
     for plot in report.plots:
         assert [x for x, _ in plot.series["a"]] == [0, 1, 2]
+        assert all(
+            y <= 3 * max(dict(p)[2] for p in plot.series.values())
+            for _, y in plot.series["b.bundle"]
+        )
     write_report(report, [tmp_path / "curve.svg"])
     assert (tmp_path / "curve.svg").read_text().count("<polyline") == 3 * len(PLOTTED)
 
