@@ -398,7 +398,7 @@ class CleanupConfig:
 
     floor: float | None = 0.0
     """Height in metres that no joint and no sole goes below; None switches the correction off."""
-    float_tolerance: float = 0.02
+    float_tolerance: float = 0.005
     """A body that hovers higher than this for over a second is lowered."""
     top_speed: float | None = 9.0
     """No joint moves faster, metres a second; None switches the limit off."""

@@ -34,18 +34,21 @@ ankle, the toes' before the ball; within 2 mm of the packaged body's mesh for be
 NEAR, FAR = 0.03, 0.05
 """Metres over its resting height below which a foot may become planted, and up to which it stays
 so."""
-STILL, MOVING = 0.15, 1.0
+STILL, MOVING = 0.15, 1.6
 """The same for its speed over the floor, metres a second."""
 CLIMBING = 0.05
 """Metres a second, up or down, from which a foot is on its way."""
 LONGEST_DRIFT, GIVEN_DRIFT = 0.10, 0.06
 """Metres that a planted foot may drift; one that drifts further makes a step instead. It stands in
 the middle of its drift, unless a given frame holds it at one end: hence the second."""
+MOST_DRIFT = 3
+"""Times as far for a foot that would step while the other one is in the air."""
 STEP_FRAMES = 4
 STEP_WAIT = 2
 """Pairs after given frames in which no step begins."""
-STEP_LIFT, STEP_LENGTH = 0.03, 0.04
-"""Least height in the middle of a step at least this long, metres."""
+STEP_LIFTS, STEP_LENGTHS = (0.0, 0.03, 0.05), (0.0, 0.04, 0.5)
+"""Least heights in the middle of steps of these lengths, metres; a little below those of true
+steps."""
 EASE_FRAMES = 4
 """Frames after a given one in which soles come to the floor, and flat."""
 PELVIS_DROP = 0.02
@@ -227,6 +230,8 @@ def _steps_under_way(stands: BoolArray, stood: BoolArray, given: BoolArray) -> B
 def _standing(ground: Array, height: Array) -> BoolArray:
     """Pairs of frames in which points rest, with hysteresis.
 
+    The lower foot bears the body: if it is near the floor, it stands, however it glides.
+
     ground (..., frame, 2, 2), height (..., frame, 2) -> (..., frame - 1, 2)
     """
     step = np.diff(ground, axis=-3)
@@ -234,8 +239,10 @@ def _standing(ground: Array, height: Array) -> BoolArray:
     climb = np.diff(height, axis=-2) * FRAME_RATE
     highest = np.maximum(height[..., 1:, :], height[..., :-1, :])
     is_level = abs(climb) < CLIMBING
-    sure = is_level & (speed < STILL) & (highest < NEAR)
-    maybe = np.moveaxis(is_level & (speed < MOVING) & (highest < FAR), -2, -1)
+    may = is_level & (speed < MOVING)
+    bears = highest <= highest.min(axis=-1, keepdims=True)
+    sure = may & (bears | (speed < STILL)) & (highest < NEAR)
+    maybe = np.moveaxis(may & (highest < FAR), -2, -1)
     # Every frame that cannot stand begins a run; a run with one sure frame stands.
     run = np.cumsum(np.concatenate([np.ones_like(maybe[..., :1]), ~maybe], axis=-1).ravel())
     run = run.reshape(*maybe.shape[:-1], -1)[..., 1:]
@@ -280,7 +287,7 @@ def _steps_after(ground: Array, stands: BoolArray, limit: float, wait: int) -> B
             first = max(pair + 1 - STEP_FRAMES // 2, wait)
             step = slice(first, first + STEP_FRAMES)
             is_free = stays[1 - foot] and not result[step, 1 - foot].any()
-            if drift > limits[foot] * (1 if is_free else 2) and step.stop <= len(stands):
+            if drift > limits[foot] * (1 if is_free else MOST_DRIFT) and step.stop <= len(stands):
                 result[step, foot] = True
                 boxes[foot], limits[foot] = (x, x, z, z), LONGEST_DRIFT
     return result
@@ -313,7 +320,7 @@ class _Given:
         far = len(frames) + EASE_FRAMES
         distance = np.where(is_given[:, None], abs(frames[:, None] - frames), far)
         part = np.minimum(distance.min(axis=-1) / EASE_FRAMES, 1.0)
-        hold = 1 - part * part * (3 - 2 * part)
+        hold = np.asarray(1 - part * part * (3 - 2 * part))
         return cls(is_given=is_given, nearest=distance.argmin(axis=-1), hold=hold)
 
     @property
@@ -349,11 +356,12 @@ def _foot_targets(
     floor: float,
 ) -> _Target:
     ball_pairs, whole_pairs = pairs
-    shown_turn, shown_tilt = np.zeros(legs.hip.shape[:-1]), np.zeros_like(legs.hip)
+    shown_turn: Array = np.zeros(legs.hip.shape[:-1])
+    shown_tilt: Array = np.zeros_like(legs.hip)
     if before is not legs:
         turned = before.foot @ np.swapaxes(legs.foot, -1, -2)
         shown_turn, shown_tilt = _turn_and_tilt(turned)
-    flatten = _tilt(legs.foot)
+    flatten: Array = _tilt(legs.foot)
     flatten = flatten - given.held(flatten - shown_tilt)
     flatten = _smoothest(flatten, _frames_of(whole_pairs), given.kept, shown_tilt)
     foot = rotmat_from_axis_angle(flatten) @ legs.foot
@@ -410,9 +418,8 @@ def _step_lift(ball: Array, stands: BoolArray) -> Array:
             ends = ball[person, [start + 1, stop + 1], foot][:, [0, 2]]
             length = float(np.linalg.norm(ends[1] - ends[0]))
             phase = np.linspace(0, np.pi, stop + 1 - start)
-            lift[person, frames, foot] = (
-                STEP_LIFT * min(length / STEP_LENGTH, 1) * np.sin(phase) ** 2
-            )
+            highest = np.interp(length, STEP_LENGTHS, STEP_LIFTS)
+            lift[person, frames, foot] = highest * np.sin(phase) ** 2
     return lift
 
 
