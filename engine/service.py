@@ -52,6 +52,7 @@ from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampler import WindowRequest, encode_text, sample_generator
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream
+from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 logger = logging.getLogger(__name__)
 
@@ -166,18 +167,16 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
         config = session_config(header, self._host.config.session)
         seed = header.seed if header.HasField("seed") else secrets.randbits(63)
-        betas = np.stack(
-            [
-                wire.betas_from_wire(header.player_betas, "header.player_betas"),
-                wire.betas_from_wire(header.partner_betas, "header.partner_betas"),
-            ]
-        )
+        calibration = calibration_from_wire(header, engine.body)
+        partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
+        betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
         stream = LiveStream(
             Session(config, rest_joints=rest_joints, seed=seed),
             engine.executor,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
+            player=TrackedPlayer(calibration),
             takes_text=engine.animator_takes_text,
         )
         return stream, interaction_pb2.SessionAccepted(

@@ -18,6 +18,8 @@ from contrapose.v1 import interaction_pb2, types_pb2
 
 from engine import wire
 from engine.arrays import Array
+from engine.body.calibration import TrackerSample
+from engine.body.trackers import Flags, Tracking
 from engine.errors import BackendError, ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
@@ -25,6 +27,7 @@ from engine.outbox import Outbox, Response
 from engine.player import frame_at
 from engine.sampler import encode_text
 from engine.session import Chunk, PlanFrame, Quality, Session, WantedWindow
+from engine.tracked_player import Seen, TrackedPlayer, flags_to_wire
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class LiveStream:
     session         plans; its clock begins with the first pose
     executor        denoises
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
+    player          makes poses of what the client sends
     takes_text      whether the executor's models can read words and animate by them
     """
 
@@ -78,6 +82,7 @@ class LiveStream:
         *,
         session_id: str,
         idle_seconds: float,
+        player: TrackedPlayer,
         takes_text: bool = False,
     ) -> None:
         self.session_id = session_id
@@ -91,7 +96,9 @@ class LiveStream:
         self._is_closed = False
         self._ending: ContraposeError | None = None
         self._started: float | None = None
-        self._pose: tuple[interaction_pb2.PlayerPose, Array, Array, float] | None = None
+        self._player = player
+        self._told_flags: Flags = {}
+        self._pose: tuple[interaction_pb2.PlayerPose, Seen, float] | None = None
         self._newest: interaction_pb2.PlayerPose | None = None
         self._first_time_code = 0.0
         self._fed_until = -np.inf
@@ -196,7 +203,7 @@ class LiveStream:
 
     def _on_pose(self, pose: interaction_pb2.PlayerPose) -> None:
         wire.check_follows(self._newest, pose)
-        rotmats, transl = wire.player_pose_from_wire(pose)
+        seen = self._player.read(pose)
         now = self._loop.time()
         if self._started is None:
             self._started, self._first_time_code = now, pose.time_code
@@ -204,7 +211,7 @@ class LiveStream:
         self._received += 1
         if self._pose is not None:
             self._drop(now)
-        self._pose = (pose, rotmats, transl, now)
+        self._pose = (pose, seen, now)
         self._news.set()
 
     def _drop(self, now: float) -> None:
@@ -272,16 +279,35 @@ class LiveStream:
 
     def _feed(self, now: float) -> None:
         assert self._pose is not None
-        pose, rotmats, transl, arrived = self._pose
+        pose, seen, arrived = self._pose
         self._pose = None
         time_s = min(pose.time_code - self._first_time_code, now + CLOCK_LEAD)
         if time_s <= self._fed_until:
             self._drop(arrived)
             return
+        is_in_known_frame = frame_at(time_s) == frame_at(max(self._fed_until, -1.0))
+        if isinstance(seen, TrackerSample) and is_in_known_frame:
+            return  # solving costs milliseconds, and a plan has 10 frames a second
         self._fed_until = time_s
-        number = self._session.feed(time_s, rotmats, transl)
+        number = self._session.feed(time_s, *self._player.pose_at(time_s, seen))
+        self._tell_tracking()
         self._arrivals[number] = _Arrival(sequence=pose.sequence, at=arrived)
         self._arrivals.pop(number - 1000, None)
+
+    def _tell_tracking(self) -> None:
+        """Say which devices were lost or came back, when that has changed."""
+        flags = self._player.flags
+        if flags == self._told_flags:
+            return
+        self._told_flags = flags
+        lost = [role.name.lower() for role, how in flags.items() if how is Tracking.BRIDGED]
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_TRACKING,
+                text=f"lost: {', '.join(lost)}" if lost else "no device lost",
+                trackers=flags_to_wire(flags),
+            )
+        )
 
     def _has_work(self, now: float) -> bool:
         """Whether a tick could change anything: a new frame of the clock or the player, an answer

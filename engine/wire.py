@@ -36,15 +36,7 @@ def pose_from_wire(body: types_pb2.BodyPose, field: str) -> tuple[Array, Array]:
     quats = quats.reshape(JOINT_COUNT, 4)
     for name, quat in zip(JOINT_NAMES, quats, strict=True):
         _check_quat(quat, f"{field}.rotations[{name}]")
-    transl = _floats(body.root_translation, 3, f"{field}.root_translation", "x, y, z in metres")
-    _check_finite(transl, f"{field}.root_translation")
-    if np.abs(transl).max() > MAX_DISTANCE:
-        raise InputError(
-            f"{field}.root_translation: {transl.tolist()} is over {MAX_DISTANCE:.0f} m from the "
-            "origin; send metres, and move the origin near the player",
-            field=f"{field}.root_translation",
-            reason="BAD_POSE",
-        )
+    transl = place_from_wire(body.root_translation, f"{field}.root_translation")
     return rotmat_from_quat(quats).astype(np.float32), transl
 
 
@@ -52,6 +44,27 @@ def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> tuple[Array, Arra
     """Rotations (22, 3, 3) and transl (3,) of a streamed player pose."""
     check_present(pose, "body", "pose.body")
     return pose_from_wire(pose.body, "pose.body")
+
+
+def place_from_wire(values: Sequence[float], field: str) -> Array:
+    """(3,) metres, near enough to the origin for float32."""
+    place = _floats(values, 3, field, "x, y, z in metres")
+    _check_finite(place, field)
+    if np.abs(place).max() > MAX_DISTANCE:
+        raise InputError(
+            f"{field}: {place.tolist()} is over {MAX_DISTANCE:.0f} m from the origin; send "
+            "metres, and move the origin near the player",
+            field=field,
+            reason="BAD_POSE",
+        )
+    return place
+
+
+def rotmat_from_wire(values: Sequence[float], field: str) -> Array:
+    """(3, 3) of one quaternion."""
+    quat = _floats(values, 4, field, "a unit quaternion x, y, z, w")
+    _check_quat(quat, field)
+    return rotmat_from_quat(quat.astype(np.float64))
 
 
 def check_follows(

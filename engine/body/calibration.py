@@ -93,6 +93,8 @@ class Axes(Enum):
 
     OPENXR = "openxr"
     """Headset: view space, at the eyes; controllers: grip poses; hips and feet: on their joints."""
+    UNITY = "unity"
+    """The same as Unity has it, with x mirrored: Unity mirrors z, so devices look the other way."""
     JOINTS = "joints"
     """Every device stands on its joint, with the joint's axes (+Z forward in the T pose)."""
 
@@ -214,10 +216,12 @@ def _calibration(
 def _mounting(axes: Axes) -> tuple[Array, Array]:
     """turns (6, 3, 3), and places (6, 3) of the devices from their joints, in the joints' axes."""
     turns, places = np.repeat(np.eye(3)[None], ROLE_COUNT, axis=0), np.zeros((ROLE_COUNT, 3))
-    if axes is Axes.OPENXR:
+    if axes is not Axes.JOINTS:
         turns[Role.HEAD] = rotmat_about("y", np.pi)
         turns[Role.LEFT_HAND] = [[0, -1, 0], [-1, 0, 0], [0, 0, -1]]
         turns[Role.RIGHT_HAND] = [[0, 1, 0], [1, 0, 0], [0, 0, -1]]
+        if axes is Axes.UNITY:
+            turns[: Role.HIPS] = rotmat_about("y", np.pi) @ turns[: Role.HIPS]
         places[Role.HEAD] = EYES
         places[Role.LEFT_HAND] = PALM
         places[Role.RIGHT_HAND] = PALM * [-1, 1, 1]

@@ -17,6 +17,7 @@ from engine.executor import Executor
 from engine.sampler import WINDOW_SHAPE, Models, WindowRequest, encode_text
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream
+from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
 Result = Array | ContraposeError
@@ -55,9 +56,19 @@ def new_session() -> Session:
     return Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=1)
 
 
+def new_player() -> TrackedPlayer:
+    return TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body()))
+
+
 def stream_with(result: Result, idle_seconds: float = 5.0) -> LiveStream:
     executor = InstantExecutor(result)
-    return LiveStream(new_session(), executor, session_id="test", idle_seconds=idle_seconds)  # type: ignore[arg-type]
+    return LiveStream(
+        new_session(),
+        executor,  # type: ignore[arg-type]
+        session_id="test",
+        idle_seconds=idle_seconds,
+        player=new_player(),
+    )
 
 
 def still_pose(sequence: int) -> pb.StreamInteractionRequest:
@@ -172,7 +183,12 @@ def test_words_of_a_client_reach_the_next_windows_without_a_notice(talking_model
             await asyncio.sleep(0.7)
 
         stream = LiveStream(
-            new_session(), executor, session_id="test", idle_seconds=5, takes_text=True
+            new_session(),
+            executor,
+            session_id="test",
+            idle_seconds=5,
+            player=new_player(),
+            takes_text=True,
         )
         await stream.run(requests(), write)
         return events
