@@ -19,6 +19,7 @@ Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine
 """
 
 from contrapose_client.client import Client, Generated, People, connect
+from contrapose_client.devices import Device, calibrate
 from contrapose_client.errors import ServerError
 from contrapose_client.interaction import Interaction
 from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, PlayoutReport
@@ -26,6 +27,7 @@ from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, Playo
 __all__ = [
     "Client",
     "ClockSync",
+    "Device",
     "Generated",
     "Interaction",
     "People",
@@ -33,5 +35,6 @@ __all__ = [
     "PlayoutBuffer",
     "PlayoutReport",
     "ServerError",
+    "calibrate",
     "connect",
 ]

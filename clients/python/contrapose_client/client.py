@@ -87,12 +87,14 @@ class Client:
         player_betas: Array | None = None,
         partner_betas: Array | None = None,
         horizon_frames: int | None = None,
+        calibration: types_pb2.Calibration | None = None,
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
         """A live session; see Interaction.
 
-        text  what the two do; a server whose bundle makes no use of it sends an event
+        text         what the two do; a server whose bundle makes no use of it sends an event
+        calibration  of a player who is sent as trackers, humanoid or OpenXR joints: `calibrate`
         """
         header = interaction_pb2.SessionHeader(
             text=text,
@@ -101,6 +103,7 @@ class Client:
             horizon_frames=horizon_frames,
             player_betas=_listed(player_betas),
             partner_betas=_listed(partner_betas),
+            calibration=calibration,
             bundle=bundle,
             client_name=client_name,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +15,7 @@ import grpc.aio
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
+from contrapose_client.devices import Device, humanoid_pose, tracker_set
 from contrapose_client.errors import translated
 from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
 
@@ -78,16 +79,43 @@ class Interaction:
 
         time_code  seconds since the first pose; default: the session's clock
         """
+        body = types_pb2.BodyPose(
+            root_translation=transl.tolist(), rotations=quats_xyzw.ravel().tolist()
+        )
+        return await self._send_player(time_code, body=body)
+
+    async def send_trackers(
+        self, trackers: Mapping[str, Device], time_code: float | None = None
+    ) -> int:
+        """Send tracked points by role: "head", "left_hand", "right_hand", "hips", "left_foot",
+        "right_foot"; the server makes a whole pose of them. Missing ones count as lost."""
+        return await self._send_player(time_code, trackers=tracker_set(trackers))
+
+    async def send_humanoid(
+        self,
+        bones: Mapping[int, Array],
+        hips_position: Array,
+        *,
+        is_local: bool = False,
+        time_code: float | None = None,
+    ) -> int:
+        """Send a Unity humanoid, in Unity's axes: HumanBodyBones number -> quaternion (4,), of the
+        world or local, and the hips' place (3,)."""
+        humanoid = humanoid_pose(bones, hips_position, is_local=is_local)
+        return await self._send_player(time_code, humanoid=humanoid)
+
+    async def send_openxr(self, body: types_pb2.OpenXrBody, time_code: float | None = None) -> int:
+        """Send body joints of OpenXR."""
+        return await self._send_player(time_code, openxr=body)
+
+    async def _send_player(self, time_code: float | None, **player: Any) -> int:
         now = time.monotonic()
         if not self.clock.has_begun:
             self.clock.begin(now)
         self._sequence += 1
-        pose = pb.PlayerPose(
-            sequence=self._sequence,
-            time_code=self.clock.session_time(now) if time_code is None else time_code,
-        )
-        pose.body.root_translation.extend(transl.tolist())
-        pose.body.rotations.extend(quats_xyzw.ravel().tolist())
+        if time_code is None:
+            time_code = self.clock.session_time(now)
+        pose = pb.PlayerPose(sequence=self._sequence, time_code=time_code, **player)
         await self._send(pose=pose)
         return self._sequence
 
