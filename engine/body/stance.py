@@ -13,19 +13,19 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.rotations import rotmat_about
 
-STEP_DISTANCE = 0.14
+STEP_DISTANCE = 0.15
 """Metres that a foot may be from under its hip before it steps."""
 STEP_TURN = np.radians(35.0)
 """Radians that it may be turned from where the hips face."""
 TOES_OUT = np.array([0.15, -0.15])
 """Radians that feet at ease are turned out."""
-SWING = 0.8
+SWING = 3.0
 """How much the arms' swing counts in which foot goes: the one whose arm goes back."""
 HOP_DISTANCE = 0.6
 """Metres from which a foot steps although the other one is in the air."""
 LEAP_DISTANCE = 1.2
 """Metres from which a foot is put down anew: its owner was moved, he did not walk."""
-STEP_SECONDS, QUICK_STEP_SECONDS = 0.42, 0.28
+STEP_SECONDS, QUICK_STEP_SECONDS = 0.55, 0.4
 """How long a step takes from standing, and at a run."""
 RUN_SPEED = 2.5
 STEP_LIFT = 0.07
