@@ -24,6 +24,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.backends.backend import PRECISIONS, Precision
 from engine.bundle import STARTER, Bundle, load_bundle
+from engine.commands import bench_trackers
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     denoise.add_argument("--repeats", type=int, default=3, metavar="N", help="(default: 3)")
     denoise.add_argument("--json", action="store_true", help="print JSON and nothing else")
     denoise.set_defaults(run=_run)
+    bench_trackers.add_action(actions)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +113,22 @@ def run(args: argparse.Namespace) -> int:
     for calibration in args.calibration or CALIBRATIONS:
         for count in COUNTS:
             each = {n: measured(m, body, count, calibration) for n, m in motions.items()}
-            rows.append(
-                {"calibration": calibration, "trackers": count}
-                | {
-                    name: float(np.mean([vars(f)[name] for f in each.values()]))
-                    for name in vars(next(iter(each.values())))
-                }
-                | {"files": {n: vars(f) for n, f in each.items()}}
-            )
+            rows.append(_row(calibration, count, each))
     if args.json:
         print(json.dumps({"rate": args.rate, "rows": rows}, indent=2))
     else:
         _print_table(rows)
     return 0
+
+
+def _row(calibration: str, count: int, each: dict[str, Figures]) -> dict[str, Any]:
+    """Means over the files, and the figures of each."""
+    figures = {name: asdict(found) for name, found in each.items()}
+    means = {
+        name: float(np.mean([found[name] for found in figures.values()]))
+        for name in next(iter(figures.values()))
+    }
+    return {"calibration": calibration, "trackers": count, **means, "files": figures}
 
 
 def first_seconds(motion: Motion, seconds: float) -> Motion:
@@ -205,7 +208,7 @@ def calibration_for(body: Body, betas: Array, kind: str) -> Calibration:
     exact = uncalibrated(body, betas)
     if kind == "exact":
         offsets = -(exact.turns @ MOUNTS[..., None])[..., 0]
-        return Calibration(**(vars(exact) | {"offsets": offsets}))
+        return replace(exact, offsets=offsets)
     if kind == "size":
         extent = np.ptp(body.rest_vertices(betas), axis=0)
         return calibrated_by_size(body, float(extent[1]), float(extent[0]))
