@@ -216,3 +216,42 @@ def test_words_that_cannot_steer_are_answered_with_a_notice() -> None:
         return kinds
 
     assert asyncio.run(session()) == [pb.SESSION_EVENT_KIND_NOTICE]
+
+
+def devices(sequence: int, *, has_left_hand: bool) -> pb.StreamInteractionRequest:
+    """Headset and controllers of someone who stands, on their joints."""
+    places = {1: [0.0, 1.52, 0.0], 2: [0.3, 0.9, 0.0], 3: [-0.3, 0.9, 0.0]}
+    trackers = [
+        types_pb2.Tracker(role=role, position=place, rotation=[0, 0, 0, 1])
+        for role, place in places.items()
+        if has_left_hand or role != 2
+    ]
+    pose = pb.PlayerPose(
+        sequence=sequence, time_code=sequence / 10, trackers=types_pb2.TrackerSet(trackers=trackers)
+    )
+    return pb.StreamInteractionRequest(pose=pose)
+
+
+def test_a_client_with_trackers_gets_plans_and_hears_which_device_is_lost() -> None:
+    async def requests() -> Requests:
+        for sequence in range(1, 7):
+            yield devices(sequence, has_left_hand=sequence < 4)
+            await asyncio.sleep(0.1)
+
+    async def session() -> list[pb.StreamInteractionResponse]:
+        responses: list[pb.StreamInteractionResponse] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        await stream_with(np.zeros(WINDOW_SHAPE, np.float32)).run(requests(), write)
+        return responses
+
+    responses = asyncio.run(session())
+    assert any(response.HasField("frames") for response in responses)
+    events = [response.event for response in responses if response.HasField("event")]
+    told = [event for event in events if event.kind == pb.SESSION_EVENT_KIND_TRACKING]
+    assert [event.text for event in told] == ["no device lost", "lost: left_hand"]
+    states = {status.role: status.state for status in told[-1].trackers}
+    assert states[types_pb2.TRACKER_ROLE_LEFT_HAND] == types_pb2.TRACKING_STATE_BRIDGED
+    assert states[types_pb2.TRACKER_ROLE_HIPS] == types_pb2.TRACKING_STATE_ABSENT
