@@ -61,6 +61,12 @@ class PlayerTrack:
             self._append(int(frame), (pose[0], pose[1]))
         return self.stamp.sequence
 
+    @property
+    def newest(self) -> tuple[Array, Array]:
+        """The last sample, off the grid. There must have been one."""
+        assert self._sample is not None
+        return self._sample
+
     def at(self, frame: int) -> tuple[Array, Array]:
         """The pose at a frame of the grid; before the first and after the last known, held."""
         back = min(max(self._last - frame, 0), len(self._grid) - 1)

@@ -13,15 +13,19 @@ way at a time.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray
+from engine.body.capsules import Capsules, Segments
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.body.space import ARM_JOINTS, PersonalSpace
+from engine.contacts import Contact, ContactTracker
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.player import PlayerStamp, PlayerTrack, frame_at
@@ -41,6 +45,8 @@ from engine.windows import (
     read_window,
 )
 
+NEWEST_POSE_FRAMES = 2
+"""Frames after the frozen ones whose partner also keeps away from where the player is now."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
@@ -72,6 +78,11 @@ class SessionConfig:
     """Whether feet are kept out of the floor and speeds within reason, after the network."""
     foot_lock: bool = True
     """Whether the clean-up also holds planted feet at one spot; no effect without it."""
+    allow_contact: bool = True
+    """Whether the partner may touch the player; if not, no frame is sent in which he does."""
+    zone_radius: float = 0.0
+    """Metres around the player's body that no part of the partner's enters in any frame sent; over
+    0 there is no contact either."""
 
     def __post_init__(self) -> None:
         self._require("horizon_frames", 4, 100)
@@ -85,6 +96,12 @@ class SessionConfig:
         self._require("steps", 1, 50)
         self._require("start_distance", 0.3, 10.0)
         self._require("leash", 0.5, 1000.0)
+        self._require("zone_radius", 0.0, 5.0)
+
+    @property
+    def has_zone(self) -> bool:
+        """Whether the partner has to keep out of a zone around the player."""
+        return self.zone_radius > 0 or not self.allow_contact
 
     def _require(self, field: str, least: float, most: float) -> None:
         value = getattr(self, field)
@@ -123,6 +140,8 @@ class Chunk:
 
     revision: int
     frames: tuple[PlanFrame, ...]
+    contacts: tuple[Contact, ...] = ()
+    """All of the plan that are not over yet: those of frames not sent yet too."""
 
     @property
     def first_frame(self) -> int:
@@ -182,12 +201,24 @@ class Session:
 
     rest_joints  (2, 22, 3) joints of both bodies in the rest pose
     seed         all randomness of the session follows from it
+    capsules     of both bodies, for contacts and for a zone; None: no contacts are told
     Times are seconds since the session began.
+    Raises ConfigError, as `update` does, for a zone without capsules.
     """
 
-    def __init__(self, config: SessionConfig, *, rest_joints: Array, seed: int) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: SessionConfig,
+        *,
+        rest_joints: Array,
+        seed: int,
+        capsules: tuple[Capsules, Capsules] | None = None,
+    ) -> None:
         self._rest_joints = np.asarray(rest_joints, np.float64)
+        self._capsules = capsules
+        self._contacts = None if capsules is None else ContactTracker(capsules, self._rest_joints)
+        self._space: PersonalSpace | None = None
+        self._configure(config)
         self._seed = seed
         self._text: Array | None = None
         self._now = -1
@@ -224,8 +255,8 @@ class Session:
         return self._player.feed(time_s, rotmats, transl)
 
     def update(self, config: SessionConfig) -> None:
-        """New settings; they take effect in a revision that the next tick asks for."""
-        self._config = config
+        """New settings, for a revision that the next tick asks for; a zone holds at once."""
+        self._configure(config)
         self._is_stale = True
 
     def steer(self, text: Array | None) -> None:
@@ -277,8 +308,10 @@ class Session:
             self._stand()
         self._count_due(before)
         self._floors.append(self._player_floor())
+        revision = self._revision
         changed_from = self._merge()
         self._coast()
+        changed_from = self._keep_space(changed_from, is_new=self._revision > revision)
         chunk = self._chunk(changed_from)
         self._measure_departure()
         wanted = self._ask()
@@ -297,6 +330,14 @@ class Session:
             windows_accepted=self._accepted,
             windows_failed=self._failed,
         )
+
+    def _configure(self, config: SessionConfig) -> None:
+        self._config = config
+        self._space, self._kept_until = None, -1
+        if config.has_zone:
+            if self._capsules is None:
+                raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
+            self._space = PersonalSpace(self._capsules, self._rest_joints, config.zone_radius)
 
     # -- the plan ----------------------------------------------------------------------------------
     @property
@@ -351,6 +392,7 @@ class Session:
             given = known.cut(MARGIN, WINDOW_FRAMES).is_known
             config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
             result = corrected(result, given, self._rest_joints, config)
+            result = self._spaced(result, given)
             shown = self._track(first, WINDOW_FRAMES, player_until, kept, is_shown=True)
             final = feet_locked(result, given, self._rest_joints, config, shown)
         if asked.is_revision:
@@ -401,6 +443,78 @@ class Session:
                 based_on=last.based_on,
             )
 
+    def _keep_space(self, changed_from: int | None, *, is_new: bool) -> int | None:
+        """Correct frames, from the one due now on, that reach into the player's zone.
+
+        Returns the first frame that changed, if any. Frozen frames too change when the player has
+        come into them: they are sent again, in a new revision, unless this one `is_new`.
+        """
+        if self._space is None:
+            return changed_from
+        start = min(self._now, self._sent_until + 1)
+        indices = [index for index in self._plan if index >= start]
+        frames = [self._plan[index] for index in indices]
+        unchecked = self._kept_until if changed_from is None else changed_from - 1
+        near = self._now + self._config.commit_frames + NEWEST_POSE_FRAMES
+        before = self._plan.get(indices[0] - 1)
+        kept = self._space.kept(
+            np.stack([frame.rotmats[1] for frame in frames]),
+            np.stack([frame.transl[1] for frame in frames]),
+            self._zone(frames, near),
+            is_free=np.array(indices) > self._now + self._config.commit_frames,
+            to_check=(np.array(indices) <= near) | (np.array(indices) > unchecked),
+            before=None if before is None else before.transl[1],
+        )
+        self._kept_until = indices[-1]
+        if not kept.is_changed.any():
+            return changed_from
+        for at in np.flatnonzero(kept.is_changed):
+            self._move_partner(indices[at], kept.rotmats[at], kept.transl[at])
+        first = indices[int(np.flatnonzero(kept.is_changed)[0])]
+        self._revision += first <= self._sent_until and not is_new
+        return first if changed_from is None else min(first, changed_from)
+
+    def _zone(self, frames: Sequence[PlanFrame], near: int) -> Segments:
+        """Around the player where he is expected and, up to frame `near`, also where he is."""
+        assert self._space is not None
+        poses = []
+        for frame in frames:
+            expected = frame.rotmats[0], frame.transl[0]
+            if frame.index <= self._player_known_until:
+                expected = self._player.at(frame.index)
+            poses.append([expected, self._player.newest if frame.index <= near else expected])
+        return self._space.zone(
+            np.array([[rotmats for rotmats, _ in both] for both in poses]),
+            np.array([[transl for _, transl in both] for both in poses]),
+        )
+
+    def _move_partner(self, index: int, rotmats: Array, transl: Array) -> None:
+        """Correct a frame of the plan, and what windows go on from: he stands there now."""
+        frame = self._plan[index]
+        self._plan[index] = replace(
+            frame,
+            rotmats=np.stack([frame.rotmats[0], rotmats]),
+            transl=np.stack([frame.transl[0], transl]),
+        )
+        if index in self._unlocked:
+            made = self._unlocked[index][0].copy(), self._unlocked[index][1].copy()
+            made[0][1, ARM_JOINTS] = rotmats[ARM_JOINTS]
+            made[1][1] += transl - frame.transl[1]
+            self._unlocked[index] = made
+
+    def _spaced(self, track: Track, given: BoolArray) -> Track:
+        """A window's frames out of the zone before the feet are placed, so that they step."""
+        if self._space is None:
+            return track
+        zone = self._space.zone(track.rotmats[0][:, None], track.transl[0][:, None])
+        is_free = ~given[1]
+        kept = self._space.kept(
+            track.rotmats[1], track.transl[1], zone, is_free=is_free, to_check=is_free
+        )
+        rotmats, transl = track.rotmats.copy(), track.transl.copy()
+        rotmats[1, is_free], transl[1, is_free] = kept.rotmats[is_free], kept.transl[is_free]
+        return replace(track, rotmats=rotmats, transl=transl)
+
     def _chunk(self, changed_from: int | None) -> Chunk | None:
         first = self._sent_until + 1
         if changed_from is not None:
@@ -410,7 +524,16 @@ class Session:
             return None
         self._sent_until = last
         frames = tuple(self._plan[index] for index in range(first, last + 1))
-        return Chunk(revision=self._revision, frames=frames)
+        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+
+    def _touches(self) -> tuple[Contact, ...]:
+        """All contacts of the plan from now on, beyond the horizon too."""
+        if self._contacts is None:
+            return ()
+        plan = [frame for index, frame in self._plan.items() if index >= self._now - 2]
+        return self._contacts.update(
+            self._now, [(frame.index, frame.rotmats, frame.transl) for frame in plan]
+        )
 
     def _forget(self) -> None:
         """Drop what no later window asks for: an hour takes no more room than a minute."""

@@ -25,6 +25,7 @@ ARMS = tuple(
     tuple(JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "elbow", "wrist"))
     for side in ("left", "right")
 )
+ARM_JOINTS = [joint for arm in ARMS for joint in arm]
 HANGING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
 """Radians about Z that take the arms of the T pose down to the sides: arms bend back to there."""
 GROUND = np.array([1.0, 0.0, 1.0])
@@ -117,7 +118,7 @@ class PersonalSpace:
         to_check  (frame,) frames that are not known to keep out
         before    transl (3,) of the frame before; None: the first may be anywhere
         """
-        depths = np.zeros((len(transl), 3))
+        depths: Array = np.zeros((len(transl), 3))
         depths[to_check] = self.depths(rotmats[to_check], transl[to_check], _rows(zone, to_check))
         if not depths.any():
             return Kept(rotmats=rotmats, transl=transl, is_changed=np.zeros(len(transl), np.bool_))
@@ -125,17 +126,24 @@ class PersonalSpace:
         push: Array = np.zeros(len(transl))
         bend: Array = np.zeros((len(transl), 2))
         pose = rotmats, transl + shift
+        is_moved = shift.any(axis=1)
         for round_ in range(ROUNDS):
             is_bent_enough = bend >= 1
             needed = np.maximum(depths[:, 0], (depths[:, 1:] * is_bent_enough).max(axis=1))
             needed = np.where(needed > 0, needed * (1 + round_ / 2) + SPARE, 0.0)
             bent = np.minimum(bend + 2 * BEND_STEP * (depths[:, 1:] > 0), 1.0)
+            last = push, bend
             push = _gradual(push + needed, PUSH_STEP, is_free)
             bend = _gradual(bent, BEND_STEP, is_free)
             pose = self._bent(rotmats, bend), transl + shift + push[:, None] * way
-            depths = self.depths(*pose, zone)
+            is_moved |= (push != last[0]) | (bend != last[1]).any(axis=1)
+            depths = np.zeros_like(depths)
+            depths[is_moved] = self.depths(
+                pose[0][is_moved], pose[1][is_moved], _rows(zone, is_moved)
+            )
             if not depths.any():
                 break
+            is_moved = np.zeros_like(is_moved)
         is_in = np.asarray(depths.any(axis=1))
         pose[1][is_in] += self._safe_distance(pose, zone, is_in)[:, None] * way[is_in]
         is_changed = (push > 0) | (bend > 0).any(axis=1) | shift.any(axis=1)
@@ -167,7 +175,7 @@ class PersonalSpace:
             if abs(turn) > most:
                 turned[frame] = last + np.copysign(most, turn)
         way = _directions(turned)
-        shift = distance[:, None] * np.where(
+        shift: Array = distance[:, None] * np.where(
             (turned != bearing)[:, None], way - _directions(bearing), 0.0
         )
         return way, shift
