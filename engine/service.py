@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -34,6 +34,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from engine import wire
 from engine.arrays import Array
+from engine.body.capsules import fitted_capsules
 from engine.body.shape import SHAPE_COUNT
 from engine.bundle import ScheduleSpec
 from engine.errors import (
@@ -51,7 +52,7 @@ from engine.host import Engine, Host
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampler import WindowRequest, encode_text, sample_generator
 from engine.session import Session, SessionConfig
-from engine.stream import LiveStream
+from engine.stream import LiveStream, changed_config
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 logger = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
             _check_bundle(header, engine)
             session_id = header.session_id or secrets.token_hex(8)
             with self._host.session_slot(session_id):
-                stream, accepted = self._opened(header, engine, session_id)
+                stream, accepted = await self._opened(header, engine, session_id)
                 self._host.streams[session_id] = stream
                 logger.info("%s: opened by %s", session_id, header.client_name or "a client")
                 stream.accept(accepted)
@@ -162,7 +163,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         except TimeoutError as exc:
             raise SessionError(f"no header for {idle:g} s", reason="IDLE_TIMEOUT") from exc
 
-    def _opened(
+    async def _opened(
         self, header: interaction_pb2.SessionHeader, engine: Engine, session_id: str
     ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
         config = session_config(header, self._host.config.session)
@@ -171,8 +172,11 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
         betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
+        capsules = await asyncio.to_thread(lambda: [fitted_capsules(engine.body, b) for b in betas])
         stream = LiveStream(
-            Session(config, rest_joints=rest_joints, seed=seed),
+            Session(
+                config, rest_joints=rest_joints, seed=seed, capsules=(capsules[0], capsules[1])
+            ),
             engine.executor,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
@@ -200,12 +204,8 @@ def session_config(header: interaction_pb2.SessionHeader, default: SessionConfig
     """The server's settings with those of the header in their place. Raises ConfigError."""
     if header.HasField("steps"):
         wire.steps_from_wire(header.steps, "header.steps")
-    names = ("steps", "horizon_frames", "commit_frames")
-    wanted = {name: getattr(header, name) for name in names if header.HasField(name)}
-    try:
-        return replace(default, **wanted)
-    except ConfigError as error:
-        raise ConfigError(f"header.{error}", field=f"header.{error.field}") from error
+    names = ("steps", "horizon_frames", "commit_frames", "allow_contact", "zone_radius")
+    return changed_config(default, header, names, "header")
 
 
 def _check_bundle(header: interaction_pb2.SessionHeader, engine: Engine) -> None:

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
+from google.protobuf.message import Message
 
 from engine import wire
 from engine.arrays import Array
 from engine.body.calibration import TrackerSample
 from engine.body.trackers import Flags, Tracking
-from engine.errors import BackendError, ContraposeError, SessionError
+from engine.contacts import Contact
+from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
 from engine.player import frame_at
 from engine.sampler import encode_text
-from engine.session import Chunk, PlanFrame, Quality, Session, WantedWindow
+from engine.session import Chunk, PlanFrame, Quality, Session, SessionConfig, WantedWindow
 from engine.tracked_player import Seen, TrackedPlayer, flags_to_wire
 
 logger = logging.getLogger(__name__)
@@ -231,8 +233,11 @@ class LiveStream:
         if control.HasField("text"):
             self.steer(wire.text_from_wire(control.text, "control.text"))
         if control.HasField("steps"):
-            steps = wire.steps_from_wire(control.steps, "control.steps")
-            self._session.update(replace(self._session.config, steps=steps))
+            wire.steps_from_wire(control.steps, "control.steps")
+        names = ("steps", "allow_contact", "zone_radius")
+        config = changed_config(self._session.config, control, names, "control")
+        if config is not self._session.config:
+            self._session.update(config)
             self._news.set()
 
     def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
@@ -363,6 +368,7 @@ class LiveStream:
             based_on_sequence=0 if based_on is None else based_on.sequence,
             steps=first.steps,
             latency=types_pb2.LatencyBreakdown(),
+            contacts=[_contact_to_wire(contact) for contact in chunk.contacts],
         )
         self._sent_until = max(self._sent_until, chunk.frames[-1].index)
         if based_on is None or times is None:
@@ -414,3 +420,30 @@ class LiveStream:
             reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
             duration=0.0 if self._started is None else self._loop.time() - self._started,
         )
+
+
+def changed_config(
+    config: SessionConfig, message: Message, names: Sequence[str], field: str
+) -> SessionConfig:
+    """A session's settings with those of a message in their place; the same if it has none.
+
+    Raises ConfigError that names the field of the message, whose path is `field`.
+    """
+    wanted = {name: getattr(message, name) for name in names if message.HasField(name)}
+    try:
+        return replace(config, **wanted) if wanted else config
+    except ConfigError as error:
+        raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error
+
+
+def _contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
+    return types_pb2.ContactEvent(
+        contact_id=contact.id,
+        player_joint=contact.player_joint,
+        partner_joint=contact.partner_joint,
+        start_frame_index=contact.start,
+        end_frame_index=contact.end,
+        closing_speed=contact.closing_speed,
+        point=contact.point.tolist(),
+        is_open=contact.is_open,
+    )

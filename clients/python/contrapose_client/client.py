@@ -88,6 +88,8 @@ class Client:
         partner_betas: Array | None = None,
         horizon_frames: int | None = None,
         calibration: types_pb2.Calibration | None = None,
+        allow_contact: bool | None = None,
+        zone_radius: float | None = None,
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
@@ -95,6 +97,8 @@ class Client:
 
         text         what the two do; a server whose bundle makes no use of it sends an event
         calibration  of a player who is sent as trackers, humanoid or OpenXR joints: `calibrate`
+        allow_contact, zone_radius  whether the partner may touch the player, and how many metres
+                     around the player's body he keeps out of; None: as the server has it
         """
         header = interaction_pb2.SessionHeader(
             text=text,
@@ -104,6 +108,8 @@ class Client:
             player_betas=_listed(player_betas),
             partner_betas=_listed(partner_betas),
             calibration=calibration,
+            allow_contact=allow_contact,
+            zone_radius=zone_radius,
             bundle=bundle,
             client_name=client_name,
         )

@@ -53,6 +53,10 @@ class Interaction:
         """The server's figure of each pose that led to frames: arrival to first frame sent."""
         self.chunks: list[types_pb2.FrameChunk] = []
         """All that came, frames left out."""
+        self.contacts: list[types_pb2.ContactEvent] = []
+        """Touches of player and partner in the plan, as the newest chunk has them: those that are
+        not over yet. `start_frame_index` / `accepted.frame_rate` is on the session's clock, the
+        partner shows it `accepted.playout_delay` seconds later; metres and metres a second."""
         self.summary: pb.SessionSummary | None = None
 
     async def __aenter__(self) -> Interaction:
@@ -119,9 +123,20 @@ class Interaction:
         await self._send(pose=pose)
         return self._sequence
 
-    async def control(self, *, text: str | None = None, steps: int | None = None) -> None:
-        """Change settings; takes effect with the next revision."""
-        await self._send(control=pb.SessionControl(text=text, steps=steps))
+    async def control(
+        self,
+        *,
+        text: str | None = None,
+        steps: int | None = None,
+        allow_contact: bool | None = None,
+        zone_radius: float | None = None,
+    ) -> None:
+        """Change settings; takes effect with the next revision, a zone (metres) at once."""
+        await self._send(
+            control=pb.SessionControl(
+                text=text, steps=steps, allow_contact=allow_contact, zone_radius=zone_radius
+            )
+        )
 
     async def frames(self, count: int | None = None) -> AsyncIterator[PlanFrame]:
         """The partner's frames, each when it is due; a late one repeats the pose before it.
@@ -215,6 +230,7 @@ class Interaction:
         self.playout.accept(chunk, self.clock.session_time(now))
         if chunk.latency.HasField("reaction_ms"):
             self.reactions_ms.append(chunk.latency.reaction_ms)
+        self.contacts = list(chunk.contacts)
         del chunk.frames[:]
         self.chunks.append(chunk)
 
