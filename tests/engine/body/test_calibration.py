@@ -97,3 +97,19 @@ def test_nobody_is_so_small_or_so_wide(height: float, span: float, field: str) -
     with pytest.raises(InputError) as refusal:
         calibrated_by_size(load_body(), height, span)
     assert refusal.value.field == field
+
+
+def test_devices_that_come_through_unity_give_the_same_joints_turned_about() -> None:
+    """Unity mirrors z, its client mirrors x: half a turn of the world and of each device."""
+    sample, _, _ = t_pose(np.zeros(10), 0.5, 0.0, 0)
+    about = rotmat_about("y", np.pi)
+    through = TrackerSample(
+        time_s=0.0,
+        positions=sample.positions @ about.T,
+        rotmats=about @ sample.rotmats @ about,
+        confidence=sample.confidence,
+    )
+    places, turns = uncalibrated(load_body(), axes=Axes.OPENXR).joints(sample)
+    there, turned = uncalibrated(load_body(), axes=Axes.UNITY).joints(through)
+    np.testing.assert_allclose(there[:3], places[:3] @ about.T, atol=1e-9)
+    np.testing.assert_allclose(turned[:3], about @ turns[:3], atol=1e-9)

@@ -98,7 +98,7 @@ def test_three_trackers_of_a_standing_pose_find_the_feet_under_it(worn: Calibrat
 
 
 @given(st.floats(-3, 3), st.floats(-5, 5), st.floats(-5, 5))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_where_the_player_stands_and_faces_changes_nothing(
     worn: Calibration, yaw: float, x: float, z: float
 ) -> None:
@@ -132,8 +132,8 @@ def test_a_step_is_followed_by_more_than_half_within_one_frame(
 
 def test_noise_of_a_still_player_is_halved(worn: Calibration) -> None:
     pose, rng = standing(worn), np.random.default_rng(0)
-    clean = [sample_of(worn, *pose, i / 90) for i in range(90)]
-    noise = rng.normal(0, 0.002, (90, ROLE_COUNT, 3))
+    clean = [sample_of(worn, *pose, i / 90) for i in range(60)]
+    noise = rng.normal(0, 0.002, (60, ROLE_COUNT, 3))
     noisy = [
         replace(sample, positions=sample.positions + off)
         for sample, off in zip(clean, noise, strict=True)
@@ -158,14 +158,14 @@ def waving(worn: Calibration, time_s: float, roles: tuple[Role, ...] = ALL) -> T
 
 
 @pytest.mark.parametrize("lost", [Role.HEAD, Role.RIGHT_HAND, Role.HIPS, Role.LEFT_FOOT])
-@pytest.mark.parametrize("seconds", [0.2, 3.0])
+@pytest.mark.parametrize("seconds", [0.2, 1.2])
 def test_a_lost_tracker_is_bridged_flagged_and_returns_without_a_jump(
     worn: Calibration, lost: Role, seconds: float
 ) -> None:
     rate = 30
     others = tuple(role for role in Role if role is not lost)
-    times = np.arange(0, 4 + seconds, 1 / rate)
-    gone = (times >= 1) & (times < 1 + seconds)
+    times = np.arange(0, 1.7 + seconds, 1 / rate)
+    gone = (times >= 0.3) & (times < 0.3 + seconds)
     results = solved(
         worn, [waving(worn, t, others if g else ALL) for t, g in zip(times, gone, strict=True)]
     )
@@ -218,7 +218,7 @@ def test_nothing_tracked_at_all_is_a_body_that_stands(worn: Calibration) -> None
     st.sets(st.sampled_from(ALL)),
     st.sampled_from([0.01, 0.1, 2.0]),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_limits_and_floor_hold_whatever_the_devices_say(
     worn: Calibration, seed: int, spread: float, roles: set[Role], step: float
 ) -> None:
@@ -242,7 +242,7 @@ def test_limits_and_floor_hold_whatever_the_devices_say(
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([THREE, (*THREE, Role.HIPS), ALL]))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_a_mirrored_player_gives_the_mirrored_pose(
     worn: Calibration, seed: int, roles: tuple[Role, ...]
 ) -> None:
