@@ -39,8 +39,10 @@ TURN_STEP, AROUND_STEP = 0.25, 0.15
 who is to come out at the player's other side would jump there."""
 NEAR = 0.8
 """Metres beyond the zone within which that counts."""
-ROUNDS = 8
-"""Of correction and control, before frames that still reach in are put at a safe distance."""
+ROUNDS, GROWTH = 14, 0.015
+"""Of correction and control, before frames that still reach in are put at a safe distance; and
+metres that a push grows by from round to round: a grazed arm that points at the partner is shallow
+and long."""
 SPARE = 0.001
 """Metres that a push goes beyond what is needed, for what rotations lose on the wire."""
 
@@ -130,7 +132,7 @@ class PersonalSpace:
         for round_ in range(ROUNDS):
             is_bent_enough = bend >= 1
             needed = np.maximum(depths[:, 0], (depths[:, 1:] * is_bent_enough).max(axis=1))
-            needed = np.where(needed > 0, needed * (1 + round_ / 2) + SPARE, 0.0)
+            needed = np.where(needed > 0, needed + SPARE + GROWTH * round_, 0.0)
             bent = np.minimum(bend + 2 * BEND_STEP * (depths[:, 1:] > 0), 1.0)
             last = push, bend
             push = _gradual(push + needed, PUSH_STEP, is_free)
