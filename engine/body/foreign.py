@@ -14,12 +14,9 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.calibration import ROLE_COUNT, ROLE_JOINTS, Calibration, Role, TrackerSample
-from engine.body.feet import sole_heights
-from engine.body.kinematics import forward_kinematics
-from engine.body.reach import within_limits
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
-from engine.body.trackers import Pose
+from engine.body.trackers import Pose, on_floor
 from engine.errors import InputError
 
 HUMAN_BONES = {
@@ -120,16 +117,11 @@ def bd_world(rotmats: Array) -> Array:
 
 
 def posed(calibration: Calibration, world: Array, pelvis: Array) -> Pose:
-    """The pose with these world rotations (22, 3, 3) and the pelvis here (3,), within the limits of
-    joints and over the floor."""
+    """The pose with these world rotations (22, 3, 3) and the pelvis here (3,), over the floor."""
     parents = world[list(PARENTS[1:])]
-    local = np.concatenate([world[:1], np.swapaxes(parents, -1, -2) @ world[1:]])
-    rotmats = within_limits(local)
-    rest = calibration.rest_joints
-    joints, turned = forward_kinematics(rest, rotmats, pelvis - rest[0])
-    lowest = min(float(sole_heights(joints, turned, rest).min()), float(joints[:, 1].min()))
-    lift = np.array([0.0, max(calibration.floor - lowest, 0.0), 0.0])
-    return Pose(rotmats=rotmats, transl=pelvis - rest[0] + lift)
+    rotmats = np.concatenate([world[:1], np.swapaxes(parents, -1, -2) @ world[1:]])
+    transl = on_floor(calibration, rotmats, pelvis - calibration.rest_joints[0])
+    return Pose(rotmats=rotmats, transl=transl)
 
 
 def openxr_sample(

@@ -183,7 +183,7 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
     rotmats = with_arms(rest, body, hands)
     feet, state = _feet(state, body)
     rotmats = within_limits(with_legs(rest, body, rotmats, feet, floor))
-    transl = _on_floor(state.calibration, rotmats, body.transl)
+    transl = on_floor(state.calibration, rotmats, body.transl)
     state = replace(
         state,
         sample=sample,
@@ -419,7 +419,7 @@ def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
     return replace(ends, positions=above), replace(state, stance=stance)
 
 
-def _on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
+def on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
     """The translation, raised so that no sole and no joint is under the floor."""
     rest = calibration.rest_joints
     joints, world = forward_kinematics(rest, rotmats, transl)
