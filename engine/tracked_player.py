@@ -27,7 +27,7 @@ from engine.body.calibration import (
 from engine.body.foreign import (
     HUMAN_BONE_COUNT,
     JointSet,
-    bd_world,
+    from_bd,
     from_unity,
     humanoid_world,
     openxr_sample,
@@ -116,17 +116,21 @@ class TrackedPlayer:
 
     def _openxr(self, pose: interaction_pb2.PlayerPose) -> Seen:
         joint_set, positions, rotmats, is_valid = joints_from_wire(pose.openxr, "pose.openxr")
+        worn = self._calibration.worn
         if joint_set is JointSet.BD and is_valid[:JOINT_COUNT].all():
-            made = posed(self._calibration.worn, bd_world(rotmats), positions[0])
+            made = posed(worn, rotmats[:JOINT_COUNT], positions[0])
             return made.rotmats, made.transl
-        if joint_set is not JointSet.BD and not self._calibration.has_t_pose:
+        sample = openxr_sample(joint_set, positions, rotmats, is_valid, 0.0)
+        if joint_set is JointSet.BD:
+            return worn.worn_on(sample)
+        if not self._calibration.has_t_pose:
             raise InputError(
                 f"pose.openxr.joint_set: {joint_set.name} needs header.calibration.t_pose with "
                 "the same joints; its rest pose is not ours",
                 field="pose.openxr.joint_set",
                 reason="NOT_CALIBRATED",
             )
-        return openxr_sample(joint_set, positions, rotmats, is_valid, 0.0)
+        return sample
 
 
 # ----------------------------------------------------------------------------------------- messages
@@ -204,7 +208,7 @@ def humanoid_from_wire(humanoid: types_pb2.HumanoidPose, field: str) -> Array:
 def joints_from_wire(
     message: types_pb2.OpenXrBody, field: str
 ) -> tuple[JointSet, Array, Array, BoolArray]:
-    """Joint set, positions (n, 3), rotations (n, 3, 3), and which are valid (n,)."""
+    """Joint set, positions (n, 3), rotations (n, 3, 3; BD's in our axes), which are valid (n,)."""
     joint_set = JOINT_SETS.get(message.joint_set)
     if joint_set is None:
         raise InputError(
@@ -223,7 +227,7 @@ def joints_from_wire(
             )
     is_valid = np.array(message.is_valid or [True] * count, bool)
     positions = np.zeros((count, 3))
-    rotmats = np.repeat(np.eye(3)[None], count, axis=0)
+    rotmats: Array = np.repeat(np.eye(3)[None], count, axis=0)
     used = range(JOINT_COUNT) if joint_set is JointSet.BD else joint_set.roles.values()
     for joint in used:
         if is_valid[joint]:
@@ -234,6 +238,8 @@ def joints_from_wire(
             rotmats[joint] = wire.rotmat_from_wire(
                 message.rotations[slice(*turn)], f"{field}.rotations[{joint}]"
             )
+    if joint_set is JointSet.BD:
+        rotmats = from_bd(rotmats)
     return joint_set, positions, rotmats, is_valid
 
 

@@ -10,7 +10,7 @@ enters the right one, its -Z goes from the little finger to the thumb).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 import numpy as np
@@ -122,6 +122,12 @@ class Calibration:
         rotmats = np.where(is_there[:, None, None], sample.rotmats, np.eye(3))
         positions = np.where(is_there[:, None], sample.positions, 0.0)
         return positions + _rotated(rotmats, self.offsets), rotmats @ self.turns
+
+    def worn_on(self, sample: TrackerSample) -> TrackerSample:
+        """What the devices would send if `sample` holds the joints themselves."""
+        rotmats = sample.rotmats @ np.swapaxes(self.turns, -1, -2)
+        positions = sample.positions - _rotated(rotmats, self.offsets)
+        return replace(sample, positions=positions, rotmats=rotmats)
 
 
 def uncalibrated(

@@ -111,9 +111,9 @@ def humanoid_world(bones: dict[int, Array], *, is_local: bool) -> Array:
     return world
 
 
-def bd_world(rotmats: Array) -> Array:
-    """World rotations (22, 3, 3) of XR_BD_body_tracking's (24, 3, 3): its joints look backwards."""
-    return np.asarray(rotmats[:JOINT_COUNT] @ rotmat_about("y", np.pi))
+def from_bd(rotmats: Array) -> Array:
+    """World rotations (n, 3, 3) of XR_BD_body_tracking in our axes: its joints look backwards."""
+    return np.asarray(rotmats @ rotmat_about("y", np.pi))
 
 
 def posed(calibration: Calibration, world: Array, pelvis: Array) -> Pose:

@@ -134,6 +134,18 @@ def test_openxr_bd_joints_come_out_as_they_are() -> None:
     np.testing.assert_allclose(place, transl, atol=1e-4)
 
 
+def test_openxr_bd_joints_that_are_lost_are_bridged_by_the_others() -> None:
+    rotmats, transl = standing_pose(), np.array([0.0, 1.3026, 0.0])
+    message = openxr_bd(rotmats, transl)
+    message.is_valid[:] = [joint != JOINT["left_elbow"] for joint in range(24)]
+    who = player()
+    pose = made(who, pb.PlayerPose(openxr=message))
+    joints, _ = forward_kinematics(REST, *pose)
+    truth, _ = forward_kinematics(REST, rotmats, transl)
+    assert np.linalg.norm(joints - truth, axis=-1).mean() < 0.03
+    assert set(who.flags.values()) == {Tracking.TRACKED}
+
+
 def openxr_meta(worn: dict[str, Device]) -> types_pb2.OpenXrBody:
     places, turns = np.zeros((84, 3)), np.tile([0.0, 0.0, 0.0, 1.0], (84, 1))
     for name, joint in zip(ROLES, (7, 19, 45, 1, 73, 80), strict=True):
