@@ -69,9 +69,9 @@ def _frames(touches: Iterable[Touch]) -> set[Touch]:
 def _starts(touches: set[Touch]) -> set[Touch]:
     """Touches whose parts did not touch in the two frames before."""
     return {
-        (clip, frame, *parts)
-        for clip, frame, *parts in touches
-        if not {(clip, frame - back, *parts) for back in (1, 2)} & touches
+        (clip, frame, a, b)
+        for clip, frame, a, b in touches
+        if not {(clip, frame - back, a, b) for back in (1, 2)} & touches
     }
 
 
