@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.canonical import canonical_frame, from_canonical, to_canonical
+from engine.body.capsules import Capsules
 from engine.body.shape import Body, fit_betas
 from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import BackendError, InputError
@@ -61,6 +62,7 @@ def generate_motion(
     text: Array | None = None,
     cleanup: CleanupConfig | None = None,
     foot_lock: bool = True,
+    capsules: tuple[Capsules, Capsules] | None = None,
 ) -> tuple[Array, Array]:
     """The motion of a pair, `frames` long, whose frame `anchor_index` is the given pair exactly.
 
@@ -69,6 +71,7 @@ def generate_motion(
     text            (width,) what the two do, for an animator that takes text; None: no words
     cleanup         None: the floor is where the lowest sole or joint of the pair is
     foot_lock       with `cleanup` None: whether planted feet are held at one spot
+    capsules        with `cleanup` None: of both bodies, to draw them out of each other
     returns         rotmats (2, frames, 22, 3, 3), transl (2, frames, 3)
     Raises InputError for an anchor outside the motion, BackendError if a window is not finite.
     """
@@ -80,7 +83,7 @@ def generate_motion(
         )
     if cleanup is None:
         floor = float(floor_height(rotmats, transl, rest_joints).min())
-        cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock)
+        cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock, capsules=capsules)
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
 
     def filled(window: Window) -> Track:

@@ -34,7 +34,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from engine import wire
 from engine.arrays import Array
-from engine.body.capsules import fitted_capsules
+from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.shape import SHAPE_COUNT
 from engine.bundle import ScheduleSpec
 from engine.errors import (
@@ -172,11 +172,9 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
         betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
-        capsules = await asyncio.to_thread(lambda: [fitted_capsules(engine.body, b) for b in betas])
+        capsules = await _fitted_capsules(engine, betas)
         stream = LiveStream(
-            Session(
-                config, rest_joints=rest_joints, seed=seed, capsules=(capsules[0], capsules[1])
-            ),
+            Session(config, rest_joints=rest_joints, seed=seed, capsules=capsules),
             engine.executor,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
@@ -238,6 +236,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             steps = _steps(request, self._host.config.session.steps)
             info = _info(request, engine, steps)
             text = await _motion_text(engine, wire.text_from_wire(request.text, "text"))
+            capsules = await _fitted_capsules(engine, betas)
             with self._host.generation_slot(), _patient_sampler(engine.executor) as sample:
                 made = await asyncio.to_thread(
                     generate_motion,
@@ -252,6 +251,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     history_frames=engine.bundle.manifest.animator.history_frames,
                     text=text,
                     foot_lock=self._host.config.session.foot_lock,
+                    capsules=capsules,
                 )
             yield generation_pb2.GenerateMotionResponse(info=info)
             for first in range(0, frames, WINDOW_FRAMES):
@@ -327,6 +327,14 @@ def _info(
         precision=engine.precision,
         frame_rate=FRAME_RATE,
     )
+
+
+async def _fitted_capsules(engine: Engine, betas: Array) -> tuple[Capsules, Capsules]:
+    """Of both people, of shapes betas (2, 10)."""
+    player, partner = await asyncio.to_thread(
+        lambda: [fitted_capsules(engine.body, shape) for shape in betas]
+    )
+    return player, partner
 
 
 async def _motion_text(engine: Engine, text: str) -> Array | None:

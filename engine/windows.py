@@ -15,8 +15,10 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
+from engine.body.capsules import Capsules
 from engine.body.feet import locked, sole_heights
 from engine.body.kinematics import forward_kinematics
+from engine.body.parting import parted
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import BackendError
@@ -404,6 +406,8 @@ class CleanupConfig:
     """No joint moves faster, metres a second; None switches the limit off."""
     foot_lock: bool = True
     """Whether planted feet are held at one spot on the floor, if there is one (`body/feet.py`)."""
+    capsules: tuple[Capsules, Capsules] | None = None
+    """Of both bodies, to draw them out of each other (`body/parting.py`); None: they stay."""
 
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
@@ -416,6 +420,9 @@ def corrected(track: Track, given: BoolArray, rest_joints: Array, config: Cleanu
     result = track
     if config.top_speed is not None:
         result = _speed_limited(result, given, rest_joints, config.top_speed / FRAME_RATE)
+    if config.capsules is not None:
+        apart = parted(result.rotmats, result.transl, given, rest_joints, config.capsules)
+        result = replace(result, transl=apart)
     if config.floor is not None:
         result = _floored(result, given, rest_joints, config)
     return result

@@ -208,13 +208,14 @@ def _plots(
     import numpy as np
 
     from trainer.evaluator import measures
-    from trainer.evaluator.subject import animated
+    from trainer.evaluator.subject import animated, capsules_of
     from trainer.report import Plot
 
     rows = np.arange(min(len(draw.batch.motion), PLOTTED))
     batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
+    bodies = capsules_of(measures.body_of(settings), draw.betas[rows])
     made = {
-        measures.label_of(steps): animated(subject.sample, batch, steps, draw.seed)[0]
+        measures.label_of(steps): animated(subject.sample, batch, bodies, steps, draw.seed)[0]
         for steps in settings.steps
     }
     sets = {"real": evaluator.windows(reference.motion, reference.rest_joints)}

@@ -17,7 +17,14 @@ import numpy as np
 from engine.generation import SampleWindows
 from trainer.data.shards import Clips
 from trainer.evaluator.distributions import Estimate, estimated
-from trainer.evaluator.measures import TRUTH, Draw, EvaluationSettings, draws, window_measures
+from trainer.evaluator.measures import (
+    TRUTH,
+    Draw,
+    EvaluationSettings,
+    bodies_of,
+    draws,
+    window_measures,
+)
 from trainer.evaluator.subject import animated
 from trainer.evaluator.training import ANCHOR_ONLY, Captions, Evaluator
 from trainer.report import Cell, Table
@@ -78,7 +85,9 @@ def measured_row(
         if sample is None:
             motions = dict.fromkeys(SIDES, draw.batch.motion)
         else:
-            finished, raw = animated(sample, draw.batch, settings.steps[0], draw.seed)
+            finished, raw = animated(
+                sample, draw.batch, bodies_of(draw, settings), settings.steps[0], draw.seed
+            )
             motions = {"raw": raw, "finished": finished}
         for side, motion in motions.items():
             row[side].append(window_measures(motion, draw, settings, evaluator))

@@ -17,6 +17,7 @@ from trainer.evaluator.distributions import Estimate
 from trainer.evaluator.measures import (
     TRUTH,
     EvaluationSettings,
+    bodies_of,
     estimates,
     label_of,
     window_measures,
@@ -56,7 +57,10 @@ def step_curves(
         measured[name] = {}
         for steps in settings.steps:
             logger.info("%s: %s", name, label_of(steps))
-            made = [animated(subject.sample, d.batch, steps, d.seed)[0] for d in drawn]
+            made = [
+                animated(subject.sample, d.batch, bodies_of(d, settings), steps, d.seed)[0]
+                for d in drawn
+            ]
             measured[name][steps] = estimates(
                 [
                     window_measures(motion, draw, settings, evaluator)

@@ -27,7 +27,7 @@ from trainer.data.shards import Clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
 from trainer.evaluator import distributions
 from trainer.evaluator.distributions import NEIGHBOURS, Estimate, estimated
-from trainer.evaluator.subject import animated
+from trainer.evaluator.subject import PairCapsules, animated, capsules_of
 from trainer.evaluator.training import (
     ANCHOR_ONLY,
     Captions,
@@ -267,16 +267,24 @@ def measure_case(
         add(TRUTH, draw.batch.motion, draw)
         for steps in settings.steps:
             label = label_of(steps)
-            finished, raw = animated(sample, draw.batch, steps, draw.seed)
+            finished, raw = animated(
+                sample, draw.batch, bodies_of(draw, settings), steps, draw.seed
+            )
             spread = _spread_of_modes(sample, draw, steps, settings, evaluator)
             add(label, finished, draw, multimodality=spread)
             if encode is not None and len(draw.texts):
                 text = encode(draw.words)
-                told, _ = animated(sample, draw.batch, steps, draw.seed, text)
+                told, _ = animated(
+                    sample, draw.batch, bodies_of(draw, settings), steps, draw.seed, text
+                )
                 add(f"{label}, told words", told, draw)
             if settings.with_raw:
                 add(f"{label}, raw", raw, draw)
     return {label: estimates(repeats) for label, repeats in rows.items()}
+
+
+def bodies_of(draw: Draw, settings: EvaluationSettings) -> list[PairCapsules]:
+    return capsules_of(body_of(settings), draw.betas)
 
 
 def label_of(steps: int) -> str:
@@ -298,7 +306,8 @@ def _spread_of_modes(
     conditions, each = settings.modes
     rows = np.repeat(np.arange(len(draw.batch.motion))[:conditions], each)
     batch = chosen_rows(draw.batch, rows)
-    finished, _ = animated(sample, batch, steps, draw.seed)
+    bodies = capsules_of(body_of(settings), draw.betas[rows])
+    finished, _ = animated(sample, batch, bodies, steps, draw.seed)
     embedded = evaluator.windows(finished, batch.rest_joints)
     return distributions.multimodality(embedded.reshape(-1, each, embedded.shape[-1]))
 
@@ -329,7 +338,7 @@ def acceptance(
         meshes = mesh_measures(motion, draw.betas, draw.seed, settings)
         return {name: plain[name] for name in ("foot_skating_cm_s", "jerk_m_s3")} | meshes
 
-    made = figures(animated(sample, draw.batch, steps, draw.seed)[0])
+    made = figures(animated(sample, draw.batch, bodies_of(draw, settings), steps, draw.seed)[0])
     truth = figures(draw.batch.motion)
     return {name: _accepted(name, made[name], truth[name]) for name in made}
 

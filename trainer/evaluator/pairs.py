@@ -37,7 +37,7 @@ from trainer.evaluator.measures import (
     estimates,
     mesh_measures,
 )
-from trainer.evaluator.subject import Subject, animated, text_pairs
+from trainer.evaluator.subject import Subject, animated, capsules_of, text_pairs
 from trainer.evaluator.training import ANCHOR_ONLY, Captions, Evaluator
 
 HANDSHAKE = "two people shake hands"
@@ -67,7 +67,14 @@ def text_table(
         betas = np.stack([pair.betas for pair in pairs])
         told = replace(draw, batch=pair_batch(pairs, draw.batch, body), betas=betas)
         text = subject.encode(draw.words) if subject.encode else None
-        windows, _ = animated(subject.sample, told.batch, subject.steps_default, draw.seed, text)
+        windows, _ = animated(
+            subject.sample,
+            told.batch,
+            capsules_of(body, betas),
+            subject.steps_default,
+            draw.seed,
+            text,
+        )
         made = pair_measures(told, settings, evaluator)
         made |= distribution_measures(windows, told, evaluator)
         made["bone_error_cm"] = bone_error(answers, betas, body)

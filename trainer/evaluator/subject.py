@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from engine.arrays import Array
+from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.shape import Body
 from engine.bundle import MANIFEST
 from engine.errors import InputError
@@ -177,20 +178,34 @@ def _sample_batch(
 
 # ----------------------------------------------------------------------------------------- windows
 def animated(
-    sample: SampleWindows, batch: WindowBatch, steps: int, seed: int, text: Array | None = None
+    sample: SampleWindows,
+    batch: WindowBatch,
+    bodies: Sequence[PairCapsules],
+    steps: int,
+    seed: int,
+    text: Array | None = None,
 ) -> tuple[Array, Array]:
     """Windows (n, 2, 30, 135) from what a batch says is known: finished, and as the network left
     them. Finished is what a user gets: joined to the known frames and cleaned up by the engine.
 
-    text  (n, width) what the two do, for an animator that takes words
+    bodies  of both people of each window, as `capsules_of` gives them
+    text    (n, width) what the two do, for an animator that takes words
     """
     opened = [_opened(batch, row, steps, seed + row) for row in range(len(batch.motion))]
     if text is not None:
         requests = [replace(window.request, text=t) for window, t in zip(opened, text, strict=True)]
         opened = [replace(w, request=request) for w, request in zip(opened, requests, strict=True)]
     x0 = sample([window.request for window in opened])
-    finished, raw = zip(*(_closed(*pair) for pair in zip(opened, x0, strict=True)), strict=True)
+    finished, raw = zip(*map(_closed, opened, x0, bodies), strict=True)
     return np.stack(finished), np.stack(raw)
+
+
+PairCapsules = tuple[Capsules, Capsules]
+
+
+def capsules_of(body: Body, betas: Array) -> list[PairCapsules]:
+    """The capsules of both people of each window, of shapes (n, 2, 10)."""
+    return [(fitted_capsules(body, one), fitted_capsules(body, two)) for one, two in betas]
 
 
 def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
@@ -206,11 +221,11 @@ def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
     )
 
 
-def _closed(window: Window, x0: Array) -> tuple[Array, Array]:
+def _closed(window: Window, x0: Array, capsules: PairCapsules) -> tuple[Array, Array]:
     known = window.known.cut(MARGIN, WINDOW_FRAMES)
     anchor = int(np.flatnonzero(known.is_known.all(axis=0))[0])
     floor = floor_height(known.rotmats[:, anchor], known.transl[:, anchor], window.rest_joints)
-    cleanup = CleanupConfig(floor=float(floor.min()))
+    cleanup = CleanupConfig(floor=float(floor.min()), capsules=capsules)
     finished = cleaned(close_window(window, x0), known.is_known, window.rest_joints, cleanup)
     raw = read_window(window, x0).cut(MARGIN, WINDOW_FRAMES)
     return features_of(finished), features_of(raw)

@@ -1,0 +1,101 @@
+"""Two people drawn apart where one has sunk into the other.
+
+Networks leave bodies a few centimetres inside each other, which no viewer forgives. Both stay in
+their poses and are moved along the ground, as little as helps. Knows poses and capsules; knows no
+window, session or network. For a partner who must not touch at all: `space.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray
+from engine.body.capsules import Capsules, Segments, near_pairs
+from engine.body.kinematics import forward_kinematics
+
+GIVE = 0.01
+"""Metres that skin gives way: hands that press and chests that hug sink in so far."""
+MOST = 0.12
+"""Metres that two people are drawn apart at most: deeper than that a pose is wrong, not a place."""
+STEP = 0.03
+"""Metres by which this may change from one frame to the next."""
+ROUNDS = 5
+DAMPING = 0.3
+"""Added to the normal equations, whose diagonal counts the overlapping pairs of capsules."""
+SMOOTH = np.array([0.25, 0.5, 0.25])
+
+
+def parted(
+    rotmats: Array,
+    transl: Array,
+    given: BoolArray,
+    rest_joints: Array,
+    capsules: tuple[Capsules, Capsules],
+) -> Array:
+    """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible.
+
+    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3), rest_joints (2, 22, 3)
+    given (2, frame)  poses that must stay; where only one may move, he goes all the way
+
+    Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
+        minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
+    """
+    posed = [
+        capsules[person].posed(
+            *forward_kinematics(rest_joints[person], rotmats[person], transl[person])
+        )
+        for person in range(2)
+    ]
+    share = np.where(given, 0.0, 1.0)
+    share /= np.maximum(share.sum(axis=0), 1.0)
+    most = np.minimum(_frames_from(given.all(axis=0)) * STEP, MOST)
+    apart: Array = np.zeros_like(transl[0])
+    for _ in range(ROUNDS):
+        step = _way_apart(posed[0], _moved(posed[1], apart), capsules)
+        if not step.any():
+            break
+        apart = _shortened(apart + step, most)
+    if not apart.any():
+        return transl
+    apart = _shortened(_smoothed(apart), most)
+    signs = np.array([-1.0, 1.0])[:, None]
+    return np.asarray(transl + (signs * share)[..., None] * apart)
+
+
+def _way_apart(first: Segments, second: Segments, capsules: tuple[Capsules, Capsules]) -> Array:
+    """(frame, 3) along the ground, for the second person seen from the first."""
+    pairs = near_pairs(first, capsules[0].radii, second, capsules[1].radii, -GIVE)
+    frames = len(first.starts)
+    along = (pairs.points[:, 1] - pairs.points[:, 0])[:, [0, 2]]
+    along /= np.maximum(np.linalg.norm(pairs.points[:, 1] - pairs.points[:, 0], axis=-1), 1e-6)[
+        :, None
+    ]
+    normal = np.zeros((frames, 2, 2)) + DAMPING * np.eye(2)
+    np.add.at(normal, pairs.frames, along[:, :, None] * along[:, None])
+    wanted = np.zeros((frames, 2))
+    np.add.at(wanted, pairs.frames, (-pairs.gaps - GIVE)[:, None] * along)
+    way = np.zeros((frames, 3))
+    way[:, [0, 2]] = np.linalg.solve(normal, wanted[..., None])[..., 0]
+    return way
+
+
+def _frames_from(is_fixed: BoolArray) -> Array:
+    """How many frames (frame,) each is away from the nearest fixed one; infinite if none is."""
+    frames = np.arange(len(is_fixed))
+    distance = np.abs(frames[:, None] - frames[is_fixed])
+    return np.asarray(distance.min(axis=1, initial=10**9).astype(np.float64))
+
+
+def _moved(segments: Segments, by: Array) -> Segments:
+    return Segments(starts=segments.starts + by[:, None], axes=segments.axes)
+
+
+def _shortened(vectors: Array, most: Array) -> Array:
+    length = np.linalg.norm(vectors, axis=-1)
+    return np.asarray(vectors * np.minimum(1.0, most / np.maximum(length, 1e-12))[:, None])
+
+
+def _smoothed(vectors: Array) -> Array:
+    """Over frames, by a short binomial window."""
+    padded = np.concatenate([vectors[:1], vectors, vectors[-1:]])
+    return np.asarray(SMOOTH[0] * padded[:-2] + SMOOTH[1] * padded[1:-1] + SMOOTH[2] * padded[2:])
