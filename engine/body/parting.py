@@ -48,7 +48,7 @@ def parted(
     ]
     share = np.where(given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
-    most = np.minimum(_frames_from(given.all(axis=0)) * STEP, MOST)
+    most = np.minimum(_frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
     apart: Array = np.zeros_like(transl[0])
     for _ in range(ROUNDS):
         step = _way_apart(posed[0], _moved(posed[1], apart), capsules)

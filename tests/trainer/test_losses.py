@@ -150,7 +150,9 @@ def test_the_mesh_is_the_one_that_the_engine_draws() -> None:
         for b in range(BATCH)
     ]
     found = made.permute(2, 3, 4, 1, 0).numpy()
-    np.testing.assert_allclose(found, np.array(expected), atol=2e-3)  # the shape is read from the joints
+    np.testing.assert_allclose(
+        found, np.array(expected), atol=2e-3
+    )  # the shape is read from the joints
     some = losses.posed(torch.from_numpy(motion), rest, make_mesh(body, 7)).vertices
     assert some is not None
     chosen = np.linspace(0, len(body.template) - 1, 7).astype(int)
