@@ -157,7 +157,8 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     ) -> interaction_pb2.StreamInteractionRequest:
         idle = self._host.config.idle_seconds
         try:
-            return await asyncio.wait_for(anext(requests), idle)
+            async with asyncio.timeout(idle):
+                return await anext(requests)
         except StopAsyncIteration:
             return interaction_pb2.StreamInteractionRequest()
         except TimeoutError as exc:

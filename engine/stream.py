@@ -7,6 +7,7 @@ wire's messages; neither sockets nor statuses, which are `service.py`'s.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
@@ -196,7 +197,8 @@ class LiveStream:
 
     async def _next(self, requests: AsyncIterator[Request]) -> Request | None:
         try:
-            return await asyncio.wait_for(anext(requests, None), self._idle_seconds)
+            async with asyncio.timeout(self._idle_seconds):
+                return await anext(requests, None)
         except TimeoutError as exc:
             raise SessionError(
                 f"no message for {self._idle_seconds:g} s; open a new session",
@@ -257,10 +259,10 @@ class LiveStream:
             self._news.clear()
             if self._started is not None:
                 self._step(self._started)
-            try:
-                await asyncio.wait_for(self._news.wait(), self._until_next_frame())
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it drops a cancellation that meets its result.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._until_next_frame()):
+                    await self._news.wait()
 
     def _until_next_frame(self) -> float | None:
         if self._started is None:
