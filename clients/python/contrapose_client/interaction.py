@@ -6,6 +6,7 @@ Knows the wire and asyncio; `playout.py` decides what is shown. Uses time.monoto
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
@@ -183,10 +184,9 @@ class Interaction:
             await asyncio.sleep(timeout)
             return
         self._changed.clear()
-        try:
-            await asyncio.wait_for(self._changed.wait(), timeout)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
 
     async def _send(self, **part: Any) -> None:
         try:
