@@ -57,7 +57,7 @@ from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_MINOR = 1
+PROTOCOL_MINOR = 2
 DOMAIN = "contrapose"
 """Of google.rpc.ErrorInfo: our reasons are unique within it."""
 MOST_DETAIL_CHARACTERS = 1000

@@ -1,0 +1,65 @@
+"""Direction: what the one who made a session wants of it, beside the player's motion.
+
+Plain data; knows no plan and no message. What it does to the plan is `session.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.arrays import Array
+
+
+class Mode(Enum):
+    REACT = "react"
+    """The player drives; the partner reacts."""
+    FOLLOW_PLAN = "follow_plan"
+    """Both are generated from the first pose on."""
+    INBETWEEN = "inbetween"
+    """As REACT, towards the targets."""
+    PAUSED = "paused"
+    """The partner comes to rest and waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactTarget:
+    """The partner's hand (index of a wrist) touches a part of the player (index of its joint) by
+    `frame` and for `hold_frames`."""
+
+    partner_joint: int
+    player_joint: int
+    frame: int
+    hold_frames: int = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaceTarget:
+    """The partner's pelvis over `position` (3,), metres, facing `heading` radians about +Y (0 is
+    +Z; None: any way), by `frame` or, with None, as soon as he can."""
+
+    position: Array
+    heading: float | None = None
+    frame: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoseTarget:
+    """Poses at a frame: rotmats (22, 3, 3), transl (3,); the player's may be left open."""
+
+    frame: int
+    partner: tuple[Array, Array]
+    player: tuple[Array, Array] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Direction:
+    mode: Mode = Mode.REACT
+    text: Array | None = None
+    """The text vector (width,); None: no words."""
+    energy: float = 1.0
+    """0.5 to 1.5: how lively the partner moves; 1 is as the network made it."""
+    contact: ContactTarget | None = None
+    place: PlaceTarget | None = None
+    poses: tuple[PoseTarget, ...] = ()
+    """In order of their frames; at most one a frame."""
