@@ -26,6 +26,7 @@ from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.body.space import ARM_JOINTS, PersonalSpace
 from engine.contacts import Contact, ContactTracker
+from engine.direction import Direction
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.player import PlayerStamp, PlayerTrack, frame_at
@@ -220,7 +221,7 @@ class Session:
         self._space: PersonalSpace | None = None
         self._configure(config)
         self._seed = seed
-        self._text: Array | None = None
+        self._direction = Direction()
         self._now = -1
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
         self._plan: dict[int, PlanFrame] = {}
@@ -247,6 +248,10 @@ class Session:
     def config(self) -> SessionConfig:
         return self._config
 
+    @property
+    def direction(self) -> Direction:
+        return self._direction
+
     def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
         """Take a player frame (22, 3, 3), (3,) at a time; returns its sequence number, from 0.
 
@@ -255,16 +260,21 @@ class Session:
         return self._player.feed(time_s, rotmats, transl)
 
     def update(self, config: SessionConfig) -> None:
-        """New settings, for a revision that the next tick asks for; a zone holds at once."""
-        self._configure(config)
-        self._is_stale = True
+        """New settings, for a revision that the next tick asks for; a zone holds at once.
 
-    def steer(self, text: Array | None) -> None:
-        """What the two do, as the text vector (width,) of all windows from the next revision on.
-
-        None: no words. Only for an animator that takes text.
+        Those of load control (`steps`, `revision_frames`) call for none: they hold for all windows
+        from the next on.
         """
-        self._text = text
+        before = replace(self._config, steps=config.steps, revision_frames=config.revision_frames)
+        self._configure(config)
+        self._is_stale |= config != before
+
+    def direct(self, direction: Direction) -> None:
+        """What is wanted of the two, for a revision that the next tick asks for.
+
+        `direction.text` only for an animator that takes text.
+        """
+        self._direction = direction
         self._is_stale = True
 
     def accept(self, ticket: int, x0: Array) -> None:
@@ -612,7 +622,7 @@ class Session:
         )
         return WantedWindow(
             ticket=ticket,
-            request=replace(window.request, text=self._text),
+            request=replace(window.request, text=self._direction.text),
             deadline=(partner_until + 1) / FRAME_RATE,
         )
 

@@ -169,7 +169,7 @@ class LiveStream:
             return
         error = done.exception()
         if error is None:
-            self._session.steer(done.result())
+            self._session.direct(replace(self._session.direction, text=done.result()))
             self._has_answer = True
             self._news.set()
         elif isinstance(error, ContraposeError):

@@ -16,6 +16,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.direction import Direction
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
@@ -227,10 +228,26 @@ def test_a_departing_player_is_answered_at_once_from_his_real_pose() -> None:
 def test_changed_settings_call_for_a_revision_with_the_new_steps() -> None:
     play = new_play(player=standing_player)
     play.run(range(40))
-    play.session.update(replace(play.session.config, steps=5))
+    play.session.update(replace(play.session.config, steps=5, leash=2.0))
     play.feed(4.0)
     (wanted,) = play.tick(4.0).wanted
     assert wanted.request.steps == 5
+
+
+def test_settings_of_load_control_call_for_no_revision_but_hold_from_the_next_window_on() -> None:
+    asked: list[WindowRequest] = []
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        asked.extend(requests)
+        return still_windows(requests)
+
+    play = new_play(player=standing_player, sample=sample)
+    play.run(range(40))
+    asked.clear()
+    play.session.update(replace(play.session.config, steps=5, revision_frames=9))
+    play.run(range(40, 80))
+    assert max(play.revisions) == 1
+    assert {request.steps for request in asked} == {5}
 
 
 def test_words_steer_the_next_revision_and_all_windows_after_it() -> None:
@@ -244,7 +261,7 @@ def test_words_steer_the_next_revision_and_all_windows_after_it() -> None:
     play.run(range(40))
     assert all(request.text is None for request in asked)
     words = np.ones(8, np.float32)
-    play.session.steer(words)
+    play.session.direct(Direction(text=words))
     revisions = max(play.revisions)
     asked.clear()
     play.run(range(40, 80))
@@ -390,7 +407,7 @@ def test_a_window_that_comes_after_its_time_is_played_from_where_the_partner_wai
 def test_settings_whose_revision_failed_are_asked_for_again() -> None:
     play = new_play(player=standing_player)
     play.run(range(40))
-    play.session.update(replace(play.session.config, steps=5))
+    play.session.update(replace(play.session.config, steps=5, leash=2.0))
     play.feed(4.0)
     (wanted,) = play.tick(4.0, window_takes=None).wanted
     play.session.fail(wanted.ticket)
@@ -423,7 +440,7 @@ def test_after_a_long_silence_the_session_goes_on_at_the_new_time() -> None:
 def test_a_failed_window_leaves_the_plan_as_it_was() -> None:
     play = new_play(player=standing_player)
     play.run(range(20))
-    play.session.update(play.session.config)
+    play.session.direct(play.session.direction)
     play.feed(2.0)
     (wanted,) = play.tick(2.0, window_takes=None).wanted
     before = dict(play.held)
