@@ -43,7 +43,8 @@ from engine.service import (
     ServerInfoService,
     sampled,
 )
-from engine.session import Session, SessionConfig, standing_pose
+from engine.session import Session, SessionConfig
+from engine.standing import standing_pose
 from engine.stream import LiveStream
 from engine.wire import MIN_STEPS
 

@@ -18,7 +18,7 @@ from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
 from engine.sampler import Models, WindowRequest, ddim_update
-from engine.session import standing_partner, standing_pose
+from engine.standing import standing_partner, standing_pose
 from engine.windows import floor_height
 
 T = TypeVar("T")

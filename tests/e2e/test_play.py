@@ -18,7 +18,7 @@ from engine.bundle import Bundle
 from engine.cli import main
 from engine.formats import read_motion, write_motion
 from engine.motion import Motion
-from engine.session import standing_pose
+from engine.standing import standing_pose
 from tests.e2e.conftest import RunningServer, until
 
 

@@ -12,7 +12,7 @@ from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.contacts import RELEASE, Contact, ContactTracker
-from engine.session import standing_partner, standing_pose
+from engine.standing import standing_partner, standing_pose
 
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.5 * np.ones(10)]).astype(np.float32)

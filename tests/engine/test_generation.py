@@ -14,7 +14,7 @@ from engine.body.shape import load_body
 from engine.errors import BackendError, InputError
 from engine.generation import SamplePair, SampleWindows, SinglePose, generate_motion, generate_pair
 from engine.sampler import WindowRequest, sample_generator
-from engine.session import facing, standing_partner, standing_pose
+from engine.standing import facing, standing_partner, standing_pose
 from engine.testing import noisy_windows, still_models
 from engine.windows import floor_height
 

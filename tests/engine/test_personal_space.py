@@ -16,7 +16,8 @@ from engine.body.shape import load_body
 from engine.body.space import PUSH_STEP, PersonalSpace
 from engine.errors import ConfigError
 from engine.sampler import WindowRequest
-from engine.session import PlanFrame, Session, SessionConfig, Tick, WantedWindow, standing_pose
+from engine.session import PlanFrame, Session, SessionConfig, Tick, WantedWindow
+from engine.standing import standing_pose
 from engine.testing import noisy_windows, still_windows
 
 BODY = load_body()

@@ -27,9 +27,8 @@ from engine.session import (
     SessionConfig,
     Tick,
     WantedWindow,
-    facing,
-    standing_pose,
 )
+from engine.standing import facing, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import floor_height
 

@@ -21,7 +21,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, PARENTS
 from engine.body.trackers import Tracking
 from engine.errors import ContraposeError, InputError
-from engine.session import standing_pose
+from engine.standing import standing_pose
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 BODY = load_body()

@@ -11,7 +11,7 @@ from engine.arrays import Array
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.session import standing_partner, standing_pose
+from engine.standing import standing_partner, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import (
     CleanupConfig,

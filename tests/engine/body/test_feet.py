@@ -13,7 +13,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle, rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.session import standing_pose
+from engine.standing import standing_pose
 
 BODY = load_body()
 BETAS = np.array([np.zeros(10), 0.7 * np.ones(10)])

@@ -12,7 +12,7 @@ from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.body.space import PUSH_STEP, PersonalSpace
-from engine.session import standing_pose
+from engine.standing import standing_pose
 
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), np.linspace(1, -1, 10)]).astype(np.float32)

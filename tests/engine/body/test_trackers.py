@@ -32,7 +32,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
 from engine.body.trackers import Flags, Pose, Tracking, begin, solve
 from engine.errors import InputError, SessionError
-from engine.session import standing_pose
+from engine.standing import standing_pose
 
 ALL = tuple(Role)
 THREE = (Role.HEAD, Role.LEFT_HAND, Role.RIGHT_HAND)
