@@ -10,17 +10,15 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.commands.serve import add_engine_options, engine_flags
+from engine.commands.serve import add_engine_options
+from engine.commands.server_process import running_server
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,8 +34,6 @@ T = TypeVar("T")
 DEMO_PLAYER = Path(__file__).parent.parent / "data" / "demo_player.npz"
 DEMO_SEED = 8
 """Fixed, so that two runs can be compared."""
-READY = "listening on "
-STOP_SECONDS = 10.0
 MOST_SECONDS = 1_000_000
 
 
@@ -528,58 +524,7 @@ def summary_of(report: dict[str, Any]) -> str:
     return "\n".join(f"  {name:<10}{value}" for name, value in rows)
 
 
-# --------------------------------------------------------------------------------------- the server
-@contextmanager
-def running_server(args: argparse.Namespace) -> Iterator[str]:
-    """The address of --server, or of a server of our own that ends with the block."""
-    if args.server is not None:
-        yield args.server
-        return
-    flags = ["--port", "0", "--drain-seconds", "0", "--stop-on-eof", *engine_flags(args)]
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "engine.cli", "serve", *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            yield _ready_address(process, log)
-        finally:
-            _stop(process)
-
-
-def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
-    """Wait for the server's ready line. Raises its error in one line if it ends instead."""
-    from engine.errors import BackendError, ContraposeError
-
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(READY):
-            return line.removeprefix(READY).strip()
-    code = process.wait()
-    log.seek(0)
-    lines = [line for line in log.read().splitlines() if line.strip()] or ["it said nothing"]
-    last = lines[-1].removeprefix("contrapose: error: ")
-    if code == 2:
-        raise ContraposeError(last)
-    raise BackendError(f"the server ended with code {code} before it was ready: {last}")
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Closing its input ends our server, even if we are killed before we get here."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
-
-
+# ---------------------------------------------------------------------------------------- refusals
 def _finished(work: Coroutine[Any, Any, T]) -> T:
     """Run it; refusals of the server become our errors."""
     from contrapose_client import ServerError

@@ -1,0 +1,84 @@
+"""A server of one's own: `contrapose serve` in a child process, for as long as a block lasts.
+
+Knows the command line of `serve` and its ready line; no message and no socket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from engine.commands.serve import engine_flags
+from engine.errors import BackendError, ContraposeError
+
+READY = "listening on "
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerProcess:
+    address: str
+    pid: int | None
+    """None: not ours."""
+
+
+@contextmanager
+def running_server(args: argparse.Namespace) -> Iterator[str]:
+    """The address of --server, or of a server of our own that ends with the block."""
+    if args.server is not None:
+        yield args.server
+        return
+    with own_server(engine_flags(args)) as server:
+        yield server.address
+
+
+@contextmanager
+def own_server(flags: Sequence[str]) -> Iterator[ServerProcess]:
+    """A server with these flags of `serve` on a free loopback port, ended with the block."""
+    fixed = ["--port", "0", "--drain-seconds", "0", "--stop-on-eof"]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine.cli", "serve", *fixed, *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield ServerProcess(address=_ready_address(process, log), pid=process.pid)
+        finally:
+            _stop(process)
+
+
+def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
+    """Wait for the server's ready line. Raises its error in one line if it ends instead."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(READY):
+            return line.removeprefix(READY).strip()
+    code = process.wait()
+    log.seek(0)
+    lines = [line for line in log.read().splitlines() if line.strip()] or ["it said nothing"]
+    last = lines[-1].removeprefix("contrapose: error: ")
+    if code == 2:
+        raise ContraposeError(last)
+    raise BackendError(f"the server ended with code {code} before it was ready: {last}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Closing its input ends our server, even if we are killed before we get here."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
