@@ -366,7 +366,7 @@ class LiveStream:
         message = types_pb2.FrameChunk(
             first_frame_index=chunk.first_frame,
             revision=chunk.revision,
-            frames=self._frames_to_wire(chunk.frames),
+            frames=frames_to_wire(chunk.frames),
             based_on_sequence=0 if based_on is None else based_on.sequence,
             steps=first.steps,
             latency=types_pb2.LatencyBreakdown(),
@@ -381,25 +381,6 @@ class LiveStream:
             return message, None
         self._reacted_to = first.based_on.sequence
         return message, based_on.at
-
-    def _frames_to_wire(self, frames: tuple[PlanFrame, ...]) -> list[types_pb2.Frame]:
-        players, partners = (
-            wire.poses_to_wire(
-                np.stack([frame.rotmats[person] for frame in frames]),
-                np.stack([frame.transl[person] for frame in frames]),
-            )
-            for person in (0, 1)
-        )
-        return [
-            types_pb2.Frame(
-                time_code=frame.index / FRAME_RATE,
-                player=player,
-                partner=partner,
-                quality=QUALITY[frame.quality],
-                window=frame.window,
-            )
-            for frame, player, partner in zip(frames, players, partners, strict=True)
-        ]
 
     async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:
         while (taken := await self._outbox.take()) is not None:
@@ -436,6 +417,26 @@ def changed_config(
         return replace(config, **wanted) if wanted else config
     except ConfigError as error:
         raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error
+
+
+def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
+    players, partners = (
+        wire.poses_to_wire(
+            np.stack([frame.rotmats[person] for frame in frames]),
+            np.stack([frame.transl[person] for frame in frames]),
+        )
+        for person in (0, 1)
+    )
+    return [
+        types_pb2.Frame(
+            time_code=frame.index / FRAME_RATE,
+            player=player,
+            partner=partner,
+            quality=QUALITY[frame.quality],
+            window=frame.window,
+        )
+        for frame, player, partner in zip(frames, players, partners, strict=True)
+    ]
 
 
 def _contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:

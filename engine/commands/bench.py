@@ -9,7 +9,7 @@ import argparse
 import importlib
 from typing import Any
 
-ACTIONS = ("denoise", "trackers")
+ACTIONS = ("denoise", "trackers", "session")
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
