@@ -8,39 +8,59 @@ window that fails takes no other with it, and nothing a caller passes in can end
 from __future__ import annotations
 
 import logging
+import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError
+from engine.meters import BusyMeter
+from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampler import (
+    BUCKETS,
     Models,
     WindowInProgress,
     WindowRequest,
     advance_windows,
     begin_windows,
 )
-from engine.scheduler import Scheduler
+from engine.scheduler import CallCosts, Scheduler, even_costs
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 OnDone = Callable[["Array | ContraposeError"], None]
 """Called on the engine thread with x0 (2, 30, 135), or why there is none. Must not block."""
+Steps = Generator[None, None, T]
+"""Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
+
+TIMED_CALLS = 3
+"""Of each bucket when costs are measured, after one that warms up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorStatus:
     windows_in_progress: int
+    windows: int
+    """Finished since the start, failed ones left out."""
+    late_windows: int
+    """Of these, finished after their deadline."""
     denoiser_calls: int
     rows: int
-    """Rows of all denoiser calls; rows / denoiser_calls is the mean batch."""
-    busy_s: float
+    """Rows of all denoiser calls."""
+    busy: float
+    """Part of the last seconds in which the engine thread was at work, 0 to 1."""
+
+    @property
+    def mean_batch(self) -> float:
+        return self.rows / max(self.denoiser_calls, 1)
 
 
 @dataclass(frozen=True)
@@ -50,38 +70,71 @@ class _Submitted:
     on_done: OnDone
 
 
-@dataclass(frozen=True)
-class _Call:
-    function: Callable[[Models], Any]
-    future: Future[Any]
+class _Work(Generic[T]):
+    """Something to run in pieces on the engine thread, and the future of its result.
 
-    def run(self, models: Models) -> None:
+    Pending until its last piece has run, so that it can be cancelled between two.
+    """
+
+    def __init__(self, begin: Callable[[Models], Steps[T]]) -> None:
+        self.future: Future[T] = Future()
+        self._begin = begin
+        self._steps: Steps[T] | None = None
+
+    def advance(self, models: Models) -> bool:
+        """Run the next piece; returns whether there are more."""
+        if self.future.cancelled():
+            return False
+        try:
+            if self._steps is None:
+                self._steps = self._begin(models)
+            next(self._steps)
+        except StopIteration as end:
+            self.finish(end.value)
+        except Exception as exc:
+            self.finish(exc)
+        else:
+            return True
+        return False
+
+    def finish(self, result: T | Exception) -> None:
         if not self.future.set_running_or_notify_cancel():
             return
-        try:
-            self.future.set_result(self.function(models))
-        except Exception as exc:
-            self.future.set_exception(exc)
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
 
 
 class Executor:
     """Start it, submit, close it. Also a context manager.
 
-    models    what windows are sampled with; only this thread touches it
-    max_rows  the largest batch of a denoiser call
-    Deadlines of all callers must be on one clock.
+    models  what windows are sampled with; only this thread touches it
+    costs   of denoiser calls; None: all alike until `measure` or real calls say better
+    clock   the time in seconds, on which all deadlines are
     """
 
-    def __init__(self, models: Models, *, max_rows: int = 16) -> None:
+    def __init__(
+        self,
+        models: Models,
+        *,
+        costs: CallCosts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._models = models
-        self._max_rows = max_rows
+        self._costs = even_costs(BUCKETS) if costs is None else costs
+        self._clock = clock
         self._changed = threading.Condition()
         self._submitted: deque[_Submitted] = deque()
-        self._calls: deque[_Call] = deque()
+        self._taken: list[_Submitted] = []
+        """Submitted, but not begun yet."""
+        self._calls: deque[_Work[Any]] = deque()
+        self._patient: deque[_Work[Any]] = deque()
         self._is_closing = False
         self._scheduler: Scheduler[WindowInProgress] = Scheduler()
         self._on_done: dict[int, OnDone] = {}
-        self._status = ExecutorStatus(windows_in_progress=0, denoiser_calls=0, rows=0, busy_s=0.0)
+        self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
+        self._busy = BusyMeter(clock())
         self._thread = threading.Thread(target=self._run, name="contrapose-engine", daemon=True)
         self._thread.start()
 
@@ -91,9 +144,15 @@ class Executor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def costs(self) -> CallCosts:
+        """Of denoiser calls, as known now; for reading."""
+        return self._costs
+
     def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
         """Denoise a window; more urgent deadlines (seconds) go first. Any thread.
 
+        deadline  inf: whenever no other window waits
         Raises BackendError once the executor is closed.
         """
         with self._changed:
@@ -102,16 +161,37 @@ class Executor:
             self._changed.notify()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:
-        """Run `function(models)` on the engine thread, between two denoiser calls. Any thread."""
-        future: Future[T] = Future()
-        with self._changed:
-            self._require_open()
-            self._calls.append(_Call(function, future))
-            self._changed.notify()
-        return future
+        """Run `function(models)` on the engine thread, before the next denoiser call. Any thread.
+
+        No window goes on meanwhile, so it must be short.
+        """
+
+        def in_one_piece(models: Models) -> Steps[T]:
+            return function(models)
+            yield  # makes this a generator
+
+        return self._enqueue(self._calls, in_one_piece)
+
+    def call_in_steps(self, begin: Callable[[Models], Steps[T]]) -> Future[T]:
+        """Run `begin(models)` piece by piece while no window with a deadline waits. Any thread.
+
+        Cancel the future to stop it before its next piece.
+        """
+        return self._enqueue(self._patient, begin)
+
+    def measure(self) -> None:
+        """Find out what calls cost, by timing a few of each bucket; blocks until done."""
+        self._costs = self.call(lambda models: measured_costs(models, BUCKETS)).result()
 
     def status(self) -> ExecutorStatus:
-        return self._status
+        return ExecutorStatus(
+            windows_in_progress=len(self._scheduler),
+            windows=self._windows,
+            late_windows=self._late_windows,
+            denoiser_calls=self._denoiser_calls,
+            rows=self._rows,
+            busy=self._busy.fraction(self._clock()),
+        )
 
     def close(self) -> None:
         """Stop after the call that is running; what is unfinished gets a BackendError."""
@@ -120,32 +200,54 @@ class Executor:
             self._changed.notify()
         self._thread.join()
 
+    def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Steps[T]]) -> Future[T]:
+        work = _Work(begin)
+        with self._changed:
+            self._require_open()
+            queue.append(work)
+            self._changed.notify()
+        return work.future
+
     def _require_open(self) -> None:
         if self._is_closing:
             raise _closed()
 
     # -- the engine thread -------------------------------------------------------------------------
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._has_work() or self._is_closing):
-                    self._changed.wait()
-                if self._is_closing:
-                    break
-                submitted = list(self._submitted)
-                self._submitted.clear()
-                call = self._calls.popleft() if self._calls else None
-            started = time.monotonic()
-            if call is not None:
-                call.run(self._models)
-            self._begin(submitted)
-            rows = self._advance()
-            self._deliver()
-            self._count(rows, time.monotonic() - started)
+        while self._wait_for_work():
+            started = self._clock()
+            try:
+                self._work()
+            except Exception as exc:  # out of memory, say, between two calls
+                self._fail_all(_translated(exc))
+            now = self._clock()
+            self._busy.add(now, now - started)
         self._give_up()
 
+    def _wait_for_work(self) -> bool:
+        """Until there is some; returns False when it is time to stop."""
+        with self._changed:
+            while not (self._has_work() or self._is_closing):
+                self._changed.wait()
+            return not self._is_closing
+
     def _has_work(self) -> bool:
-        return bool(self._submitted or self._calls or len(self._scheduler))
+        return bool(self._submitted or self._calls or self._patient or len(self._scheduler))
+
+    def _work(self) -> None:
+        """One call of each kind, the urgent first; then see what has come meanwhile."""
+        with self._changed:
+            self._taken, self._submitted = list(self._submitted), deque()
+        if self._calls:
+            self._calls.popleft().advance(self._models)
+        self._begin(self._taken)
+        self._taken = []
+        self._advance()
+        self._deliver()
+        if self._patient and not self._scheduler.urgent_count and not self._submitted:
+            work = self._patient.popleft()
+            if work.advance(self._models):
+                self._patient.append(work)  # the pieces of several take turns
 
     def _begin(self, submitted: Sequence[_Submitted]) -> None:
         if not submitted:
@@ -163,44 +265,74 @@ class Executor:
             self._on_done[id(window)] = entry.on_done
             self._scheduler.submit(window, entry.deadline)
 
-    def _advance(self) -> int:
-        rows = self._scheduler.next_rows(self._max_rows)
-        if rows:
-            self._advance_rows(rows)
-        return len(rows)
+    def _advance(self) -> None:
+        started = self._clock()
+        rows = self._scheduler.next_rows(started, self._costs)
+        if not rows:
+            return
+        self._denoiser_calls += 1
+        self._rows += len(rows)
+        if self._advance_rows(rows):
+            self._costs.observe(len(rows), self._clock() - started)
 
-    def _advance_rows(self, rows: Sequence[WindowInProgress]) -> None:
-        """One denoiser call; if it fails, one for each row, so that only the culprit is lost."""
+    def _advance_rows(self, rows: Sequence[WindowInProgress]) -> bool:
+        """One denoiser call; if it fails, one for each row, so that only the culprit is lost.
+
+        Returns whether it succeeded at once.
+        """
         try:
             advance_windows(self._models, list(rows))
         except Exception as exc:
             if len(rows) > 1:
                 for row in rows:
                     self._advance_rows([row])
-                return
+                return False
             self._scheduler.drop(rows)
             _report(self._on_done.pop(id(rows[0])), _translated(exc))
+            return False
+        return True
 
     def _deliver(self) -> None:
-        for window in self._scheduler.take_done():
+        now = self._clock()
+        for window, deadline in self._scheduler.take_done():
             assert window.x0 is not None
+            self._windows += 1
+            self._late_windows += now > deadline
             _report(self._on_done.pop(id(window)), window.x0)
 
-    def _count(self, rows: int, elapsed_s: float) -> None:
-        before = self._status
-        self._status = ExecutorStatus(
-            windows_in_progress=len(self._scheduler),
-            denoiser_calls=before.denoiser_calls + (rows > 0),
-            rows=before.rows + rows,
-            busy_s=before.busy_s + elapsed_s,
-        )
+    def _fail_all(self, error: ContraposeError) -> None:
+        """Tell everyone whose window was taken that there will be none."""
+        receivers = [*self._on_done.values(), *(entry.on_done for entry in self._taken)]
+        self._scheduler, self._on_done, self._taken = Scheduler(), {}, []
+        for on_done in receivers:
+            _report(on_done, error)
 
     def _give_up(self) -> None:
-        for on_done in [*self._on_done.values(), *(entry.on_done for entry in self._submitted)]:
-            _report(on_done, _closed())
-        for call in self._calls:
-            if call.future.set_running_or_notify_cancel():
-                call.future.set_exception(_closed())
+        self._taken = list(self._submitted)
+        self._fail_all(_closed())
+        for work in [*self._calls, *self._patient]:
+            work.finish(_closed())
+
+
+def measured_costs(models: Models, buckets: Sequence[int]) -> CallCosts:
+    """What a denoiser call of each bucket takes, on windows that nobody asked for."""
+    request = WindowRequest(
+        known=np.zeros((2, WINDOW_FRAMES, POSE_FEATURES), np.float32),
+        known_mask=np.zeros((2, WINDOW_FRAMES, 1), np.float32),
+        anchor=np.zeros((2, POSE_FEATURES), np.float32),
+        anchor_joints=np.zeros((2, 22, 3), np.float32),
+        seed=0,
+        steps=1 + TIMED_CALLS,
+    )
+    seconds: dict[int, float] = {}
+    for size in buckets:
+        windows = begin_windows(models, [request] * size)
+        times = [time.perf_counter()]
+        for _ in range(request.steps):
+            advance_windows(models, windows)
+            times.append(time.perf_counter())
+        seconds[size] = statistics.median(np.diff(times[1:]))
+    return CallCosts(seconds)
 
 
 def _report(on_done: OnDone, result: Array | ContraposeError) -> None:

@@ -9,7 +9,7 @@ schedule of Nichol and Dhariwal (2021, arXiv:2102.09672).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -249,6 +249,10 @@ class WindowInProgress:
     x0: Array | None = None
 
     @property
+    def steps_left(self) -> int:
+        return self.request.steps - self.step
+
+    @property
     def is_done(self) -> bool:
         return self.step == self.request.steps
 
@@ -401,6 +405,25 @@ def sample_generator(
         u + s (p - u) [if a pose is given] + s (tau - u) [if a text is given]
     as published: the joint prediction is never evaluated (facts/ponimator.md section 10).
     """
+    stepper = generator_steps(models, noise, pose, pose_mask, text, guidance, steps)
+    while True:
+        try:
+            next(stepper)
+        except StopIteration as end:
+            result: Array = end.value
+            return result
+
+
+def generator_steps(
+    models: Models,
+    noise: Array,
+    pose: Array,
+    pose_mask: Array,
+    text: Array,
+    guidance: float | Array,
+    steps: int,
+) -> Generator[None, None, Array]:
+    """`sample_generator` in pieces: one denoiser call, then a pause, until x0 is returned."""
     condition, denoise = models.generator_condition, models.generator_step
     if condition is None or denoise is None:
         raise BackendError("the bundle holds no generator; choose one that does", field="generator")
@@ -433,6 +456,7 @@ def sample_generator(
         x0 = plain.copy()
         np.add.at(x0, source[batch:], scale * (estimates[batch:] - plain[source[batch:]]))
         x_t = ddim_update(x_t, x0, schedule.abar_t[step, None], schedule.abar_s[step, None])
+        yield
     return x0
 
 

@@ -1,54 +1,148 @@
-"""The scheduler: which windows in progress go into the next denoiser call.
+"""The scheduler: which windows in progress go into the next denoiser call, and how many.
 
-Knows deadlines and whether a window is done. Knows no session, no network and no thread. Windows of
-all sessions share calls at the level of single denoising steps, so a new window joins the next call
-and one whose deadline is near overtakes (earliest deadline first; Liu and Layland 1973).
+Knows deadlines, steps left and what a call costs. Knows no session, no network, no thread and no
+clock. Windows of all sessions share calls at the level of single denoising steps, so a new window
+joins the next call and one whose deadline is near overtakes (earliest deadline first; Liu and
+Layland 1973).
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+import math
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+OUTLIER = 4.0
+"""A call that took so many times longer than usual was held up; it counts as this much."""
+
+
+class CallCosts:
+    """Seconds that a denoiser call takes, for each batch size ("bucket") that is compiled.
+
+    seconds  of a call, by bucket; to begin with
+    weight   of the newest call in the average, 0 to 1; 0: costs never change
+    Raises ValueError unless there is a bucket and every cost is over 0.
+    """
+
+    def __init__(self, seconds: Mapping[int, float], *, weight: float = 0.1) -> None:
+        if not seconds or min(seconds) < 1 or min(seconds.values()) <= 0:
+            raise ValueError(f"costs are {dict(seconds)}, must be over 0 s for buckets from 1 on")
+        self._seconds = dict(sorted(seconds.items()))
+        self._weight = weight
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        return tuple(self._seconds)
+
+    def bucket(self, rows: int) -> int:
+        """The smallest that holds so many rows, or else the largest."""
+        return next((size for size in self._seconds if size >= rows), max(self._seconds))
+
+    def seconds(self, rows: int) -> float:
+        """Of a call with so many rows, at most the largest bucket's: padding costs, too."""
+        return self._seconds[self.bucket(rows)]
+
+    @property
+    def seconds_a_row(self) -> float:
+        """At best: in the bucket that makes most rows a second."""
+        return min(seconds / size for size, seconds in self._seconds.items())
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """A call of so many rows took `seconds`."""
+        bucket = self.bucket(rows)
+        before = self._seconds[bucket]
+        seconds = min(seconds, OUTLIER * before)
+        self._seconds[bucket] = before + self._weight * (seconds - before)
+
+
+def even_costs(buckets: Sequence[int]) -> CallCosts:
+    """Before anything is measured: every call costs the same, so that the fullest is best."""
+    return CallCosts(dict.fromkeys(buckets, 0.01))
+
+
+class Left(NamedTuple):
+    """What is left of a window: seconds until its deadline, denoiser calls."""
+
+    seconds: float
+    steps: int
+
+
+def best_bucket(waiting: Sequence[Left], costs: CallCosts) -> int:
+    """The batch size by which the fewest windows are late, and of those the most rows a second.
+
+    waiting  at least one, the most urgent first
+
+    With calls of b rows that take c seconds, the i-th window is done after about
+    c max(steps_i, sum of steps_j over j <= i / b): five rows go as four now and one later where a
+    bucket of eight costs more than that, and a row about to run dry goes alone where company would
+    make it late.
+    """
+
+    def rank(bucket: int) -> tuple[int, float]:
+        seconds, late, steps = costs.seconds(bucket), 0, 0
+        for window in waiting:
+            steps += window.steps
+            late += seconds * max(window.steps, steps / bucket) > window.seconds
+        return late, -min(bucket, len(waiting)) / seconds
+
+    largest = costs.bucket(len(waiting))
+    return min((b for b in costs.buckets if b <= largest), key=lambda b: (*rank(b), -b))
 
 
 class InProgress(Protocol):
     @property
     def is_done(self) -> bool: ...
 
+    @property
+    def steps_left(self) -> int: ...
+
 
 W = TypeVar("W", bound=InProgress)
 
 
 class Scheduler(Generic[W]):
-    """Windows in progress, each with the time in seconds by which it should be done."""
+    """Windows in progress, each with the time in seconds by which it should be done.
+
+    A window whose deadline is infinite is *patient*: it takes only what no other needs.
+    """
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, W]] = []
+        self._waiting: list[tuple[float, int, W]] = []  # the most urgent first
         self._order = count()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def submit(self, window: W, deadline: float) -> None:
-        heapq.heappush(self._waiting, (deadline, next(self._order), window))
+    @property
+    def urgent_count(self) -> int:
+        """Windows that are not patient."""
+        return bisect_left(self._waiting, (math.inf, -1))
 
-    def next_rows(self, limit: int) -> list[W]:
-        """The rows of the next denoiser call, at most `limit`: the most urgent, first come first.
+    def submit(self, window: W, deadline: float) -> None:
+        insort(self._waiting, (deadline, next(self._order), window))
+
+    def next_rows(self, now: float, costs: CallCosts) -> list[W]:
+        """The rows of the next denoiser call: the most urgent, first come first.
 
         They stay here until they are done or dropped, so the same window is chosen step after step.
+        Urgent windows decide how many rows there are; patient ones sit where there would be
+        padding, and have calls of their own while nobody else waits.
         """
-        return [window for _, _, window in heapq.nsmallest(limit, self._waiting)]
+        if not self._waiting:
+            return []
+        deciding = self._waiting[: self.urgent_count] or self._waiting
+        left = [Left(deadline - now, window.steps_left) for deadline, _, window in deciding]
+        return [window for _, _, window in self._waiting[: best_bucket(left, costs)]]
 
-    def take_done(self) -> list[W]:
-        """Remove and return the windows that are done."""
-        done = [window for _, _, window in sorted(self._waiting) if window.is_done]
-        self.drop(done)
+    def take_done(self) -> list[tuple[W, float]]:
+        """Remove and return the windows that are done, each with its deadline."""
+        done = [(window, deadline) for deadline, _, window in self._waiting if window.is_done]
+        self.drop([window for window, _ in done])
         return done
 
     def drop(self, windows: Sequence[W]) -> None:
         """Forget windows, whatever their state."""
         dropped = {id(window) for window in windows}
         self._waiting = [entry for entry in self._waiting if id(entry[2]) not in dropped]
-        heapq.heapify(self._waiting)

@@ -138,7 +138,7 @@ def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
-    """Compile the bundle's graphs, start the executor, denoise one window. Takes seconds."""
+    """Compile the bundle's graphs, start the executor, time its calls, denoise. Takes seconds."""
     backend = open_backend(config.backend, precision=config.precision, threads=config.threads)
     engine = Engine(
         bundle=config.bundle,
@@ -147,6 +147,7 @@ def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
         backend=backend.name,
         precision=backend.precision,
     )
+    engine.executor.measure()
     _warm_up(engine, config.service.session)
     return backend, engine
 

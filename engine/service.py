@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -47,10 +47,10 @@ from engine.errors import (
     SessionError,
 )
 from engine.executor import Executor
-from engine.generation import SampleWindows, SinglePose, generate_motion, generate_pair
+from engine.generation import SamplePair, SampleWindows, SinglePose, generate_motion, generate_pair
 from engine.host import Engine, Host
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.sampler import WindowRequest, encode_text, sample_generator
+from engine.sampler import WindowRequest, encode_text, generator_steps
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream, changed_config
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
@@ -283,14 +283,10 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             steps = _steps(request, spec.steps_default)
             info = _info(request, engine, steps)
 
-            def sample(noise: Array, pose: Array, mask: Array, words: Array) -> Array:
-                return engine.executor.call(
-                    lambda models: sample_generator(
-                        models, noise, pose, mask, words, spec.guidance, steps
-                    )
-                ).result()
-
-            with self._host.generation_slot():
+            with (
+                self._host.generation_slot(),
+                _patient_pairs(engine.executor, spec.guidance, steps) as sample,
+            ):
                 words = await _encoded(engine, text, spec.text_width)
                 pair = await asyncio.to_thread(
                     generate_pair,
@@ -380,6 +376,30 @@ def _patient_sampler(executor: Executor) -> Iterator[SampleWindows]:
         yield sample
     finally:
         is_over.set()
+
+
+@contextmanager
+def _patient_pairs(executor: Executor, guidance: float, steps: int) -> Iterator[SamplePair]:
+    """A blocking sampler of pairs that gives way to live sessions between two steps; stops with
+    the block."""
+    under_way: list[Future[Array]] = []
+
+    def sample(noise: Array, pose: Array, mask: Array, words: Array) -> Array:
+        under_way.append(
+            executor.call_in_steps(
+                lambda models: generator_steps(models, noise, pose, mask, words, guidance, steps)
+            )
+        )
+        try:
+            return under_way[-1].result()
+        except CancelledError as exc:
+            raise OverloadedError("the client has gone", reason="CANCELLED") from exc
+
+    try:
+        yield sample
+    finally:
+        for future in under_way:
+            future.cancel()
 
 
 def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:

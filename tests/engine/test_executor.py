@@ -11,11 +11,14 @@ import pytest
 
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError
-from engine.executor import Executor
-from engine.sampler import Models, WindowRequest, sample_windows
+from engine.executor import Executor, Steps, measured_costs
+from engine.sampler import BUCKETS, Models, WindowRequest, sample_windows
+from engine.scheduler import CallCosts
 from engine.testing import GraphInputs, still_models
 
 WAIT_S = 10.0
+ALWAYS_EVEN = CallCosts(dict.fromkeys(BUCKETS, 0.001), weight=0)
+ONE_ROW = CallCosts({1: 0.001}, weight=0)
 
 
 def a_request(seed: int = 1, steps: int = 4) -> WindowRequest:
@@ -70,7 +73,7 @@ def echoing(inputs: GraphInputs) -> dict[str, Array]:
 def test_windows_together_give_what_each_gives_alone() -> None:
     models = models_with(animator_step=echoing)
     requests = [a_request(seed, steps) for seed, steps in ((1, 4), (2, 7), (3, 4), (4, 10))]
-    with Executor(models, max_rows=3) as executor:
+    with Executor(models, costs=CallCosts({1: 0.001, 2: 0.001, 3: 0.001})) as executor:
         futures = [submitted(executor, request) for request in requests]
         together = [future.result(WAIT_S) for future in futures]
     for request, result in zip(requests, together, strict=True):
@@ -124,7 +127,7 @@ def hold(executor: Executor, is_open: threading.Event) -> None:
 def test_the_urgent_window_overtakes() -> None:
     finished: list[str] = []
     is_open = threading.Event()
-    with Executor(still_models(), max_rows=1) as executor:
+    with Executor(still_models(), costs=ONE_ROW) as executor:
         hold(executor, is_open)
         lazy = submitted(executor, a_request(1), deadline=9.0)
         urgent = submitted(executor, a_request(2), deadline=1.0)
@@ -137,7 +140,7 @@ def test_the_urgent_window_overtakes() -> None:
 
 def test_rows_of_different_windows_share_denoiser_calls() -> None:
     is_open = threading.Event()
-    with Executor(still_models()) as executor:
+    with Executor(still_models(), costs=ALWAYS_EVEN) as executor:
         hold(executor, is_open)
         futures = [submitted(executor, a_request(seed, steps=8)) for seed in range(8)]
         is_open.set()
@@ -146,6 +149,105 @@ def test_rows_of_different_windows_share_denoiser_calls() -> None:
     status = executor.status()
     assert status.rows == 64
     assert status.denoiser_calls == 8
+    assert status.mean_batch == 8
+    assert status.windows == 8
+
+
+def test_windows_done_after_their_deadline_are_counted_as_late() -> None:
+    with Executor(still_models(), clock=lambda: 5.0) as executor:
+        for deadline in (4.0, 6.0, np.inf):
+            submitted(executor, a_request(), deadline).result(WAIT_S)
+    assert (executor.status().windows, executor.status().late_windows) == (3, 1)
+
+
+# ----------------------------------------------------------------------------------- work in pieces
+def pieces(executor: Executor, count: int, log: list[str]) -> Future[str]:
+    def steps(models: Models) -> Steps[str]:
+        for piece in range(count):
+            log.append(f"piece {piece}")
+            yield
+        return "done"
+
+    return executor.call_in_steps(steps)
+
+
+def test_work_in_pieces_lets_every_live_window_go_first() -> None:
+    """A pair at fifty steps is under way; a live window comes after its first piece."""
+    log: list[str] = []
+    with Executor(still_models()) as executor:
+        window: list[Future[Array]] = []
+
+        def steps(models: Models) -> Steps[str]:
+            for piece in range(50):
+                log.append(f"piece {piece}")
+                if piece == 0:
+                    window.append(submitted(executor, a_request(steps=10), deadline=1.0))
+                    window[0].add_done_callback(lambda _: log.append("window"))
+                yield
+            return "done"
+
+        assert executor.call_in_steps(steps).result(WAIT_S) == "done"
+    assert log.index("window") == 1
+    assert len(log) == 51
+
+
+def test_work_in_pieces_and_patient_windows_take_turns() -> None:
+    log: list[str] = []
+    is_open = threading.Event()
+    with Executor(still_models()) as executor:
+        hold(executor, is_open)
+        window = submitted(executor, a_request(steps=4), deadline=np.inf)
+        window.add_done_callback(lambda _: log.append("window"))
+        work = [pieces(executor, 10, log) for _ in range(2)]
+        is_open.set()
+        assert [future.result(WAIT_S) for future in work] == ["done", "done"]
+    assert log[:4] == ["piece 0", "piece 0", "piece 1", "window"]
+
+
+def test_cancelled_work_stops_before_its_next_piece() -> None:
+    log: list[str] = []
+    is_open = threading.Event()
+    with Executor(still_models()) as executor:
+        hold(executor, is_open)
+        work = pieces(executor, 10, log)
+        assert work.cancel()
+        is_open.set()
+        assert submitted(executor, a_request()).result(WAIT_S) is not None
+    assert log == []
+
+
+def test_work_that_fails_says_so_and_stops_nobody() -> None:
+    def failing(models: Models) -> Steps[None]:
+        yield
+        raise BackendError("second piece")
+
+    with Executor(still_models()) as executor:
+        with pytest.raises(BackendError, match="second piece"):
+            executor.call_in_steps(failing).result(WAIT_S)
+        assert submitted(executor, a_request()).result(WAIT_S) is not None
+
+
+@pytest.mark.parametrize("graph", ["animator_condition", "animator_step"])
+def test_an_engine_out_of_memory_fails_its_windows_and_lives(graph: str) -> None:
+    inner = getattr(still_models(), graph)
+    failures = iter([True])
+
+    def run(inputs: GraphInputs) -> dict[str, Array]:
+        if next(failures, False):
+            raise MemoryError
+        return dict(inner(inputs))
+
+    with Executor(models_with(**{graph: run})) as executor:
+        with pytest.raises(BackendError, match="MemoryError"):
+            submitted(executor, a_request()).result(WAIT_S)
+        assert submitted(executor, a_request()).result(WAIT_S) is not None
+
+
+def test_costs_are_measured_for_every_bucket() -> None:
+    with Executor(still_models()) as executor:
+        executor.measure()
+        assert executor.costs.buckets == BUCKETS
+    assert measured_costs(still_models(), (1, 3)).buckets == (1, 3)
 
 
 def test_closing_answers_everyone_who_waits_and_refuses_who_comes_later() -> None:
