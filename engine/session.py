@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 
@@ -23,11 +22,12 @@ from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
-from engine.body.space import ARM_JOINTS, PersonalSpace
+from engine.body.space import PersonalSpace
 from engine.contacts import Contact, ContactTracker
 from engine.direction import Direction
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.plan import Plan, PlanFrame, Quality
 from engine.player import PlayerStamp, PlayerTrack, frame_at
 from engine.sampler import WindowRequest
 from engine.standing import standing_partner
@@ -111,29 +111,6 @@ class SessionConfig:
 
 
 # --------------------------------------------------------------------------------- what a tick says
-class Quality(Enum):
-    GENERATED = "generated"
-    HELD = "held"
-    """The plan ran dry: the last motion dies away."""
-    FALLBACK = "fallback"
-    """No window has arrived yet: the partner stands."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PlanFrame:
-    """One frame of a plan: rotmats (2, 22, 3, 3), transl (2, 3); player first, world."""
-
-    index: int
-    rotmats: Array
-    transl: Array
-    quality: Quality
-    based_on: PlayerStamp
-    window: int = 0
-    """Number of the window it comes from, from 1; 0 for frames that no network made."""
-    steps: int = 0
-    """Denoiser steps of that window."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
     """Consecutive frames to send. With a new revision they replace all that the client holds from
@@ -224,10 +201,7 @@ class Session:
         self._direction = Direction()
         self._now = -1
         self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
-        self._plan: dict[int, PlanFrame] = {}
-        # What the network made, before its feet were locked: it goes on from its own motion, and
-        # the correction never feeds back into it.
-        self._unlocked: dict[int, tuple[Array, Array]] = {}
+        self._plan = Plan()
         self._expected: dict[int, Array] = {}
         self._floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._sent_until = -1
@@ -352,7 +326,7 @@ class Session:
     # -- the plan ----------------------------------------------------------------------------------
     @property
     def _plan_end(self) -> int:
-        return next(reversed(self._plan)) if self._plan else self._now - 1
+        return self._plan.last if self._plan else self._now - 1
 
     @property
     def _player_known_until(self) -> int:
@@ -369,12 +343,14 @@ class Session:
         partner = standing_partner(player, self._rest_joints, distance, self._player_floor())
         rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
         for index in range(first, self._now + self._config.horizon_frames + 1):
-            self._plan[index] = PlanFrame(
-                index=index,
-                rotmats=rotmats,
-                transl=transl,
-                quality=Quality.FALLBACK,
-                based_on=self._player.stamp_at(first),
+            self._plan.append(
+                PlanFrame(
+                    index=index,
+                    rotmats=rotmats,
+                    transl=transl,
+                    quality=Quality.FALLBACK,
+                    based_on=self._player.stamp_at(first),
+                )
             )
         self._sent_until = first - 1
 
@@ -408,13 +384,10 @@ class Session:
         if asked.is_revision:
             self._expected.clear()
         self._expect(result, first, player_until)
-        for index in range(kept + 1, self._plan_end + 1):
-            del self._plan[index]
-            self._unlocked.pop(index, None)
+        self._plan.cut_after(kept)
         for index in range(kept + 1, first + WINDOW_FRAMES):
             at = index - first
-            self._unlocked[index] = result.rotmats[:, at], result.transl[:, at]
-            self._plan[index] = PlanFrame(
+            frame = PlanFrame(
                 index=index,
                 rotmats=final.rotmats[:, at],
                 transl=final.transl[:, at],
@@ -423,6 +396,7 @@ class Session:
                 window=asked.ticket + 1,
                 steps=asked.window.request.steps,
             )
+            self._plan.append(frame, made=(result.rotmats[:, at], result.transl[:, at]))
         self._revision += asked.is_revision
         return kept + 1
 
@@ -444,14 +418,14 @@ class Session:
         skipped = max(missing - LONGEST_CATCH_UP, 0)
         self._sent_until = max(self._sent_until, end + skipped) if skipped else self._sent_until
         for offset in range(result.frames):
-            index = end + skipped + 1 + offset
-            self._plan[index] = PlanFrame(
-                index=index,
+            frame = PlanFrame(
+                index=end + skipped + 1 + offset,
                 rotmats=result.rotmats[:, offset],
                 transl=result.transl[:, offset],
                 quality=Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD,
                 based_on=last.based_on,
             )
+            self._plan.append(frame)
 
     def _keep_space(self, changed_from: int | None, *, is_new: bool) -> int | None:
         """Correct frames, from the one due now on, that reach into the player's zone.
@@ -466,20 +440,20 @@ class Session:
         frames = [self._plan[index] for index in indices]
         unchecked = self._kept_until if changed_from is None else changed_from - 1
         near = self._now + self._config.commit_frames + NEWEST_POSE_FRAMES
-        before = self._plan.get(indices[0] - 1)
+        before = self._plan[indices[0] - 1].transl[1] if indices[0] - 1 in self._plan else None
         kept = self._space.kept(
             np.stack([frame.rotmats[1] for frame in frames]),
             np.stack([frame.transl[1] for frame in frames]),
             self._zone(frames, near),
             is_free=np.array(indices) > self._now + self._config.commit_frames,
             to_check=(np.array(indices) <= near) | (np.array(indices) > unchecked),
-            before=None if before is None else before.transl[1],
+            before=before,
         )
         self._kept_until = indices[-1]
         if not kept.is_changed.any():
             return changed_from
         for at in np.flatnonzero(kept.is_changed):
-            self._move_partner(indices[at], kept.rotmats[at], kept.transl[at])
+            self._plan.move_partner(indices[at], kept.rotmats[at], kept.transl[at])
         first = indices[int(np.flatnonzero(kept.is_changed)[0])]
         self._revision += first <= self._sent_until and not is_new
         return first if changed_from is None else min(first, changed_from)
@@ -497,20 +471,6 @@ class Session:
             np.array([[rotmats for rotmats, _ in both] for both in poses]),
             np.array([[transl for _, transl in both] for both in poses]),
         )
-
-    def _move_partner(self, index: int, rotmats: Array, transl: Array) -> None:
-        """Correct a frame of the plan, and what windows go on from: he stands there now."""
-        frame = self._plan[index]
-        self._plan[index] = replace(
-            frame,
-            rotmats=np.stack([frame.rotmats[0], rotmats]),
-            transl=np.stack([frame.transl[0], transl]),
-        )
-        if index in self._unlocked:
-            made = self._unlocked[index][0].copy(), self._unlocked[index][1].copy()
-            made[0][1, ARM_JOINTS] = rotmats[ARM_JOINTS]
-            made[1][1] += transl - frame.transl[1]
-            self._unlocked[index] = made
 
     def _spaced(self, track: Track, given: BoolArray) -> Track:
         """A window's frames out of the zone before the feet are placed, so that they step."""
@@ -540,7 +500,7 @@ class Session:
         """All contacts of the plan from now on, beyond the horizon too."""
         if self._contacts is None:
             return ()
-        plan = [frame for index, frame in self._plan.items() if index >= self._now - 2]
+        plan = [self._plan[index] for index in self._plan if index >= self._now - 2]
         return self._contacts.update(
             self._now, [(frame.index, frame.rotmats, frame.transl) for frame in plan]
         )
@@ -548,9 +508,9 @@ class Session:
     def _forget(self) -> None:
         """Drop what no later window asks for: an hour takes no more room than a minute."""
         oldest = self._now - WINDOW_FRAMES - 2 * MARGIN
-        for store in (self._plan, self._unlocked, self._expected):
-            for index in [index for index in store if index < oldest]:
-                del store[index]
+        self._plan.forget_before(oldest)
+        for index in [index for index in self._expected if index < oldest]:
+            del self._expected[index]
 
     def _count_due(self, before: int) -> None:
         for index in range(max(before + 1, self._now - LONGEST_CATCH_UP), self._now + 1):
@@ -650,14 +610,10 @@ class Session:
 
         is_shown  as the client has them; else as the network made them
         """
-        oldest, newest = next(iter(self._plan)), self._plan_end
         real_until = self._player_known_until
         rotmats, transl = [], []
         for index in range(first, first + frames):
-            held = min(max(index, oldest), newest)
-            planned = self._plan[held].rotmats, self._plan[held].transl
-            if not is_shown:
-                planned = self._unlocked.get(held, planned)
+            planned = self._plan.poses(index, is_shown=is_shown)
             player = planned[0][0], planned[1][0]
             if index <= real_until:
                 player = self._player.at(index)

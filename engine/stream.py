@@ -27,9 +27,10 @@ from engine.errors import BackendError, ConfigError, ContraposeError, SessionErr
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
+from engine.plan import PlanFrame, Quality
 from engine.player import frame_at
 from engine.sampler import encode_text
-from engine.session import Chunk, PlanFrame, Quality, Session, SessionConfig, WantedWindow
+from engine.session import Chunk, Session, SessionConfig, WantedWindow
 from engine.tracked_player import Seen, TrackedPlayer, flags_to_wire
 
 logger = logging.getLogger(__name__)

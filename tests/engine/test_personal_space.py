@@ -15,8 +15,9 @@ from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.space import PUSH_STEP, PersonalSpace
 from engine.errors import ConfigError
+from engine.plan import PlanFrame
 from engine.sampler import WindowRequest
-from engine.session import PlanFrame, Session, SessionConfig, Tick, WantedWindow
+from engine.session import Session, SessionConfig, Tick, WantedWindow
 from engine.standing import standing_pose
 from engine.testing import noisy_windows, still_windows
 

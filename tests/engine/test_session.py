@@ -18,16 +18,10 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.direction import Direction
 from engine.errors import BackendError, ConfigError, SessionError
+from engine.plan import PlanFrame, Quality
 from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
-from engine.session import (
-    PlanFrame,
-    Quality,
-    Session,
-    SessionConfig,
-    Tick,
-    WantedWindow,
-)
+from engine.session import Session, SessionConfig, Tick, WantedWindow
 from engine.standing import facing, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import floor_height
