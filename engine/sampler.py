@@ -24,7 +24,6 @@ from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 
 TEXT_CHARACTERS = 1000
 """Longest text that is read; encoders look at some 60 words, so more is a mistake."""
-BUCKETS = (1, 2, 4, 8, 16)
 WINDOW_SHAPE = (2, WINDOW_FRAMES, POSE_FEATURES)
 
 
@@ -60,12 +59,12 @@ def load_models(
     bundle: Bundle,
     backend: Backend,
     *,
-    buckets: Sequence[int] = BUCKETS,
+    buckets: Sequence[int] | None = None,
     is_lazy: bool = False,
 ) -> Models:
     """Compile what a bundle holds.
 
-    buckets  batch sizes of the animator's denoiser; all else takes any batch
+    buckets  batch sizes of the animator's denoiser, None: the backend's own; all else takes any
     is_lazy  compile each graph when it is first called
 
     Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
@@ -77,7 +76,7 @@ def load_models(
     animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
     return Models(
         animator_condition=load("animator/condition.onnx"),
-        animator_step=load("animator/step.onnx", buckets),
+        animator_step=load("animator/step.onnx", backend.buckets if buckets is None else buckets),
         animator_text_width=animator.text_width,
         schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
         generator_condition=load("generator/condition.onnx") if has_generator else None,

@@ -6,25 +6,47 @@ imported only when its backend is opened.
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from engine.arrays import Array, IntArray
-from engine.errors import ConfigError
+from engine.errors import BackendError, ConfigError
+
+logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "f32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "f32", "bf16")
-BACKENDS = ("openvino",)
+BACKENDS = ("auto", "openvino", "torch", "tensorrt")
 
 
 class Graph(Protocol):
     def __call__(self, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
         """Run the graph once on named arrays, for any number of rows.
 
-        Raises InputError naming the input that has a wrong shape or holds NaN, and BackendError
-        when a name is unknown or missing, when execution fails, or when the outcome is not finite.
+        Raises InputError naming the input that has a wrong shape or holds NaN, OverloadedError with
+        reason OUT_OF_MEMORY, and BackendError when a name is unknown or missing, when execution
+        fails, or when the outcome is not finite.
+        """
+        ...
+
+
+class Loop(Protocol):
+    """All denoiser calls of a batch of windows in one go, without a word to the host in between."""
+
+    def __call__(self, inputs: Mapping[str, Array | IntArray]) -> Array:
+        """Denoise windows that follow one schedule of K steps.
+
+        inputs   those of the condition graph (anchor, anchor_joints, timesteps (K,) and text if the
+                 animator takes it), x_t, known and known_mask of the step graph, and
+                 abar_t, abar_s (K,) float32
+        returns  x0 of the last step, (rows, 2, 30, 135)
+        Raises as a `Graph` does.
         """
         ...
 
@@ -36,6 +58,16 @@ class Backend(Protocol):
     @property
     def precision(self) -> str:
         """What "auto" became: the precision that graphs compute in. Borders are float32."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What computes, in the words of its maker."""
+        ...
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Batch sizes of denoiser calls that are worth compiling on this device."""
         ...
 
     def load(self, path: Path, buckets: Sequence[int] = (), *, is_lazy: bool = False) -> Graph:
@@ -50,26 +82,44 @@ class Backend(Protocol):
         """
         ...
 
+    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> Loop | None:
+        """The whole sampling loop of an animator's two graphs; None where it would gain nothing.
+
+        What a batch size and a step count need is made when they first meet.
+        """
+        ...
+
     def close(self) -> None:
         """Free what was compiled; the graphs of this backend are dead afterwards."""
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    precision: Precision
+    cache_dir: Path | None
+    threads: int | None
+    device: int
+
+
 def open_backend(
-    name: str = "openvino",
+    name: str = "auto",
     *,
     precision: Precision = "auto",
     cache_dir: Path | Literal["auto"] | None = "auto",
     threads: int | None = None,
+    device: int = 0,
 ) -> Backend:
     """Open a backend.
 
+    name       "auto": tensorrt, torch on a GPU, openvino: the first that is here, logged with why
     precision  "auto" is bf16 where the processor computes in it, else f32
     cache_dir  where compiled graphs are kept; "auto" is the user's cache folder, None is nowhere
-    threads    of one inference; None leaves it to the library
+    threads    of one inference on a CPU; None leaves it to the library
+    device     index of the GPU
 
-    Raises ConfigError for a name, precision or thread count that does not exist, and BackendError
-    when the library is not installed.
+    Raises ConfigError for a name, precision, thread count or device that does not exist, and
+    BackendError with reason EXTRA_MISSING or NO_GPU when the library or its hardware is not here.
     """
     if name not in BACKENDS:
         raise ConfigError(
@@ -82,10 +132,95 @@ def open_backend(
         )
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, must be at least 1", field="threads")
+    if device < 0:
+        raise ConfigError(f"device is {device}, must be at least 0", field="device")
+    settings = _Settings(
+        precision=precision,
+        cache_dir=default_cache_dir() if cache_dir == "auto" else cache_dir,
+        threads=threads,
+        device=device,
+    )
+    return _first_there(settings) if name == "auto" else _OPENERS[name](settings)
+
+
+def _first_there(settings: _Settings) -> Backend:
+    """The first backend of auto's order that opens; what kept the others away is logged."""
+    reasons: list[str] = []
+    if has_nvidia_driver():
+        for name, opener in (("tensorrt", _tensorrt), ("torch", _torch_on_gpu)):
+            try:
+                backend = opener(settings)
+            except BackendError as error:
+                if error.reason not in ("EXTRA_MISSING", "NO_GPU"):
+                    raise
+                reasons.append(str(error))
+            else:
+                logger.info("backend %s: %s", name, "; ".join([*reasons, backend.device]))
+                return backend
+    else:
+        reasons.append("this machine has no NVIDIA driver")
+    logger.info("backend openvino: %s", "; ".join(reasons))
+    return _openvino(settings)
+
+
+def _openvino(settings: _Settings) -> Backend:
     from engine.backends.openvino import OpenVinoBackend
 
-    folder = default_cache_dir() if cache_dir == "auto" else cache_dir
-    return OpenVinoBackend(precision=precision, cache_dir=folder, threads=threads)
+    return OpenVinoBackend(
+        precision=settings.precision, cache_dir=settings.cache_dir, threads=settings.threads
+    )
+
+
+def _tensorrt(settings: _Settings) -> Backend:
+    from engine.backends.tensorrt import TensorRtBackend  # type: ignore[import-untyped]
+
+    backend: Backend = TensorRtBackend(
+        precision=settings.precision, cache_dir=settings.cache_dir, device=settings.device
+    )
+    return backend
+
+
+def _torch(settings: _Settings) -> Backend:
+    """On the GPU if there is one, else on the CPU."""
+    try:
+        from engine.backends.torch import (  # type: ignore[import-untyped]
+            TorchBackend,
+            gpu_count,
+        )
+    except ImportError as exc:
+        raise BackendError(
+            f"the torch backend needs PyTorch ({exc.name} is missing): "
+            "pip install 'contrapose[torch]'",
+            field="backend",
+            reason="EXTRA_MISSING",
+        ) from exc
+    gpu = settings.device if gpu_count() else None
+    backend: Backend = TorchBackend(precision=settings.precision, threads=settings.threads, gpu=gpu)
+    return backend
+
+
+def _torch_on_gpu(settings: _Settings) -> Backend:
+    backend = _torch(settings)
+    if backend.device == "cpu":
+        raise BackendError("PyTorch finds no CUDA device", field="backend", reason="NO_GPU")
+    return backend
+
+
+_OPENERS: dict[str, Callable[[_Settings], Backend]] = {
+    "openvino": _openvino,
+    "torch": _torch,
+    "tensorrt": _tensorrt,
+}
+
+
+def has_nvidia_driver() -> bool:
+    """Whether CUDA's driver library is here; asking costs no import of a large package."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def default_cache_dir() -> Path | None:

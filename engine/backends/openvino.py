@@ -10,28 +10,39 @@ import hashlib
 import io
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.arrays import Array, IntArray
+from engine.arrays import Array
 from engine.backends.backend import Precision
 from engine.backends.cache import BlobCache
-from engine.errors import BackendError, ConfigError, InputError
+from engine.backends.ports import (
+    Inputs,
+    Port,
+    checked_inputs,
+    in_buckets,
+    out_of_memory,
+    require_finite,
+)
+from engine.errors import BackendError, ConfigError, ContraposeError
 
 logger = logging.getLogger(__name__)
 
 DEVICE = "CPU"
 ANY_SHAPE = 0
 """The bucket of graphs compiled once for every shape."""
+OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
+"""What OpenVINO and the libraries below it say when there is no memory left."""
 
 
 class OpenVinoBackend:
     """One OpenVINO core with fixed settings. See `backend.Backend` for the contract."""
 
     name = "openvino"
+    buckets = (1, 2, 4, 8, 16)
 
     def __init__(
         self, *, precision: Precision, cache_dir: Path | None, threads: int | None
@@ -67,6 +78,9 @@ class OpenVinoBackend:
             graph.compile_all()
         return graph
 
+    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> None:
+        """None: on a CPU single steps of all sessions share calls, and nothing waits in between."""
+
     def close(self) -> None:
         self._core = None
 
@@ -93,12 +107,10 @@ class OpenVinoBackend:
         try:
             model = read_graph(self._core, path)
             if bucket != ANY_SHAPE:
-                model.reshape({port: _static_shape(path, port, bucket) for port in model.inputs})
+                model.reshape({p: _port(p).static_shape(path, bucket) for p in model.inputs})
             return self._core.compile_model(model, DEVICE, self._settings)
-        except RuntimeError as exc:
-            raise BackendError(
-                f"{path}: OpenVINO cannot compile it: {_first_line(exc)}", field=path.name
-            ) from exc
+        except (RuntimeError, MemoryError) as exc:
+            raise _translated(exc, path, bucket, "OpenVINO cannot compile it") from exc
 
     def _key(self, path: Path, bucket: int) -> str:
         """What a compiled graph depends on: weights, library, processor, settings, shape."""
@@ -155,81 +167,22 @@ class OpenVinoGraph:
             for bucket in self._buckets:
                 self._request(bucket)
 
-    def __call__(self, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
+    def __call__(self, inputs: Inputs) -> dict[str, Array]:
         with self._lock:
             if self._buckets == (ANY_SHAPE,):
                 return self._infer(ANY_SHAPE, inputs)
-            rows = self._rows(inputs)
-            largest = self._buckets[-1]
-            parts = [
-                self._padded({k: v[first : first + largest] for k, v in inputs.items()})
-                for first in range(0, rows, largest)
-            ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            return in_buckets(self._path, self._buckets, inputs, self._infer)
 
-    def _rows(self, inputs: Mapping[str, Array | IntArray]) -> int:
-        counts = {name: value.shape[:1] for name, value in inputs.items()}
-        if len(set(counts.values())) != 1 or min(counts.values()) < (1,):
-            listed = ", ".join(
-                f"{name} {count[0] if count else 0}" for name, count in counts.items()
-            )
-            raise InputError(
-                f"{self._path}: the inputs must have one number of rows, at least 1; found {listed}"
-            )
-        return int(min(counts.values())[0])
-
-    def _padded(self, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
-        """Run at most one bucket of rows; the padding repeats the last row, which is sound data."""
-        rows = self._rows(inputs)
-        bucket = next(b for b in self._buckets if b >= rows)
-        index = np.minimum(np.arange(bucket), rows - 1)
-        outputs = self._infer(
-            bucket, inputs if bucket == rows else {k: v[index] for k, v in inputs.items()}
-        )
-        return {name: value[:rows] for name, value in outputs.items()}
-
-    def _infer(self, bucket: int, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
+    def _infer(self, bucket: int, inputs: Inputs) -> dict[str, Array]:
         request = self._request(bucket)
-        prepared = self._checked(request, inputs)
+        prepared = checked_inputs(self._path, [_port(p) for p in request.model_inputs], inputs)
         try:
             results = request.infer(prepared, share_inputs=True)
-        except RuntimeError as exc:
-            raise BackendError(f"{self._path}: inference failed: {_first_line(exc)}") from exc
+        except (RuntimeError, MemoryError) as exc:
+            raise _translated(exc, self._path, bucket, "inference failed") from exc
         outputs = {port.get_any_name(): results[port] for port in request.model_outputs}
-        for name, value in outputs.items():
-            if not np.isfinite(value).all():
-                raise BackendError(
-                    f"{self._path}: output {name} is not finite for finite inputs; "
-                    "the weights are damaged, or the precision is too low: try f32",
-                    field=name,
-                )
+        require_finite(self._path, outputs)
         return outputs
-
-    def _checked(
-        self, request: Any, inputs: Mapping[str, Array | IntArray]
-    ) -> dict[str, Array | IntArray]:
-        """The inputs as the graph wants them: known names, right shapes, right types, finite."""
-        ports = {port.get_any_name(): port for port in request.model_inputs}
-        if set(ports) != set(inputs):
-            raise BackendError(
-                f"{self._path}: takes {', '.join(sorted(ports))}; got {', '.join(sorted(inputs))}"
-            )
-        prepared: dict[str, Array | IntArray] = {}
-        for name, port in ports.items():
-            value = np.ascontiguousarray(inputs[name], dtype=port.get_element_type().to_dtype())
-            shape = port.get_partial_shape()
-            if len(shape) != value.ndim or any(
-                dim.is_static and dim.get_length() != size
-                for dim, size in zip(shape, value.shape, strict=True)
-            ):
-                raise InputError(
-                    f"{self._path}: input {name} has shape {value.shape}, must be {shape}",
-                    field=name,
-                )
-            if not np.isfinite(value).all():
-                raise InputError(f"{self._path}: input {name} holds NaN or infinity", field=name)
-            prepared[name] = value
-        return prepared
 
     def _request(self, bucket: int) -> Any:
         if bucket not in self._requests:
@@ -238,16 +191,23 @@ class OpenVinoGraph:
         return self._requests[bucket]
 
 
-def _static_shape(path: Path, port: Any, bucket: int) -> list[int]:
-    """A graph input's shape with its leading, dynamic dimension set to the bucket."""
-    batch, *rest = port.get_partial_shape()
-    if batch.is_static or any(dim.is_dynamic for dim in rest):
-        raise BackendError(
-            f"{path}: input {port.get_any_name()} is {port.get_partial_shape()}; for buckets only "
-            "its first dimension may vary",
-            field=port.get_any_name(),
-        )
-    return [bucket, *(dim.get_length() for dim in rest)]
+def _port(port: Any) -> Port:
+    return Port(
+        name=port.get_any_name(),
+        dtype=np.dtype(port.get_element_type().to_dtype()),
+        shape=tuple(
+            dim.get_length() if dim.is_static else None for dim in port.get_partial_shape()
+        ),
+    )
+
+
+def _translated(
+    exc: RuntimeError | MemoryError, path: Path, rows: int, failure: str
+) -> ContraposeError:
+    text = str(exc).lower()
+    if isinstance(exc, MemoryError) or any(words in text for words in OUT_OF_MEMORY):
+        return out_of_memory(path, rows)
+    return BackendError(f"{path}: {failure}: {_first_line(exc)}", field=path.name)
 
 
 def _first_line(error: Exception) -> str:
