@@ -24,7 +24,6 @@ from engine.errors import BackendError, ContraposeError
 from engine.meters import BusyMeter
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampler import (
-    BUCKETS,
     Models,
     WindowInProgress,
     WindowRequest,
@@ -122,7 +121,7 @@ class Executor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = models
-        self._costs = even_costs(BUCKETS) if costs is None else costs
+        self._costs = even_costs(models.buckets) if costs is None else costs
         self._clock = clock
         self._changed = threading.Condition()
         self._submitted: deque[_Submitted] = deque()
@@ -181,7 +180,7 @@ class Executor:
 
     def measure(self) -> None:
         """Find out what calls cost, by timing a few of each bucket; blocks until done."""
-        self._costs = self.call(lambda models: measured_costs(models, BUCKETS)).result()
+        self._costs = self.call(lambda models: measured_costs(models, models.buckets)).result()
 
     def status(self) -> ExecutorStatus:
         return ExecutorStatus(

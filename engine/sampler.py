@@ -24,6 +24,7 @@ from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 
 TEXT_CHARACTERS = 1000
 """Longest text that is read; encoders look at some 60 words, so more is a mistake."""
+BUCKETS = (1, 2, 4, 8, 16)
 WINDOW_SHAPE = (2, WINDOW_FRAMES, POSE_FEATURES)
 
 
@@ -44,6 +45,8 @@ class Models:
     animator_step: Graph
     animator_text_width: int = 0
     """Length of the text vector that the animator takes; 0: it takes none."""
+    buckets: tuple[int, ...] = BUCKETS
+    """Batch sizes that the animator's denoiser is compiled for."""
     schedules: Mapping[int, StepSchedule] = field(default_factory=dict)
     """The animator's own step schedules, by their number of steps."""
     generator_condition: Graph | None = None
@@ -70,13 +73,15 @@ def load_models(
     Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
     """
 
-    def load(relative: str, sizes: Sequence[int] = ()) -> Graph:
-        return backend.load(bundle.file(relative), sizes, is_lazy=is_lazy)
+    def load(relative: str, batches: Sequence[int] = ()) -> Graph:
+        return backend.load(bundle.file(relative), batches, is_lazy=is_lazy)
 
+    sizes = tuple(backend.buckets if buckets is None else buckets)
     animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
     return Models(
         animator_condition=load("animator/condition.onnx"),
-        animator_step=load("animator/step.onnx", backend.buckets if buckets is None else buckets),
+        animator_step=load("animator/step.onnx", sizes),
+        buckets=sizes,
         animator_text_width=animator.text_width,
         schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
         generator_condition=load("generator/condition.onnx") if has_generator else None,
