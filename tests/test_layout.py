@@ -35,7 +35,9 @@ def _violations(folder: str, forbidden: tuple[str, ...], allowed: set[Path]) -> 
 
 
 def test_the_engine_imports_no_torch_no_smplx_no_trainer() -> None:
-    assert _violations("engine", HEAVY, {Path("engine/backends/torch.py")}) == []
+    # What a backend needs of them is imported when it is opened.
+    allowed = {Path("engine/backends/torch.py"), Path("engine/backends/typed.py")}
+    assert _violations("engine", HEAVY, allowed) == []
 
 
 def test_only_the_play_commands_know_the_client() -> None:

@@ -1,0 +1,195 @@
+"""Strongly typed graphs: what computes in 16 bits and what in 32 is written in the ONNX itself.
+
+TensorRT 11 knows no other kind, and TensorRT 10 builds them too. Knows ONNX graphs; knows neither
+TensorRT nor what a graph computes.
+
+Products, and what follows one before anything else joins it (bias, reshaping, GELU, the scale of
+queries), are 16 bits wide. All else stays float32: the first product, which reads poses as they
+come, norms and their modulation, softmax, residual sums, imputation, the DDIM update, every input
+and every output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError
+
+from engine.errors import BackendError
+
+Width = Literal["f32", "f16", "bf16"]
+PRODUCTS = frozenset({"MatMul", "Gemm"})
+FOLLOWERS = frozenset(
+    {"Add", "Mul", "Gelu", "Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Split", "Pad"}
+)
+"""Nodes that compute in the type that their one input that varies has."""
+
+
+def typed_graph(path: Path, width: Width) -> Any:
+    """The graph in `path` with constants folded and every type explicit: an onnx.ModelProto.
+
+    width  of products; at f32 nothing but the weights' packing changes
+    Raises BackendError when onnx is not installed, the graph cannot be read, or weights do not fit.
+    """
+    try:
+        import onnx
+    except ImportError as exc:
+        raise BackendError(
+            "the tensorrt backend needs onnx: pip install 'contrapose[tensorrt]'",
+            field="backend",
+            reason="EXTRA_MISSING",
+        ) from exc
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except (OSError, DecodeError, onnx.checker.ValidationError) as exc:
+        raise BackendError(f"{path}: cannot be read as ONNX: {exc}", field=path.name) from exc
+    fold_constants(model)
+    widen_bytes(model)
+    if width != "f32":
+        narrow_products(model, width, path)
+    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+
+
+# ----------------------------------------------------------------------------- constants
+def fold_constants(model: Any) -> None:
+    """Compute every node that depends on constants alone: packed weights become float. In place."""
+    from onnx import helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    graph = model.graph
+    known = {tensor.name for tensor in graph.initializer}
+    folded, varying = [], []
+    for node in graph.node:
+        if all(name in known for name in node.input if name):
+            folded.append(node)
+            known.update(node.output)
+        else:
+            varying.append(node)
+    needed = _used(varying) | {value.name for value in graph.output}
+    outputs = [name for node in folded for name in node.output if name in needed]
+    if outputs:
+        constants = helper.make_graph(
+            folded, "constants", [], [helper.make_empty_tensor_value_info(n) for n in outputs]
+        )
+        constants.initializer.extend(graph.initializer)
+        evaluator = ReferenceEvaluator(
+            helper.make_model(
+                constants, opset_imports=model.opset_import, ir_version=model.ir_version
+            )
+        )
+        values = zip(outputs, evaluator.run(outputs, {}), strict=True)
+        graph.initializer.extend(
+            numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in values
+        )
+    _replace(graph.node, varying)
+    _replace(graph.initializer, [t for t in graph.initializer if t.name in needed])
+
+
+def widen_bytes(model: Any) -> None:
+    """Make 8-bit tables int32: TensorRT takes bytes as inputs and outputs only. In place."""
+    from onnx import TensorProto, numpy_helper
+
+    for tensor in model.graph.initializer:
+        if tensor.data_type in (TensorProto.UINT8, TensorProto.INT8):
+            wide = numpy_helper.to_array(tensor).astype(np.int32)
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+
+
+# ----------------------------------------------------------------------------- widths
+def narrow_products(model: Any, width: Width, path: Path) -> None:
+    """Give products and what follows them 16 bits, with casts where types meet. In place."""
+    from onnx import TensorProto, helper, numpy_helper, shape_inference
+
+    narrow_type = TensorProto.FLOAT16 if width == "f16" else TensorProto.BFLOAT16
+    graph = shape_inference.infer_shapes(model, strict_mode=True).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    floats = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    constants = {
+        tensor.name: tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.FLOAT
+    }
+    results = {value.name for value in model.graph.output}
+    narrow: set[str] = set()
+    produced: set[str] = set()
+    nodes: list[Any] = []
+    made: dict[str, Any] = {}
+
+    def as_wide(name: str) -> str:
+        return cast(name, TensorProto.FLOAT, ".f32") if name in narrow else name
+
+    def as_narrow(name: str) -> str:
+        if name in narrow or not (name in floats or name in constants):
+            return name
+        if name not in constants:
+            return cast(name, narrow_type, f".{width}")
+        if f"{name}.{width}" not in made:
+            halves = _narrowed(numpy_helper.to_array(constants[name]), width, path, name)
+            made[f"{name}.{width}"] = numpy_helper.from_array(halves, f"{name}.{width}")
+        return f"{name}.{width}"
+
+    def cast(name: str, to: int, suffix: str) -> str:
+        if name + suffix not in made:
+            made[name + suffix] = helper.make_node("Cast", [name], [name + suffix], to=to)
+            nodes.append(made[name + suffix])
+        return name + suffix
+
+    for node in model.graph.node:
+        varying = [name for name in node.input if name in floats]
+        is_inner = not produced.isdisjoint(varying)
+        is_narrow = (node.op_type in PRODUCTS and is_inner) or (
+            node.op_type in FOLLOWERS and len(varying) == 1 and varying[0] in narrow
+        )
+        if is_inner or node.op_type in PRODUCTS:
+            produced.update(node.output)
+        _rename(node.input, as_narrow if is_narrow else as_wide)
+        nodes.append(node)
+        for index, name in enumerate(node.output if is_narrow else ()):
+            if name in results:
+                node.output[index] = f"{name}.{width}"
+                nodes.append(
+                    helper.make_node("Cast", [f"{name}.{width}"], [name], to=TensorProto.FLOAT)
+                )
+            else:
+                narrow.add(name)
+    _replace(model.graph.node, nodes)
+    used = _used(nodes)
+    tensors = [value for value in made.values() if isinstance(value, TensorProto)]
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    _replace(model.graph.initializer, [*kept, *tensors])
+    del model.graph.value_info[:]
+
+
+def _narrowed(values: npt.NDArray[Any], width: Width, path: Path, name: str) -> npt.NDArray[Any]:
+    import ml_dtypes
+
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float16 if width == "f16" else ml_dtypes.bfloat16)
+    if not np.isfinite(narrow.astype(np.float32)).all():
+        raise BackendError(
+            f"{path}: weights {name} reach {np.abs(values).max():.3g}, beyond {width}; "
+            "use bf16 or f32",
+            field=path.name,
+        )
+    return narrow
+
+
+def _rename(names: Any, rename: Callable[[str], str]) -> None:
+    """Rename the entries of a node's list of inputs or outputs. In place."""
+    names[:] = [rename(name) if name else name for name in names]
+
+
+def _used(nodes: Sequence[Any]) -> set[str]:
+    return {name for node in nodes for name in node.input}
+
+
+def _replace(field: Any, values: Iterable[Any]) -> None:
+    """Set a repeated protobuf field."""
+    kept = list(values)
+    del field[:]
+    field.extend(kept)
