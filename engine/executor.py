@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError
 from engine.meters import BusyMeter
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampler import (
     Models,
+    SampledWindow,
     WindowInProgress,
     WindowRequest,
     advance_windows,
@@ -35,8 +35,8 @@ from engine.scheduler import CallCosts, Scheduler, even_costs
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-OnDone = Callable[["Array | ContraposeError"], None]
-"""Called on the engine thread with x0 (2, 30, 135), or why there is none. Must not block."""
+OnDone = Callable[["SampledWindow | ContraposeError"], None]
+"""Called on the engine thread with the window, or why there is none. Must not block."""
 Steps = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
@@ -297,7 +297,8 @@ class Executor:
             assert window.x0 is not None
             self._windows += 1
             self._late_windows += now > deadline
-            _report(self._on_done.pop(id(window)), window.x0)
+            sampled = SampledWindow(x0=window.x0, trace=window.trace)
+            _report(self._on_done.pop(id(window)), sampled)
 
     def _fail_all(self, error: ContraposeError) -> None:
         """Tell everyone whose window was taken that there will be none."""
@@ -334,7 +335,7 @@ def measured_costs(models: Models, buckets: Sequence[int]) -> CallCosts:
     return CallCosts(seconds)
 
 
-def _report(on_done: OnDone, result: Array | ContraposeError) -> None:
+def _report(on_done: OnDone, result: SampledWindow | ContraposeError) -> None:
     try:
         on_done(result)
     except Exception:

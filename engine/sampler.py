@@ -10,7 +10,7 @@ schedule of Nichol and Dhariwal (2021, arXiv:2102.09672).
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -236,6 +236,27 @@ class WindowRequest:
     """(text width,) what the two do, for an animator that takes text; zeros or None: nothing."""
 
 
+Place = tuple[int, int]
+"""Where a row stood in a call of a graph: among how many rows, and which one it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowTrace:
+    """How a window was computed: where its row stood in the call of the condition graph, and in
+    each denoiser call. Its bits depend on that, and not on what the other rows held."""
+
+    condition: Place
+    denoiser: tuple[Place, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampledWindow:
+    """x0 (2, 30, 135) of a window that is done, and how it came about."""
+
+    x0: Array
+    trace: WindowTrace
+
+
 @dataclass(kw_only=True)
 class WindowInProgress:
     """A window between two denoiser calls. `advance_windows` alone changes it.
@@ -244,11 +265,13 @@ class WindowInProgress:
     step        denoiser calls done so far
     modulation  (steps, M) adaptive-norm scales and shifts of each call
     x0          (2, 30, 135) the latest clean estimate; final once `is_done`
+    trace       of the calls so far
     """
 
     request: WindowRequest
     x_t: Array
     modulation: Array
+    trace: WindowTrace
     step: int = 0
     x0: Array | None = None
 
@@ -264,6 +287,7 @@ class WindowInProgress:
 def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
     """Draw each window's noise from its seed and run the condition graph, once per step count."""
     modulations: dict[int, Array] = {}
+    places: dict[int, Place] = {}
     for steps in sorted({r.steps for r in requests}):
         rows = [i for i, r in enumerate(requests) if r.steps == steps]
         of_rows = _animator_modulation(
@@ -274,11 +298,13 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
             [requests[i].text for i in rows],
         )
         modulations.update(zip(rows, of_rows, strict=True))
+        places.update((i, (len(rows), row)) for row, i in enumerate(rows))
     return [
         WindowInProgress(
             request=request,
             x_t=window_noise(request.seed, request.first_frame),
             modulation=modulations[i],
+            trace=WindowTrace(condition=places[i], denoiser=()),
         )
         for i, request in enumerate(requests)
     ]
@@ -306,6 +332,8 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
     )
     for row, window in enumerate(windows):
         window.x_t, window.x0 = x_t[row], x0[row]
+        calls = (*window.trace.denoiser, (len(windows), row))
+        window.trace = replace(window.trace, denoiser=calls)
         window.step += 1
 
 
@@ -316,6 +344,20 @@ def sample_windows(models: Models, requests: Sequence[WindowRequest]) -> Array:
         advance_windows(models, unfinished)
     clean = [w.x0 for w in windows if w.x0 is not None]
     return np.stack(clean) if clean else np.zeros((0, *WINDOW_SHAPE), np.float32)
+
+
+def sample_again(models: Models, request: WindowRequest, trace: WindowTrace) -> Array:
+    """x0 (2, 30, 135) of a window whose row stands in each call where it stood before: the same
+    bits, by the same bundle on the same device."""
+    rows, row = trace.condition
+    window = begin_windows(models, [request] * rows)[row]
+    for rows, row in trace.denoiser:
+        copies = [replace(window) for _ in range(rows)]
+        advance_windows(models, copies)
+        window = copies[row]
+    if window.x0 is None:
+        raise ValueError("a window without a denoiser call has no x0")
+    return window.x0
 
 
 def sample_animator(

@@ -50,7 +50,7 @@ from engine.executor import Executor
 from engine.generation import SamplePair, SampleWindows, SinglePose, generate_motion, generate_pair
 from engine.host import Engine, Host
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.sampler import WindowRequest, encode_text, generator_steps
+from engine.sampler import SampledWindow, WindowRequest, encode_text, generator_steps
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream, changed_config
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
@@ -407,11 +407,11 @@ def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
     futures: list[Future[Array]] = [Future() for _ in requests]
 
     def submit(request: WindowRequest, future: Future[Array]) -> None:
-        def on_done(result: Array | ContraposeError) -> None:
+        def on_done(result: SampledWindow | ContraposeError) -> None:
             if isinstance(result, ContraposeError):
                 future.set_exception(result)
             else:
-                future.set_result(result)
+                future.set_result(result.x0)
 
         executor.submit(request, np.inf, on_done)
 

@@ -29,7 +29,7 @@ from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
 from engine.plan import PlanFrame, Quality
 from engine.player import frame_at
-from engine.sampler import encode_text
+from engine.sampler import SampledWindow, encode_text
 from engine.session import Chunk, Session, SessionConfig, WantedWindow
 from engine.tracked_player import Seen, TrackedPlayer, flags_to_wire
 
@@ -332,21 +332,23 @@ class LiveStream:
     def _ask(self, wanted: WantedWindow, started: float) -> None:
         asked = self._loop.time()
 
-        def on_done(result: Array | ContraposeError) -> None:
+        def on_done(result: SampledWindow | ContraposeError) -> None:
             self._loop.call_soon_threadsafe(
                 partial(self._window_done, wanted.ticket, asked, result)
             )
 
         self._executor.submit(wanted.request, started + wanted.deadline, on_done)
 
-    def _window_done(self, ticket: int, asked: float, result: Array | ContraposeError) -> None:
+    def _window_done(
+        self, ticket: int, asked: float, result: SampledWindow | ContraposeError
+    ) -> None:
         if self._is_closed:
             return
         try:
             if isinstance(result, ContraposeError):
                 self._session.fail(ticket)
                 raise result
-            self._session.accept(ticket, result)
+            self._session.accept(ticket, result.x0)
         except ContraposeError as error:
             logger.warning("%s: window %d failed: %s", self.session_id, ticket, error)
             self._failures += 1

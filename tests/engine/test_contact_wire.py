@@ -11,15 +11,15 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
-from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import ConfigError, ContraposeError
-from engine.sampler import WindowRequest
+from engine.sampler import SampledWindow, WindowRequest
 from engine.service import session_config
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream
+from engine.testing import window_of
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 BODY = load_body()
@@ -34,12 +34,12 @@ class Approaching:
         self,
         request: WindowRequest,
         deadline: float,
-        on_done: Callable[[Array | ContraposeError], None],
+        on_done: Callable[[SampledWindow | ContraposeError], None],
     ) -> None:
         x0 = np.zeros((2, 30, 135), np.float32)
         gap = request.anchor[0, -3:] - request.anchor[1, -3:]
         x0[1, :, -3:] = np.linspace(0, 0.9, 30)[:, None] * gap * [1, 0, 1]
-        on_done(x0)
+        on_done(window_of(x0))
 
 
 async def poses(

@@ -12,7 +12,7 @@ import pytest
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError
 from engine.executor import Executor, Steps, measured_costs
-from engine.sampler import BUCKETS, Models, WindowRequest, sample_windows
+from engine.sampler import BUCKETS, Models, SampledWindow, WindowRequest, sample_windows
 from engine.scheduler import CallCosts
 from engine.testing import GraphInputs, still_models
 
@@ -39,11 +39,11 @@ def poisoned(request: WindowRequest) -> WindowRequest:
 def submitted(executor: Executor, request: WindowRequest, deadline: float = 0.0) -> Future[Array]:
     future: Future[Array] = Future()
 
-    def on_done(result: Array | ContraposeError) -> None:
+    def on_done(result: SampledWindow | ContraposeError) -> None:
         if isinstance(result, ContraposeError):
             future.set_exception(result)
         else:
-            future.set_result(result)
+            future.set_result(result.x0)
 
     executor.submit(request, deadline, on_done)
     return future

@@ -27,6 +27,7 @@ from engine.sampler import (
     draw_noise,
     encode_text,
     load_models,
+    sample_again,
     sample_animator,
     sample_generator,
     sample_windows,
@@ -156,6 +157,23 @@ def test_a_window_that_joins_late_is_the_window_that_started_alone(
     assert early.x0 is not None
     alone = sample_windows(models, [early.request])[0]
     np.testing.assert_allclose(early.x0, alone, atol=1e-4)
+
+
+def test_a_trace_is_all_it_takes_to_get_the_same_bits_again(
+    models: Models, parity_animator: Mapping[str, Array]
+) -> None:
+    """Windows join and leave; what the other rows held does not matter, only where a row stood."""
+    requests = _requests(parity_animator, (3, 5, 2, 4))
+    windows = begin_windows(models, requests[:1])
+    advance_windows(models, windows)
+    windows += begin_windows(models, requests[1:])
+    while unfinished := [window for window in windows if not window.is_done]:
+        advance_windows(models, unfinished)
+    assert [len(window.trace.denoiser) for window in windows] == [3, 5, 2, 4]
+    assert windows[2].trace.denoiser == ((4, 2), (4, 2))
+    for window in windows:
+        again = sample_again(models, window.request, window.trace)
+        np.testing.assert_array_equal(again, window.x0)
 
 
 def test_the_same_seed_gives_the_same_bits(

@@ -14,20 +14,21 @@ from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.errors import BackendError, ContraposeError, SessionError
 from engine.executor import Executor
-from engine.sampler import WINDOW_SHAPE, Models, WindowRequest, encode_text
+from engine.sampler import WINDOW_SHAPE, Models, SampledWindow, WindowRequest, encode_text
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream
+from engine.testing import window_of
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
-Result = Array | ContraposeError
+Result = SampledWindow | ContraposeError
 
 
 class InstantExecutor:
     """Answers every window at once with the same result."""
 
-    def __init__(self, result: Result) -> None:
-        self._result = result
+    def __init__(self, result: Array | ContraposeError) -> None:
+        self._result = result if isinstance(result, ContraposeError) else window_of(result)
         self.submitted = 0
 
     def submit(
@@ -60,7 +61,7 @@ def new_player() -> TrackedPlayer:
     return TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body()))
 
 
-def stream_with(result: Result, idle_seconds: float = 5.0) -> LiveStream:
+def stream_with(result: Array | ContraposeError, idle_seconds: float = 5.0) -> LiveStream:
     executor = InstantExecutor(result)
     return LiveStream(
         new_session(),
