@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from engine.plot import Plot
     from trainer.data.shards import Clips
     from trainer.evaluator.measures import Draw, EvaluationSettings
     from trainer.evaluator.subject import Subject
     from trainer.evaluator.training import Evaluator
-    from trainer.report import Plot, Report
+    from trainer.report import Report
 
 logger = logging.getLogger(__name__)
 
@@ -207,9 +208,9 @@ def _plots(
     """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
     import numpy as np
 
+    from engine.plot import Plot
     from trainer.evaluator import measures
     from trainer.evaluator.subject import animated, capsules_of
-    from trainer.report import Plot
 
     rows = np.arange(min(len(draw.batch.motion), PLOTTED))
     batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))

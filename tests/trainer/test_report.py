@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
+from engine.plot import Plot, svg
 from trainer.evaluator.distributions import Estimate
-from trainer.report import Plot, Report, Table, cell_text, check_paths, svg, write_report
+from trainer.report import Report, Table, cell_text, check_paths, write_report
 
 REPORT = Report(
     title="Evaluation of <a & b>",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.plot import Plot
 from trainer.data.shards import Clips
 from trainer.evaluator.ablations import COLUMNS, anchor_draws
 from trainer.evaluator.distributions import Estimate
@@ -24,7 +25,7 @@ from trainer.evaluator.measures import (
 )
 from trainer.evaluator.subject import Subject, animated
 from trainer.evaluator.training import Evaluator
-from trainer.report import Plot, Report, Table
+from trainer.report import Report, Table
 
 logger = logging.getLogger(__name__)
 
