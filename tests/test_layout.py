@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "smplx", "anny", "onnx", "trainer", "scipy")
-COMPOSITION = {Path("engine/commands/play.py")}
+COMPOSITION = {Path("engine/commands/play.py"), Path("engine/commands/simulated_players.py")}
 """The commands that drive a server through the client; nothing else in the engine may know it."""
 
 

@@ -9,7 +9,7 @@ import argparse
 import importlib
 from typing import Any
 
-ACTIONS = ("denoise", "trackers", "session")
+ACTIONS = ("denoise", "load", "session", "trackers")
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
