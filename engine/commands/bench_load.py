@@ -343,7 +343,9 @@ async def _trial(
         info = server_info_pb2_grpc.ServerInfoServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
 
         async def load() -> server_info_pb2.ServerLoad:
-            return (await info.GetServerInfo(server_info_pb2.GetServerInfoRequest())).load
+            request = server_info_pb2.GetServerInfoRequest()
+            answer: server_info_pb2.GetServerInfoResponse = await info.GetServerInfo(request)
+            return answer.load
 
         async def play(number: int) -> None:
             await asyncio.sleep(OPENING_GAP_S * number)

@@ -33,6 +33,7 @@ LEAST_STRETCH = 0.5
 QUICK_PINGS, PING_EVERY = 5, 20
 """Each of the first poses takes a ping along, then every so many: as the client does."""
 WAIT_AT_END_S = 10.0
+NEVER = (np.inf, types_pb2.FRAME_QUALITY_HELD)
 STARTING_FRAMES = 20
 """From then on, a frame that no network made was one that the network was late for."""
 QUALITY_NAMES = {
@@ -92,11 +93,12 @@ class PlayerFigures:
 
     frames: int = 0
     late_frames: int = 0
-    """Not there when they had to be shown."""
+    """Not there when they had to be shown: held, then."""
     starved_frames: int = 0
     """Held or fallen back on after the first STARTING_FRAMES."""
     by_quality: Counter[str] = field(default_factory=Counter)
     least_margin_s: float = np.inf
+    """Least time that a frame came before it had to be shown; below 0 for a late one."""
     reactions_ms: list[float] = field(default_factory=list)
     """The server's figure of each pose that led to frames."""
     revisions: int = 0
@@ -109,12 +111,47 @@ class PlayerFigures:
     """Whatever else ended the session before its time."""
 
 
-@dataclass
-class _Held:
-    """A frame the player holds: when it came, and what it is by its newest revision."""
+class FrameCounter:
+    """What a player holds, and what he could show: frames counted when they are due.
 
-    arrived: float
-    quality: int
+    Times are seconds on the session's clock. As `contrapose_client.PlayoutBuffer`, without poses.
+    """
+
+    def __init__(self, playout_delay: float, figures: PlayerFigures) -> None:
+        self._playout_delay, self._figures = playout_delay, figures
+        self._held: dict[int, tuple[float, int]] = {}
+        """When a frame came first, and its quality by its newest revision."""
+        self._next = 0
+
+    def take(self, chunk: types_pb2.FrameChunk, now: float) -> None:
+        """Hold the frames of a chunk that arrives now."""
+        for index, frame in enumerate(chunk.frames, chunk.first_frame_index):
+            known = self._held.get(index)
+            if index < self._next or (known is not None and now > self._due(index)):
+                continue
+            self._held[index] = now if known is None else known[0], frame.quality
+        figures = self._figures
+        figures.revisions = max(figures.revisions, chunk.revision)
+        if chunk.steps:
+            figures.steps.add(chunk.steps)
+        if chunk.latency.HasField("reaction_ms"):
+            figures.reactions_ms.append(chunk.latency.reaction_ms)
+
+    def settle(self, now: float) -> None:
+        """Count the frames whose time to be shown has come."""
+        figures = self._figures
+        while (due := self._due(self._next)) <= now:
+            arrived, number = self._held.pop(self._next, NEVER)
+            figures.frames += 1
+            figures.late_frames += arrived > due
+            figures.least_margin_s = min(figures.least_margin_s, due - arrived)
+            quality = "held" if arrived > due else QUALITY_NAMES[number]
+            figures.by_quality[quality] += 1
+            figures.starved_frames += quality != "generated" and self._next >= STARTING_FRAMES
+            self._next += 1
+
+    def _due(self, index: int) -> float:
+        return index / FRAME_RATE + self._playout_delay
 
 
 class SimulatedPlayer:
@@ -130,9 +167,6 @@ class SimulatedPlayer:
         self._requests, self._rate = requests, rate
         self._header = header or pb.SessionHeader(client_name="contrapose-bench")
         self._clock = ClockSync()
-        self._plan: dict[int, _Held] = {}
-        self._next = 0
-        self._playout_delay = 0.0
         self.figures = PlayerFigures()
 
     async def play(self, address: str, seconds: float) -> PlayerFigures:
@@ -158,18 +192,18 @@ class SimulatedPlayer:
         header = pb.StreamInteractionRequest(header=self._header)
         await stream.write(header.SerializeToString())
         first = await stream.read()
-        self._playout_delay = first.accepted.playout_delay
-        reader = asyncio.create_task(self._read(stream))
+        frames = FrameCounter(first.accepted.playout_delay, self.figures)
+        reader = asyncio.create_task(self._read(stream, frames))
         try:
             # A stream that has ended takes no more poses; its reader knows why.
             with contextlib.suppress(asyncio.InvalidStateError):
-                await self._send(stream, seconds)
+                await self._send(stream, frames, seconds)
             async with asyncio.timeout(WAIT_AT_END_S):
                 await reader
         finally:
             reader.cancel()
 
-    async def _send(self, stream: Any, seconds: float) -> None:
+    async def _send(self, stream: Any, frames: FrameCounter, seconds: float) -> None:
         begun = time.monotonic()
         self._clock.begin(begun)
         for count in range(round(seconds * self._rate) + 1):
@@ -185,48 +219,15 @@ class SimulatedPlayer:
             if count < QUICK_PINGS or count % PING_EVERY == 0:
                 ping = pb.ClockPing(ping_id=count, client_time=time.monotonic())
                 await stream.write(pb.StreamInteractionRequest(ping=ping).SerializeToString())
-            self._settle(self._clock.session_time(now))
+            frames.settle(self._clock.session_time(now))
         await stream.done_writing()
 
-    async def _read(self, stream: Any) -> None:
+    async def _read(self, stream: Any, frames: FrameCounter) -> None:
         while (response := await stream.read()) is not grpc.aio.EOF:
             now = time.monotonic()
             part = response.WhichOneof("part")
             if part == "frames":
-                self._take(response.frames, self._clock.session_time(now))
+                frames.take(response.frames, self._clock.session_time(now))
             elif part == "pong" and response.pong.session_time >= 0:
                 pong = response.pong
                 self._clock.add(sent=pong.client_time, received=now, session_time=pong.session_time)
-
-    def _take(self, chunk: types_pb2.FrameChunk, now: float) -> None:
-        """Hold the frames of a chunk that arrives at a session time."""
-        for index, frame in enumerate(chunk.frames, chunk.first_frame_index):
-            held = self._plan.get(index)
-            if held is None and index >= self._next:
-                self._plan[index] = _Held(now, frame.quality)
-            elif held is not None and now <= self._due(index):
-                held.quality = frame.quality
-        figures = self.figures
-        figures.revisions = max(figures.revisions, chunk.revision)
-        if chunk.steps:
-            figures.steps.add(chunk.steps)
-        if chunk.latency.HasField("reaction_ms"):
-            figures.reactions_ms.append(chunk.latency.reaction_ms)
-
-    def _due(self, index: int) -> float:
-        return index / FRAME_RATE + self._playout_delay
-
-    def _settle(self, now: float) -> None:
-        """Count the frames whose time to be shown has come."""
-        figures = self.figures
-        while (due := self._due(self._next)) <= now:
-            held = self._plan.pop(self._next, None)
-            figures.frames += 1
-            if held is None or held.arrived > due:
-                figures.late_frames += 1
-            else:
-                figures.least_margin_s = min(figures.least_margin_s, due - held.arrived)
-            quality = QUALITY_NAMES[held.quality] if held is not None else "held"
-            figures.by_quality[quality] += 1
-            figures.starved_frames += quality != "generated" and self._next >= STARTING_FRAMES
-            self._next += 1

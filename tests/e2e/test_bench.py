@@ -1,0 +1,56 @@
+"""The benchmarks that start a server, at their smallest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.body.shape import load_body
+from engine.cli import main
+from engine.commands.play import DEMO_PLAYER
+from engine.commands.simulated_players import SimulatedPlayer, pose_requests
+from engine.formats import read_motion
+from tests.e2e.conftest import started_server
+
+
+@pytest.fixture
+def engine_flags(tiny_bundle: Path) -> list[str]:
+    return ["--bundle", str(tiny_bundle), "--precision", "f32"]
+
+
+def test_load_reports_what_each_number_of_sessions_cost(
+    tmp_path: Path, engine_flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "load.svg"
+    flags = ["--sessions", "1,2", "--seconds", "2", "--json", "--plot", str(plot)]
+    assert main(["bench", "load", *flags, *engine_flags]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {"max_sessions", "late_frames", "reaction_ms", "rss_mb"} <= set(report)
+    one, two = report["by_sessions"]
+    assert (one["sessions"], two["sessions"]) == (1, 2)
+    assert (one["errors"], two["errors"]) == ([], [])
+    assert two["frames"] >= 2 * 17 + 2  # of 2 s each, less the playout delay
+    assert 0 < two["reaction_ms"]["p50"] <= two["reaction_ms"]["p95"]
+    assert two["rss_mb"] > 50
+    assert two["server_cpu"] > 0
+    assert plot.read_text().count("<polyline") == 4
+
+
+def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bundle: Path) -> None:
+    requests = pose_requests(read_motion(DEMO_PLAYER, body=load_body()), 10.0)
+    players = [SimulatedPlayer(requests, 10.0) for _ in range(2)]
+
+    async def both(address: str) -> None:
+        await asyncio.gather(*(player.play(address, 1.0) for player in players))
+
+    with started_server(tiny_bundle, "--max-sessions", "1") as full:
+        asyncio.run(both(full.address))
+    served, refused = sorted((p.figures for p in players), key=lambda f: f.refusal is not None)
+    assert (served.refusal, served.error) == (None, None)
+    assert served.frames >= 8
+    assert served.late_frames == 0
+    assert "sessions are taken" in str(refused.refusal)
+    assert refused.frames == 0
