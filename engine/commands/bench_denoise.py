@@ -1,9 +1,6 @@
 """`contrapose bench denoise`: one window, eager, compiled, and what the machine could do at best.
 
-The eager row and the full-size network come from the trainer, through the entry-point group
-`contrapose.benchmark`; the engine imports neither it nor PyTorch. That group offers
-    export_full_size(path: Path) -> object    write a bundle with the published animator's sizes
-    eager_window_ms(steps: int) -> float      one window of that network, eager, fp32, batch 1
+The eager row and the full-size network come from the trainer (`full_size.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +20,13 @@ import numpy as np
 from engine.arrays import Array
 from engine.backends.backend import PRECISIONS, Precision
 from engine.bundle import STARTER, Bundle, load_bundle
+from engine.commands.full_size import trainer_offers
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.backends.roofline import Roofline, RooflineProbe
     from engine.sampler import Models
 
-GROUP = "contrapose.benchmark"
 BUDGET_S = 75.0
 """No further repeat begins after this long, so that a busy machine also ends in some minutes."""
 TOKENS = 60
@@ -217,7 +213,7 @@ def _network(
         bundle = load_bundle(path)
         yield bundle, _described(bundle), None, (note,)
         return
-    offers = _trainer_offers()
+    offers = trainer_offers()
     if offers is None:
         bundle = load_bundle(STARTER)
         yield (
@@ -235,15 +231,6 @@ def _network(
         offers["export_full_size"](full_size)
         bundle = load_bundle(full_size)
         yield bundle, _described(bundle), offers["eager_window_ms"], ()
-
-
-def _trainer_offers() -> dict[str, Callable[..., Any]] | None:
-    """What the trainer registered; None if it, or the PyTorch that it needs, is not installed."""
-    try:
-        offers = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
-    except ImportError:
-        return None
-    return offers or None
 
 
 def _described(bundle: Bundle) -> str:
