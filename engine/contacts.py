@@ -69,14 +69,22 @@ class ContactTracker:
 
     capsules     of player and partner
     rest_joints  (2, 22, 3)
+    contacts     of the plan as they are known already, and the last id that any was given
     """
 
-    def __init__(self, capsules: tuple[Capsules, Capsules], rest_joints: Array) -> None:
+    def __init__(
+        self,
+        capsules: tuple[Capsules, Capsules],
+        rest_joints: Array,
+        *,
+        contacts: tuple[Contact, ...] = (),
+        ids: int = 0,
+    ) -> None:
         self._capsules = capsules
         self._rest_joints = np.asarray(rest_joints, np.float64)
         self._looks: dict[int, _Look] = {}
-        self._contacts: tuple[Contact, ...] = ()
-        self._ids = 0
+        self.contacts = contacts
+        self.ids = ids
 
     def update(self, now: int, frames: Sequence[tuple[int, Array, Array]]) -> tuple[Contact, ...]:
         """The contacts of a plan that are not over at frame `now`, in the order they begin.
@@ -92,8 +100,8 @@ class ContactTracker:
         kept |= self._looked_at(new)
         self._looks = dict(sorted(kept.items()))
         found = [self._identified(contact) for contact in self._found() if contact.end >= now]
-        self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
-        return self._contacts
+        self.contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
+        return self.contacts
 
     def _looked_at(self, frames: Sequence[tuple[int, Array, Array]]) -> dict[int, _Look]:
         if not frames:
@@ -118,7 +126,7 @@ class ContactTracker:
     def _found(self) -> list[Contact]:
         """All contacts of the frames that are known, without ids."""
         indices = list(self._looks)
-        before = {old.parts for old in self._contacts if old.start < indices[0] <= old.end}
+        before = {old.parts for old in self.contacts if old.start < indices[0] <= old.end}
         ongoing: dict[Parts, Contact] = {}
         found: list[Contact] = []
         for index in indices:
@@ -163,7 +171,7 @@ class ContactTracker:
 
     def _identified(self, contact: Contact) -> Contact:
         """The contact under its old id, and with its old beginning where that is forgotten."""
-        for old in self._contacts:
+        for old in self.contacts:
             if old.parts != contact.parts:
                 continue
             is_old = contact.start <= next(iter(self._looks)) + 1
@@ -172,8 +180,8 @@ class ContactTracker:
             overlaps = old.start <= contact.end and contact.start <= old.end
             if overlaps or abs(old.start - contact.start) <= SAME_CONTACT_FRAMES:
                 return replace(contact, id=old.id)
-        self._ids += 1
-        return replace(contact, id=self._ids)
+        self.ids += 1
+        return replace(contact, id=self.ids)
 
 
 def near_parts(

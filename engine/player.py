@@ -6,6 +6,7 @@ Knows frames and times. Knows no plan and no partner.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,29 @@ class PlayerTrack:
         self._sample: tuple[Array, Array] | None = None
         self._last = -1
         self.stamp = PlayerStamp(-1, -np.inf)
+
+    @classmethod
+    def restored(
+        cls,
+        keep_frames: int,
+        *,
+        last_frame: int,
+        frames: Sequence[tuple[Array, Array]],
+        stamp: PlayerStamp,
+        newest: tuple[Array, Array],
+    ) -> PlayerTrack:
+        """The track after other samples, of which `newest` was the last: its last frames, oldest
+        first, are known."""
+        track = cls(keep_frames)
+        for offset, pose in enumerate(frames, start=1 - len(frames)):
+            track._append(last_frame + offset, pose)
+        track._sample, track.stamp = newest, stamp
+        return track
+
+    def frames_from(self, first: int) -> list[tuple[Array, Array]]:
+        """The poses of the frames from `first` on, or of the last one alone."""
+        count = min(max(self._last - first + 1, 1), len(self._grid))
+        return list(self._grid)[-count:]
 
     @property
     def last_frame(self) -> int:

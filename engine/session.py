@@ -30,6 +30,7 @@ from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.plan import Plan, PlanFrame, Quality
 from engine.player import PlayerStamp, PlayerTrack, frame_at
 from engine.sampler import WindowRequest
+from engine.session_state import SessionState
 from engine.standing import standing_partner
 from engine.windows import (
     MARGIN,
@@ -48,6 +49,10 @@ from engine.windows import (
 
 NEWEST_POSE_FRAMES = 2
 """Frames after the frozen ones whose partner also keeps away from where the player is now."""
+KEPT_FRAMES = WINDOW_FRAMES + 2 * MARGIN
+"""Of the player; no window looks further back."""
+LOST_REVISIONS = 100
+"""By how much a resumed session's revision is ahead: more than a client can have had since."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
@@ -200,7 +205,7 @@ class Session:
         self._seed = seed
         self._direction = Direction()
         self._now = -1
-        self._player = PlayerTrack(keep_frames=WINDOW_FRAMES + 2 * MARGIN)
+        self._player = PlayerTrack(KEPT_FRAMES)
         self._plan = Plan()
         self._expected: dict[int, Array] = {}
         self._floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
@@ -217,6 +222,82 @@ class Session:
         self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
         self._accepted = 0
         self._failed = 0
+        self._is_resumed = False
+
+    @classmethod
+    def resumed(
+        cls,
+        state: SessionState,
+        *,
+        rest_joints: Array,
+        capsules: tuple[Capsules, Capsules] | None = None,
+    ) -> Session:
+        """The session that `state` was taken of, to go on at any later time, with a new revision.
+
+        A client that has played all it had shows its last frame until it hears more, so the plan
+        goes on from there, at rest.
+        """
+        session = cls(state.config, rest_joints=rest_joints, seed=state.seed, capsules=capsules)
+        session._direction = state.direction
+        session._now = state.frame
+        session._player = PlayerTrack.restored(
+            KEPT_FRAMES,
+            last_frame=state.player_last,
+            frames=list(zip(state.rotmats, state.transl, strict=True)),
+            stamp=state.stamp,
+            newest=(state.newest_rotmats, state.newest_transl),
+        )
+        for frame in state.plan:
+            session._plan.append(frame)
+        if capsules is not None:
+            session._contacts = ContactTracker(
+                capsules, session._rest_joints, contacts=state.contacts, ids=state.contact_ids
+            )
+        session._floors.append(state.floor)
+        session._sent_until = session._plan_end
+        session._revision = state.revision + LOST_REVISIONS
+        session._delays.extend(state.delays)
+        session._tickets = state.tickets
+        session._due = dict(zip(Quality, state.due, strict=True))
+        session._accepted, session._failed = state.accepted, state.failed
+        session._is_resumed = True
+        return session
+
+    def state(self) -> SessionState | None:
+        """What `resumed` goes on from; None as long as there is no plan."""
+        if not self._plan:
+            return None
+        reach = self._config.history_frames + self._config.commit_frames + 2 * MARGIN
+        first = self._now - reach
+        frames = self._player.frames_from(first)
+        contacts = self._contacts
+        return SessionState(
+            config=self._config,
+            direction=self._direction,
+            seed=self._seed,
+            frame=self._now,
+            revision=self._revision,
+            tickets=self._tickets,
+            delays=tuple(self._delays),
+            floor=min(self._floors),
+            player_last=self._player.last_frame,
+            rotmats=np.stack([rotmats for rotmats, _ in frames]),
+            transl=np.stack([transl for _, transl in frames]),
+            stamp=self._player.stamp,
+            newest_rotmats=self._player.newest[0],
+            newest_transl=self._player.newest[1],
+            plan=tuple(self._plan[index] for index in self._plan if index >= first),
+            contacts=() if contacts is None else contacts.contacts,
+            contact_ids=0 if contacts is None else contacts.ids,
+            due=tuple(self._due[quality] for quality in Quality),
+            accepted=self._accepted,
+            failed=self._failed,
+        )
+
+    def plan_again(self) -> Chunk:
+        """All of a resumed plan from now on, to be sent before its clock goes on."""
+        frames = tuple(self._plan[index] for index in self._plan if index >= self._now)
+        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
 
     @property
     def config(self) -> SessionConfig:
@@ -290,6 +371,8 @@ class Session:
             return Tick(frame=frame, chunk=None, wanted=())
         if not self._plan:
             self._stand()
+        if self._is_resumed:
+            self._hold()
         self._count_due(before)
         self._floors.append(self._player_floor())
         revision = self._revision
@@ -405,6 +488,16 @@ class Session:
         joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
         for index in range(player_until + 1, first + WINDOW_FRAMES):
             self._expected[index] = joints[index - first]
+
+    def _hold(self) -> None:
+        """Fill the time since a resumed plan ended with what its client has shown meanwhile."""
+        self._is_resumed = False
+        last = self._plan[self._plan_end]
+        first = max(last.index + 1, self._now - LONGEST_CATCH_UP)
+        for index in range(first, self._now + 1):
+            held = replace(last, index=index, quality=Quality.HELD, window=0, steps=0)
+            self._plan.append(held)
+        self._sent_until = max(self._sent_until, first - 1)
 
     def _coast(self) -> None:
         """Let the plan reach through the frozen frames: dry, its motion dies away."""
