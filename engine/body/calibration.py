@@ -19,6 +19,7 @@ from engine.arrays import Array, BoolArray
 from engine.body.rotations import rotmat_about
 from engine.body.shape import SHAPE_COUNT, Body
 from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.body.vectors import rotated
 from engine.errors import InputError
 
 
@@ -121,12 +122,12 @@ class Calibration:
         is_there = sample.confidence > 0
         rotmats = np.where(is_there[:, None, None], sample.rotmats, np.eye(3))
         positions = np.where(is_there[:, None], sample.positions, 0.0)
-        return positions + _rotated(rotmats, self.offsets), rotmats @ self.turns
+        return positions + rotated(rotmats, self.offsets), rotmats @ self.turns
 
     def worn_on(self, sample: TrackerSample) -> TrackerSample:
         """What the devices would send if `sample` holds the joints themselves."""
         rotmats = sample.rotmats @ np.swapaxes(self.turns, -1, -2)
-        positions = sample.positions - _rotated(rotmats, self.offsets)
+        positions = sample.positions - rotated(rotmats, self.offsets)
         return replace(sample, positions=positions, rotmats=rotmats)
 
 
@@ -136,7 +137,7 @@ def uncalibrated(
     """A wearer of known shape (None: the average) whose devices are fixed as `axes` says."""
     betas = np.zeros(SHAPE_COUNT) if betas is None else np.asarray(betas, np.float64)
     turns, places = _mounting(axes)
-    return _calibration(body, betas, turns, -_rotated(turns, places), floor)
+    return _calibration(body, betas, turns, -rotated(turns, places), floor)
 
 
 def calibrated_by_size(
@@ -189,14 +190,14 @@ def calibrated_by_t_pose(
     known = uncalibrated(body, betas, axes=axes, floor=floor)
     facing = rotmat_about("y", float(np.arctan2(-across[2], across[0])))
     rest = known.rest_joints[ROLE_JOINTS]
-    joints = _rotated(facing, rest - known.rest_joints[0])
+    joints = rotated(facing, rest - known.rest_joints[0])
     seen = [Role.HEAD, Role.LEFT_HAND, Role.RIGHT_HAND]
-    hints = (sample.positions - _rotated(facing, places) - joints)[seen]
+    hints = (sample.positions - rotated(facing, places) - joints)[seen]
     pelvis = 0.5 * hints[0] + 0.25 * (hints[1] + hints[2])
     pelvis[1] = floor + known.rest_joints[0, 1] - known.sole
     is_on = sample.is_trusted
     device = np.where(is_on[:, None, None], sample.rotmats, np.eye(3))
-    measured = _rotated(np.swapaxes(device, -1, -2), pelvis + joints - sample.positions)
+    measured = rotated(np.swapaxes(device, -1, -2), pelvis + joints - sample.positions)
     return _calibration(
         body,
         betas,
@@ -298,7 +299,3 @@ def _betas_for(rows: list[Array], missing: list[float]) -> Array:
     a = np.stack(rows)
     weights = np.linalg.solve(a @ a.T + SHAPE_PRIOR**2 * np.eye(len(a)), np.array(missing))
     return np.clip(a.T @ weights, -MOST_BETA, MOST_BETA)
-
-
-def _rotated(rotation: Array, vector: Array) -> Array:
-    return np.asarray((rotation @ vector[..., None])[..., 0])

@@ -16,6 +16,7 @@ import numpy as np
 from engine.arrays import Array, IntArray
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES
+from engine.body.vectors import rotated
 
 COUNTS = {
     "pelvis": 2,
@@ -82,8 +83,8 @@ class Capsules:
         """The axes under a pose: (..., 22, 3) and (..., 22, 3, 3) of forward kinematics."""
         turn = world_from_joint[..., self.joints, :, :]
         return Segments(
-            starts=joints_world[..., self.joints, :] + _rotated(turn, self.starts),
-            axes=_rotated(turn, self.axes),
+            starts=joints_world[..., self.joints, :] + rotated(turn, self.starts),
+            axes=rotated(turn, self.axes),
         )
 
 
@@ -346,7 +347,3 @@ def _vertex_areas(vertices: Array, faces: IntArray) -> Array:
 
 def _dots(a: Array, b: Array) -> Array:
     return np.asarray(np.einsum("...i,...i->...", a, b))
-
-
-def _rotated(rotation: Array, vector: Array) -> Array:
-    return np.asarray((rotation @ vector[..., None])[..., 0])

@@ -21,6 +21,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.body.vectors import rotated
 from engine.motion import FRAME_RATE
 
 HIPS, KNEES, ANKLES, BALLS = (
@@ -155,7 +156,7 @@ def _posed_legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
     joints[:, :, 0], world[:, :, 0] = rest[:, :, 0] + transl, rotmats[:, :, 0]
     for parents, children in pairwise(([0, 0], HIPS, KNEES, ANKLES, BALLS)):
         bones = rest[:, :, children] - rest[:, :, parents]
-        joints[:, :, children] = joints[:, :, parents] + _rotated(world[:, :, parents], bones)
+        joints[:, :, children] = joints[:, :, parents] + rotated(world[:, :, parents], bones)
         world[:, :, children] = world[:, :, parents] @ rotmats[:, :, children]
     return _legs(joints, world, rest)
 
@@ -345,7 +346,7 @@ class _Target:
 
     @property
     def ankle(self) -> Array:
-        return np.asarray(self.ball - _rotated(self.foot, self.shape.ball))
+        return np.asarray(self.ball - rotated(self.foot, self.shape.ball))
 
 
 def _foot_targets(
@@ -511,7 +512,7 @@ def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Arra
     wanted = np.arccos(np.clip((length**2 - a**2 - b**2) / (2 * a * b), -1.0, 1.0))
     hinge = cross / np.linalg.norm(cross, axis=-1, keepdims=True)
     fold = rotmat_from_axis_angle((wanted - bend)[..., None] * hinge)
-    swing = _shortest_arc(upper + _rotated(fold, lower), to_target)
+    swing = _shortest_arc(upper + rotated(fold, lower), to_target)
     thigh, shin = swing @ legs.thigh, swing @ fold @ legs.shin
     return (
         np.swapaxes(legs.root, -1, -2)[:, :, None] @ thigh,
@@ -532,7 +533,3 @@ def _shortest_arc(start: Array, end: Array) -> Array:
 def _cross(a: Array, b: Array) -> Array:
     """np.cross takes three times as long."""
     return np.asarray(a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]])
-
-
-def _rotated(rotation: Array, vector: Array) -> Array:
-    return np.asarray((rotation @ vector[..., None])[..., 0])

@@ -6,11 +6,15 @@ Knows arrays; which body they describe is `shape.py`'s business. Tests compare w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.body.skeleton import PARENTS
+from engine.body.vectors import rotated
+
+Index = slice | list[int]
 
 
 def forward_kinematics(
@@ -26,15 +30,38 @@ def forward_kinematics(
     G_j = G_parent R_j;  p_j = p_parent + G_parent (J_j - J_parent)        (SMPL, eq. 3)
     """
     poses = np.broadcast_shapes(rest_joints.shape[:-2], rotmats.shape[:-3], transl.shape[:-1])
-    rest_joints = np.broadcast_to(rest_joints, (*poses, *rest_joints.shape[-2:]))
-    offsets = rest_joints - rest_joints[..., [max(p, 0) for p in parents], :]
-    joints = [rest_joints[..., 0, :] + transl]
-    world = [rotmats[..., 0, :, :]]
-    for joint in range(1, len(parents)):
-        parent = parents[joint]
-        joints.append(joints[parent] + _rotated(world[parent], offsets[..., joint, :]))
-        world.append(world[parent] @ rotmats[..., joint, :, :])
-    return np.stack(joints, axis=-2), np.stack(world, axis=-3)
+    generations = _generations(tuple(parents))
+    # [R_j | J_j - J_parent]: one product of matrices gives turn and place of a whole generation.
+    local = np.empty((*poses, len(parents), 3, 4), np.result_type(rest_joints, rotmats, transl))
+    local[..., :3] = rotmats
+    local[..., 1:, :, 3] = rest_joints[..., 1:, :] - rest_joints[..., list(parents[1:]), :]
+    posed = np.empty_like(local)
+    posed[..., 0, :, :3] = local[..., 0, :, :3]
+    posed[..., 0, :, 3] = rest_joints[..., 0, :] + transl
+    for children, of_them in generations:
+        above = posed[..., of_them, :, :]
+        below = above[..., :3] @ local[..., children, :, :]
+        below[..., 3] += above[..., 3]
+        posed[..., children, :, :] = below
+    return posed[..., 3], posed[..., :3]
+
+
+@lru_cache
+def _generations(parents: tuple[int, ...]) -> tuple[tuple[Index, Index], ...]:
+    """Joints of each depth below the root, and the parent of each; slices where they follow."""
+    depths = [0]
+    for parent in parents[1:]:
+        depths.append(depths[parent] + 1)
+    result = []
+    for depth in range(1, max(depths) + 1):
+        children = [joint for joint, found in enumerate(depths) if found == depth]
+        result.append((_index(children), _index([parents[joint] for joint in children])))
+    return tuple(result)
+
+
+def _index(joints: list[int]) -> Index:
+    is_run = joints == list(range(joints[0], joints[-1] + 1))
+    return slice(joints[0], joints[-1] + 1) if is_run else joints
 
 
 def skin(
@@ -50,7 +77,7 @@ def skin(
     joints_world (..., J, 3), world_from_joint (..., J, 3, 3)
     returns vertices (..., V, 3):  v = sum_j w_j (G_j (v_rest - J_j) + p_j)
     """
-    shift = joints_world - _rotated(world_from_joint, rest_joints)
+    shift = joints_world - rotated(world_from_joint, rest_joints)
     rotations = np.tensordot(world_from_joint, weights, axes=([-3], [1]))
     turned = np.einsum("...abv,vb->...va", rotations, rest_vertices, optimize=True)
     return np.asarray(turned + np.einsum("vj,...ja->...va", weights, shift, optimize=True))
@@ -63,8 +90,4 @@ def turned_about_origin(
 
     root' = Q root;  transl' = Q (J0 + transl) - J0
     """
-    return rotation @ root_rotmat, _rotated(rotation, rest_pelvis + transl) - rest_pelvis
-
-
-def _rotated(rotation: Array, vector: Array) -> Array:
-    return np.asarray((rotation @ vector[..., None])[..., 0])
+    return rotation @ root_rotmat, rotated(rotation, rest_pelvis + transl) - rest_pelvis

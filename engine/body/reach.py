@@ -16,6 +16,7 @@ from engine.body.ik import arc_vector, limited, swing_and_twist, two_bone, unit
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
+from engine.body.vectors import rotated
 
 
 def _pair(part: str) -> list[int]:
@@ -153,14 +154,14 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
     towards = arc_vector(unit(body.joints[SHOULDERS] - collar), unit(hands.positions - collar))
     turn = limited(rotmat_from_axis_angle(COLLAR_GAIN * towards), MOST_TURN[COLLARS][:, None])
     collar_world = turn @ body.world[COLLARS]
-    shoulder = collar + _rotated(collar_world, rest[SHOULDERS] - rest[COLLARS])
+    shoulder = collar + rotated(collar_world, rest[SHOULDERS] - rest[COLLARS])
     upper, lower = rest[ELBOWS] - rest[SHOULDERS], rest[WRISTS] - rest[ELBOWS]
     outward = unit(upper)
 
     axis = unit(hands.positions - shoulder)
-    told = hands.positions - _rotated(hands.rotmats, lower) - shoulder
+    told = hands.positions - rotated(hands.rotmats, lower) - shoulder
     told = told / np.linalg.norm(upper, axis=-1, keepdims=True)
-    prior = _rotated(chest, MIRRORED * ELBOW_REST)
+    prior = rotated(chest, MIRRORED * ELBOW_REST)
     pole = _square(prior, axis) + ELBOW_BY_HAND * _square(told, axis)
     pole = pole + NO_POLE * np.cross(axis, MIRRORED * [1.0, 0.1, 0.0])
     hinge = np.cross(outward, [0.0, 0.0, 1.0])
@@ -190,7 +191,7 @@ def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float
     pole = np.cross(unit(ankle - hip), across) + NO_POLE * pelvis[:, 2]
     hinge = np.array([1.0, 0.0, 0.0])
     upper_world, lower_world, _, ankle = two_bone(hip, ankle, pole, upper, lower, hinge)
-    ball = ankle + _rotated(foot, rest[BALLS] - rest[ANKLES])
+    ball = ankle + rotated(foot, rest[BALLS] - rest[ANKLES])
     rotmats = rotmats.copy()
     rotmats[HIPS] = pelvis.T @ upper_world
     rotmats[KNEES] = np.swapaxes(upper_world, -1, -2) @ lower_world
@@ -209,14 +210,14 @@ def _on_tiptoe(rest: Array, hip: Array, feet: Ends) -> tuple[Array, Array]:
     to_ball = rest[BALLS] - rest[ANKLES]
     if np.all(np.linalg.norm(feet.positions - hip, axis=-1) <= length):
         return feet.positions, feet.rotmats
-    ball = feet.positions + _rotated(feet.rotmats, to_ball)
+    ball = feet.positions + rotated(feet.rotmats, to_ball)
     angles = np.linspace(0.0, MOST_HEEL_LIFT, 12)
     lifted = feet.rotmats[:, None] @ rotmat_about("x", angles)
-    ankle = ball[:, None] - _rotated(lifted, to_ball[:, None])
+    ankle = ball[:, None] - rotated(lifted, to_ball[:, None])
     excess = np.linalg.norm(ankle - hip[:, None], axis=-1) - length[:, None]
     angle = np.array([_first_zero(angles, row) for row in excess])
     foot = feet.rotmats @ rotmat_about("x", angle)
-    return ball - _rotated(foot, to_ball), foot
+    return ball - rotated(foot, to_ball), foot
 
 
 def _first_zero(angles: Array, excess: Array) -> float:
@@ -246,7 +247,3 @@ def within_limits(rotmats: Array) -> Array:
 def _square(vectors: Array, axis: Array) -> Array:
     """The part of vectors that is square to unit axes."""
     return np.asarray(vectors - np.sum(vectors * axis, axis=-1, keepdims=True) * axis)
-
-
-def _rotated(rotation: Array, vector: Array) -> Array:
-    return np.asarray((rotation @ vector[..., None])[..., 0])

@@ -8,24 +8,58 @@ Forms and their names: `rotmat` (..., 3, 3); `rot6d` (..., 6); `quat_xyzw` (...,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.vectors import cross, dots, lengths
 
 IDENTITY_6D = np.array([1, 0, 0, 1, 0, 0], np.float32)
 
 
-def _normalised(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+def _matrix_of(linear: Callable[..., list[list[float]]], inputs: int) -> Array:
+    """The matrix (inputs, outputs) of a linear function, from its values at the unit vectors.
+
+    With it a conversion is one product of matrices, not dozens of small sums.
+    """
+    return np.stack([np.ravel(linear(*row)) for row in np.eye(inputs)])
+
+
+_CROSS = _matrix_of(lambda x, y, z: [[0, -z, y], [z, 0, -x], [-y, x, 0]], 3)
+_QUAT_PRODUCTS = _matrix_of(
+    lambda m00, m01, m02, m10, m11, m12, m20, m21, m22: [
+        [m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12],
+        [m01 + m10, m11 - m00 - m22, m12 + m21, m02 - m20],
+        [m02 + m20, m12 + m21, m22 - m00 - m11, m10 - m01],
+        [m21 - m12, m02 - m20, m10 - m01, m00 + m11 + m22],
+    ],
+    9,
+)
+"""With 1 added on the diagonal: 4 q q^T of the quaternion q of a rotation matrix."""
+_ROTMAT = _matrix_of(
+    lambda xx, xy, xz, xw, yx, yy, yz, yw, zx, zy, zz, zw, wx, wy, wz, ww: [
+        [ww + xx - yy - zz, 2 * (xy - zw), 2 * (xz + yw)],
+        [2 * (xy + zw), ww - xx + yy - zz, 2 * (yz - xw)],
+        [2 * (xz - yw), 2 * (yz + xw), ww - xx - yy + zz],
+    ],
+    16,
+)
+"""Of the products q q^T of a unit quaternion."""
+
+
+def _mapped(values: Array, matrix: Array) -> Array:
+    return np.asarray(values @ matrix.astype(values.dtype, copy=False))
 
 
 def rotmat_from_rot6d(rot6d: Array) -> Array:
     """Gram-Schmidt on the two columns (Zhou et al. 2019, eq. 15): any independent ones will do."""
     columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
-    x = _normalised(columns[..., 0])
-    y = columns[..., 1]
-    y = _normalised(y - np.sum(x * y, axis=-1, keepdims=True) * x)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    x, y = columns[..., 0], columns[..., 1]
+    x = x / lengths(x)[..., None]
+    y = y - dots(x, y)[..., None] * x
+    y = y / lengths(y)[..., None]
+    return np.stack([x, y, cross(x, y)], axis=-1)
 
 
 def rot6d_from_rotmat(rotmat: Array) -> Array:
@@ -34,13 +68,10 @@ def rot6d_from_rotmat(rotmat: Array) -> Array:
 
 def rotmat_from_quat(quat_xyzw: Array) -> Array:
     """Unit quaternions, or nearly so: the length is divided out."""
-    x, y, z, w = np.moveaxis(_normalised(quat_xyzw), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    products = quat_xyzw[..., :, None] * quat_xyzw[..., None, :]
+    products /= dots(quat_xyzw, quat_xyzw)[..., None, None]
+    shape = quat_xyzw.shape[:-1]
+    return _mapped(products.reshape(*shape, 16), _ROTMAT).reshape(*shape, 3, 3)
 
 
 def quat_from_rotmat(rotmat: Array) -> Array:
@@ -49,45 +80,38 @@ def quat_from_rotmat(rotmat: Array) -> Array:
     Of the four ways to write the quaternion from the matrix (Shepperd 1978) each row takes the one
     whose divisor is largest, so no angle loses precision.
     """
-    m00, m01, m02, m10, m11, m12, m20, m21, m22 = (
-        rotmat[..., row, column] for row in range(3) for column in range(3)
-    )
-    rows = (
-        (1 + m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12),
-        (m01 + m10, 1 - m00 + m11 - m22, m12 + m21, m02 - m20),
-        (m02 + m20, m12 + m21, 1 - m00 - m11 + m22, m10 - m01),
-        (m21 - m12, m02 - m20, m10 - m01, 1 + m00 + m11 + m22),
-    )
-    candidates = np.empty((*rotmat.shape[:-2], 4, 4), rotmat.dtype)
-    for row, entries in enumerate(rows):
-        for column, entry in enumerate(entries):
-            candidates[..., row, column] = entry
-    largest = np.argmax(np.diagonal(candidates, axis1=-2, axis2=-1), axis=-1)
-    quat = np.take_along_axis(candidates, largest[..., None, None], axis=-2)[..., 0, :]
-    quat = _normalised(quat)
-    return np.where(quat[..., 3:] < 0, -quat, quat)
+    products = _mapped(rotmat.reshape(-1, 9), _QUAT_PRODUCTS)
+    products[:, ::5] += 1
+    largest = np.argmax(products[:, ::5], axis=-1)
+    quat = products.reshape(-1, 4).take(4 * np.arange(len(products)) + largest, axis=0)
+    length = lengths(quat)
+    quat /= np.where(quat[:, 3] < 0, -length, length)[:, None]
+    return quat.reshape(*rotmat.shape[:-2], 4)
 
 
 def rotmat_from_axis_angle(axis_angle: Array) -> Array:
-    """Rodrigues' formula; exact at zero angle."""
-    angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
-    cross = np.zeros((*axis_angle.shape, 3), axis_angle.dtype)
-    for row, column, part in ((2, 1, 0), (0, 2, 1), (1, 0, 2)):
-        cross[..., row, column] = axis_angle[..., part]
-        cross[..., column, row] = -axis_angle[..., part]
-    sine = np.sinc(angle / np.pi)
-    versine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
-    identity = np.eye(3, dtype=axis_angle.dtype)
-    return np.asarray(identity + sine * cross + versine * (cross @ cross))
+    """Rodrigues' formula, exact at zero angle:
+
+    cos(a) I + (sin(a) / a) [v]x + ((1 - cos(a)) / a^2) v v^T  for a vector v of length a
+    """
+    squared = dots(axis_angle, axis_angle)
+    half = np.sqrt(squared) / 2
+    half_sine = np.sinc(half / np.pi)
+    sine, versine = half_sine * np.cos(half), 0.5 * half_sine**2
+    outer = versine[..., None, None] * axis_angle[..., :, None] * axis_angle[..., None, :]
+    rotmat = outer.reshape(*axis_angle.shape[:-1], 9)
+    rotmat += _mapped(sine[..., None] * axis_angle, _CROSS)
+    rotmat[..., ::4] += (1 - versine * squared)[..., None]
+    return rotmat.reshape(*axis_angle.shape, 3)
 
 
 def axis_angle_from_rotmat(rotmat: Array) -> Array:
     """The rotation vector, its length in 0..pi."""
     quat = quat_from_rotmat(rotmat)
-    sine = np.linalg.norm(quat[..., :3], axis=-1, keepdims=True)
-    angle = 2 * np.arctan2(sine, quat[..., 3:])
+    sine = lengths(quat[..., :3])
+    angle = 2 * np.arctan2(sine, quat[..., 3])
     scale = np.divide(angle, sine, out=np.full_like(angle, 2.0), where=sine > 1e-8)
-    return np.asarray(quat[..., :3] * scale)
+    return np.asarray(quat[..., :3] * scale[..., None])
 
 
 def rotmat_about(axis: str, angle: Array | float) -> Array:
@@ -127,7 +151,7 @@ def euler_zxy_from_rotmat(rotmat: Array) -> Array:
 def geodesic_angle(a: Array, b: Array) -> Array:
     """Angle in radians of the rotation between two rotation matrices."""
     turn = np.swapaxes(a, -1, -2) @ b
-    return np.asarray(np.linalg.norm(axis_angle_from_rotmat(turn), axis=-1))
+    return lengths(axis_angle_from_rotmat(turn))
 
 
 def slerp_rotmat(a: Array, b: Array, fraction: Array) -> Array:
