@@ -12,7 +12,7 @@ Cleanup for Motion Capture Editing", 2002), here as one small least-squares prob
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import pairwise
 
@@ -20,13 +20,15 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
-from engine.body.skeleton import JOINT, JOINT_COUNT
-from engine.body.vectors import rotated
+from engine.body.skeleton import JOINT
+from engine.body.vectors import cross, dots, lengths, rotated
 from engine.motion import FRAME_RATE
 
 HIPS, KNEES, ANKLES, BALLS = (
-    [JOINT[f"left_{part}"], JOINT[f"right_{part}"]] for part in ("hip", "knee", "ankle", "foot")
+    slice(JOINT[f"left_{part}"], JOINT[f"right_{part}"] + 1)
+    for part in ("hip", "knee", "ankle", "foot")
 )
+"""Left and right, which follow each other."""
 
 SOLE_DEPTH, HEEL_BEHIND, TOES_AHEAD = 0.185, 0.30, 0.30
 """Of the ground distance ankle to ball: the sole under the ball, the heel's contact behind the
@@ -70,8 +72,8 @@ def sole_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
 
     joints (..., 22, 3), world (..., 22, 3, 3) of forward kinematics; rest_joints (..., 22, 3)
     """
-    legs = _legs(joints, world, rest_joints)
-    return np.asarray(_soles(legs.ball, legs.foot, legs.toes, legs.shape)[..., :2].min(axis=-1))
+    ball, foot, toes = joints[..., BALLS, 1], world[..., ANKLES, :, :], world[..., BALLS, :, :]
+    return np.asarray(_soles(ball, foot, toes, _shape(rest_joints))[..., :2].min(axis=-1))
 
 
 def locked(
@@ -90,38 +92,41 @@ def locked(
             None: as they are. Locks and steps that began there go on.
     returns rotmats and transl of the same shapes
     """
-    before = (rotmats, transl) if shown is None else shown
     kept_rotmats, kept_transl = given[..., None, None, None], given[..., None]
-    legs = _posed_legs(rotmats, transl, rest_joints)
-    legs_before = legs
-    if shown is not None:
-        legs_before = _posed_legs(
-            np.where(kept_rotmats, before[0], rotmats),
-            np.where(kept_transl, before[1], transl),
+    if shown is None:
+        shown = rotmats, transl
+        legs = before = _posed_legs(rotmats, transl, rest_joints)
+    else:
+        legs, before = _posed_legs(
+            np.stack([rotmats, np.where(kept_rotmats, shown[0], rotmats)]),
+            np.stack([transl, np.where(kept_transl, shown[1], transl)]),
             rest_joints,
-        )
-    pairs = _planted_pairs(legs, legs_before, given, floor)
+        ).each()
+    pairs = _planted_pairs(legs, before, given, floor)
     frames = _Given.of(given)
-    target = _foot_targets(legs, legs_before, pairs, frames, floor)
-    drop = _pelvis_drop(legs, legs_before, target, frames)
+    target = _foot_targets(legs, before, pairs, frames, floor)
+    drop = _pelvis_drop(legs, before, target, frames)
     moved = _bent(legs, target, drop)
     new_rotmats, new_transl = rotmats.copy(), transl.copy()
     for joints, turned in zip((HIPS, KNEES, ANKLES, BALLS), moved, strict=True):
         new_rotmats[:, :, joints] = turned
     new_transl[..., 1] -= drop
     return (
-        np.where(kept_rotmats, before[0], new_rotmats),
-        np.where(kept_transl, before[1], new_transl),
+        np.where(kept_rotmats, shown[0], new_rotmats),
+        np.where(kept_transl, shown[1], new_transl),
     )
 
 
 # ------------------------------------------------------------------------------------------- bodies
 @dataclass(frozen=True, kw_only=True)
 class _Shape:
-    """What of a foot does not move, (..., 2, 3) or (..., 2): two feet."""
+    """What of a leg does not move: (..., 2, 3) or (..., 2), left and right."""
 
+    hip: Array
+    """From the pelvis to the hip, at rest; and so on down the leg."""
+    knee: Array
+    ankle: Array
     ball: Array
-    """From the ankle to the ball, at rest."""
     heel: Array
     """From the ankle to the sole under the heel, at rest."""
     depth: Array
@@ -132,9 +137,29 @@ class _Shape:
     shin: Array
 
 
+def _shape(rest_joints: Array) -> _Shape:
+    """Of bodies (..., 22, 3)."""
+    pelvis, hips = rest_joints[..., :1, :], rest_joints[..., HIPS, :]
+    knees, ankles = rest_joints[..., KNEES, :], rest_joints[..., ANKLES, :]
+    ball = rest_joints[..., BALLS, :] - ankles
+    length = np.hypot(ball[..., 0], ball[..., 2])
+    depth = SOLE_DEPTH * length
+    return _Shape(
+        hip=hips - pelvis,
+        knee=knees - hips,
+        ankle=ankles - knees,
+        ball=ball,
+        heel=np.stack([0 * length, ball[..., 1] - depth, -HEEL_BEHIND * length], axis=-1),
+        depth=depth,
+        toes=TOES_AHEAD * length,
+        thigh=lengths(knees - hips),
+        shin=lengths(ankles - knees),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Legs:
-    """Both legs of a motion, in the world; axis 2 is left, right."""
+    """Both legs of a motion, in the world: (..., 2, 3) or (..., 2, 3, 3), left and right."""
 
     root: Array
     hip: Array
@@ -147,53 +172,48 @@ class _Legs:
     toes: Array
     shape: _Shape
 
+    def each(self) -> list[_Legs]:
+        """Of several motions on the first axis."""
+        names = [field.name for field in fields(self) if field.name != "shape"]
+        return [
+            _Legs(**dict(zip(names, arrays, strict=True)), shape=self.shape)
+            for arrays in zip(*(getattr(self, name) for name in names), strict=True)
+        ]
+
 
 def _posed_legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
-    """Forward kinematics of both legs at once; shapes as of `locked`."""
-    rest = rest_joints[:, None]
-    joints = np.empty((*rotmats.shape[:2], JOINT_COUNT, 3))
-    world = np.empty((*rotmats.shape[:2], JOINT_COUNT, 3, 3))
-    joints[:, :, 0], world[:, :, 0] = rest[:, :, 0] + transl, rotmats[:, :, 0]
-    for parents, children in pairwise(([0, 0], HIPS, KNEES, ANKLES, BALLS)):
-        bones = rest[:, :, children] - rest[:, :, parents]
-        joints[:, :, children] = joints[:, :, parents] + rotated(world[:, :, parents], bones)
-        world[:, :, children] = world[:, :, parents] @ rotmats[:, :, children]
-    return _legs(joints, world, rest)
-
-
-def _legs(joints: Array, world: Array, rest: Array) -> _Legs:
-    ball = rest[..., BALLS, :] - rest[..., ANKLES, :]
-    length = np.hypot(ball[..., 0], ball[..., 2])
-    depth = SOLE_DEPTH * length
-    heel = np.stack([0 * length, ball[..., 1] - depth, -HEEL_BEHIND * length], axis=-1)
+    """Forward kinematics of the legs of (..., person, frame, 22, 3, 3); rest_joints (person, 22,
+    3)."""
+    shape = _shape(rest_joints[:, None])
+    root = rotmats[..., 0, :, :]
+    pelvis = (rest_joints[:, None, 0] + transl)[..., None, :]
+    hip = pelvis + rotated(root[..., None, :, :], shape.hip)
+    thigh = root[..., None, :, :] @ rotmats[..., HIPS, :, :]
+    knee = hip + rotated(thigh, shape.knee)
+    shin = thigh @ rotmats[..., KNEES, :, :]
+    ankle = knee + rotated(shin, shape.ankle)
+    foot = shin @ rotmats[..., ANKLES, :, :]
     return _Legs(
-        root=world[..., 0, :, :],
-        hip=joints[..., HIPS, :],
-        knee=joints[..., KNEES, :],
-        ankle=joints[..., ANKLES, :],
-        ball=joints[..., BALLS, :],
-        thigh=world[..., HIPS, :, :],
-        shin=world[..., KNEES, :, :],
-        foot=world[..., ANKLES, :, :],
-        toes=world[..., BALLS, :, :],
-        shape=_Shape(
-            ball=ball,
-            heel=heel,
-            depth=depth,
-            toes=TOES_AHEAD * length,
-            thigh=np.linalg.norm(rest[..., KNEES, :] - rest[..., HIPS, :], axis=-1),
-            shin=np.linalg.norm(rest[..., ANKLES, :] - rest[..., KNEES, :], axis=-1),
-        ),
+        root=root,
+        hip=hip,
+        knee=knee,
+        ankle=ankle,
+        ball=ankle + rotated(foot, shape.ball),
+        thigh=thigh,
+        shin=shin,
+        foot=foot,
+        toes=foot @ rotmats[..., BALLS, :, :],
+        shape=shape,
     )
 
 
 def _soles(ball: Array, foot: Array, toes: Array, shape: _Shape) -> Array:
-    """Heights (..., 2, 3) of the soles under heel, ball and toes."""
-    heel = shape.heel - shape.ball
-    at_heel = ball[..., 1] + np.sum(foot[..., 1, :] * heel, axis=-1)
-    at_ball = ball[..., 1] - foot[..., 1, 1] * shape.depth
-    at_toes = ball[..., 1] - toes[..., 1, 1] * shape.depth + toes[..., 1, 2] * shape.toes
-    return np.stack([at_heel, at_ball, at_toes], axis=-1)
+    """Heights (..., 2, 3) of the soles under heel, ball and toes; ball (..., 2) is a height too."""
+    heights = np.empty((*ball.shape, 3))
+    heights[..., 0] = ball + dots(foot[..., 1, :], shape.heel - shape.ball)
+    heights[..., 1] = ball - foot[..., 1, 1] * shape.depth
+    heights[..., 2] = ball - toes[..., 1, 1] * shape.depth + toes[..., 1, 2] * shape.toes
+    return heights
 
 
 # ----------------------------------------------------------------------------------------- contacts
@@ -204,20 +224,23 @@ def _planted_pairs(
 
     before  the legs as they were shown, where given
     """
-    over = np.stack([-legs.shape.depth, legs.shape.heel[..., 1]]) - floor
-    points = np.stack([[legs.ball, legs.ankle], [before.ball, before.ankle]])
-    stands, stood = _standing(points[..., [0, 2]], points[..., 1] + over)
-    ball = stands[0]
+    over = np.stack([-legs.shape.depth, legs.shape.heel[..., 1]])[:, None] - floor
+    points = np.stack([legs.ball, before.ball, legs.ankle, before.ankle])
+    points = points.reshape(2, 2, *legs.ball.shape)
+    (stands, stood), (heel_stands, _) = _standing(points[..., ::2], points[..., 1] + over)
+    ball = stands
     if before is not legs:
-        ball = ball & ~_steps_under_way(stands[0], stood[0], given)
+        ball = ball & ~_steps_under_way(stands, stood, given)
     ball = ball & ~_steps(legs.ball, before.ball, ball, given)
-    return ball, ball & stands[1]
+    return ball, ball & heel_stands
 
 
 def _steps_under_way(stands: BoolArray, stood: BoolArray, given: BoolArray) -> BoolArray:
     """Pairs (person, frame - 1, 2) of steps that given frames show, to their end after these."""
     pairs = (given[:, 1:] & given[:, :-1])[..., None]
     result = stands & ~stood & pairs
+    if not result.any():
+        return result
     for person, foot in np.ndindex(len(given), 2):
         last = int(np.flatnonzero(given[person])[-1]) if given[person].any() else 0
         done = 0
@@ -235,20 +258,21 @@ def _standing(ground: Array, height: Array) -> BoolArray:
 
     ground (..., frame, 2, 2), height (..., frame, 2) -> (..., frame - 1, 2)
     """
-    step = np.diff(ground, axis=-3)
+    step = ground[..., 1:, :, :] - ground[..., :-1, :, :]
     speed = np.hypot(step[..., 0], step[..., 1]) * FRAME_RATE
-    climb = np.diff(height, axis=-2) * FRAME_RATE
-    highest = np.maximum(height[..., 1:, :], height[..., :-1, :])
-    is_level = abs(climb) < CLIMBING
+    low, high = height[..., :-1, :], height[..., 1:, :]
+    is_level = abs(high - low) < CLIMBING / FRAME_RATE
+    highest = np.maximum(high, low)
     may = is_level & (speed < MOVING)
     bears = highest <= highest.min(axis=-1, keepdims=True)
     sure = may & (bears | (speed < STILL)) & (highest < NEAR)
-    maybe = np.moveaxis(may & (highest < FAR), -2, -1)
     # Every frame that cannot stand begins a run; a run with one sure frame stands.
-    run = np.cumsum(np.concatenate([np.ones_like(maybe[..., :1]), ~maybe], axis=-1).ravel())
-    run = run.reshape(*maybe.shape[:-1], -1)[..., 1:]
-    has_sure = np.bincount(run.ravel(), np.moveaxis(sure, -2, -1).ravel()) > 0
-    return np.asarray(np.moveaxis(maybe & has_sure[run], -1, -2))
+    ends = np.ones((*may.shape[:-2], 2, may.shape[-2] + 1), np.bool_)
+    maybe = (may & (highest < FAR)).swapaxes(-1, -2)
+    ends[..., 1:] = ~maybe
+    run = ends.ravel().cumsum().reshape(ends.shape)[..., 1:]
+    has_sure = np.bincount(run.ravel(), sure.swapaxes(-1, -2).ravel()) > 0
+    return np.asarray((maybe & has_sure[run]).swapaxes(-1, -2))
 
 
 def _steps(ball: Array, before: Array, stands: BoolArray, given: BoolArray) -> BoolArray:
@@ -259,8 +283,8 @@ def _steps(ball: Array, before: Array, stands: BoolArray, given: BoolArray) -> B
     result = np.zeros_like(stands)
     for person, is_given in enumerate(given):
         origin = int(np.flatnonzero(is_given)[-1]) if is_given.any() else 0
-        ground = ball[person][..., [0, 2]]
-        ground[origin] = before[person, origin][..., [0, 2]]
+        ground = ball[person, ..., ::2].copy()
+        ground[origin] = before[person, origin, :, ::2]
         after, earlier = slice(origin, None), slice(None, origin)
         limit, wait = (GIVEN_DRIFT, STEP_WAIT) if is_given.any() else (LONGEST_DRIFT, 0)
         result[person, after] = _steps_after(ground[after], stands[person, after], limit, wait)
@@ -275,30 +299,37 @@ def _steps_after(ground: Array, stands: BoolArray, limit: float, wait: int) -> B
     limit  metres that a foot may drift before its first step
     wait   pairs in which no step begins: a seam is no place for it
     """
-    result = np.zeros_like(stands)
+    steps = [[False, False] for _ in stands]
     limits = [limit, limit]
     places = ground.tolist()
     boxes = [(x, x, z, z) for x, z in places[0]]
     for pair, stays in enumerate(stands.tolist()):
         for foot, (x, z) in enumerate(places[pair + 1]):
-            left, right, near, far = boxes[foot] if stays[foot] else (x, x, z, z)
-            boxes[foot] = min(left, x), max(right, x), min(near, z), max(far, z)
-            limits[foot] = limits[foot] if stays[foot] else LONGEST_DRIFT
-            drift = math.dist(boxes[foot][::2], boxes[foot][1::2])
-            first = max(pair + 1 - STEP_FRAMES // 2, wait)
-            step = slice(first, first + STEP_FRAMES)
-            is_free = stays[1 - foot] and not result[step, 1 - foot].any()
-            if drift > limits[foot] * (1 if is_free else MOST_DRIFT) and step.stop <= len(stands):
-                result[step, foot] = True
+            if not stays[foot]:
                 boxes[foot], limits[foot] = (x, x, z, z), LONGEST_DRIFT
-    return result
+                continue
+            left, right, near, far = boxes[foot]
+            boxes[foot] = min(left, x), max(right, x), min(near, z), max(far, z)
+            drift = math.dist(boxes[foot][::2], boxes[foot][1::2])
+            if drift <= limits[foot]:
+                continue
+            first = max(pair + 1 - STEP_FRAMES // 2, wait)
+            step = steps[first : first + STEP_FRAMES]
+            is_free = stays[1 - foot] and not any(frame[1 - foot] for frame in step)
+            if drift > limits[foot] * (1 if is_free else MOST_DRIFT) and len(step) == STEP_FRAMES:
+                for frame in step:
+                    frame[foot] = True
+                boxes[foot], limits[foot] = (x, x, z, z), LONGEST_DRIFT
+    return np.array(steps, np.bool_).reshape(stands.shape)
 
 
 def _frames_of(pairs: BoolArray) -> BoolArray:
     """Frames (person, frame, 2) that belong to a pair."""
-    ends = np.zeros_like(pairs[:, :1])
-    starts, stops = np.concatenate([pairs, ends], axis=1), np.concatenate([ends, pairs], axis=1)
-    return np.asarray(starts | stops)
+    people, count, feet = pairs.shape
+    frames = np.zeros((people, count + 1, feet), np.bool_)
+    frames[:, :-1] = pairs
+    frames[:, 1:] |= pairs
+    return frames
 
 
 # ------------------------------------------------------------------------------------- foot targets
@@ -317,9 +348,8 @@ class _Given:
 
     @classmethod
     def of(cls, is_given: BoolArray) -> _Given:
-        frames = np.arange(is_given.shape[1])
-        far = len(frames) + EASE_FRAMES
-        distance = np.where(is_given[:, None], abs(frames[:, None] - frames), far)
+        frames = is_given.shape[1]
+        distance = np.where(is_given[:, None], _distances(frames), frames + EASE_FRAMES)
         part = np.minimum(distance.min(axis=-1) / EASE_FRAMES, 1.0)
         hold = np.asarray(1 - part * part * (3 - 2 * part))
         return cls(is_given=is_given, nearest=distance.argmin(axis=-1), hold=hold)
@@ -360,31 +390,35 @@ def _foot_targets(
     shown_turn: Array = np.zeros(legs.hip.shape[:-1])
     shown_tilt: Array = np.zeros_like(legs.hip)
     if before is not legs:
-        turned = before.foot @ np.swapaxes(legs.foot, -1, -2)
-        shown_turn, shown_tilt = _turn_and_tilt(turned)
+        turned = before.foot @ legs.foot.swapaxes(-1, -2)
+        shown_turn, shown_tilt = _turn(turned), _tilt(turned.swapaxes(-1, -2))
     flatten: Array = _tilt(legs.foot)
     flatten = flatten - given.held(flatten - shown_tilt)
     flatten = _smoothest(flatten, _frames_of(whole_pairs), given.kept, shown_tilt)
     foot = rotmat_from_axis_angle(flatten) @ legs.foot
-    yaw = np.diff(np.arctan2(foot[..., 0, 2], foot[..., 2, 2]), axis=1)[..., None]
-    yaw = (yaw + np.pi) % (2 * np.pi) - np.pi
-    turn = _stillest(yaw, whole_pairs, given.kept, shown_turn[..., None])[..., 0]
+    yaw = np.arctan2(foot[..., 0, 2], foot[..., 2, 2])
+    yaw = (yaw[:, 1:] - yaw[:, :-1] + np.pi) % (2 * np.pi) - np.pi
+    turn = _stillest(yaw[..., None], whole_pairs, given.kept, shown_turn[..., None])[..., 0]
     foot = rotmat_about("y", turn) @ foot
 
-    toes = foot @ (np.swapaxes(legs.foot, -1, -2) @ legs.toes)
-    _, bent = _turn_and_tilt(before.toes @ np.swapaxes(toes, -1, -2))
-    rest = floor + legs.shape.depth - legs.ball[..., 1]
+    toes = foot @ (legs.foot.swapaxes(-1, -2) @ legs.toes)
     moved = before.ball - legs.ball
-    done = np.concatenate([bent, moved[..., 1:2]], axis=-1)
-    to_floor = np.concatenate([_tilt(toes), rest[..., None]], axis=-1)
+    to_floor = np.empty((*moved.shape[:-1], 4))
+    to_floor[..., :3] = _tilt(toes)
+    to_floor[..., 3] = floor + legs.shape.depth - legs.ball[..., 1]
+    done = np.zeros_like(to_floor)
+    if before is not legs:
+        done[..., :3] = _tilt(toes @ before.toes.swapaxes(-1, -2))
+        done[..., 3] = moved[..., 1]
     to_floor = to_floor - given.held(to_floor - done)
     to_floor = _smoothest(to_floor, _frames_of(ball_pairs), given.kept, done)
     toes = rotmat_from_axis_angle(to_floor[..., :3]) @ toes
 
-    glide = np.diff(legs.ball[..., [0, 2]], axis=1)
-    slide = _stillest(glide, ball_pairs, given.kept, moved[..., [0, 2]])
-    ball = legs.ball + np.stack([slide[..., 0], to_floor[..., 3], slide[..., 1]], axis=-1)
-    height = _soles(ball, foot, toes, legs.shape).min(axis=-1) - floor
+    glide = legs.ball[:, 1:, :, ::2] - legs.ball[:, :-1, :, ::2]
+    ball = legs.ball.copy()
+    ball[..., ::2] += _stillest(glide, ball_pairs, given.kept, moved[..., ::2])
+    ball[..., 1] += to_floor[..., 3]
+    height = _soles(ball[..., 1], foot, toes, legs.shape).min(axis=-1) - floor
     lift = _step_lift(ball, ball_pairs)
     lift = lift - given.held(np.maximum(lift - height, 0.0))
     under = np.maximum(lift, 0.0) - height
@@ -392,35 +426,38 @@ def _foot_targets(
     return _Target(ball=ball, foot=foot, toes=toes, shape=legs.shape)
 
 
-def _turn_and_tilt(rotmat: Array) -> tuple[Array, Array]:
-    """rotmat (..., 3, 3) = Ry(turn) exp(tilt): turn (...,), tilt (..., 3) with no part about y."""
-    tilt = _tilt(np.swapaxes(rotmat, -1, -2))
-    turned = rotmat @ rotmat_from_axis_angle(-tilt)
-    return np.arctan2(turned[..., 0, 2], turned[..., 0, 0]), tilt
+def _turn(rotmat: Array) -> Array:
+    """The angle (...,) about y of rotmat (..., 3, 3) = Ry(turn) exp(tilt), the tilt about a level
+    axis: `_tilt` of the transpose."""
+    return np.asarray(
+        np.arctan2(rotmat[..., 0, 2] - rotmat[..., 2, 0], rotmat[..., 0, 0] + rotmat[..., 2, 2])
+    )
 
 
 def _tilt(world: Array) -> Array:
     """Rotation vectors (..., 3) that bring the up axes of (..., 3, 3) upright by the short way."""
-    up = world[..., 1]
-    axis = np.stack([-up[..., 2], np.zeros_like(up[..., 0]), up[..., 0]], axis=-1)
-    sine = np.maximum(np.hypot(up[..., 0:1], up[..., 2:3]), 1e-9)
-    return np.asarray(axis * (np.arctan2(sine, up[..., 1:2]) / sine))
+    x, y, z = world[..., 0, 1], world[..., 1, 1], world[..., 2, 1]
+    sine = np.maximum(np.hypot(x, z), 1e-9)
+    part = np.arctan2(sine, y) / sine
+    tilt = np.zeros((*x.shape, 3))
+    tilt[..., 0], tilt[..., 2] = -z * part, x * part
+    return tilt
 
 
 def _step_lift(ball: Array, stands: BoolArray) -> Array:
     """Least height over the floor (person, frame, 2) of feet on their way between two stands."""
     lift = np.zeros(ball.shape[:3])
+    if stands.all():
+        return lift
+    changes = stands[:, 1:] != stands[:, :-1]
     for person, foot in np.ndindex(ball.shape[0], 2):
-        edges = np.flatnonzero(np.diff(stands[person, :, foot].astype(int)))
-        for start, stop in pairwise(edges):
+        for start, stop in pairwise(np.flatnonzero(changes[person, :, foot]).tolist()):
             if stands[person, start + 1, foot]:
                 continue
-            frames = slice(start + 1, stop + 2)
-            ends = ball[person, [start + 1, stop + 1], foot][:, [0, 2]]
-            length = float(np.linalg.norm(ends[1] - ends[0]))
+            (x, _, z), (end_x, _, end_z) = ball[person, [start + 1, stop + 1], foot].tolist()
+            highest = np.interp(math.hypot(end_x - x, end_z - z), STEP_LENGTHS, STEP_LIFTS)
             phase = np.linspace(0, np.pi, stop + 1 - start)
-            highest = np.interp(length, STEP_LENGTHS, STEP_LIFTS)
-            lift[person, frames, foot] = highest * np.sin(phase) ** 2
+            lift[person, start + 1 : stop + 2, foot] = highest * np.sin(phase) ** 2
     return lift
 
 
@@ -449,20 +486,20 @@ def _solved(at: Array, between: Array, kept: BoolArray, done: Array, right: Arra
 
     whose right side of the normal equations is `right`; exactly `done` where kept.
     """
-    frames = np.arange(at.shape[1])
-    matrix = np.broadcast_to(
-        _smoothness(len(frames)), (len(at), 2, len(frames), len(frames))
-    ).copy()
-    links = np.swapaxes(between, 1, 2)
-    diagonal = np.swapaxes(at + KEEP * kept, 1, 2).copy()
+    people, count, feet = at.shape
+    matrix = np.empty((people, feet, count, count))
+    matrix[:] = _smoothness(count)
+    bands = matrix.reshape(people, feet, count * count)
+    links = between.swapaxes(1, 2)
+    diagonal = bands[..., :: count + 1]
+    diagonal += (at + KEEP * kept).swapaxes(1, 2)
     diagonal[..., :-1] += links
     diagonal[..., 1:] += links
-    matrix[..., frames, frames] += diagonal
-    matrix[..., frames[1:], frames[:-1]] -= links
-    matrix[..., frames[:-1], frames[1:]] -= links
+    bands[..., 1 :: count + 1] -= links
+    bands[..., count :: count + 1] -= links
     right = right + KEEP * kept[..., None] * done
-    offsets = np.linalg.solve(matrix, np.swapaxes(right, 1, 2))
-    return np.where(kept[..., None], done, np.swapaxes(offsets, 1, 2))
+    offsets = np.linalg.solve(matrix, right.swapaxes(1, 2))
+    return np.where(kept[..., None], done, offsets.swapaxes(1, 2))
 
 
 @lru_cache
@@ -475,21 +512,34 @@ def _smoothness(frames: int) -> Array:
 # --------------------------------------------------------------------------------------------- legs
 def _pelvis_drop(legs: _Legs, before: _Legs, target: _Target, given: _Given) -> Array:
     """How far (person, frame) the pelvis sinks so that straight legs reach their targets."""
-    reach = _reach(legs)
     to_foot = target.ankle - legs.hip
     across = np.hypot(to_foot[..., 0], to_foot[..., 2])
-    down = np.sqrt(np.maximum(reach**2 - across**2, 0.0))
-    need = np.clip(-to_foot[..., 1] - down, 0.0, PELVIS_DROP).max(axis=-1)
-    frames = need.shape[1]
-    around = np.clip(np.arange(frames)[:, None] + np.arange(-2, 3), 0, frames - 1)
-    mean = need[:, around].max(axis=-1)[:, around].mean(axis=-1)
-    done = (legs.hip - before.hip)[:, :, 0, 1]
+    down = np.sqrt(np.maximum(_reach(legs) ** 2 - across**2, 0.0))
+    need = (-to_foot[..., 1] - down).max(axis=-1)
+    done = legs.hip[..., 0, 1] - before.hip[..., 0, 1]
+    if need.max() <= 0 and not done.any():
+        return np.zeros_like(need)
+    around = _around(need.shape[1], 2)
+    mean = np.clip(need, 0.0, PELVIS_DROP)[:, around].max(axis=-1)[:, around].mean(axis=-1)
     return np.asarray((1 - given.hold) * mean + given.held(done))
+
+
+@lru_cache
+def _distances(frames: int) -> IntArray:
+    """(frames, frames) from each frame to each."""
+    return np.asarray(abs(np.arange(frames)[:, None] - np.arange(frames)))
+
+
+@lru_cache
+def _around(frames: int, radius: int) -> IntArray:
+    """(frames, 2 radius + 1) indices of the frames around each."""
+    around = np.arange(frames)[:, None] + np.arange(-radius, radius + 1)
+    return np.asarray(np.clip(around, 0, frames - 1))
 
 
 def _reach(legs: _Legs) -> Array:
     """The farthest an ankle may be from its hip: never nearer than it came."""
-    distance = np.linalg.norm(legs.ankle - legs.hip, axis=-1)
+    distance = lengths(legs.ankle - legs.hip)
     return np.asarray(np.maximum(REACH * (legs.shape.thigh + legs.shape.shin), distance))
 
 
@@ -500,36 +550,29 @@ def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Arra
     cosines, d^2 = a^2 + b^2 + 2 a b cos(bend)); then the leg turns by the short way to the target.
     So a foot that need not move changes nothing, and the knee keeps its direction.
     """
-    hip = legs.hip - drop[..., None, None] * np.array([0.0, 1.0, 0.0])
+    to_target = target.ankle - legs.hip
+    to_target[..., 1] += drop[..., None]
     a, b = legs.shape.thigh, legs.shape.shin
     upper, lower = legs.knee - legs.hip, legs.ankle - legs.knee
-    to_target = target.ankle - hip
-    length = np.linalg.norm(to_target, axis=-1)
-    length = np.minimum(length, _reach(legs))
-    cross = _cross(upper, lower)
-    bend = np.arctan2(np.linalg.norm(cross, axis=-1), np.sum(upper * lower, axis=-1))
-    cross = cross + 1e-3 * legs.thigh[..., 0] * (a * b)[..., None]
+    length = np.minimum(lengths(to_target), _reach(legs))
+    across = cross(upper, lower)
+    bend = np.arctan2(lengths(across), dots(upper, lower))
+    across = across + 1e-3 * legs.thigh[..., 0] * (a * b)[..., None]
     wanted = np.arccos(np.clip((length**2 - a**2 - b**2) / (2 * a * b), -1.0, 1.0))
-    hinge = cross / np.linalg.norm(cross, axis=-1, keepdims=True)
-    fold = rotmat_from_axis_angle((wanted - bend)[..., None] * hinge)
+    fold = rotmat_from_axis_angle(((wanted - bend) / lengths(across))[..., None] * across)
     swing = _shortest_arc(upper + rotated(fold, lower), to_target)
     thigh, shin = swing @ legs.thigh, swing @ fold @ legs.shin
     return (
-        np.swapaxes(legs.root, -1, -2)[:, :, None] @ thigh,
-        np.swapaxes(thigh, -1, -2) @ shin,
-        np.swapaxes(shin, -1, -2) @ target.foot,
-        np.swapaxes(target.foot, -1, -2) @ target.toes,
+        legs.root.swapaxes(-1, -2)[:, :, None] @ thigh,
+        thigh.swapaxes(-1, -2) @ shin,
+        shin.swapaxes(-1, -2) @ target.foot,
+        target.foot.swapaxes(-1, -2) @ target.toes,
     )
 
 
 def _shortest_arc(start: Array, end: Array) -> Array:
     """Smallest rotation (..., 3, 3) of the directions of start onto those of end."""
-    axis = _cross(start, end)
-    sine = np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-12)
-    angle = np.arctan2(sine, np.sum(start * end, axis=-1, keepdims=True))
-    return rotmat_from_axis_angle(axis * (angle / sine))
-
-
-def _cross(a: Array, b: Array) -> Array:
-    """np.cross takes three times as long."""
-    return np.asarray(a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]])
+    axis = cross(start, end)
+    sine = np.maximum(lengths(axis), 1e-12)
+    angle = np.arctan2(sine, dots(start, end))
+    return rotmat_from_axis_angle(axis * (angle / sine)[..., None])

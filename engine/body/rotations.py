@@ -15,6 +15,8 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.vectors import cross, dots, lengths
 
+NO_ANGLE = 1e-30
+"""Radians whose sine is the angle itself, and may be divided by."""
 IDENTITY_6D = np.array([1, 0, 0, 1, 0, 0], np.float32)
 
 
@@ -26,7 +28,6 @@ def _matrix_of(linear: Callable[..., list[list[float]]], inputs: int) -> Array:
     return np.stack([np.ravel(linear(*row)) for row in np.eye(inputs)])
 
 
-_CROSS = _matrix_of(lambda x, y, z: [[0, -z, y], [z, 0, -x], [-y, x, 0]], 3)
 _QUAT_PRODUCTS = _matrix_of(
     lambda m00, m01, m02, m10, m11, m12, m20, m21, m22: [
         [m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12],
@@ -86,7 +87,7 @@ def quat_from_rotmat(rotmat: Array) -> Array:
     quat = products.reshape(-1, 4).take(4 * np.arange(len(products)) + largest, axis=0)
     length = lengths(quat)
     quat /= np.where(quat[:, 3] < 0, -length, length)[:, None]
-    return quat.reshape(*rotmat.shape[:-2], 4)
+    return np.asarray(quat.reshape(*rotmat.shape[:-2], 4))
 
 
 def rotmat_from_axis_angle(axis_angle: Array) -> Array:
@@ -95,14 +96,19 @@ def rotmat_from_axis_angle(axis_angle: Array) -> Array:
     cos(a) I + (sin(a) / a) [v]x + ((1 - cos(a)) / a^2) v v^T  for a vector v of length a
     """
     squared = dots(axis_angle, axis_angle)
-    half = np.sqrt(squared) / 2
-    half_sine = np.sinc(half / np.pi)
+    half = np.maximum(np.sqrt(squared) / 2, NO_ANGLE)
+    half_sine = np.sin(half) / half
     sine, versine = half_sine * np.cos(half), 0.5 * half_sine**2
-    outer = versine[..., None, None] * axis_angle[..., :, None] * axis_angle[..., None, :]
-    rotmat = outer.reshape(*axis_angle.shape[:-1], 9)
-    rotmat += _mapped(sine[..., None] * axis_angle, _CROSS)
-    rotmat[..., ::4] += (1 - versine * squared)[..., None]
-    return rotmat.reshape(*axis_angle.shape, 3)
+    cosine = 1 - versine * squared
+    x, y, z = axis_angle[..., 0], axis_angle[..., 1], axis_angle[..., 2]
+    v_x, v_y, v_z = versine * x, versine * y, versine * z
+    s_x, s_y, s_z = sine * x, sine * y, sine * z
+    xy, xz, yz = v_x * y, v_x * z, v_y * z
+    rotmat = np.empty((*axis_angle.shape, 3), axis_angle.dtype)
+    rotmat[..., 0, 0], rotmat[..., 0, 1], rotmat[..., 0, 2] = cosine + v_x * x, xy - s_z, xz + s_y
+    rotmat[..., 1, 0], rotmat[..., 1, 1], rotmat[..., 1, 2] = xy + s_z, cosine + v_y * y, yz - s_x
+    rotmat[..., 2, 0], rotmat[..., 2, 1], rotmat[..., 2, 2] = xz - s_y, yz + s_x, cosine + v_z * z
+    return rotmat
 
 
 def axis_angle_from_rotmat(rotmat: Array) -> Array:
