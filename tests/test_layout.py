@@ -12,6 +12,10 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "smplx", "anny", "onnx", "trainer", "scipy")
+TORCH_BACKEND = {Path("engine/backends/torch.py"), Path("engine/backends/torch_graph.py")}
+"""What may import PyTorch and ONNX; `open_backend` alone imports it, when it is asked for."""
+TYPED_GRAPHS = {Path("engine/backends/typed.py")}
+"""What of the TensorRT backend may import ONNX, within itself."""
 COMPOSITION = {Path("engine/commands/play.py"), Path("engine/commands/simulated_players.py")}
 """The commands that drive a server through the client; nothing else in the engine may know it."""
 
@@ -35,9 +39,20 @@ def _violations(folder: str, forbidden: tuple[str, ...], allowed: set[Path]) -> 
 
 
 def test_the_engine_imports_no_torch_no_smplx_no_trainer() -> None:
-    # What a backend needs of them is imported when it is opened.
-    allowed = {Path("engine/backends/torch.py"), Path("engine/backends/typed.py")}
-    assert _violations("engine", HEAVY, allowed) == []
+    assert _violations("engine", HEAVY, TORCH_BACKEND | TYPED_GRAPHS) == []
+    others = tuple(name for name in HEAVY if name not in ("torch", "onnx"))
+    assert _violations("engine", others, set()) == []
+    assert _violations("engine", ("torch",), TORCH_BACKEND) == []
+
+
+def test_nothing_but_the_opener_of_backends_imports_the_torch_backend() -> None:
+    modules = {"engine.backends.torch", "engine.backends.torch_graph"}
+    importers = {
+        path.relative_to(REPOSITORY)
+        for path in (REPOSITORY / "engine").rglob("*.py")
+        if modules & set(_imports(path))
+    }
+    assert importers <= TORCH_BACKEND | {Path("engine/backends/backend.py")}
 
 
 def test_only_the_play_commands_know_the_client() -> None:
@@ -53,7 +68,7 @@ def test_every_engine_module_imports_without(blocked: str) -> None:
     modules = [
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
         for path in sorted((REPOSITORY / "engine").rglob("*.py"))
-        if path.name != "__init__.py"
+        if path.name != "__init__.py" and path.relative_to(REPOSITORY) not in TORCH_BACKEND
     ]
     code = f"import sys; sys.modules[{blocked!r}] = None\n" + "\n".join(
         f"import {m}" for m in modules

@@ -50,6 +50,10 @@ class Loop(Protocol):
         """
         ...
 
+    def prepare(self, steps: int) -> None:
+        """Make ready now, for every bucket, what is otherwise made when first needed."""
+        ...
+
 
 class Backend(Protocol):
     @property
@@ -183,10 +187,7 @@ def _tensorrt(settings: _Settings) -> Backend:
 def _torch(settings: _Settings) -> Backend:
     """On the GPU if there is one, else on the CPU."""
     try:
-        from engine.backends.torch import (  # type: ignore[import-untyped]
-            TorchBackend,
-            gpu_count,
-        )
+        from engine.backends.torch import TorchBackend, gpu_count
     except ImportError as exc:
         raise BackendError(
             f"the torch backend needs PyTorch ({exc.name} is missing): "
@@ -195,13 +196,12 @@ def _torch(settings: _Settings) -> Backend:
             reason="EXTRA_MISSING",
         ) from exc
     gpu = settings.device if gpu_count() else None
-    backend: Backend = TorchBackend(precision=settings.precision, threads=settings.threads, gpu=gpu)
-    return backend
+    return TorchBackend(precision=settings.precision, threads=settings.threads, gpu=gpu)
 
 
 def _torch_on_gpu(settings: _Settings) -> Backend:
     backend = _torch(settings)
-    if backend.device == "cpu":
+    if backend.device.startswith("CPU"):
         raise BackendError("PyTorch finds no CUDA device", field="backend", reason="NO_GPU")
     return backend
 
