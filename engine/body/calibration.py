@@ -137,7 +137,7 @@ def uncalibrated(
     """A wearer of known shape (None: the average) whose devices are fixed as `axes` says."""
     betas = np.zeros(SHAPE_COUNT) if betas is None else np.asarray(betas, np.float64)
     turns, places = _mounting(axes)
-    return _calibration(body, betas, turns, -rotated(turns, places), floor)
+    return calibration_of(body, betas, turns, -rotated(turns, places), floor)
 
 
 def calibrated_by_size(
@@ -198,7 +198,7 @@ def calibrated_by_t_pose(
     is_on = sample.is_trusted
     device = np.where(is_on[:, None, None], sample.rotmats, np.eye(3))
     measured = rotated(np.swapaxes(device, -1, -2), pelvis + joints - sample.positions)
-    return _calibration(
+    return calibration_of(
         body,
         betas,
         np.where(is_on[:, None, None], np.swapaxes(device, -1, -2) @ facing, turns),
@@ -207,9 +207,10 @@ def calibrated_by_t_pose(
     )
 
 
-def _calibration(
+def calibration_of(
     body: Body, betas: Array, turns: Array, offsets: Array, floor: float
 ) -> Calibration:
+    """A wearer of known shape whose devices are known to be fixed so."""
     return Calibration(
         betas=betas,
         rest_joints=body.rest_joints(betas).astype(np.float64),
