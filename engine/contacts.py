@@ -13,9 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
 from engine.body.capsules import Capsules, NearPairs, Segments, near_pairs
 from engine.body.kinematics import forward_kinematics
+from engine.body.vectors import lengths
 from engine.motion import FRAME_RATE
 
 TOUCH, RELEASE = 0.006, 0.015
@@ -56,12 +57,19 @@ class Contact:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Look:
-    """What is remembered of a frame: its rotations (to know it again), both people's axes, and the
-    gap and the place of all parts that are near."""
+    """What is remembered of a frame.
+
+    rotmats   by which it is known again
+    segments  both people's axes, of this frame and those that were looked at with it; row its own
+    near      the gap and the place of all parts that are near
+    far       gaps of parts that are not, as far as they were asked for
+    """
 
     rotmats: Array
     segments: tuple[Segments, Segments]
+    row: int
     near: dict[Parts, tuple[float, Array]]
+    far: dict[Parts, float]
 
 
 class ContactTracker:
@@ -117,57 +125,72 @@ class ContactTracker:
         return {
             index: _Look(
                 rotmats=seen,
-                segments=(_at(player, row), _at(partner, row)),
+                segments=(player, partner),
+                row=row,
                 near=near.get(row, {}),
+                far={},
             )
             for row, (index, seen, _) in enumerate(frames)
         }
 
     def _found(self) -> list[Contact]:
         """All contacts of the frames that are known, without ids."""
-        indices = list(self._looks)
-        before = {old.parts for old in self.contacts if old.start < indices[0] <= old.end}
-        ongoing: dict[Parts, Contact] = {}
+        first, last = next(iter(self._looks)), next(reversed(self._looks))
+        before = {old.parts for old in self.contacts if old.start < first <= old.end}
+        begun: dict[Parts, tuple[int, Array]] = {}
         found: list[Contact] = []
-        for index in indices:
-            near = self._looks[index].near
-            found += [contact for parts, contact in ongoing.items() if parts not in near]
-            ongoing = {parts: contact for parts, contact in ongoing.items() if parts in near}
-            for parts, (gap, point) in near.items():
-                if parts in ongoing:
-                    ongoing[parts] = replace(ongoing[parts], end=index)
-                elif gap < TOUCH or (index == indices[0] and parts in before):
-                    ongoing[parts] = Contact(
-                        id=0,
-                        player_joint=parts[0],
-                        partner_joint=parts[1],
-                        start=index,
-                        end=index,
-                        closing_speed=self._closing_speed(parts, index),
-                        point=point,
-                        is_open=False,
-                    )
-        found += [replace(contact, is_open=True) for contact in ongoing.values()]
-        return found
+        for index, look in self._looks.items():
+            for parts in [parts for parts in begun if parts not in look.near]:
+                found.append(self._contact(parts, *begun.pop(parts), end=index - 1))
+            for parts, (gap, point) in look.near.items():
+                is_touch = gap < TOUCH or (index == first and parts in before)
+                if is_touch and parts not in begun:
+                    begun[parts] = index, point
+        return found + [
+            self._contact(parts, start, point, end=last, is_open=True)
+            for parts, (start, point) in begun.items()
+        ]
+
+    def _contact(
+        self, parts: Parts, start: int, point: Array, *, end: int, is_open: bool = False
+    ) -> Contact:
+        return Contact(
+            id=0,
+            player_joint=parts[0],
+            partner_joint=parts[1],
+            start=start,
+            end=end,
+            closing_speed=self._closing_speed(parts, start),
+            point=point,
+            is_open=is_open,
+        )
 
     def _closing_speed(self, parts: Parts, start: int) -> float:
         """The faster of the last two steps before the first frame of a contact."""
-        frames = [i for i in range(start - 2, start + 1) if i in self._looks]
-        gaps = [self._gap(parts, index) for index in frames]
+        looks = [self._looks[i] for i in range(start - 2, start + 1) if i in self._looks]
+        gaps = [self._gap(parts, look) for look in looks]
         return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(gaps))])
 
-    def _gap(self, parts: Parts, index: int) -> float:
+    def _gap(self, parts: Parts, look: _Look) -> float:
         """The gap between two parts however far they are from each other."""
-        chosen = [
-            np.flatnonzero(capsules.joints == joint)
-            for capsules, joint in zip(self._capsules, parts, strict=True)
-        ]
-        player, partner = (
-            Segments(starts=segments.starts[None, rows], axes=segments.axes[None, rows])
-            for segments, rows in zip(self._looks[index].segments, chosen, strict=True)
-        )
-        radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]
-        return float(near_pairs(player, radii[0], partner, radii[1], np.inf).gaps.min())
+        if parts in look.near:
+            return look.near[parts][0]
+        if parts not in look.far:
+            chosen = [
+                np.flatnonzero(capsules.joints == joint)
+                for capsules, joint in zip(self._capsules, parts, strict=True)
+            ]
+            player, partner = (
+                Segments(
+                    starts=segments.starts[look.row][None, rows],
+                    axes=segments.axes[look.row][None, rows],
+                )
+                for segments, rows in zip(look.segments, chosen, strict=True)
+            )
+            radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]
+            pairs = near_pairs(player, radii[0], partner, radii[1], np.inf)
+            look.far[parts] = float(pairs.gaps.min())
+        return look.far[parts]
 
     def _identified(self, contact: Contact) -> Contact:
         """The contact under its old id, and with its old beginning where that is forgotten."""
@@ -192,26 +215,29 @@ def near_parts(
 
     segments  of both people (frame, C, 3)
     """
-    (player, partner) = capsules
+    player, partner = capsules
     pairs = near_pairs(segments[0], player.radii, segments[1], partner.radii, reach)
-    order = np.argsort(-pairs.gaps, kind="stable")  # the least gap of two parts is kept: it is last
-    between = _between_skins(pairs, player.radii, partner.radii)
+    if not len(pairs.gaps):
+        return {}
+    keys = np.stack([pairs.frames, player.joints[pairs.first], partner.joints[pairs.second]])
+    # The least gap of two parts counts: order by frame and parts, and there by gap.
+    order = np.lexsort((pairs.gaps, *keys[::-1]))
+    keys = keys[:, order]
+    is_least = np.ones(len(order), np.bool_)
+    is_least[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    least = order[is_least]
+    between = _between_skins(pairs, least, player.radii, partner.radii)
     result: dict[int, dict[Parts, tuple[float, Array]]] = {}
-    for row in order:
-        parts = int(player.joints[pairs.first[row]]), int(partner.joints[pairs.second[row]])
-        place = result.setdefault(int(pairs.frames[row]), {})
-        place[parts] = float(pairs.gaps[row]), between[row]
+    rows = zip(*keys[:, is_least].tolist(), pairs.gaps[least].tolist(), between, strict=True)
+    for frame, player_joint, partner_joint, gap, place in rows:
+        result.setdefault(frame, {})[player_joint, partner_joint] = gap, place
     return result
 
 
-def _between_skins(pairs: NearPairs, radii: Array, radii_second: Array) -> Array:
-    """Half-way (n, 3) between the skins, on the line between the axes."""
-    apart = pairs.points[:, 1] - pairs.points[:, 0]
-    distance = np.linalg.norm(apart, axis=-1)
-    along = (distance + radii[pairs.first] - radii_second[pairs.second]) / 2
+def _between_skins(pairs: NearPairs, rows: IntArray, radii: Array, radii_second: Array) -> Array:
+    """Half-way (n, 3) between the skins of some pairs, on the line between the axes."""
+    start, end = pairs.points[rows, 0], pairs.points[rows, 1]
+    distance = lengths(end - start)
+    along = (distance + radii[pairs.first[rows]] - radii_second[pairs.second[rows]]) / 2
     part = np.clip(along / np.maximum(distance, 1e-9), 0.0, 1.0)
-    return np.asarray(pairs.points[:, 0] + part[:, None] * apart)
-
-
-def _at(segments: Segments, row: int) -> Segments:
-    return Segments(starts=segments.starts[row], axes=segments.axes[row])
+    return np.asarray(start + part[:, None] * (end - start))
