@@ -124,9 +124,10 @@ class Animator(nn.Module):
         x = x_t + anchor[:, :, None]
         x = (1 - known_mask) * x + known_mask * known
         h = self.motion_embed(torch.cat([x, known_mask], dim=-1))
-        h = h + self.sequence_pos_encoder.pe[: x_t.shape[2]]
+        h = (h + self.sequence_pos_encoder.pe[: x_t.shape[2]]).flatten(1, 2)
 
         parts = modulation.chunk(len(self.blocks), dim=-1)
         for block, part in zip(self.blocks, parts, strict=True):
             h = block(h, part, valid)
-        return torch.cat([self.motion_out(h), self.trans_out(h)], dim=-1)
+        x0 = torch.cat([self.motion_out(h), self.trans_out(h)], dim=-1)
+        return x0.reshape(*x_t.shape[:3], -1)

@@ -1,6 +1,8 @@
 """The building blocks that the animator and the generator share: adaptive-norm transformer blocks.
 
 Knows tensors and the key layout of the published checkpoints. Knows neither poses nor diffusion.
+A window's tokens stand in one row, all frames of person 0, then all of person 1: with one more axis
+OpenVINO fuses neither biases nor activations into its int8 products.
 Paper: Ponimator (Liu et al. 2025, arXiv:2510.14976), after DiT's adaptive norm (arXiv:2212.09748).
 """
 
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 from engine.errors import ConfigError
 
 TokenAxis = Literal["frame", "person"]
+PEOPLE = 2
 POSITIONS = 5000
 """Rows of the sinusoidal table, as in the published checkpoints."""
 
@@ -104,8 +107,8 @@ class AdaptiveNorm(nn.Module):
         return scale_and_shift
 
     def forward(self, h: Tensor, modulation: Tensor) -> Tensor:
-        """h (batch, person, frame, width), modulation (batch, 2 width) -> like h."""
-        scale, shift = modulation[:, None, None].chunk(2, dim=-1)
+        """h (batch, token, width), modulation (batch, 2 width) -> like h."""
+        scale, shift = modulation[:, None].chunk(2, dim=-1)
         return F.layer_norm(h, (self.width,), eps=1e-6) * (1 + scale) + shift
 
 
@@ -128,7 +131,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, h: Tensor, axis: TokenAxis, valid: Tensor | None = None) -> Tensor:
-        """h (batch, person, frame, width), valid (batch, person, frame) bool -> like h."""
+        """h (batch, token, width), valid (batch, person, frame) bool -> like h."""
         to_heads = (3, 0, 1, 4, 2, 5) if axis == "frame" else (3, 0, 2, 4, 1, 5)
         from_heads = (0, 1, 3, 2, 4) if axis == "frame" else (0, 3, 1, 2, 4)
         if valid is not None and axis == "person":
@@ -136,7 +139,8 @@ class Attention(nn.Module):
 
         # One transposition of all three and one back: each is a copy of its own in a graph.
         qkv = F.linear(h, self.in_proj_weight, self.in_proj_bias)
-        qkv = qkv.reshape(*h.shape[:3], 3, self.heads, self.head_width).permute(to_heads)
+        people_and_frames = (PEOPLE, h.shape[1] // PEOPLE)
+        qkv = qkv.reshape(-1, *people_and_frames, 3, self.heads, self.head_width).permute(to_heads)
         query, key, value = qkv.unbind(0)
         logits = (query * self.head_width**-0.5) @ key.transpose(-1, -2)
         if valid is not None:
@@ -194,7 +198,7 @@ class Block(nn.Module):
         return torch.cat([norm.modulation(embedding) for norm in norms], dim=-1)
 
     def forward(self, h: Tensor, modulation: Tensor, valid: Tensor | None = None) -> Tensor:
-        """h (batch, person, frame, width), modulation (batch, 4 width) -> like h."""
+        """h (batch, token, width), modulation (batch, 4 width) -> like h."""
         attention, ffn = modulation.chunk(2, dim=-1)
         h = h + self.sa_block(h, attention, self.axis, valid)
         out: Tensor = h + self.ffn(h, ffn)

@@ -68,9 +68,7 @@ class Generator(nn.Module):
         mask = pose_mask[..., None]
         x = (1 - mask) * x_t + mask * pose
         h = self.input_embed_layer(torch.cat([x, mask], dim=-1)) + self.input_embed
-        h = h[:, :, None]  # a window of one frame
         parts = modulation.chunk(len(self.blocks), dim=-1)
         for block, part in zip(self.blocks, parts, strict=True):
             h = block(h, part)
-        h = h[:, :, 0]
         return torch.cat([self.pose_out(h), self.joint_out(h)], dim=-1)

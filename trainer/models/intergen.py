@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from trainer.models.ablated import AblatedAnimator, Sight
-from trainer.models.blocks import AdaptiveNorm, FeedForward, NetworkConfig, SelfAttention
+from trainer.models.blocks import (
+    PEOPLE,
+    AdaptiveNorm,
+    FeedForward,
+    NetworkConfig,
+    SelfAttention,
+)
 
 
 class StreamBlock(nn.Module):
@@ -33,18 +39,19 @@ class StreamBlock(nn.Module):
         return torch.cat([norm.modulation(embedding) for norm in norms], dim=-1)
 
     def forward(self, h: Tensor, modulation: Tensor, valid: Tensor | None = None) -> Tensor:
-        """h (batch, person, frame, width), modulation (batch, 8 width) -> like h."""
+        """h (batch, token, width), modulation (batch, 8 width) -> like h."""
         own, cross, other, ffn = modulation.chunk(4, dim=-1)
         query = h + self.sa_block(h, own, "frame", valid)
-        key = self.other_norm(h, other).flip(1).flatten(0, 1)
+        streams = len(h) * PEOPLE, -1, h.shape[-1]
+        key = self.other_norm(h, other).unflatten(1, (PEOPLE, -1)).flip(1).reshape(streams)
         mixed, _ = self.attention(
-            self.norm(query, cross).flatten(0, 1),
+            self.norm(query, cross).reshape(streams),
             key,
             key,
             key_padding_mask=None if valid is None else ~valid.flip(1).flatten(0, 1),
             need_weights=False,
         )
-        h = query + mixed.view_as(h)
+        h = query + mixed.reshape(h.shape)
         out: Tensor = h + self.ffn(h, ffn)
         return out
 
