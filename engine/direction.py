@@ -52,6 +52,17 @@ class PoseTarget:
     player: tuple[Array, Array] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TargetEvent:
+    """A target was reached, or cannot be: it is no longer wanted."""
+
+    frame: int
+    """When that was known."""
+    is_reached: bool
+    text: str
+    """For people: which target, and how near or why not."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Direction:
     mode: Mode = Mode.REACT

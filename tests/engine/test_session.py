@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,94 +13,17 @@ from hypothesis import strategies as st
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
-from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.direction import Direction
 from engine.errors import BackendError, ConfigError, SessionError
-from engine.plan import PlanFrame, Quality
+from engine.plan import Quality
 from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
-from engine.session import Session, SessionConfig, Tick, WantedWindow
+from engine.session import SessionConfig, Tick
 from engine.standing import facing, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import floor_height
-
-REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
-Sample = Callable[[list[WindowRequest]], Array]
-
-
-def player_at(time_s: float) -> tuple[Array, Array]:
-    """A player who walks in a circle of 1 m and waves."""
-    rotmats = standing_pose()
-    rotmats[0] = rotmat_about("y", 0.5 * time_s)
-    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
-    transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
-    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
-    return rotmats, transl
-
-
-def standing_player(time_s: float) -> tuple[Array, Array]:
-    return player_at(0.0)
-
-
-@dataclass
-class Play:
-    """Drives a session as a service would and holds frames as a client would; checks its laws."""
-
-    session: Session
-    sample: Sample = still_windows
-    player: Callable[[float], tuple[Array, Array]] = player_at
-    held: dict[int, PlanFrame] = field(default_factory=dict)
-    played: dict[int, PlanFrame] = field(default_factory=dict)
-    revisions: list[int] = field(default_factory=list)
-    under_way: list[tuple[int, WantedWindow]] = field(default_factory=list)
-    lost: list[WantedWindow] = field(default_factory=list)
-
-    def feed(self, time_s: float) -> int:
-        return self.session.feed(time_s, *self.player(time_s))
-
-    def tick(self, now: float, window_takes: int | None = 1) -> Tick:
-        """One tick; a window asked for now arrives `window_takes` ticks later (None: never)."""
-        frame = int(now * 10 + 1e-6)
-        for _, wanted in [entry for entry in self.under_way if entry[0] <= frame]:
-            self.session.accept(wanted.ticket, self.sample([wanted.request])[0])
-        self.under_way = [entry for entry in self.under_way if entry[0] > frame]
-        tick = self.session.tick(now)
-        self._hold(tick)
-        if window_takes is None:
-            self.lost += tick.wanted
-        else:
-            self.under_way += [(frame + window_takes, wanted) for wanted in tick.wanted]
-        if frame in self.held:
-            self.played[frame] = self.held[frame]
-        return tick
-
-    def _hold(self, tick: Tick) -> None:
-        if tick.chunk is None:
-            return
-        indices = [frame.index for frame in tick.chunk.frames]
-        assert indices == list(range(indices[0], indices[0] + len(indices)))
-        assert not self.held or indices[0] <= max(self.held) + 1
-        frozen = tick.frame + self.session.config.commit_frames
-        for frame in tick.chunk.frames:
-            assert np.isfinite(frame.rotmats).all()
-            assert np.isfinite(frame.transl).all()
-            if frame.index in self.held and frame.index <= frozen:
-                assert frame is self.held[frame.index]
-        if tick.chunk.revision > max(self.revisions, default=0):
-            self.held = {index: held for index, held in self.held.items() if index < indices[0]}
-        self.held |= {frame.index: frame for frame in tick.chunk.frames}
-        self.revisions.append(tick.chunk.revision)
-
-    def run(self, frames: Sequence[int], window_takes: int | None = 1) -> None:
-        for frame in frames:
-            self.feed(frame / 10)
-            self.tick(frame / 10 + 0.01, window_takes)
-
-
-def new_play(config: SessionConfig | None = None, *, seed: int = 7, **kwargs: object) -> Play:
-    session = Session(config or SessionConfig(), rest_joints=REST, seed=seed)
-    return Play(session, **kwargs)  # type: ignore[arg-type]
+from tests.engine.playing import REST, new_play, player_at, standing_player
 
 
 # ----------------------------------------------------------------------------- plans and revisions
