@@ -19,7 +19,7 @@ from engine.player import PlayerStamp
 class Quality(Enum):
     GENERATED = "generated"
     HELD = "held"
-    """The plan ran dry: the last motion dies away."""
+    """The plan ran dry, or is paused: the last motion dies away."""
     FALLBACK = "fallback"
     """No window has arrived yet: the partner stands."""
 
@@ -103,6 +103,20 @@ class Plan:
             made[0][1, ARM_JOINTS] = rotmats[ARM_JOINTS]
             made[1][1] += transl - frame.transl[1]
             self._made[index] = made
+
+    def move_player(
+        self, index: int, *, shown: tuple[Array, Array], made: tuple[Array, Array]
+    ) -> None:
+        """Have the player elsewhere in a frame: rotmats (22, 3, 3), transl (3,)."""
+        frame = self._frames[index]
+        self._frames[index] = replace(
+            frame,
+            rotmats=np.stack([shown[0], frame.rotmats[1]]),
+            transl=np.stack([shown[1], frame.transl[1]]),
+        )
+        if index in self._made:
+            rotmats, transl = self._made[index]
+            self._made[index] = np.stack([made[0], rotmats[1]]), np.stack([made[1], transl[1]])
 
     def forget_before(self, index: int) -> None:
         for store in (self._frames, self._made):

@@ -24,26 +24,30 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.space import PersonalSpace
 from engine.contacts import Contact, ContactTracker
-from engine.direction import Direction
+from engine.direction import Direction, Mode, PoseTarget, TargetEvent
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.plan import Plan, PlanFrame, Quality
 from engine.player import PlayerStamp, PlayerTrack, frame_at
 from engine.sampler import WindowRequest
 from engine.session_state import SessionState
-from engine.standing import standing_partner
+from engine.standing import settled, standing_partner
+from engine.targets import PoseError, is_within_reach, pose_error
 from engine.windows import (
     MARGIN,
+    REST_DECAY,
     CleanupConfig,
     Track,
     Window,
+    brought_to,
     coasted,
     corrected,
     feet_locked,
     floor_height,
+    joined,
     joined_to,
     moved,
-    reaction_window,
+    open_window,
     read_window,
 )
 
@@ -53,6 +57,8 @@ KEPT_FRAMES = WINDOW_FRAMES + 2 * MARGIN
 """Of the player; no window looks further back."""
 LOST_REVISIONS = 100
 """By how much a resumed session's revision is ahead: more than a client can have had since."""
+CHAIN_LEAD = 10
+"""Frames that a chain has at least to get to a pose; a revision takes what comes."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
@@ -146,6 +152,8 @@ class Tick:
     """The frame that is due now."""
     chunk: Chunk | None
     wanted: tuple[WantedWindow, ...]
+    events: tuple[TargetEvent, ...] = ()
+    """Targets that were reached, or cannot be: they are no longer wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +185,10 @@ class _UnderWay:
     based_on: PlayerStamp
     pull: Array
     """(3,) metres by which the player was moved for this window."""
+    ahead: tuple[PoseTarget, ...]
+    """Known frames that it leads to."""
+    is_wanted: bool = True
+    """False: it is dropped when it arrives."""
 
 
 class Session:
@@ -185,6 +197,8 @@ class Session:
     rest_joints  (2, 22, 3) joints of both bodies in the rest pose
     seed         all randomness of the session follows from it
     capsules     of both bodies, for contacts and for a zone; None: no contacts are told
+    partner_start  rotmats (22, 3, 3), transl (3,) of the partner until the first window is there;
+                   None: he stands before the player
     Times are seconds since the session began.
     Raises ConfigError, as `update` does, for a zone without capsules.
     """
@@ -196,14 +210,20 @@ class Session:
         rest_joints: Array,
         seed: int,
         capsules: tuple[Capsules, Capsules] | None = None,
+        partner_start: tuple[Array, Array] | None = None,
     ) -> None:
         self._rest_joints = np.asarray(rest_joints, np.float64)
+        self._partner_start = partner_start
         self._capsules = capsules
         self._contacts = None if capsules is None else ContactTracker(capsules, self._rest_joints)
         self._space: PersonalSpace | None = None
         self._configure(config)
         self._seed = seed
         self._direction = Direction()
+        # From this frame on the player is the plan's, who leads; None: he comes from outside.
+        self._leads_from: int | None = None
+        self._is_resting = False
+        self._events: list[TargetEvent] = []
         self._now = -1
         self._player = PlayerTrack(KEPT_FRAMES)
         self._plan = Plan()
@@ -239,6 +259,8 @@ class Session:
         """
         session = cls(state.config, rest_joints=rest_joints, seed=state.seed, capsules=capsules)
         session._direction = state.direction
+        is_led = state.direction.mode is Mode.FOLLOW_PLAN
+        session._leads_from = state.plan[0].index if is_led else None
         session._now = state.frame
         session._player = PlayerTrack.restored(
             KEPT_FRAMES,
@@ -305,6 +327,7 @@ class Session:
 
     @property
     def direction(self) -> Direction:
+        """What is wanted, without the targets that were reached or missed."""
         return self._direction
 
     def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
@@ -329,6 +352,10 @@ class Session:
 
         `direction.text` only for an animator that takes text.
         """
+        if direction.mode is not self._direction.mode:
+            leads_at_once = direction.mode is Mode.FOLLOW_PLAN and not self._plan
+            self._leads_from = 0 if leads_at_once else None
+            self._is_resting = False
         self._direction = direction
         self._is_stale = True
 
@@ -372,18 +399,21 @@ class Session:
         if not self._plan:
             self._stand()
         if self._is_resumed:
-            self._hold()
+            self._bridge_absence()
         self._count_due(before)
-        self._floors.append(self._player_floor())
+        if self._leads_from is None or not self._floors:
+            self._floors.append(self._player_floor())
         revision = self._revision
-        changed_from = self._merge()
+        changed_from = self._rest() if self._mode is Mode.PAUSED else self._merge()
         self._coast()
         changed_from = self._keep_space(changed_from, is_new=self._revision > revision)
         chunk = self._chunk(changed_from)
+        self._judge_targets()
         self._measure_departure()
         wanted = self._ask()
         self._forget()
-        return Tick(frame=frame, chunk=chunk, wanted=wanted)
+        events, self._events = tuple(self._events), []
+        return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events)
 
     def status(self) -> SessionStatus:
         return SessionStatus(
@@ -412,6 +442,10 @@ class Session:
         return self._plan.last if self._plan else self._now - 1
 
     @property
+    def _mode(self) -> Mode:
+        return self._direction.mode
+
+    @property
     def _player_known_until(self) -> int:
         """The last frame whose player is known; one that has gone quiet is taken to stand still."""
         return max(min(self._player.last_frame, self._now), self._now - self._config.commit_frames)
@@ -423,7 +457,9 @@ class Session:
         )
         player = self._player.at(first)
         distance = self._config.start_distance
-        partner = standing_partner(player, self._rest_joints, distance, self._player_floor())
+        partner = self._partner_start or standing_partner(
+            player, self._rest_joints, distance, self._player_floor()
+        )
         rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
         for index in range(first, self._now + self._config.horizon_frames + 1):
             self._plan.append(
@@ -443,6 +479,8 @@ class Session:
             return None
         asked, sampled = self._under_way, self._arrived
         self._under_way = self._arrived = None
+        if not asked.is_wanted:
+            return None
         self._delays.append(self._now - asked.asked_at)
         self._accepted += 1
         frozen = min(self._now + self._config.commit_frames, self._plan_end)
@@ -454,7 +492,16 @@ class Session:
             # Too late for its own time, but the partner still waits where it starts.
             delay = kept - asked.partner_until
             first, player_until = first + delay, player_until + delay
-        known = self._track(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept)
+        takes_lead = (
+            self._mode is Mode.FOLLOW_PLAN and self._leads_from is None and asked.is_revision
+        )
+        if takes_lead:
+            player_until = max(player_until, self._player_known_until)
+        elif self._leads_from is not None:
+            player_until = kept
+        known = self._track(
+            first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept, ahead=asked.ahead
+        )
         result = joined_to(sampled, known)
         final = result
         if self._config.has_cleanup:
@@ -462,7 +509,9 @@ class Session:
             config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
             result = corrected(result, given, self._rest_joints, config)
             result = self._spaced(result, given)
-            shown = self._track(first, WINDOW_FRAMES, player_until, kept, is_shown=True)
+            shown = self._track(
+                first, WINDOW_FRAMES, player_until, kept, ahead=asked.ahead, is_shown=True
+            )
             final = feet_locked(result, given, self._rest_joints, config, shown)
         if asked.is_revision:
             self._expected.clear()
@@ -481,7 +530,18 @@ class Session:
             )
             self._plan.append(frame, made=(result.rotmats[:, at], result.transl[:, at]))
         self._revision += asked.is_revision
-        return kept + 1
+        if not takes_lead:
+            return kept + 1
+        # Nobody was shown this player so far: only the partner's frozen frames must stay.
+        self._leads_from = player_until + 1
+        for index in range(player_until + 1, kept + 1):
+            at = index - first
+            self._plan.move_player(
+                index,
+                shown=(final.rotmats[0, at], final.transl[0, at]),
+                made=(result.rotmats[0, at], result.transl[0, at]),
+            )
+        return max(player_until, self._now) + 1
 
     def _expect(self, result: Track, first: int, player_until: int) -> None:
         """Remember where the window, beginning at `first`, expects the player's joints."""
@@ -489,7 +549,7 @@ class Session:
         for index in range(player_until + 1, first + WINDOW_FRAMES):
             self._expected[index] = joints[index - first]
 
-    def _hold(self) -> None:
+    def _bridge_absence(self) -> None:
         """Fill the time since a resumed plan ended with what its client has shown meanwhile."""
         self._is_resumed = False
         last = self._plan[self._plan_end]
@@ -499,23 +559,63 @@ class Session:
             self._plan.append(held)
         self._sent_until = max(self._sent_until, first - 1)
 
+    def _rest(self) -> int | None:
+        """Paused: what is not frozen makes way for rest; returns the first frame that changed.
+
+        A window that arrives is dropped: it was asked for in another mode.
+        """
+        if self._arrived is not None:
+            self._under_way = self._arrived = None
+        if self._is_resting:
+            return None
+        self._is_resting = True
+        if self._under_way is not None:
+            self._under_way = replace(self._under_way, is_wanted=False)
+        frozen = min(self._now + self._config.commit_frames, self._plan_end)
+        self._plan.cut_after(frozen)
+        history = self._config.history_frames
+        shown = self._track(frozen - history + 1, history, frozen, frozen, is_shown=True)
+        floor = min(self._floors)
+        poses = [
+            settled((shown.rotmats[person, -1], shown.transl[person, -1]), rest_joints, floor)
+            for person, rest_joints in enumerate(self._rest_joints)
+        ]
+        pair = np.stack([rotmats for rotmats, _ in poses]), np.stack([at for _, at in poses])
+        result = brought_to(shown, pair, self._config.horizon_frames, REST_DECAY)
+        if self._config.has_cleanup:
+            config = CleanupConfig(floor=floor, foot_lock=self._config.foot_lock)
+            given = np.repeat([np.arange(history + result.frames) < history], 2, axis=0)
+            result = feet_locked(joined([shown, result]), given, self._rest_joints, config)
+            result = result.cut(history, self._config.horizon_frames)
+        self._hold(result, frozen + 1)
+        self._revision += 1
+        return frozen + 1
+
     def _coast(self) -> None:
-        """Let the plan reach through the frozen frames: dry, its motion dies away."""
+        """Let the plan reach through the frozen frames, paused to the horizon: dry, its motion
+        dies away."""
         end = self._plan_end
-        missing = self._now + self._config.commit_frames - end
+        is_paused = self._mode is Mode.PAUSED
+        reach = self._config.horizon_frames if is_paused else self._config.commit_frames
+        missing = self._now + reach - end
         if missing <= 0:
             return
-        last = self._plan[end]
         shown = self._track(end - 2, 3, end, end, is_shown=True)
         result = coasted(shown, min(missing, LONGEST_CATCH_UP))
         skipped = max(missing - LONGEST_CATCH_UP, 0)
         self._sent_until = max(self._sent_until, end + skipped) if skipped else self._sent_until
-        for offset in range(result.frames):
+        self._hold(result, end + skipped + 1)
+
+    def _hold(self, track: Track, first: int) -> None:
+        """Go on with frames that no network made."""
+        last = self._plan[self._plan_end]
+        quality = Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD
+        for offset in range(track.frames):
             frame = PlanFrame(
-                index=end + skipped + 1 + offset,
-                rotmats=result.rotmats[:, offset],
-                transl=result.transl[:, offset],
-                quality=Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD,
+                index=first + offset,
+                rotmats=track.rotmats[:, offset],
+                transl=track.transl[:, offset],
+                quality=quality,
                 based_on=last.based_on,
             )
             self._plan.append(frame)
@@ -557,6 +657,9 @@ class Session:
         poses = []
         for frame in frames:
             expected = frame.rotmats[0], frame.transl[0]
+            if self._leads_from is not None:
+                poses.append([expected, expected])
+                continue
             if frame.index <= self._player_known_until:
                 expected = self._player.at(frame.index)
             poses.append([expected, self._player.newest if frame.index <= near else expected])
@@ -614,20 +717,21 @@ class Session:
     def _measure_departure(self) -> None:
         frame = min(self._player.last_frame, self._now)
         expected = self._expected.get(frame)
-        if expected is None:
+        if expected is None or self._leads_from is not None:
             self._departure = 0.0
             return
         error = np.linalg.norm(self._player_joints(frame) - expected, axis=-1)
         self._departure = float(error.mean())
 
     def _ask(self) -> tuple[WantedWindow, ...]:
-        if self._under_way is not None:
+        if self._under_way is not None or self._mode is Mode.PAUSED:
             return ()
         end = self._plan_end
         is_generated = self._plan[end].quality is Quality.GENERATED
         has_departed = self._departure > self._config.departure_threshold
         may_revise = self._now - self._revised_at >= self._config.revision_frames
-        if not is_generated or ((has_departed or self._is_stale) and may_revise):
+        is_due = has_departed or self._is_stale or self._has_target_due()
+        if not is_generated or (is_due and may_revise):
             return (self._ask_revision(),)
         refill = min(self._config.refill_frames, self._config.horizon_frames)
         if end - self._now < refill:
@@ -640,6 +744,8 @@ class Session:
         frozen = self._now + max(self._delays) + self._config.commit_frames
         most = until + (WINDOW_FRAMES - self._config.history_frames) // 2
         frozen = min(frozen, most, self._plan_end)
+        if self._leads_from is not None:
+            until = frozen
         self._revised_at = self._now
         self._is_stale = False
         return self._wanted(is_revision=True, player_until=until, partner_until=frozen)
@@ -653,11 +759,15 @@ class Session:
         history = self._config.history_frames
         anchor = min(player_until, partner_until)
         first = anchor - history + 1 - MARGIN
-        track = self._track(first, WINDOW_FRAMES + 2 * MARGIN, player_until, partner_until)
+        ahead = self._ahead(anchor, partner_until, is_revision=is_revision)
+        track = self._track(
+            first, WINDOW_FRAMES + 2 * MARGIN, player_until, partner_until, ahead=ahead
+        )
         pull = self._pull(track, anchor - first)
-        window = reaction_window(
+        window = open_window(
             moved(track, player=pull),
-            history_frames=history,
+            first=MARGIN,
+            anchor=anchor - first,
             rest_joints=self._rest_joints,
             seed=self._seed,
             steps=self._config.steps,
@@ -672,6 +782,7 @@ class Session:
             partner_until=partner_until,
             based_on=self._player.stamp_at(player_until) if is_revision else self._last_stamp(),
             pull=pull,
+            ahead=ahead,
         )
         return WantedWindow(
             ticket=ticket,
@@ -697,10 +808,12 @@ class Session:
         player_until: int,
         partner_until: int,
         *,
+        ahead: tuple[PoseTarget, ...] = (),
         is_shown: bool = False,
     ) -> Track:
         """Frames of the session: the player as he was while that is known, then as planned.
 
+        ahead     known frames after those
         is_shown  as the client has them; else as the network made them
         """
         real_until = self._player_known_until
@@ -708,16 +821,81 @@ class Session:
         for index in range(first, first + frames):
             planned = self._plan.poses(index, is_shown=is_shown)
             player = planned[0][0], planned[1][0]
-            if index <= real_until:
+            if index <= real_until and (self._leads_from is None or index < self._leads_from):
                 player = self._player.at(index)
             rotmats.append(np.stack([player[0], planned[0][1]]))
             transl.append(np.stack([player[1], planned[1][1]]))
         indices = np.arange(first, first + frames)
-        return Track(
+        track = Track(
             rotmats=np.stack(rotmats, axis=1),
             transl=np.stack(transl, axis=1),
             is_known=np.stack([indices <= player_until, indices <= partner_until]),
         )
+        for target in ahead:
+            for person, pose in enumerate((target.player, target.partner)):
+                at = target.frame - first
+                if pose is None or not 0 <= at < frames or track.is_known[person, at]:
+                    continue
+                track.rotmats[person, at], track.transl[person, at] = pose
+                track.is_known[person, at] = True
+        return track
+
+    # -- targets -----------------------------------------------------------------------------------
+    @property
+    def _poses(self) -> tuple[PoseTarget, ...]:
+        return self._direction.poses if self._mode is Mode.INBETWEEN else ()
+
+    def _has_target_due(self) -> bool:
+        """Whether a revision would reach a pose that the plan does not hold."""
+        frozen = self._now + self._config.commit_frames
+        reach = self._player_known_until + WINDOW_FRAMES - self._config.history_frames
+        return any(
+            frozen < target.frame <= reach
+            and not (target.frame in self._plan and self._error(target, is_shown=False).is_small)
+            for target in self._poses
+        )
+
+    def _ahead(self, anchor: int, until: int, *, is_revision: bool) -> tuple[PoseTarget, ...]:
+        """The poses that a window built around `anchor` leads to, the partner known `until`.
+
+        A chain leaves those that are near its beginning to a revision, which begins earlier. Poses
+        that nobody gets to in time are given up.
+        """
+        least = 1 if is_revision else CHAIN_LEAD
+        reach = anchor + WINDOW_FRAMES - self._config.history_frames
+        ahead = []
+        for target in self._poses:
+            if not until + least <= target.frame <= reach:
+                continue
+            rotmats, transl = self._plan.poses(until, is_shown=True)
+            start = rotmats[1], transl[1]
+            frames = target.frame - until
+            if is_within_reach(start, target.partner, self._rest_joints[1], frames):
+                ahead.append(target)
+            else:
+                self._settle(target, is_reached=False, why="it is too far to get there in time")
+        return tuple(ahead)
+
+    def _judge_targets(self) -> None:
+        """Tell of targets whose time has come, and want them no more."""
+        for target in self._direction.poses:
+            if target.frame > self._now:
+                continue
+            if target.frame not in self._plan:
+                self._settle(target, is_reached=False, why="its frame was past")
+                continue
+            error = self._error(target, is_shown=True)
+            self._settle(target, is_reached=error.is_small, why=str(error))
+
+    def _error(self, target: PoseTarget, *, is_shown: bool) -> PoseError:
+        rotmats, transl = self._plan.poses(target.frame, is_shown=is_shown)
+        return pose_error((rotmats[1], transl[1]), target.partner, self._rest_joints[1])
+
+    def _settle(self, target: PoseTarget, *, is_reached: bool, why: str) -> None:
+        poses = tuple(pose for pose in self._direction.poses if pose is not target)
+        self._direction = replace(self._direction, poses=poses)
+        text = f"pose at frame {target.frame} {'reached' if is_reached else 'missed'}: {why}"
+        self._events.append(TargetEvent(frame=self._now, is_reached=is_reached, text=text))
 
     def _player_floor(self) -> float:
         pose = self._player.at(self._player.last_frame)

@@ -8,13 +8,23 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.feet import sole_heights
 from engine.body.kinematics import forward_kinematics
+from engine.body.reach import ANKLES, HIPS, KNEES, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.windows import floor_height
 
 STANDING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
 """Radians about Z that take the arms of the T pose down to the sides."""
+
+
+FLAT = 0.015
+"""Metres off the floor that a sole may be and still count as standing."""
+
+
+REACH = 0.995
+"""Part of a leg's length from hip to ankle that is not yet a straight leg."""
 
 
 def standing_pose() -> Array:
@@ -43,6 +53,35 @@ def standing_partner(
     transl[1] = 0.0
     transl[1] = floor - floor_height(rotmats, transl, rest_joints[1])
     return rotmats, transl
+
+
+def settled(pose: tuple[Array, Array], rest_joints: Array, floor: float) -> tuple[Array, Array]:
+    """The pose with both feet put down flat, as near to where they are as the legs allow; one who
+    is in the air comes down.
+
+    pose  rotmats (22, 3, 3), transl (3,); rest_joints (22, 3)
+    """
+    rotmats, transl = pose
+    joints, world = forward_kinematics(rest_joints, rotmats, transl)
+    heights = sole_heights(joints, world, rest_joints) - floor
+    if np.abs(heights).max() < FLAT:
+        return pose
+    down = np.array([0.0, max(float(heights.min()), 0.0), 0.0])
+    joints, transl = joints - down, transl - down
+    ahead = world[ANKLES][..., 2]
+    yaws = np.arctan2(ahead[:, 0], ahead[:, 2])
+    ankles = joints[ANKLES]
+    standing = floor_height(np.eye(3) + np.zeros((JOINT_COUNT, 3, 3)), np.zeros(3), rest_joints)
+    ankles[:, 1] = floor + rest_joints[ANKLES][:, 1] - standing
+    thigh, shin = rest_joints[KNEES] - rest_joints[HIPS], rest_joints[ANKLES] - rest_joints[KNEES]
+    length = REACH * (np.linalg.norm(thigh, axis=-1) + np.linalg.norm(shin, axis=-1))
+    across = np.sqrt(np.maximum(length**2 - (joints[HIPS] - ankles)[:, 1] ** 2, 0.0))
+    away = ankles[:, [0, 2]] - joints[HIPS][:, [0, 2]]
+    part = np.minimum(across / np.maximum(np.linalg.norm(away, axis=-1), 1e-9), 1.0)
+    ankles[:, [0, 2]] = joints[HIPS][:, [0, 2]] + part[:, None] * away
+    trunk = Trunk(rotmats=rotmats, transl=transl, joints=joints, world=world)
+    feet = Ends(positions=ankles, rotmats=np.stack([rotmat_about("y", yaw) for yaw in yaws]))
+    return with_legs(rest_joints, trunk, rotmats, feet, floor), transl
 
 
 def facing(joints: Array) -> Array:

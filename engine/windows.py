@@ -36,6 +36,8 @@ MARGIN = 2
 """Frames on either side of a window that still shape its seam: position, velocity, acceleration."""
 SEAM_DECAY = 2 * np.log(2) / 0.4 / FRAME_RATE
 """Decay per frame of a critically damped spring whose half-life is 0.4 s (Holden 2020)."""
+REST_DECAY = 2 * np.log(2) / 0.2 / FRAME_RATE
+"""The same for who stops at once: 0.2 s."""
 
 
 # ----------------------------------------------------------------------------- frames of a pair
@@ -334,15 +336,20 @@ def decayed(newest_first: Array, steps: Array, decay: float = SEAM_DECAY) -> Arr
 
 def coasted(track: Track, frames: int) -> Track:
     """`frames` more of a known track, its motion dying away within half a second: plan B."""
+    last = track.frames - 1
+    return brought_to(track, (track.rotmats[:, last], track.transl[:, last]), frames)
+
+
+def brought_to(
+    track: Track, pair: tuple[Array, Array], frames: int, decay: float = SEAM_DECAY
+) -> Track:
+    """`frames` more of a known track, in which it comes to rest at a pair.
+
+    pair  rotmats (2, 22, 3, 3), transl (2, 3)
+    """
     still = track.cut(track.frames - 3, 3)
-    held = still.cut(2, 1)
-    resting = Track(
-        rotmats=np.repeat(held.rotmats, frames + 3, axis=1),
-        transl=np.repeat(held.transl, frames + 3, axis=1),
-        is_known=np.ones((2, frames + 3), np.bool_),
-    )
-    result = pinned(resting, still.cut(0, frames + 3))
-    return result.cut(3, frames)
+    resting = known_track(*(np.repeat(values[:, None], frames + 3, axis=1) for values in pair))
+    return pinned(resting, still.cut(0, frames + 3), decay).cut(3, frames)
 
 
 def _unwound(turn: Array, is_known: BoolArray) -> Array:

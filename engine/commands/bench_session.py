@@ -27,8 +27,9 @@ from engine.errors import ConfigError
 from engine.motion import FRAME_RATE
 
 if TYPE_CHECKING:
+    from engine.plan import PlanFrame
     from engine.sampler import WindowRequest
-    from engine.session import PlanFrame, SessionConfig, Tick, WantedWindow
+    from engine.session import SessionConfig, Tick, WantedWindow
 
 HELP = """\
 CPU time (of the one thread that runs sessions) that a live session takes, by part:
