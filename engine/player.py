@@ -5,6 +5,7 @@ Knows frames and times. Knows no plan and no partner.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class PlayerTrack:
         if before is None:
             self._append(newest, sample)
             return self.stamp.sequence
+        if newest <= self._last:
+            return self.stamp.sequence
         oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
         frames = np.arange(oldest, newest + 1)
         fractions = (frames / FRAME_RATE - before_s) / (time_s - before_s)
@@ -108,7 +111,7 @@ class PlayerTrack:
 
 def frame_at(time_s: float) -> int:
     """The frame that is due at a time; forgiving about the last bit of k / 10."""
-    return int(np.floor(time_s * FRAME_RATE + 1e-6))
+    return math.floor(time_s * FRAME_RATE + 1e-6)
 
 
 def _between(

@@ -423,12 +423,9 @@ def changed_config(
 
 
 def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
-    players, partners = (
-        wire.poses_to_wire(
-            np.stack([frame.rotmats[person] for frame in frames]),
-            np.stack([frame.transl[person] for frame in frames]),
-        )
-        for person in (0, 1)
+    people = wire.poses_to_wire(
+        np.concatenate([frame.rotmats for frame in frames]),
+        np.concatenate([frame.transl for frame in frames]),
     )
     return [
         types_pb2.Frame(
@@ -438,7 +435,7 @@ def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
             quality=QUALITY[frame.quality],
             window=frame.window,
         )
-        for frame, player, partner in zip(frames, players, partners, strict=True)
+        for frame, player, partner in zip(frames, people[::2], people[1::2], strict=True)
     ]
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
 from google.protobuf.message import Message
 
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
 from engine.body.shape import SHAPE_COUNT
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.vectors import lengths
 from engine.errors import ConfigError, InputError, SessionError
 
 MAX_BETA = 5.0
@@ -34,8 +35,8 @@ def pose_from_wire(body: types_pb2.BodyPose, field: str) -> tuple[Array, Array]:
         body.rotations, 4 * JOINT_COUNT, f"{field}.rotations", "22 quaternions x, y, z, w"
     )
     quats = quats.reshape(JOINT_COUNT, 4)
-    for name, quat in zip(JOINT_NAMES, quats, strict=True):
-        _check_quat(quat, f"{field}.rotations[{name}]")
+    for joint in np.flatnonzero(~_is_unit(quats)):
+        _check_quat(quats[joint], f"{field}.rotations[{JOINT_NAMES[joint]}]")
     transl = place_from_wire(body.root_translation, f"{field}.root_translation")
     return rotmat_from_quat(quats).astype(np.float32), transl
 
@@ -241,14 +242,21 @@ def _floats(values: Sequence[float], count: int, field: str, expected: str) -> A
 
 
 def _check_quat(quat: Array, field: str) -> None:
-    _check_finite(quat, field)
-    length = float(np.linalg.norm(quat))
-    if not MIN_QUAT_LENGTH <= length <= MAX_QUAT_LENGTH:
+    if not _is_unit(quat):
+        _check_finite(quat, field)
         raise InputError(
-            f"{field}: a quaternion of length {length:.3g}, expected a unit quaternion x, y, z, w",
+            f"{field}: a quaternion of length {np.linalg.norm(quat):.3g}, expected a unit "
+            "quaternion x, y, z, w",
             field=field,
             reason="BAD_POSE",
         )
+
+
+def _is_unit(quats: Array) -> BoolArray:
+    """Which of (..., 4) are unit, or nearly so; one that is not finite is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = lengths(quats)
+    return np.asarray((length >= MIN_QUAT_LENGTH) & (length <= MAX_QUAT_LENGTH))
 
 
 def _check_finite(values: Array, field: str) -> None:
