@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from engine.errors import BackendError, ContraposeError
+from engine.errors import BackendError, ContraposeError, OverloadedError
 from engine.meters import BusyMeter
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampler import (
@@ -257,8 +257,8 @@ class Executor:
             if len(submitted) == 1:
                 _report(submitted[0].on_done, _translated(exc))
                 return
-            for entry in submitted:
-                self._begin([entry])
+            for half in _halves(submitted):
+                self._begin(half)
             return
         for window, entry in zip(windows, submitted, strict=True):
             self._on_done[id(window)] = entry.on_done
@@ -269,27 +269,31 @@ class Executor:
         rows = self._scheduler.next_rows(started, self._costs)
         if not rows:
             return
-        self._denoiser_calls += 1
-        self._rows += len(rows)
-        if self._advance_rows(rows):
-            self._costs.observe(len(rows), self._clock() - started)
+        steps = self._advance_rows(rows)
+        if steps:
+            self._costs.observe(len(rows), (self._clock() - started) / steps)
 
-    def _advance_rows(self, rows: Sequence[WindowInProgress]) -> bool:
-        """One denoiser call; if it fails, one for each row, so that only the culprit is lost.
+    def _advance_rows(self, rows: Sequence[WindowInProgress]) -> int:
+        """One call; if it fails, one for each half: only the culprit is lost, and nobody where
+        half the rows fit into memory.
 
-        Returns whether it succeeded at once.
+        Returns the steps that the rows moved on, 0 unless it succeeded at once.
         """
+        before = rows[0].step
         try:
             advance_windows(self._models, list(rows))
         except Exception as exc:
             if len(rows) > 1:
-                for row in rows:
-                    self._advance_rows([row])
-                return False
+                for half in _halves(rows):
+                    self._advance_rows(half)
+                return 0
             self._scheduler.drop(rows)
             _report(self._on_done.pop(id(rows[0])), _translated(exc))
-            return False
-        return True
+            return 0
+        steps = rows[0].step - before
+        self._denoiser_calls += steps
+        self._rows += steps * len(rows)
+        return steps
 
     def _deliver(self) -> None:
         now = self._clock()
@@ -327,12 +331,20 @@ def measured_costs(models: Models, buckets: Sequence[int]) -> CallCosts:
     seconds: dict[int, float] = {}
     for size in buckets:
         windows = begin_windows(models, [request] * size)
-        times = [time.perf_counter()]
-        for _ in range(request.steps):
+        times: list[float] = []
+        while len(times) <= TIMED_CALLS:
+            if windows[0].is_done:  # after one call, where the models have a loop
+                windows = begin_windows(models, [request] * size)
+            before, started = windows[0].step, time.perf_counter()
             advance_windows(models, windows)
-            times.append(time.perf_counter())
-        seconds[size] = statistics.median(np.diff(times[1:]))
+            times.append((time.perf_counter() - started) / (windows[0].step - before))
+        seconds[size] = statistics.median(times[1:])
     return CallCosts(seconds)
+
+
+def _halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(items) // 2
+    return items[:middle], items[middle:]
 
 
 def _report(on_done: OnDone, result: SampledWindow | ContraposeError) -> None:
@@ -345,6 +357,8 @@ def _report(on_done: OnDone, result: SampledWindow | ContraposeError) -> None:
 def _translated(exc: Exception) -> ContraposeError:
     if isinstance(exc, ContraposeError):
         return exc
+    if isinstance(exc, MemoryError):
+        return OverloadedError("the engine is out of memory; try again", reason="OUT_OF_MEMORY")
     logger.error("denoiser failed", exc_info=exc)
     return BackendError(f"the denoiser failed: {type(exc).__name__}: {exc}")
 

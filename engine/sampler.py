@@ -9,7 +9,7 @@ schedule of Nichol and Dhariwal (2021, arXiv:2102.09672).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.backends import Backend, Graph
+from engine.backends import Backend, Graph, Loop
 from engine.bundle import DIFFUSION_STEPS, Bundle, TextSpec
 from engine.errors import BackendError, BundleError, ConfigError, InputError
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
@@ -43,6 +43,8 @@ class Models:
 
     animator_condition: Graph
     animator_step: Graph
+    animator_loop: Loop | None = None
+    """All steps in one call, on a device that would wait for the host between two."""
     animator_text_width: int = 0
     """Length of the text vector that the animator takes; 0: it takes none."""
     buckets: tuple[int, ...] = BUCKETS
@@ -68,19 +70,26 @@ def load_models(
     """Compile what a bundle holds.
 
     buckets  batch sizes of the animator's denoiser, None: the backend's own; all else takes any
-    is_lazy  compile each graph when it is first called
+    is_lazy  compile each graph when it is first called; else the loop is ready for the bundle's
+             own step count, and for another when that is first asked for
 
     Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
     """
 
-    def load(relative: str, batches: Sequence[int] = ()) -> Graph:
-        return backend.load(bundle.file(relative), batches, is_lazy=is_lazy)
+    def load(relative: str) -> Graph:
+        return backend.load(bundle.file(relative), is_lazy=is_lazy)
 
     sizes = tuple(backend.buckets if buckets is None else buckets)
     animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
+    sizes = tuple(backend.buckets if buckets is None else buckets)
+    condition, step = (bundle.file(f"animator/{part}.onnx") for part in ("condition", "step"))
+    loop = backend.load_loop(condition, step, sizes)
+    if loop is not None and not is_lazy:
+        loop.prepare(animator.steps_default)
     return Models(
-        animator_condition=load("animator/condition.onnx"),
-        animator_step=load("animator/step.onnx", sizes),
+        animator_condition=backend.load(condition, is_lazy=is_lazy),
+        animator_step=backend.load(step, sizes, is_lazy=is_lazy or loop is not None),
+        animator_loop=loop,
         buckets=sizes,
         animator_text_width=animator.text_width,
         schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
@@ -263,14 +272,15 @@ class WindowInProgress:
 
     x_t         (2, 30, 135) residual at the current noise level
     step        denoiser calls done so far
-    modulation  (steps, M) adaptive-norm scales and shifts of each call
+    modulation  (steps, M) adaptive-norm scales and shifts of each call; None where the models have
+                a loop, which finds them itself
     x0          (2, 30, 135) the latest clean estimate; final once `is_done`
     trace       of the calls so far
     """
 
     request: WindowRequest
     x_t: Array
-    modulation: Array
+    modulation: Array | None
     trace: WindowTrace
     step: int = 0
     x0: Array | None = None
@@ -283,9 +293,27 @@ class WindowInProgress:
     def is_done(self) -> bool:
         return self.step == self.request.steps
 
+    @property
+    def company(self) -> Hashable:
+        """Windows whose company differs cannot share a call: a loop has one schedule for all."""
+        return None if self.modulation is not None else (self.request.steps, self.step)
+
 
 def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
-    """Draw each window's noise from its seed and run the condition graph, once per step count."""
+    """Draw each window's noise from its seed and run the condition graph, once per step count.
+
+    Models with a loop run that graph in the loop.
+    """
+    if models.animator_loop is not None:
+        return [
+            WindowInProgress(
+                request=request,
+                x_t=window_noise(request.seed, request.first_frame),
+                modulation=None,
+                trace=WindowTrace(condition=(1, 0), denoiser=()),
+            )
+            for request in requests
+        ]
     modulations: dict[int, Array] = {}
     places: dict[int, Place] = {}
     for steps in sorted({r.steps for r in requests}):
@@ -313,12 +341,20 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
 def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
     """One denoiser call: every window moves on by one step of its own schedule.
 
+    Models with a loop: every window is done afterwards, by one call for those of one company.
     Raises ValueError if a window is done already; on any error no window has moved.
     """
     if any(w.is_done for w in windows):
         raise ValueError("a window that is done cannot advance; collect its x0 instead")
     if not windows:
         return
+    if models.animator_loop is not None:
+        for company in {w.company: None for w in windows}:
+            _finish_windows(
+                models, models.animator_loop, [w for w in windows if w.company == company]
+            )
+        return
+    modulations = [w.modulation[w.step] for w in windows if w.modulation is not None]
     schedules = [models.schedule(w.request.steps) for w in windows]
     x_t, x0 = _animator_step(
         models,
@@ -326,7 +362,7 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
         known=np.stack([w.request.known for w in windows]),
         known_mask=np.stack([w.request.known_mask for w in windows]),
         anchor=np.stack([w.request.anchor for w in windows]),
-        modulation=np.stack([w.modulation[w.step] for w in windows]),
+        modulation=np.stack(modulations),
         abar_t=np.array([s.abar_t[w.step] for s, w in zip(schedules, windows, strict=True)]),
         abar_s=np.array([s.abar_s[w.step] for s, w in zip(schedules, windows, strict=True)]),
     )
@@ -335,6 +371,29 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
         calls = (*window.trace.denoiser, (len(windows), row))
         window.trace = replace(window.trace, denoiser=calls)
         window.step += 1
+
+
+def _finish_windows(models: Models, loop: Loop, windows: Sequence[WindowInProgress]) -> None:
+    """What is left of windows of one company, in one call."""
+    steps, done = windows[0].request.steps, windows[0].step
+    requests = [window.request for window in windows]
+    x0 = _run_loop(
+        models,
+        loop,
+        x_t=np.stack([window.x_t for window in windows]),
+        known=np.stack([request.known for request in requests]),
+        known_mask=np.stack([request.known_mask for request in requests]),
+        anchor=np.stack([request.anchor for request in requests]),
+        anchor_joints=np.stack([request.anchor_joints for request in requests]),
+        texts=[request.text for request in requests],
+        steps=steps,
+        done=done,
+    )
+    for row, window in enumerate(windows):
+        place = (len(windows), row)
+        window.trace = WindowTrace(condition=place, denoiser=(place,))
+        window.x_t = window.x0 = x0[row]
+        window.step = steps
 
 
 def sample_windows(models: Models, requests: Sequence[WindowRequest]) -> Array:
@@ -381,6 +440,18 @@ def sample_animator(
     """
     schedule = models.schedule(steps)
     texts = [None] * len(noise) if text is None else list(text)
+    if models.animator_loop is not None:
+        return _run_loop(
+            models,
+            models.animator_loop,
+            x_t=noise,
+            known=known,
+            known_mask=known_mask,
+            anchor=anchor,
+            anchor_joints=anchor_joints,
+            texts=texts,
+            steps=steps,
+        )
     modulation = _animator_modulation(models, anchor, anchor_joints, steps, texts)
     x_t = x0 = noise
     for step in range(steps):
@@ -412,16 +483,47 @@ def _animator_modulation(
         "anchor": anchor,
         "anchor_joints": anchor_joints,
         "timesteps": models.schedule(steps).timesteps,
+        **_text_input(models, texts),
     }
+    return models.animator_condition(inputs)["modulation"]
+
+
+def _text_input(models: Models, texts: Sequence[Array | None]) -> dict[str, Array]:
+    """The input `text` of an animator that takes it; none of another.
+
+    Raises InputError for a text vector that this animator does not take.
+    """
     width = models.animator_text_width
     for text in texts:
         if text is not None and text.shape != (width,):
             expected = f"({width},)" if width else "None: this animator takes no text"
             raise InputError(f"text has shape {text.shape}, must be {expected}", field="text")
-    if width:
-        silence = np.zeros(width, np.float32)
-        inputs["text"] = np.stack([silence if text is None else text for text in texts])
-    return models.animator_condition(inputs)["modulation"]
+    if not width:
+        return {}
+    silence = np.zeros(width, np.float32)
+    return {"text": np.stack([silence if text is None else text for text in texts])}
+
+
+def _run_loop(
+    models: Models,
+    loop: Loop,
+    *,
+    texts: Sequence[Array | None],
+    steps: int,
+    done: int = 0,
+    **rows: Array,
+) -> Array:
+    """All of a schedule's steps but the first `done`, for arrays of rows; returns x0."""
+    schedule = models.schedule(steps)
+    return loop(
+        {
+            **rows,
+            **_text_input(models, texts),
+            "timesteps": schedule.timesteps[done:],
+            "abar_t": schedule.abar_t[done:],
+            "abar_s": schedule.abar_s[done:],
+        }
+    )
 
 
 def _animator_step(models: Models, **inputs: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -98,6 +98,11 @@ class InProgress(Protocol):
     @property
     def steps_left(self) -> int: ...
 
+    @property
+    def company(self) -> Hashable:
+        """Windows whose company differs cannot share a call."""
+        ...
+
 
 W = TypeVar("W", bound=InProgress)
 
@@ -128,13 +133,16 @@ class Scheduler(Generic[W]):
 
         They stay here until they are done or dropped, so the same window is chosen step after step.
         Urgent windows decide how many rows there are; patient ones sit where there would be
-        padding, and have calls of their own while nobody else waits.
+        padding, and have calls of their own while nobody else waits. All keep the company of the
+        most urgent one.
         """
         if not self._waiting:
             return []
-        deciding = self._waiting[: self.urgent_count] or self._waiting
+        company = self._waiting[0][2].company
+        waiting = [entry for entry in self._waiting if entry[2].company == company]
+        deciding = waiting[: bisect_left(waiting, (math.inf, -1))] or waiting
         left = [Left(deadline - now, window.steps_left) for deadline, _, window in deciding]
-        return [window for _, _, window in self._waiting[: best_bucket(left, costs)]]
+        return [window for _, _, window in waiting[: best_bucket(left, costs)]]
 
     def take_done(self) -> list[tuple[W, float]]:
         """Remove and return the windows that are done, each with its deadline."""

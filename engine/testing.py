@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from engine.arrays import Array, IntArray
+from engine.backends import Graph
+from engine.backends.ports import out_of_memory
 from engine.body.shape import load_body
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
 from engine.sampler import Models, SampledWindow, WindowRequest, WindowTrace, ddim_update
@@ -23,6 +26,7 @@ from engine.windows import floor_height
 
 T = TypeVar("T")
 GraphInputs = Mapping[str, Array | IntArray]
+CONDITION_INPUTS = ("anchor", "anchor_joints", "timesteps", "text")
 
 
 # ------------------------------------------------------------------------------------------ models
@@ -83,6 +87,50 @@ def _still_window_step(inputs: GraphInputs) -> dict[str, Array]:
 
 def _still_pair_step(inputs: GraphInputs) -> dict[str, Array]:
     return {"x0": np.broadcast_to(_standing_pair(), inputs["x_t"].shape).astype(np.float32)}
+
+
+def small_memory(graph: Graph, most_rows: int) -> Graph:
+    """A graph on a device that has room for so many rows, and says of more that it is full."""
+
+    def run(inputs: GraphInputs) -> dict[str, Array]:
+        rows = len(next(iter(inputs.values())))
+        if rows > most_rows:
+            raise out_of_memory(Path("small"), rows)
+        return graph(inputs)
+
+    return run
+
+
+class LoopOf:
+    """A whole-window loop over a bundle's two graphs, step by step: what a device's must equal."""
+
+    def __init__(self, condition: Graph, step: Graph) -> None:
+        self._condition, self._step = condition, step
+        self.calls: list[tuple[int, int]] = []
+        """Of each call so far: rows, steps."""
+
+    def prepare(self, steps: int) -> None:
+        """Nothing is compiled."""
+
+    def __call__(self, inputs: GraphInputs) -> Array:
+        given = {k: inputs[k] for k in CONDITION_INPUTS if k in inputs}
+        modulation = self._condition(given)["modulation"]
+        x_t = x0 = inputs["x_t"].astype(np.float32)
+        self.calls.append((len(x_t), len(inputs["timesteps"])))
+        for step in range(len(inputs["timesteps"])):
+            outputs = self._step(
+                {
+                    "x_t": x_t,
+                    "modulation": modulation[:, step],
+                    **{name: inputs[name] for name in ("known", "known_mask", "anchor")},
+                    **{
+                        name: np.repeat(inputs[name][step], len(x_t))
+                        for name in ("abar_t", "abar_s")
+                    },
+                }
+            )
+            x_t, x0 = outputs["x_s"], outputs["x0"]
+        return x0
 
 
 def _standing_pair() -> Array:

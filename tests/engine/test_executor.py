@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.errors import BackendError, ContraposeError
-from engine.executor import Executor, Steps, measured_costs
-from engine.sampler import BUCKETS, Models, SampledWindow, WindowRequest, sample_windows
+from engine.errors import BackendError, ContraposeError, OverloadedError
+from engine.executor import TIMED_CALLS, Executor, Steps, measured_costs
+from engine.sampler import (
+    BUCKETS,
+    Models,
+    SampledWindow,
+    WindowRequest,
+    advance_windows,
+    begin_windows,
+    sample_again,
+    sample_windows,
+)
 from engine.scheduler import CallCosts
-from engine.testing import GraphInputs, still_models
+from engine.testing import GraphInputs, LoopOf, small_memory, still_models
 
 WAIT_S = 10.0
 ALWAYS_EVEN = CallCosts(dict.fromkeys(BUCKETS, 0.001), weight=0)
@@ -238,9 +247,83 @@ def test_an_engine_out_of_memory_fails_its_windows_and_lives(graph: str) -> None
         return dict(inner(inputs))
 
     with Executor(models_with(**{graph: run})) as executor:
-        with pytest.raises(BackendError, match="MemoryError"):
+        with pytest.raises(OverloadedError, match="out of memory"):
             submitted(executor, a_request()).result(WAIT_S)
         assert submitted(executor, a_request()).result(WAIT_S) is not None
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
+    still = still_models()
+    models = models_with(
+        animator_condition=small_memory(still.animator_condition, 3),
+        animator_step=small_memory(still.animator_step, 3),
+    )
+    is_open = threading.Event()
+    with Executor(models, costs=ALWAYS_EVEN) as executor:
+        hold(executor, is_open)
+        futures = [submitted(executor, a_request(seed)) for seed in range(8)]
+        is_open.set()
+        for future in futures:
+            assert future.result(WAIT_S).shape == (2, 30, 135)
+    assert executor.status().mean_batch == 2
+
+
+def test_a_row_that_does_not_fit_alone_is_overload_and_not_the_end() -> None:
+    models = models_with(animator_step=small_memory(still_models().animator_step, 0))
+    with Executor(models) as executor:
+        with pytest.raises(OverloadedError, match="out of memory") as caught:
+            submitted(executor, a_request()).result(WAIT_S)
+        assert caught.value.reason == "OUT_OF_MEMORY"
+
+
+# ----------------------------------------------------------------------------------- whole windows
+def test_a_loop_gives_what_single_steps_give() -> None:
+    by_steps = models_with(animator_step=echoing)
+    loop = LoopOf(by_steps.animator_condition, by_steps.animator_step)
+    requests = [a_request(seed, steps) for seed, steps in ((1, 4), (2, 7), (3, 4), (4, 4), (5, 7))]
+    is_open = threading.Event()
+    with Executor(replace(by_steps, animator_loop=loop), costs=ALWAYS_EVEN) as executor:
+        hold(executor, is_open)
+        futures = [
+            submitted(executor, request, deadline=float(index))
+            for index, request in enumerate(requests)
+        ]
+        is_open.set()
+        whole = [future.result(WAIT_S) for future in futures]
+    for request, result in zip(requests, whole, strict=True):
+        np.testing.assert_array_equal(result, sample_windows(by_steps, [request])[0])
+    assert loop.calls == [(3, 4), (2, 7)]  # the most urgent first, with all who keep its schedule
+    assert (executor.status().denoiser_calls, executor.status().rows) == (11, 26)
+
+
+def test_a_whole_window_can_be_sampled_again_to_the_bit() -> None:
+    by_steps = models_with(animator_step=echoing)
+    models = replace(
+        by_steps, animator_loop=LoopOf(by_steps.animator_condition, by_steps.animator_step)
+    )
+    windows = begin_windows(models, [a_request(seed) for seed in range(3)])
+    advance_windows(models, windows)
+    for window in windows:
+        again = sample_again(models, window.request, window.trace)
+        np.testing.assert_array_equal(again, window.x0)
+
+
+def test_a_window_that_fails_in_a_loop_takes_no_other_with_it() -> None:
+    poison = fails_on_nan("animator_step")
+    models = replace(poison, animator_loop=LoopOf(poison.animator_condition, poison.animator_step))
+    with Executor(models) as executor:
+        good = [submitted(executor, a_request(seed)) for seed in range(3)]
+        bad = submitted(executor, poisoned(a_request(9)))
+        with pytest.raises(BackendError, match="poison"):
+            bad.result(WAIT_S)
+        assert all(future.result(WAIT_S).shape == (2, 30, 135) for future in good)
+
+
+def test_costs_of_a_loop_are_those_of_its_steps() -> None:
+    still = still_models()
+    loop = LoopOf(still.animator_condition, still.animator_step)
+    assert measured_costs(replace(still, animator_loop=loop), (2,)).buckets == (2,)
+    assert set(loop.calls) == {(2, 1 + TIMED_CALLS)}
 
 
 def test_costs_are_measured_for_every_bucket() -> None:

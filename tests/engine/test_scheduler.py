@@ -22,6 +22,7 @@ RELAXED = 10.0
 class Job:
     steps_left: int
     deadline: float
+    company: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -50,6 +51,14 @@ def test_a_new_window_joins_the_next_call_beside_those_half_done() -> None:
     scheduler.submit(urgent, urgent.deadline)
     assert scheduler.next_rows(0, EVEN) == [urgent, old]
     assert scheduler.next_rows(0, ONE_ROW) == [urgent]
+
+
+def test_a_call_keeps_the_company_of_its_most_urgent_window() -> None:
+    first, other, second = Job(4, 1.0, "4"), Job(9, 2.0, "9"), Job(4, 3.0, "4")
+    scheduler = scheduler_of([first, other, second])
+    assert scheduler.next_rows(0, EVEN) == [first, second]
+    scheduler.drop([first, second])
+    assert scheduler.next_rows(0, EVEN) == [other]
 
 
 def test_a_window_about_to_run_dry_overtakes_a_crowd() -> None:
