@@ -23,7 +23,13 @@ from engine.arrays import Array
 from engine.body.calibration import TrackerSample
 from engine.body.trackers import Flags, Tracking
 from engine.contacts import Contact
-from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
+from engine.errors import (
+    BackendError,
+    ConfigError,
+    ContraposeError,
+    OverloadedError,
+    SessionError,
+)
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
@@ -351,7 +357,8 @@ class LiveStream:
             self._session.accept(ticket, result.x0)
         except ContraposeError as error:
             logger.warning("%s: window %d failed: %s", self.session_id, ticket, error)
-            self._failures += 1
+            # Want of memory says nothing about the session: it keeps its plan, and asks again.
+            self._failures += not isinstance(error, OverloadedError)
             if self._failures >= MOST_FAILURES:
                 self.end(error)
         else:

@@ -12,11 +12,11 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array
 from engine.body.shape import load_body
-from engine.errors import BackendError, ContraposeError, SessionError
+from engine.errors import BackendError, ContraposeError, OverloadedError, SessionError
 from engine.executor import Executor
 from engine.sampler import WINDOW_SHAPE, Models, SampledWindow, WindowRequest, encode_text
 from engine.session import Session, SessionConfig
-from engine.stream import LiveStream
+from engine.stream import MOST_FAILURES, LiveStream
 from engine.testing import window_of
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
@@ -62,7 +62,10 @@ def new_player() -> TrackedPlayer:
 
 
 def stream_with(result: Array | ContraposeError, idle_seconds: float = 5.0) -> LiveStream:
-    executor = InstantExecutor(result)
+    return stream_on(InstantExecutor(result), idle_seconds)
+
+
+def stream_on(executor: InstantExecutor, idle_seconds: float = 5.0) -> LiveStream:
     return LiveStream(
         new_session(),
         executor,  # type: ignore[arg-type]
@@ -115,6 +118,23 @@ def test_windows_that_keep_failing_end_the_stream_with_their_error() -> None:
 
     with pytest.raises(BackendError, match="the device is gone"):
         asyncio.run(session())
+
+
+def test_a_session_outlives_a_device_that_is_full() -> None:
+    executor = InstantExecutor(OverloadedError("no room", reason="OUT_OF_MEMORY"))
+
+    async def session() -> list[pb.StreamInteractionResponse]:
+        responses: list[pb.StreamInteractionResponse] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        await stream_on(executor).run(live_poses(2 * MOST_FAILURES), write)
+        return responses
+
+    responses = asyncio.run(session())
+    assert responses[-1].HasField("summary")
+    assert executor.submitted > MOST_FAILURES
 
 
 def test_a_silent_client_is_ended_after_the_idle_limit() -> None:
