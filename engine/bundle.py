@@ -118,6 +118,12 @@ class Manifest:
         """Length of the text vectors that the networks take; 0 where none takes any."""
         return self.animator.text_width or (self.generator.text_width if self.generator else 0)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which names that of every file: two bundles of one digest are
+        the same."""
+        return hashlib.sha256(_encode(self).encode()).hexdigest()
+
     def required_files(self) -> tuple[str, ...]:
         return (
             *ANIMATOR_FILES,

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points, version
 
 from engine.errors import ContraposeError
 
-COMMAND_MODULES = ("serve", "play", "convert", "bundle", "bench")
+COMMAND_MODULES = ("serve", "play", "replay", "convert", "bundle", "bench")
 EXIT_CALLER_MISTAKE = 2
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141

@@ -1,0 +1,116 @@
+"""`contrapose replay`: run recorded sessions again, and prove that they do the same."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.bundle import Bundle
+    from engine.replay import Recording, ReplayReport
+    from engine.sampler import Models
+
+HOW_IT_WAS_COMPUTED = ("backend", "device", "precision")
+"""Without these the bits cannot be the same."""
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "replay",
+        help="run recorded sessions again and compare, bit for bit",
+        description="Makes every call into the session again that `serve --record` wrote down, "
+        "denoises every window again with the bundle's graphs, and compares every frame that was "
+        "sent. Exit code 1 if one differs. Needs the bundle and the kind of machine it was "
+        "recorded with.",
+    )
+    parser.add_argument("recording", type=Path, metavar="FILE|DIR")
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR", help="default: where it was, else the starter"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from engine.replay import read_recording, recordings_in, replayed
+
+    is_different = False
+    loaded: dict[str, Models] = {}
+    results: list[dict[str, Any]] = []
+    for path in recordings_in(args.recording):
+        recording = read_recording(path)
+        key = json.dumps([recording.about.get(name) for name in _MODELS_DEPEND_ON])
+        if key not in loaded:
+            loaded[key] = _models(recording, args.bundle)
+        report = replayed(recording, loaded[key])
+        is_different |= report.difference is not None
+        results.append({"file": str(path), "is_cut": recording.is_cut, **asdict(report)})
+        if not args.json:
+            print(summary_of(recording, report), flush=True)
+    if args.json:
+        print(json.dumps({"files": results, "is_same": not is_different}, indent=2))
+    return 1 if is_different else 0
+
+
+def summary_of(recording: Recording, report: ReplayReport) -> str:
+    """One line for people."""
+    compared = f"{report.frames} frames and {report.windows} windows"
+    cut = "; its last record is cut off" if recording.is_cut else ""
+    difference = report.difference
+    if difference is None:
+        return f"{recording.path.name}: {compared} are the same, bit for bit{cut}"
+    where = "" if difference.frame is None else f" at frame {difference.frame}"
+    if difference.joint is not None:
+        unit = "m" if difference.joint == "transl" else "rad"
+        where += f", {difference.person}, {difference.joint}: off by {difference.amount:.3g} {unit}"
+    return f"{recording.path.name}: DIFFERS after {compared}: {difference.what}{where}{cut}"
+
+
+_MODELS_DEPEND_ON = ("bundle_digest", "backend", "precision", "threads", "device", "buckets")
+
+
+def _models(recording: Recording, bundle_path: Path | None) -> Models:
+    """The graphs that the recording was made with.
+
+    Raises BundleError or ConfigError that says what is not the same.
+    """
+    from engine.backends import open_backend
+    from engine.errors import ConfigError
+    from engine.sampler import load_models
+
+    about = recording.about
+    bundle = _bundle(recording, bundle_path)
+    backend = open_backend(about["backend"], precision=about["precision"], threads=about["threads"])
+    for name in HOW_IT_WAS_COMPUTED:
+        if getattr(backend, name) != about[name]:
+            raise ConfigError(
+                f"{recording.path}: recorded with {name} {about[name]!r}, this is "
+                f"{getattr(backend, name)!r}: the bits would differ; replay it on such a machine",
+                field=name,
+            )
+    return load_models(bundle, backend, buckets=about["buckets"], is_lazy=True)
+
+
+def _bundle(recording: Recording, path: Path | None) -> Bundle:
+    from engine.bundle import STARTER, load_bundle
+    from engine.errors import BundleError
+
+    about = recording.about
+    wanted = about["bundle_digest"]
+    candidates = [Path(about["bundle_path"]), STARTER] if path is None else [path]
+    for candidate in candidates:
+        if path is None and not candidate.is_dir():
+            continue
+        bundle = load_bundle(candidate)
+        if bundle.manifest.digest == wanted:
+            return bundle
+    listed = ", ".join(str(candidate) for candidate in candidates)
+    raise BundleError(
+        f"{recording.path}: recorded with bundle {about['bundle']} (manifest {wanted[:12]}...); "
+        f"not the same: {listed}; give it with --bundle",
+        field="bundle",
+        reason="OTHER_BUNDLE",
+    )
