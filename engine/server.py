@@ -72,7 +72,9 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 50051
     """0: a free one."""
-    backend: str = "openvino"
+    backend: str = "auto"
+    device: int = 0
+    """Index of the GPU."""
     precision: Precision = "auto"
     threads: int | None = None
     """Of the backend; None: the backend's choice."""
@@ -139,7 +141,9 @@ def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 def load_engine(config: ServerConfig) -> tuple[Backend, Engine]:
     """Compile the bundle's graphs, start the executor, time its calls, denoise. Takes seconds."""
-    backend = open_backend(config.backend, precision=config.precision, threads=config.threads)
+    backend = open_backend(
+        config.backend, precision=config.precision, threads=config.threads, device=config.device
+    )
     engine = Engine(
         bundle=config.bundle,
         executor=Executor(load_models(config.bundle, backend)),

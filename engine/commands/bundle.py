@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.backends.backend import PRECISIONS
 from engine.bundle import STARTER, Bundle, ScheduleSpec, load_bundle
+from engine.commands.serve import add_backend_options
 from engine.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     run.add_argument(
         "--steps", type=int, metavar="K", help="denoiser calls (default: the bundle's own)"
     )
-    run.add_argument("--precision", choices=PRECISIONS, default="auto")
+    add_backend_options(run)
     run.set_defaults(run=_run)
 
 
@@ -145,7 +145,9 @@ def _run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     execute = _run_animator if args.network == "animator" else _run_generator
     arrays = _read_arrays(args.input)
-    backend = open_backend("openvino", precision=args.precision, cache_dir=None)
+    backend = open_backend(
+        args.backend, precision=args.precision, cache_dir=None, device=args.device
+    )
     models = load_models(bundle, backend, is_lazy=True)
     x0 = execute(bundle, models, args.input, arrays, args.steps)
     _write(args.out, x0)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.backends.backend import BACKENDS, PRECISIONS
+
 if TYPE_CHECKING:
     from engine.server import ServerConfig
 
@@ -46,10 +48,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """What decides how motion is made; shared with the commands that start a server themselves."""
     group = parser.add_argument_group("engine")
     group.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
-    group.add_argument("--backend", default="openvino", help="what runs the graphs (%(default)s)")
-    group.add_argument(
-        "--precision", choices=("auto", "f32", "bf16"), default="auto", help="(%(default)s)"
-    )
+    add_backend_options(group)
     group.add_argument("--threads", type=int, metavar="N", help="of the backend")
     group.add_argument(
         "--horizon", type=int, metavar="F", help="frames ahead of the clock that plans reach"
@@ -65,9 +64,24 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 1 to 50")
 
 
+def add_backend_options(group: argparse._ActionsContainer) -> None:
+    """Which library computes, where, and in what precision."""
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="what runs the graphs; auto: tensorrt, torch on a GPU, openvino, the first that is "
+        "here (%(default)s)",
+    )
+    group.add_argument(
+        "--device", type=int, default=0, metavar="N", help="index of the GPU (%(default)s)"
+    )
+    group.add_argument("--precision", choices=PRECISIONS, default="auto", help="(%(default)s)")
+
+
 def engine_flags(args: argparse.Namespace) -> list[str]:
     """The flags of `add_engine_options` as they were given, for a child process."""
-    names = ("bundle", "backend", "precision", "threads", "horizon", "body", "steps")
+    names = ("bundle", "backend", "device", "precision", "threads", "horizon", "body", "steps")
     given = {name: getattr(args, name) for name in names}
     flags = [
         part
@@ -122,6 +136,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         host=args.host,
         port=args.port,
         backend=args.backend,
+        device=args.device,
         precision=args.precision,
         threads=args.threads,
         body=args.body,

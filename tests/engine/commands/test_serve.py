@@ -53,6 +53,13 @@ def test_feet_are_locked_unless_told_otherwise(bundle: Path) -> None:
     assert not _config("--bundle", bundle, "--no-foot-lock").service.session.foot_lock
 
 
+def test_the_backend_is_the_best_of_the_machine_unless_named(bundle: Path) -> None:
+    config = _config("--bundle", bundle)
+    assert (config.backend, config.device) == ("auto", 0)
+    config = _config("--bundle", bundle, "--backend", "torch", "--device", 1)
+    assert (config.backend, config.device) == ("torch", 1)
+
+
 def test_no_steps_are_refused_by_name(bundle: Path) -> None:
     with pytest.raises(ConfigError, match="--steps"):
         _config("--bundle", bundle, "--steps", 0)
