@@ -7,7 +7,7 @@ Seams: inertialisation (Bollo, "Inertialization", GDC 2018; Holden, "Spring-It-O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,11 +16,12 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
 from engine.body.capsules import Capsules
-from engine.body.feet import locked, sole_heights
+from engine.body.feet import frames_around, locked, sole_heights
 from engine.body.kinematics import forward_kinematics
 from engine.body.parting import parted
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
+from engine.body.vectors import lengths
 from engine.errors import BackendError
 from engine.motion import (
     FRAME_RATE,
@@ -32,6 +33,8 @@ from engine.sampler import WINDOW_SHAPE, WindowRequest
 
 BRIDGE_FRAMES = 4
 """Frames after known ones that are drawn anew; 4 cut the jerk at seams to about a third."""
+BRIDGE_ENDS = np.r_[0:3, 3 + BRIDGE_FRAMES : 6 + BRIDGE_FRAMES]
+"""Frames that hold a bridge, counted from the first of them."""
 MARGIN = 2
 """Frames on either side of a window that still shape its seam: position, velocity, acceleration."""
 SEAM_DECAY = 2 * np.log(2) / 0.4 / FRAME_RATE
@@ -60,6 +63,13 @@ class Track:
 
     def cut(self, first: int, count: int) -> Track:
         """Frames first .. first + count - 1; those that do not exist are unknown."""
+        if first >= 0 and first + count <= self.frames:
+            there = slice(first, first + count)
+            return Track(
+                rotmats=self.rotmats[:, there],
+                transl=self.transl[:, there],
+                is_known=self.is_known[:, there],
+            )
         index = np.arange(first, first + count)
         inside = (index >= 0) & (index < self.frames)
         held = np.clip(index, 0, self.frames - 1)
@@ -234,25 +244,39 @@ def bridged(track: Track, is_known: BoolArray) -> Track:
     alone, cannot see. Three known frames and the three after the bridge hold its ends.
     """
     rotmats, transl = track.rotmats.copy(), track.transl.copy()
-    between = slice(3, 3 + BRIDGE_FRAMES)
+    blend = _least_jerk(BRIDGE_FRAMES)
     for person, first in _bridge_places(is_known):
-        frames = slice(first, first + BRIDGE_FRAMES + 6)
+        ends = first + BRIDGE_ENDS
+        between = slice(first + 3, first + 3 + BRIDGE_FRAMES)
         reference = rotmats[person, first + 2]
-        turn = axis_angle_from_rotmat(np.swapaxes(reference, -1, -2) @ rotmats[person, frames])
-        ends = [np.delete(values, between, axis=0) for values in (turn, transl[person, frames])]
-        turn, place = (np.tensordot(_least_jerk(BRIDGE_FRAMES), end, axes=1) for end in ends)
-        rotmats[person, frames][between] = reference @ rotmat_from_axis_angle(turn)
-        transl[person, frames][between] = place
+        turn = axis_angle_from_rotmat(reference.swapaxes(-1, -2) @ rotmats[person, ends])
+        turn = (blend @ turn.reshape(6, -1)).reshape(BRIDGE_FRAMES, JOINT_COUNT, 3)
+        rotmats[person, between] = reference @ rotmat_from_axis_angle(turn)
+        transl[person, between] = blend @ transl[person, ends]
     return replace(track, rotmats=rotmats, transl=transl)
 
 
 def _bridge_places(is_known: BoolArray) -> list[tuple[int, int]]:
     """(person, first frame) of every stretch of three known frames, bridge, and three more unknown,
     or the same backwards."""
-    onward = np.arange(BRIDGE_FRAMES + 6) < 3
-    views = np.lib.stride_tricks.sliding_window_view(is_known, len(onward), axis=1)
-    matches = (views == onward).all(axis=-1) | (views == onward[::-1]).all(axis=-1)
-    return [(int(person), int(first)) for person, first in np.argwhere(matches)]
+    places = []
+    for person, known in enumerate(is_known):
+        for start, stop in _gaps(known):
+            if stop - start < BRIDGE_FRAMES + 3:
+                continue
+            if start >= 3 and known[start - 3 : start].all():
+                places.append((person, start - 3))
+            if stop + 3 <= len(known) and known[stop : stop + 3].all():
+                places.append((person, stop - BRIDGE_FRAMES - 3))
+    return places
+
+
+def _gaps(is_known: BoolArray) -> list[tuple[int, int]]:
+    """First frame, and the one after the last, of every run of (T,) that is not known."""
+    padded = np.ones(len(is_known) + 2, np.bool_)
+    padded[1:-1] = is_known
+    borders = np.flatnonzero(padded[1:] != padded[:-1]).tolist()
+    return list(zip(borders[::2], borders[1::2], strict=True))
 
 
 @lru_cache
@@ -274,24 +298,36 @@ def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:
     The error known - sampled (rotation vectors, translations) is continued into the unknown frames
     from each border and decays there, so that position, velocity and acceleration run through.
     """
-    turn = axis_angle_from_rotmat(np.swapaxes(sampled.rotmats, -1, -2) @ known.rotmats)
-    turn = _unwound(turn, known.is_known)
-    error = np.concatenate(
-        [turn.reshape(*turn.shape[:2], 3 * JOINT_COUNT), known.transl - sampled.transl], axis=-1
+    is_known = known.is_known
+    people, frames = is_known.shape
+    border, free = _border(is_known), ~is_known
+    error = np.zeros((people, frames, JOINT_COUNT + 1, 3))
+    error[border, :-1] = axis_angle_from_rotmat(
+        sampled.rotmats[border].swapaxes(-1, -2) @ known.rotmats[border]
     )
+    error[..., :-1, :] = _unwound(error[..., :-1, :], border)
+    error[border, -1] = known.transl[border] - sampled.transl[border]
     offset = np.stack(
         [
-            spread(error[person], known.is_known[person], decay)
-            for person in range(len(known.is_known))
+            spread(error[person].reshape(frames, -1), is_known[person], decay)
+            for person in range(people)
         ]
     )
-    turned = rotmat_from_axis_angle(offset[..., :-3].reshape(turn.shape))
-    is_known = known.is_known
-    return Track(
-        rotmats=np.where(is_known[..., None, None, None], known.rotmats, sampled.rotmats @ turned),
-        transl=np.where(is_known[..., None], known.transl, sampled.transl + offset[..., -3:]),
-        is_known=np.ones_like(is_known),
-    )
+    offset = offset.reshape(error.shape)[free]
+    rotmats = known.rotmats.astype(np.result_type(known.rotmats, sampled.rotmats))
+    rotmats[free] = sampled.rotmats[free] @ rotmat_from_axis_angle(offset[:, :-1])
+    transl = known.transl.astype(np.result_type(known.transl, sampled.transl))
+    transl[free] = sampled.transl[free] + offset[:, -1]
+    return Track(rotmats=rotmats, transl=transl, is_known=np.ones_like(is_known))
+
+
+def _border(is_known: BoolArray) -> BoolArray:
+    """Which known frames (2, T) are among the three next to an unknown one."""
+    result = np.zeros_like(is_known)
+    for distance in (1, 2, 3):
+        result[:, distance:] |= ~is_known[:, :-distance]
+        result[:, :-distance] |= ~is_known[:, distance:]
+    return result & is_known
 
 
 def spread(error: Array, is_known: BoolArray, decay: float = SEAM_DECAY) -> Array:
@@ -300,20 +336,26 @@ def spread(error: Array, is_known: BoolArray, decay: float = SEAM_DECAY) -> Arra
     Between two known stretches each side's error also fades to zero before the other begins.
     """
     result = np.where(is_known[:, None], error, 0.0)
-    borders = np.flatnonzero(np.diff(np.concatenate([[True], is_known, [True]]).astype(int)))
-    for start, stop in zip(borders[::2], borders[1::2], strict=True):
-        steps = np.arange(1, stop - start + 1)
+    for start, stop in _gaps(is_known):
         has_both = start > 0 and stop < len(error)
-        fade = (1 - _smoothstep(steps / (len(steps) + 1)) if has_both else np.ones(len(steps)))[
-            :, None
-        ]
         if start > 0:
             newest_first = error[_run_before(is_known, start)]
-            result[start:stop] += fade * decayed(newest_first, steps, decay)
+            weights = _spreading(len(newest_first), stop - start, decay, has_both)
+            result[start:stop] += weights @ newest_first
         if stop < len(error):
             nearest_first = error[::-1][_run_before(is_known[::-1], len(error) - stop)]
-            result[start:stop] += (fade * decayed(nearest_first, steps, decay))[::-1]
+            weights = _spreading(len(nearest_first), stop - start, decay, has_both)
+            result[start:stop] += weights[::-1] @ nearest_first
     return result
+
+
+@lru_cache(maxsize=256)
+def _spreading(seen: int, frames: int, decay: float, is_fading: bool) -> Array:
+    """(frames, seen) what arrives at each unknown frame of each error seen before it, the newest
+    first."""
+    steps = np.arange(1.0, frames + 1)
+    weights = decayed(np.eye(seen), steps, decay)
+    return weights * (1 - _smoothstep(steps / (frames + 1)))[:, None] if is_fading else weights
 
 
 def decayed(newest_first: Array, steps: Array, decay: float = SEAM_DECAY) -> Array:
@@ -354,18 +396,17 @@ def brought_to(
 
 def _unwound(turn: Array, is_known: BoolArray) -> Array:
     """Rotation vectors (2, T, 22, 3) without the leap from +pi to -pi between known neighbours."""
-    if np.linalg.norm(turn, axis=-1).max() < np.pi / 2:
+    angles = lengths(turn)[..., None]
+    if angles.max() < np.pi / 2:
         return turn
     result = turn.copy()
     for frame in range(1, turn.shape[1]):
-        angle = np.linalg.norm(turn[:, frame], axis=-1, keepdims=True)
+        angle = angles[:, frame]
         other = turn[:, frame] * (1 - 2 * np.pi / np.maximum(angle, 1e-9))
         previous = result[:, frame - 1]
-        is_nearer = np.linalg.norm(other - previous, axis=-1, keepdims=True) < np.linalg.norm(
-            turn[:, frame] - previous, axis=-1, keepdims=True
-        )
-        is_nearer &= is_known[:, frame - 1, None, None] & (angle > 1e-9)
-        result[:, frame] = np.where(is_nearer, other, turn[:, frame])
+        is_nearer = lengths(other - previous) < lengths(turn[:, frame] - previous)
+        is_nearer &= is_known[:, frame - 1, None] & (angle[..., 0] > 1e-9)
+        result[:, frame] = np.where(is_nearer[..., None], other, turn[:, frame])
     return result
 
 
@@ -425,14 +466,19 @@ def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupC
 def corrected(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
     """The clean-up without its last stage, the feet."""
     result = track
+    posed = forward_kinematics(rest_joints[:, None], track.rotmats, track.transl)
     if config.top_speed is not None:
-        result = _speed_limited(result, given, rest_joints, config.top_speed / FRAME_RATE)
+        reach = config.top_speed / FRAME_RATE
+        result = _speed_limited(result, posed[0], given, rest_joints, reach)
     if config.capsules is not None:
         apart = parted(result.rotmats, result.transl, given, rest_joints, config.capsules)
         result = replace(result, transl=apart)
-    if config.floor is not None:
-        result = _floored(result, given, rest_joints, config)
-    return result
+    if config.floor is None:
+        return result
+    if result is not track:
+        posed = forward_kinematics(rest_joints[:, None], result.rotmats, result.transl)
+    lowest = _lowest(*posed, rest_joints[:, None]) - config.floor
+    return _floored(result, lowest, given, config)
 
 
 def feet_locked(
@@ -455,45 +501,45 @@ def feet_locked(
 
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
     """Height of the lowest joint or sole, (...,) for poses (..., 22, 3, 3): a person's floor."""
-    return np.asarray(_lowest(rotmats, transl, rest_joints).min(axis=-1))
-
-
-def _lowest(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Heights (..., 3) of the left sole, the right sole, and the lowest joint."""
     joints, world = forward_kinematics(rest_joints, rotmats, transl)
-    soles = sole_heights(joints, world, rest_joints)
-    return np.concatenate([soles, joints[..., 1].min(axis=-1, keepdims=True)], axis=-1)
+    return np.asarray(_lowest(joints, world, rest_joints).min(axis=-1))
 
 
-def _floored(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
+def _lowest(joints: Array, world: Array, rest_joints: Array) -> Array:
+    """Heights (..., 3) of the left sole, the right sole, and the lowest joint."""
+    result = np.empty((*joints.shape[:-2], 3))
+    result[..., :2] = sole_heights(joints, world, rest_joints)
+    result[..., 2] = joints[..., 1].min(axis=-1)
+    return result
+
+
+def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfig) -> Track:
     """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift.
 
+    lowest  (2, T, 3) heights over the floor, as of `_lowest`
     Where feet are locked afterwards, a leg can draw one foot in: only one who sinks with both is
     raised.
     """
-    lowest = _lowest(track.rotmats, track.transl, rest_joints[:, None]) - (config.floor or 0.0)
     height = lowest.min(axis=-1)
     sunk = height
     if config.foot_lock:
         sunk = np.minimum(lowest[..., :2].max(axis=-1), lowest[..., 2])
     # A mean of maxima over the same reach is nowhere below the values, one of minima nowhere above.
-    raised = _running(np.mean, _running(np.max, np.maximum(-sunk, 0), 2), 2)
+    raised = _around(_around(np.maximum(-sunk, 0), 2).max(axis=-1), 2).mean(axis=-1)
     hovers = np.maximum(height - config.float_tolerance, 0)
-    lowered = _running(np.mean, _running(np.min, hovers, 5), 3)
-    shift = np.stack(
-        [
-            (raised[person] - lowered[person]) * _away_from(given[person], 4)
-            for person in range(len(given))
-        ]
-    )
-    return replace(track, transl=track.transl + shift[..., None] * np.array([0.0, 1.0, 0.0]))
+    lowered = _around(_around(hovers, 5).min(axis=-1), 3).mean(axis=-1)
+    shift = raised - lowered
+    if not shift.any():
+        return track
+    transl = track.transl.copy()
+    for person in range(len(given)):
+        transl[person, :, 1] += shift[person] * _away_from(given[person], 4)
+    return replace(track, transl=transl)
 
 
-def _running(pick: Callable[..., Array], values: Array, radius: int) -> Array:
-    """`pick` (maximum, minimum, mean) over +-radius frames at each frame of (2, T)."""
-    padded = np.pad(values, ((0, 0), (radius, radius)), mode="edge")
-    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=1)
-    return np.asarray(pick(views, axis=-1))
+def _around(values: Array, radius: int) -> Array:
+    """(2, T, 2 radius + 1) the values (2, T) at the frames around each; beyond the ends, held."""
+    return np.asarray(values[:, frames_around(values.shape[1], radius)])
 
 
 def _away_from(given: BoolArray, frames: int) -> Array:
@@ -505,10 +551,14 @@ def _away_from(given: BoolArray, frames: int) -> Array:
     return _smoothstep(np.minimum(distance / frames, 1.0))
 
 
-def _speed_limited(track: Track, given: BoolArray, rest_joints: Array, reach: float) -> Track:
-    """No joint travels over `reach` metres in a frame, going outwards from what is given."""
-    joints = joints_of(track, rest_joints)
-    if np.linalg.norm(np.diff(joints, axis=1), axis=-1).max(initial=0.0) <= reach:
+def _speed_limited(
+    track: Track, joints: Array, given: BoolArray, rest_joints: Array, reach: float
+) -> Track:
+    """No joint travels over `reach` metres in a frame, going outwards from what is given.
+
+    joints  (2, T, 22, 3) of the track
+    """
+    if lengths(joints[:, 1:] - joints[:, :-1]).max(initial=0.0) <= reach:
         return track
     rotmats, transl = track.rotmats.copy(), track.transl.copy()
     for person in range(len(given)):
@@ -536,7 +586,7 @@ def _reachable(
     pose, fraction = goal, 1.0
     for _ in range(8):
         joints, _ = forward_kinematics(rest_joints, *pose)
-        travelled = float(np.linalg.norm(joints - origin, axis=-1).max())
+        travelled = float(lengths(joints - origin).max())
         if travelled <= reach:
             break
         fraction *= 0.98 * reach / travelled

@@ -117,6 +117,13 @@ def locked(
     )
 
 
+@lru_cache
+def frames_around(frames: int, radius: int) -> IntArray:
+    """(frames, 2 radius + 1) indices of the frames around each; beyond the ends, of the last."""
+    around = np.arange(frames)[:, None] + np.arange(-radius, radius + 1)
+    return np.asarray(np.clip(around, 0, frames - 1))
+
+
 # ------------------------------------------------------------------------------------------- bodies
 @dataclass(frozen=True, kw_only=True)
 class _Shape:
@@ -519,7 +526,7 @@ def _pelvis_drop(legs: _Legs, before: _Legs, target: _Target, given: _Given) -> 
     done = legs.hip[..., 0, 1] - before.hip[..., 0, 1]
     if need.max() <= 0 and not done.any():
         return np.zeros_like(need)
-    around = _around(need.shape[1], 2)
+    around = frames_around(need.shape[1], 2)
     mean = np.clip(need, 0.0, PELVIS_DROP)[:, around].max(axis=-1)[:, around].mean(axis=-1)
     return np.asarray((1 - given.hold) * mean + given.held(done))
 
@@ -528,13 +535,6 @@ def _pelvis_drop(legs: _Legs, before: _Legs, target: _Target, given: _Given) -> 
 def _distances(frames: int) -> IntArray:
     """(frames, frames) from each frame to each."""
     return np.asarray(abs(np.arange(frames)[:, None] - np.arange(frames)))
-
-
-@lru_cache
-def _around(frames: int, radius: int) -> IntArray:
-    """(frames, 2 radius + 1) indices of the frames around each."""
-    around = np.arange(frames)[:, None] + np.arange(-radius, radius + 1)
-    return np.asarray(np.clip(around, 0, frames - 1))
 
 
 def _reach(legs: _Legs) -> Array:
