@@ -27,7 +27,7 @@ from engine.body.calibration import calibration_of
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
-from engine.direction import PoseTarget
+from engine.direction import Mode, PoseTarget
 from engine.errors import ConfigError, InputError, SessionError
 from engine.plain import packed, unpacked
 from engine.plan import PlanFrame, Quality
@@ -210,7 +210,8 @@ def _shorter(session: SessionState) -> SessionState:
 def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
     """A stream's state as plain data, its poses packed; `session` in the place of its own."""
     plan, calibration = session.plan, state.calibration
-    planned = [frame for frame in plan if frame.index > session.player_last]
+    is_led = session.direction.mode is Mode.FOLLOW_PLAN
+    planned = [frame for frame in plan if is_led or frame.index > session.player_last]
     poses = session.direction.poses[:MOST_TARGETS]
     targets = [target.partner for target in poses]
     targets += [target.player for target in poses if target.player is not None]
@@ -312,16 +313,17 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
 
 
 def _rebuilt_plan(plain: dict[str, Any], player: tuple[Array, Array]) -> tuple[PlanFrame, ...]:
-    """The frames of a plan; the player where he is known, then as planned."""
+    """The frames of a plan; the player as he was where he was not planned."""
     player_last = plain["counts"][4]
     partner, planned = unpacked_poses(plain["partner"]), unpacked_poses(plain["planned"])
     frames = []
     for at, (index, window, steps) in enumerate(plain["numbers"]):
         ahead = at - len(plain["numbers"]) + len(planned[1])
         back = min(max(player_last - index, 0), len(player[1]) - 1)
-        of_player = [values[ahead] for values in planned]
-        if index <= player_last:
-            of_player = [values[-1 - back] for values in player]
+        of_player = [
+            known[-1 - back] if ahead < 0 else expected[ahead]
+            for known, expected in zip(player, planned, strict=True)
+        ]
         frames.append(
             PlanFrame(
                 index=index,

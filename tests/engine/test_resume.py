@@ -156,10 +156,13 @@ def test_no_poses_are_no_poses() -> None:
     assert (rotmats.shape, transl.shape) == ((0, 22, 3, 3), (0, 3))
 
 
+@pytest.mark.parametrize("mode", [Mode.REACT, Mode.FOLLOW_PLAN])
 @given(st.integers(0, 1000))
 @settings(max_examples=10)
-def test_a_token_holds_what_the_client_and_the_next_window_see(seed: int) -> None:
+def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed: int) -> None:
     state = a_state(seed)
+    direction = replace(state.session.direction, mode=mode)
+    state = replace(state, session=replace(state.session, direction=direction))
     back = through(state)
     for name in ("session_id", "text", "first_time_code", "sequence", "time_code"):
         assert getattr(back, name) == getattr(state, name)
@@ -189,7 +192,8 @@ def test_a_token_holds_what_the_client_and_the_next_window_see(seed: int) -> Non
             old.window,
             old.steps,
         )
-        people = [1] if old.index <= was.player_last else [0, 1]  # the real player counts
+        is_planned = mode is Mode.FOLLOW_PLAN or old.index > was.player_last
+        people = [0, 1] if is_planned else [1]  # else the real player counts
         assert geodesic_angle(new.rotmats[people], old.rotmats[people]).max() < MOST_ANGLE
         assert np.abs(new.transl[people] - old.transl[people]).max() < MOST_METRES
     assert geodesic_angle(now.rotmats, was.rotmats).max() < MOST_ANGLE
