@@ -62,6 +62,37 @@ def test_a_missing_frame_repeats_the_pose_before_it_and_counts_as_late() -> None
     assert (report.frames, report.late_frames) == (4, 3)
 
 
+def test_a_partner_who_was_held_comes_back_to_his_plan_without_a_jump() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 2, mark=0.0), 0.0)
+    assert shown_marks(playout, 4) == [0] * 4
+    playout.accept(chunk(4, 10, revision=1, mark=0.5), 0.4)
+    marks = shown_marks(playout, 10)
+    assert 0 < marks[0] < 0.05
+    assert np.diff(marks).min() >= 0
+    assert marks[5:] == [0.5] * 5
+
+
+def test_a_turn_that_is_eased_takes_the_short_way_and_keeps_unit_length() -> None:
+    """-q is the same turn as q."""
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 1), 0.0)
+    playout.show(RATE)
+    playout.ease_in()
+    later = chunk(1, 5)
+    for frame in later.frames:
+        frame.partner.rotations[:] = [0, 0, -np.sin(0.1), -np.cos(0.1)] * 22
+    playout.accept(later, 0.1)
+    frames = [playout.show(RATE) for _ in range(5)]
+    angles = [2 * np.arctan2(abs(f.quats_xyzw[0, 2]), abs(f.quats_xyzw[0, 3])) for f in frames if f]
+    assert np.diff([0, *angles]).min() > 0
+    assert angles[-1] < 0.2
+    for frame in frames:
+        assert frame is not None
+        np.testing.assert_allclose(np.linalg.norm(frame.quats_xyzw, axis=-1), 1, atol=1e-6)
+        assert frame.quats_xyzw.dtype == np.float32
+
+
 def test_the_margin_is_the_time_from_arrival_to_being_due() -> None:
     playout = PlayoutBuffer(0.2)
     playout.accept(chunk(0, 3), 0.1)
@@ -83,6 +114,17 @@ def test_the_clock_is_wrong_by_at_most_half_the_shortest_round_trip(
         clock.add(sent=sent, received=sent + there + back, session_time=sent + there + offset)
     shortest = min(there + back for there, back in delays)
     assert abs(clock.offset - offset) <= shortest / 2 + 1e-6
+
+
+def test_with_another_server_the_clock_goes_on_until_that_one_tells_better() -> None:
+    clock = ClockSync()
+    clock.begin(100.0)
+    clock.add(sent=101.0, received=101.001, session_time=1.2)
+    before = clock.session_time(102.0)
+    clock.carry_on()
+    assert clock.session_time(102.0) == before
+    clock.add(sent=103.0, received=103.5, session_time=3.0)
+    assert clock.session_time(103.25) == 3.0
 
 
 def test_the_clock_begins_with_the_first_pose() -> None:

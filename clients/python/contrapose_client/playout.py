@@ -15,6 +15,8 @@ from contrapose.v1 import types_pb2
 
 Array = npt.NDArray[np.floating]
 JOINT_COUNT = 22
+EASE_FRAMES = 5
+"""In which a partner whose plan had run out comes back to it."""
 
 
 def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
@@ -37,6 +39,11 @@ class ClockSync:
     def begin(self, now: float) -> None:
         """The first pose leaves now: until a pong says better, this is where the session begins."""
         self._guess = -now
+
+    def carry_on(self) -> None:
+        """Another server tells the time from now on: what is known is a guess."""
+        self._guess = self.offset if self.has_begun else None
+        self._samples.clear()
 
     def add(self, *, sent: float, received: float, session_time: float) -> None:
         self._samples.append((received - sent, session_time - (sent + received) / 2))
@@ -96,7 +103,10 @@ class PlayoutReport:
 
 
 class PlayoutBuffer:
-    """Plan frames by index; a later revision overwrites what has not been shown."""
+    """Plan frames by index; a later revision overwrites what has not been shown.
+
+    When there is nothing to show, the last pose is held, and eased out of when frames come again.
+    """
 
     def __init__(self, playout_delay: float) -> None:
         self.playout_delay = playout_delay
@@ -106,6 +116,12 @@ class PlayoutBuffer:
         self._margins: list[float] = []
         self._late = 0
         self._overwritten = 0
+        self._eases_from: PlanFrame | None = None
+        self._eased = 0
+
+    def ease_in(self) -> None:
+        """What comes may not go on from what was shown: come to it in EASE_FRAMES frames."""
+        self._eases_from, self._eased = self._shown, 0
 
     def accept(self, chunk: types_pb2.FrameChunk, session_time: float) -> None:
         """Take a chunk that arrives now; frames already shown and older revisions are ignored."""
@@ -143,9 +159,11 @@ class PlayoutBuffer:
         due = self.due(index, frame_rate)
         if planned is not None and planned.arrived <= due:
             self._margins.append(due - planned.arrived)
-            self._shown = planned
-            return planned
+            self._shown = self._with_ease(planned)
+            return self._shown
         self._late += 1
+        if planned is None:
+            self.ease_in()
         held = planned or self._shown
         if held is None:
             return None
@@ -153,6 +171,24 @@ class PlayoutBuffer:
             held, index=index, time_code=index / frame_rate, quality="HELD", is_late=True
         )
         return self._shown
+
+    def _with_ease(self, planned: PlanFrame) -> PlanFrame:
+        """Between the pose that was held and the plan, if that has only just come back."""
+        if self._eases_from is None:
+            return planned
+        self._eased += 1
+        part = self._eased / (EASE_FRAMES + 1)
+        held, part = self._eases_from, part * part * (3 - 2 * part)
+        if self._eased == EASE_FRAMES:
+            self._eases_from = None
+        sign = np.sign(np.sum(held.quats_xyzw * planned.quats_xyzw, axis=-1, keepdims=True))
+        near = np.where(sign < 0, -held.quats_xyzw, held.quats_xyzw)
+        quats = (1 - part) * near + part * planned.quats_xyzw
+        return replace(
+            planned,
+            quats_xyzw=quats / np.linalg.norm(quats, axis=-1, keepdims=True),
+            transl=(1 - part) * held.transl + part * planned.transl,
+        )
 
     @property
     def next_index(self) -> int:
