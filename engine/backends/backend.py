@@ -176,12 +176,11 @@ def _openvino(settings: _Settings) -> Backend:
 
 
 def _tensorrt(settings: _Settings) -> Backend:
-    from engine.backends.tensorrt import TensorRtBackend  # type: ignore[import-untyped]
+    from engine.backends.tensorrt import TensorRtBackend
 
-    backend: Backend = TensorRtBackend(
+    return TensorRtBackend(
         precision=settings.precision, cache_dir=settings.cache_dir, device=settings.device
     )
-    return backend
 
 
 def _torch(settings: _Settings) -> Backend:

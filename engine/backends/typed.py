@@ -19,10 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
+from engine.backends.ports import Port
 from engine.errors import BackendError
 
 Width = Literal["f32", "f16", "bf16"]
 PRODUCTS = frozenset({"MatMul", "Gemm"})
+BATCH = "batch"
+"""The name that exported graphs give to the dimension of their rows."""
 FOLLOWERS = frozenset(
     {"Add", "Mul", "Gelu", "Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Split", "Pad"}
 )
@@ -182,6 +185,42 @@ def _narrowed(values: npt.NDArray[Any], width: Width, path: Path, name: str) -> 
 def _rename(names: Any, rename: Callable[[str], str]) -> None:
     """Rename the entries of a node's list of inputs or outputs. In place."""
     names[:] = [rename(name) if name else name for name in names]
+
+
+def with_rows(model: Any, rows: int) -> Any:
+    """The graph for exactly so many rows: an onnx.ModelProto whose every shape is static.
+
+    Raises ValueError if another dimension than the batch varies.
+    """
+    import onnx
+
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    del fixed.graph.value_info[:]
+    for value in (*fixed.graph.input, *fixed.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param not in ("", BATCH):
+                raise ValueError(f"{value.name} varies in {dim.dim_param}, not in its rows alone")
+            if dim.dim_param == BATCH:
+                dim.dim_value = rows
+    return onnx.shape_inference.infer_shapes(fixed, check_type=True, strict_mode=True)
+
+
+def input_ports(model: Any) -> tuple[tuple[Port, tuple[str, ...]], ...]:
+    """Each input, with the names of its dimensions: "" where one is fixed."""
+    from onnx import helper
+
+    ports = []
+    for value in model.graph.input:
+        tensor = value.type.tensor_type
+        dims = tensor.shape.dim
+        port = Port(
+            name=value.name,
+            dtype=np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)),
+            shape=tuple(None if dim.dim_param else int(dim.dim_value) for dim in dims),
+        )
+        ports.append((port, tuple(dim.dim_param for dim in dims)))
+    return tuple(ports)
 
 
 def _used(nodes: Sequence[Any]) -> set[str]:

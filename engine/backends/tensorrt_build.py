@@ -1,0 +1,278 @@
+"""From a graph to a TensorRT plan: what the builder is given, told and asked for.
+
+Knows graphs, TensorRT's builder and what it says while it works. Runs nothing on the device but
+what the builder times. TensorRT 10 and 11 are imported when something is built.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsInt, cast
+
+import numpy as np
+
+from engine.backends.ports import Inputs, Port
+from engine.backends.typed import BATCH, Width, input_ports, typed_graph, with_rows
+from engine.errors import BackendError, InputError, OverloadedError
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+    class Log(trt.ILogger):  # type: ignore[misc]  # untyped library
+        def taken(self) -> str: ...
+
+
+logger = logging.getLogger(__name__)
+
+ANY_SHAPE = 0
+"""The bucket of engines that take any shape within RANGES."""
+RANGES: Mapping[str, tuple[int, int, int]] = {
+    BATCH: (1, 4, 64),
+    "steps": (1, 10, 50),
+    "tokens": (1, 16, 128),
+}
+"""Least, usual and greatest length of each dimension that varies; the usual one is tuned for."""
+MOST_LINES = 5
+"""Of TensorRT's own words in one of our messages."""
+
+Progress = Callable[[str, float], None]
+"""Called with the name of what is being built and how much of it is, 0 to 1; on any thread."""
+
+
+# ----------------------------------------------------------------------------- what is built
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A graph as the builder gets it.
+
+    graph    serialized ONNX, typed; with static shapes but for the bucket ANY_SHAPE
+    inputs   each port, with the names of its dimensions ("" where one is fixed)
+    outputs  names
+    """
+
+    path: Path
+    bucket: int
+    width: Width
+    graph: bytes
+    inputs: tuple[tuple[Port, tuple[str, ...]], ...]
+    outputs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        rows = "any batch" if self.bucket == ANY_SHAPE else f"batch {self.bucket}"
+        return f"{self.path} ({self.width}, {rows})"
+
+    @property
+    def ports(self) -> list[Port]:
+        return [port for port, _ in self.inputs]
+
+    def ranges(self, port: Port, names: Sequence[str]) -> list[list[int]]:
+        """The least, usual and greatest shape of an input.
+
+        Raises BackendError for a dimension that varies under a name that RANGES lacks.
+        """
+        unknown = sorted({name for name in names if name and name not in RANGES})
+        if unknown:
+            raise BackendError(
+                f"{self.path}: input {port.name} varies in {', '.join(unknown)}; the tensorrt "
+                f"backend knows {', '.join(RANGES)}",
+                field=port.name,
+            )
+        sizes = [
+            RANGES[name] if name else (cast(int, size),) * 3
+            for size, name in zip(port.shape, names, strict=True)
+        ]
+        return [[size[i] for size in sizes] for i in range(3)]
+
+
+def read_source(path: Path, bucket: int, precision: Width) -> Source:
+    """What runs for every step of every window is narrow; what runs once a window is float32."""
+    width: Width = "f32" if bucket == ANY_SHAPE else precision
+    model = typed_graph(path, width)
+    if bucket != ANY_SHAPE:
+        try:
+            model = with_rows(model, bucket)
+        except ValueError as exc:
+            raise BackendError(f"{path}: {exc}; buckets need graphs that do not") from exc
+    return Source(
+        path=path,
+        bucket=bucket,
+        width=width,
+        graph=model.SerializeToString(deterministic=True),
+        inputs=input_ports(model),
+        outputs=tuple(value.name for value in model.graph.output),
+    )
+
+
+def check_ranges(source: Source, values: Inputs) -> None:
+    """Raises InputError for a length that the engine was not built for."""
+    for port, names in source.inputs:
+        for name, size in zip(names, np.shape(values[port.name]), strict=True):
+            if name and not RANGES[name][0] <= size <= RANGES[name][2]:
+                raise InputError(
+                    f"{source.path}: input {port.name} has {size} {name}; its engine takes "
+                    f"{RANGES[name][0]} to {RANGES[name][2]}",
+                    field=port.name,
+                )
+
+
+# ----------------------------------------------------------------------------- building
+def tensorrt_version() -> str:
+    """As in 10.16.1.11. Raises BackendError, reason EXTRA_MISSING, where there is no TensorRT."""
+    try:
+        import tensorrt
+    except (ImportError, OSError) as exc:  # the bindings, or a library that they load
+        raise BackendError(
+            f"the tensorrt backend needs TensorRT ({exc}): pip install 'contrapose[tensorrt]'",
+            field="backend",
+            reason="EXTRA_MISSING",
+        ) from exc
+    return str(tensorrt.__version__)
+
+
+def build_plan(
+    source: Source, log: Log, timing: bytes, progress: Progress | None
+) -> tuple[bytes, bytes]:
+    """Build an engine for the GPU in use; takes seconds to minutes.
+
+    timing   what was timed on this GPU before, or nothing: kernels in it are not timed again
+    returns  the serialized plan, and the timings to give next time
+    Raises BackendError with what TensorRT said, OverloadedError without memory to build in.
+    """
+    import tensorrt as trt
+
+    builder = made(trt.Builder, log)
+    # TensorRT 11 makes no other networks, and takes the flag without heeding it.
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, log)
+    if not parser.parse(source.graph):
+        found = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
+        raise BackendError(f"{source}: TensorRT cannot read it: {found}", field=source.path.name)
+    config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # float32 is float32
+    config.max_aux_streams = 0  # one stream is what is captured
+    if source.bucket == ANY_SHAPE:
+        profile = builder.create_optimization_profile()
+        for port, names in source.inputs:
+            least, usual, most = source.ranges(port, names)
+            profile.set_shape(port.name, trt.Dims(least), trt.Dims(usual), trt.Dims(most))
+        config.add_optimization_profile(profile)
+    monitor = None if progress is None else _new_monitor(str(source), progress)
+    if monitor is not None:
+        config.progress_monitor = monitor
+    cache = config.create_timing_cache(timing)
+    if not config.set_timing_cache(cache, ignore_mismatch=False):
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        fail(log, source, "cannot be built")
+    return bytes(memoryview(plan)), bytes(memoryview(cache.serialize()))
+
+
+def made(factory: Callable[[Log], Any], log: Log) -> Any:
+    """One of TensorRT's own objects, which it makes with a logger."""
+    try:
+        return factory(log)
+    except TypeError as exc:  # how its bindings say that there is none
+        raise BackendError(f"TensorRT does not start: {log.taken() or exc}") from exc
+
+
+def fail(log: Log, what: object, failure: str) -> NoReturn:
+    """Raise what TensorRT said about a call that failed."""
+    said = log.taken()
+    if "out of memory" in said.lower() or "outofmemory" in said.lower():
+        raise OverloadedError(
+            f"{what}: the GPU is out of memory ({said}); try again, or open fewer sessions",
+            reason="OUT_OF_MEMORY",
+        )
+    raise BackendError(f"{what}: {failure}: {said or 'TensorRT does not say why'}")
+
+
+# ----------------------------------------------------------------------------- what it says
+def new_log() -> Log:
+    """A trt.ILogger that passes lines on to our log and keeps the latest complaints."""
+    import tensorrt as trt
+
+    class TensorRtLog(trt.ILogger):  # type: ignore[misc]  # untyped library
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self._complaints: list[str] = []
+
+        def log(self, severity: Any, line: str) -> None:
+            levels = (logging.ERROR, logging.ERROR, logging.WARNING)
+            level = levels[int(severity)] if int(severity) < len(levels) else logging.DEBUG
+            logger.log(level, "TensorRT: %s", line)
+            if level == logging.ERROR:
+                self._complaints = [*self._complaints, line.strip()][-MOST_LINES:]
+
+        def taken(self) -> str:
+            """The complaints since they were last taken, as one line."""
+            complaints, self._complaints = self._complaints, []
+            return "; ".join(complaints)
+
+    return cast("Log", TensorRtLog())
+
+
+class Phases:
+    """How much of a build is done, from phases that begin and end inside each other. Any thread."""
+
+    def __init__(self) -> None:
+        self._phases: dict[str, tuple[str | None, int, int]] = {}
+        """By name: the phase around it, its steps, and how many of them are done."""
+        self._lock = threading.Lock()
+
+    def start(self, name: str, parent: str | None, steps: int) -> None:
+        with self._lock:
+            self._phases[name] = (parent, max(steps, 1), 0)
+
+    def complete(self, name: str, step: int) -> float:
+        """A step, counted from 0, is done. Returns the part of the outermost phase that is done."""
+        with self._lock:
+            parent, steps, done = self._phases[name]
+            self._phases[name] = (parent, steps, min(max(done, step + 1), steps))
+            return self._fraction(name)
+
+    def finish(self, name: str) -> float:
+        """A phase is over, whether all of its steps were or not."""
+        with self._lock:
+            parent, steps, _ = self._phases[name]
+            self._phases[name] = (parent, steps, steps)
+            fraction = self._fraction(name)
+            del self._phases[name]
+            return fraction
+
+    def _fraction(self, name: str | None) -> float:
+        """Each phase fills a part of the current step of the one around it."""
+        inner = 0.0
+        while name in self._phases:
+            parent, steps, done = self._phases[name]
+            inner = min((done + inner) / steps, 1.0)
+            name = parent
+        return inner
+
+
+def _new_monitor(name: str, progress: Progress) -> trt.IProgressMonitor:
+    """Tells `progress` how much is done; TensorRT may call it on threads of its own."""
+    import tensorrt as trt
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # untyped library
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._phases = Phases()
+
+        def phase_start(
+            self, phase_name: str, parent_phase: str | None, num_steps: SupportsInt
+        ) -> None:
+            self._phases.start(phase_name, parent_phase, int(num_steps))
+
+        def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
+            progress(name, self._phases.complete(phase_name, int(step)))
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            progress(name, self._phases.finish(phase_name))
+
+    return Monitor()
