@@ -135,7 +135,7 @@ class Executor:
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
         self._busy = BusyMeter(clock())
         self._thread = threading.Thread(target=self._run, name="contrapose-engine", daemon=True)
-        self._thread.start()
+        self._start()
 
     def __enter__(self) -> Executor:
         return self
@@ -157,7 +157,7 @@ class Executor:
         with self._changed:
             self._require_open()
             self._submitted.append(_Submitted(request, deadline, on_done))
-            self._changed.notify()
+            self._notify()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:
         """Run `function(models)` on the engine thread, before the next denoiser call. Any thread.
@@ -204,8 +204,14 @@ class Executor:
         with self._changed:
             self._require_open()
             queue.append(work)
-            self._changed.notify()
+            self._notify()
         return work.future
+
+    def _start(self) -> None:
+        self._thread.start()
+
+    def _notify(self) -> None:
+        self._changed.notify()
 
     def _require_open(self) -> None:
         if self._is_closing:
@@ -235,13 +241,21 @@ class Executor:
 
     def _work(self) -> None:
         """One call of each kind, the urgent first; then see what has come meanwhile."""
+        self._prepare()
+        self._advance()
+        self._finish()
+
+    def _prepare(self) -> None:
+        """Take what was submitted, run one of the short calls, begin windows."""
         with self._changed:
             self._taken, self._submitted = list(self._submitted), deque()
         if self._calls:
             self._calls.popleft().advance(self._models)
         self._begin(self._taken)
         self._taken = []
-        self._advance()
+
+    def _finish(self) -> None:
+        """Hand out what is done; with nothing urgent left, a piece of patient work."""
         self._deliver()
         if self._patient and not self._scheduler.urgent_count and not self._submitted:
             work = self._patient.popleft()

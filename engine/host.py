@@ -6,14 +6,18 @@ Knows counts and names; no message and no socket.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.body.shape import Body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.executor import Executor
+from engine.meters import PeakMeter
+from engine.planner import Planner
 from engine.session import SessionConfig
 from engine.stream import LiveStream
 
@@ -69,6 +73,9 @@ class Host:
         self.config = config
         self.engine: Engine | None = None
         self.is_draining = False
+        self.planner = Planner()
+        self.loop_lag = PeakMeter()
+        """Seconds that the event loop was held up; see `watch_loop`."""
         self.streams: dict[str, LiveStream | None] = {}
         self.empty = asyncio.Event()
         """Set while no session is open."""
@@ -116,3 +123,26 @@ class Host:
             yield
         finally:
             self._generations -= 1
+
+
+LOOK_SECONDS = 0.01
+"""Between two looks at the event loop; what holds it up for longer than that is always seen."""
+
+
+async def watch_loop(lag: PeakMeter) -> None:
+    """Measure for ever by how many seconds the event loop comes late to what is due."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)
+        now = loop.time()
+        lag.add(now, now - due)
+
+
+def resident_mb() -> float:
+    """Megabytes that this process holds in memory; 0 where the system does not say (not Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6

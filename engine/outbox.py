@@ -26,16 +26,18 @@ class _Pending:
 
 
 class Outbox:
-    """What waits to be written: small messages in order, then at most one chunk of frames.
+    """What waits to be written: small messages in order, then at most one chunk of frames, then at
+    most one status.
 
-    A chunk that finds another still waiting takes its place, keeping the older frames in front of
-    its own, so a slow client gets fewer messages and never an old plan.
+    A newer status takes the place of one that waits. So does a chunk, which keeps the older frames
+    in front of its own: a slow client gets fewer messages and never an old plan.
     """
 
     def __init__(self, most_frames: int) -> None:
         self._most_frames = most_frames
         self._messages: deque[Response] = deque(maxlen=MOST_MESSAGES)
         self._pending: _Pending | None = None
+        self._status: interaction_pb2.SessionStatus | None = None
         self._last: Response | None = None
         self._is_closed = False
         self._news = asyncio.Event()
@@ -53,6 +55,10 @@ class Outbox:
         self._pending = _Pending(chunk, reacts_to)
         self._news.set()
 
+    def put_status(self, status: interaction_pb2.SessionStatus) -> None:
+        self._status = status
+        self._news.set()
+
     def close(self, last: Response) -> None:
         """After `last` no more comes."""
         self._last, self._is_closed = last, True
@@ -66,6 +72,9 @@ class Outbox:
             if self._pending is not None:
                 pending, self._pending = self._pending, None
                 return Response(frames=pending.chunk), pending.reacts_to
+            if self._status is not None:
+                status, self._status = self._status, None
+                return Response(status=status), None
             if self._last is not None:
                 last, self._last = self._last, None
                 return last, None

@@ -33,7 +33,7 @@ from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError
 from engine.executor import Executor
-from engine.host import Engine, Host, ServiceConfig
+from engine.host import Engine, Host, ServiceConfig, watch_loop
 from engine.motion import FRAME_RATE
 from engine.sampler import load_models
 from engine.service import (
@@ -63,6 +63,10 @@ OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 ]
+
+SWITCH_SECONDS = 0.0005
+"""After which a thread that waits for the interpreter gets it. Planning is many short numpy calls
+that keep it; at Python's 5 ms the event loop and the engine would wait as long at every turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     on_ready  called with "host:port" once sessions are accepted
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,9 +127,12 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     await _set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", engine.name, address)
     on_ready(address)
+    watch = asyncio.create_task(watch_loop(host.loop_lag))
     await stop.wait()
     await _drain(server, host, probe, config.drain_seconds)
+    watch.cancel()
     await asyncio.to_thread(engine.executor.close)
+    await asyncio.to_thread(host.planner.close)
     backend.close()
 
 
@@ -227,7 +235,8 @@ async def _drain(
     for stream in _open(host):
         stream.notify(event)
     with suppress(TimeoutError):
-        await asyncio.wait_for(host.empty.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await host.empty.wait()
     for stream in _open(host):
         stream.end(OverloadedError("the server is going away; try another", reason="DRAINING"))
     await server.stop(1.0)

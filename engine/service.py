@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager, contextmanager
@@ -48,7 +49,7 @@ from engine.errors import (
 )
 from engine.executor import Executor
 from engine.generation import SamplePair, SampleWindows, SinglePose, generate_motion, generate_pair
-from engine.host import Engine, Host
+from engine.host import Engine, Host, resident_mb
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampler import SampledWindow, WindowRequest, encode_text, generator_steps
 from engine.session import Session, SessionConfig
@@ -57,7 +58,7 @@ from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_MINOR = 2
+PROTOCOL_MINOR = 3
 DOMAIN = "contrapose"
 """Of google.rpc.ErrorInfo: our reasons are unique within it."""
 MOST_DETAIL_CHARACTERS = 1000
@@ -169,7 +170,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
         config = session_config(header, self._host.config.session)
         seed = header.seed if header.HasField("seed") else secrets.randbits(63)
-        calibration = calibration_from_wire(header, engine.body)
+        calibration = await asyncio.to_thread(calibration_from_wire, header, engine.body)
         partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
         betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
@@ -177,6 +178,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         stream = LiveStream(
             Session(config, rest_joints=rest_joints, seed=seed, capsules=capsules),
             engine.executor,
+            self._host.planner,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
             player=TrackedPlayer(calibration),
@@ -473,7 +475,21 @@ class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
             info.animator_takes_text = engine.animator_takes_text
             info.schedules.extend(map(_schedule, engine.bundle.manifest.animator.schedules))
             info.skeleton.CopyFrom(wire.skeleton_to_wire(engine.body.rest_joints(betas), betas))
+            info.load.CopyFrom(self._load(engine))
         return info
+
+    def _load(self, engine: Engine) -> server_info_pb2.ServerLoad:
+        status, session = engine.executor.status(), self._host.config.session
+        return server_info_pb2.ServerLoad(
+            engine_busy=status.busy,
+            mean_batch=status.mean_batch,
+            loop_lag_ms=1000 * self._host.loop_lag.peak(time.monotonic()),
+            late_windows=status.late_windows,
+            windows=status.windows,
+            steps=session.steps,
+            revision_frames=session.revision_frames,
+            resident_mb=resident_mb(),
+        )
 
 
 def _schedule(spec: ScheduleSpec) -> server_info_pb2.StepSchedule:

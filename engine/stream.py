@@ -1,7 +1,8 @@
-"""One live stream: a session put on the event loop, with a clock, an inbox and an outbox.
+"""One live stream on the event loop: a clock, an inbox and an outbox.
 
-Owns time and order, no decision about motion: `session.py` plans, the executor denoises. Knows the
-wire's messages; neither sockets nor statuses, which are `service.py`'s.
+Owns time and order, no decision about motion: `session.py` plans, on the planner's thread
+(`stream_plan.py`), and the executor denoises. Here messages are only moved, so that the loop is
+never held up. Knows the wire's messages; neither sockets nor statuses, which are `service.py`'s.
 """
 
 from __future__ import annotations
@@ -9,35 +10,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
-from contrapose.v1 import interaction_pb2, types_pb2
+from contrapose.v1 import interaction_pb2
 from google.protobuf.message import Message
 
 from engine import wire
 from engine.arrays import Array
-from engine.body.calibration import TrackerSample
-from engine.body.trackers import Flags, Tracking
-from engine.contacts import Contact
-from engine.errors import (
-    BackendError,
-    ConfigError,
-    ContraposeError,
-    OverloadedError,
-    SessionError,
-)
+from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
-from engine.plan import PlanFrame, Quality
+from engine.planner import Planner
 from engine.player import frame_at
-from engine.sampler import SampledWindow, encode_text
-from engine.session import Chunk, Session, SessionConfig, WantedWindow
-from engine.tracked_player import Seen, TrackedPlayer, flags_to_wire
+from engine.sampler import encode_text
+from engine.session import Session, SessionConfig, SessionStatus
+from engine.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
+from engine.tracked_player import TrackedPlayer
 
 logger = logging.getLogger(__name__)
 
@@ -45,41 +40,27 @@ CLOCK_LEAD = 0.1
 """Seconds that a client's time codes may run ahead of the session's clock."""
 FRAME_GRACE = 0.03
 """Seconds into a frame until which its player pose is waited for; a plan made then is newer."""
-MOST_FAILURES = 3
-"""Windows that may fail in a row before the stream ends with their error."""
+SHORTEST_WAIT = 0.001
+"""Seconds; time may stand still where it is counted in floats."""
+MOST_POSES = 8
+"""Poses that wait for the planner: those of four frames; more, and the oldest go."""
+MOST_CHANGES = 16
+"""Changes that wait for the planner; with more, no message is read."""
+MOST_REACTIONS = 10_000
+"""Of which the summary tells percentiles: the newest."""
 DROP_NOTICE_SECONDS = 1.0
 """Least time between two events about dropped poses."""
 
-QUALITY = {
-    Quality.GENERATED: types_pb2.FRAME_QUALITY_GENERATED,
-    Quality.HELD: types_pb2.FRAME_QUALITY_HELD,
-    Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
-}
-
+T = TypeVar("T")
 Request = interaction_pb2.StreamInteractionRequest
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Arrival:
-    """A pose that was fed: the client's number, and when it came (event loop's clock)."""
-
-    sequence: int
-    at: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _WindowTimes:
-    """Of a window, on the event loop's clock."""
-
-    asked: float
-    done: float
 
 
 class LiveStream:
     """A session between its first and its last message.
 
-    session         plans; its clock begins with the first pose
+    session         plans; its clock begins with the first pose. From now on the planner's alone
     executor        denoises
+    planner         where the session runs
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
     takes_text      whether the executor's models can read words and animate by them
@@ -89,6 +70,7 @@ class LiveStream:
         self,
         session: Session,
         executor: Executor,
+        planner: Planner,
         *,
         session_id: str,
         idle_seconds: float,
@@ -96,29 +78,41 @@ class LiveStream:
         takes_text: bool = False,
     ) -> None:
         self.session_id = session_id
-        self._session = session
         self._executor = executor
+        self._planner = planner
         self._idle_seconds = idle_seconds
         self._takes_text = takes_text
         self._loop = asyncio.get_running_loop()
+        self._plan = StreamPlan(
+            session,
+            executor,
+            player,
+            session_id=session_id,
+            clock=self._loop.time,
+            on_answer=self._on_answer,
+        )
+        self._config = session.config
+        self._status: SessionStatus = session.status()
         self._news = asyncio.Event()
         self._outbox = Outbox(most_frames=2 * session.config.horizon_frames)
         self._is_closed = False
+        self._is_complete = False
+        """Whether the client has said that no more comes."""
         self._ending: ContraposeError | None = None
         self._started: float | None = None
-        self._player = player
-        self._told_flags: Flags = {}
-        self._pose: tuple[interaction_pb2.PlayerPose, Seen, float] | None = None
         self._newest: interaction_pb2.PlayerPose | None = None
         self._first_time_code = 0.0
-        self._fed_until = -np.inf
-        self._ticked_at: tuple[object, ...] = ()
-        self._arrivals: dict[int, _Arrival] = {}
-        self._reacted_to = -1
-        self._reactions_ms: list[float] = []
-        self._windows: dict[int, _WindowTimes] = {}
-        self._has_answer = False
-        self._failures = 0
+        self._poses: deque[PoseArrival] = deque()
+        self._answers: list[Answer] = []
+        self._changes: list[Change] = []
+        self._posed_until = -np.inf
+        """Session time of the newest pose that was not dropped."""
+        self._planned_at: tuple[int, int] | None = None
+        self._reactions_ms: deque[float] = deque(maxlen=MOST_REACTIONS)
+        self._words: str | None = None
+        """To be encoded when the words before them are."""
+        self._is_encoding = False
+        self._room = asyncio.Event()
         self._received = 0
         self._dropped = 0
         self._told_of_drops = -np.inf
@@ -132,19 +126,23 @@ class LiveStream:
 
         Raises the ContraposeError of a bad message, of a failing backend or of the idle limit.
         """
+        reader = asyncio.ensure_future(self._read_all(requests))
+        clock = asyncio.ensure_future(self._run_clock())
         writer = asyncio.ensure_future(self._write_all(write))
-        tasks = [asyncio.ensure_future(c) for c in (self._read_all(requests), self._run_clock())]
         try:
-            done, _ = await asyncio.wait([writer, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            # The clock goes on until the reader has read all and the session has seen it.
+            waiting = {reader, clock, writer}
+            while clock in waiting and writer in waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             self._outbox.close(Response(summary=self._summary()))
             await writer
         finally:
             self._is_closed = True
-            for task in (writer, *tasks):
+            for task in (reader, clock, writer):
                 task.cancel()
-            await asyncio.gather(writer, *tasks, return_exceptions=True)
+            await asyncio.gather(reader, clock, writer, return_exceptions=True)
 
     def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
         """The first message."""
@@ -159,10 +157,8 @@ class LiveStream:
         They are encoded on the engine thread, once. A client whose words cannot steer is told.
         """
         if self._takes_text:
-            encoded = self._executor.call(lambda models: encode_text(models, [text])[0])
-            encoded.add_done_callback(
-                lambda done: self._loop.call_soon_threadsafe(self._text_encoded, done)
-            )
+            self._words = text
+            self._encode()
         elif text:
             self.notify(
                 interaction_pb2.SessionEvent(
@@ -171,14 +167,23 @@ class LiveStream:
                 )
             )
 
+    def _encode(self) -> None:
+        """One text at a time: of those that come meanwhile the newest is next."""
+        if self._words is None or self._is_encoding:
+            return
+        words, self._words, self._is_encoding = self._words, None, True
+        encoded = self._executor.call(lambda models: encode_text(models, [words])[0])
+        encoded.add_done_callback(lambda done: self._call_soon(self._text_encoded, done))
+
     def _text_encoded(self, done: Future[Array]) -> None:
         if self._is_closed:
             return
+        self._is_encoding = False
         error = done.exception()
         if error is None:
-            self._session.direct(replace(self._session.direction, text=done.result()))
-            self._has_answer = True
-            self._news.set()
+            text = done.result()
+            self._change(lambda session: session.direct(replace(session.direction, text=text)))
+            self._encode()
         elif isinstance(error, ContraposeError):
             self.end(error)
         else:
@@ -199,8 +204,13 @@ class LiveStream:
         while (request := await self._next(requests)) is not None:
             part = wire.part_from_wire(request)
             if part == "end":
-                return
+                break
             handlers[part](getattr(request, part))
+            while len(self._changes) >= MOST_CHANGES:
+                self._room.clear()
+                await self._room.wait()
+        self._is_complete = True
+        self._news.set()
 
     async def _next(self, requests: AsyncIterator[Request]) -> Request | None:
         try:
@@ -213,20 +223,29 @@ class LiveStream:
             ) from exc
 
     def _on_pose(self, pose: interaction_pb2.PlayerPose) -> None:
+        """Keep the first and the newest pose of each frame: the plan has 10 frames a second, a
+        game may send 90 poses."""
         wire.check_follows(self._newest, pose)
-        seen = self._player.read(pose)
         now = self._loop.time()
         if self._started is None:
             self._started, self._first_time_code = now, pose.time_code
         self._newest = pose
         self._received += 1
-        if self._pose is not None:
+        time_s = min(pose.time_code - self._first_time_code, now - self._started + CLOCK_LEAD)
+        if time_s <= self._posed_until:
             self._drop(now)
-        self._pose = (pose, seen, now)
+            return
+        frame, self._posed_until = frame_at(time_s), time_s
+        if len(self._poses) > 1 and frame_at(self._poses[-2].time_s) == frame:
+            self._poses.pop()
+        self._poses.append(PoseArrival(message=pose, time_s=time_s, at=now))
+        if len(self._poses) > MOST_POSES:
+            self._poses.popleft()
+            self._drop(now)
         self._news.set()
 
     def _drop(self, now: float) -> None:
-        """Count a pose that a newer one made useless; say so now and then."""
+        """Count a pose that came too fast; say so now and then."""
         self._dropped += 1
         if now - self._told_of_drops < DROP_NOTICE_SECONDS:
             return
@@ -244,10 +263,10 @@ class LiveStream:
         if control.HasField("steps"):
             wire.steps_from_wire(control.steps, "control.steps")
         names = ("steps", "allow_contact", "zone_radius")
-        config = changed_config(self._session.config, control, names, "control")
-        if config is not self._session.config:
-            self._session.update(config)
-            self._news.set()
+        config = changed_config(self._config, control, names, "control")
+        if config is not self._config:
+            self._config = config
+            self._change(lambda session: session.update(config))
 
     def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
         session_time = -1.0 if self._started is None else self._loop.time() - self._started
@@ -257,15 +276,37 @@ class LiveStream:
             )
         )
 
+    def _on_answer(self, answer: Answer) -> None:
+        """A window is there, or failed. On the engine thread."""
+        self._call_soon(self._answered, answer)
+
+    def _answered(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        self._news.set()
+
+    def _change(self, change: Change) -> None:
+        """Have the session told, at the next step."""
+        self._changes.append(change)
+        self._news.set()
+
+    def _call_soon(self, function: Callable[[T], None], argument: T) -> None:
+        """On the event loop, from another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(function, argument)
+
     # -- the clock ---------------------------------------------------------------------------------
     async def _run_clock(self) -> None:
-        """Tick at every frame, and at once when a pose or a window arrives."""
+        """Plan at every frame, and at once when something has come."""
         while True:
             if self._ending is not None:
                 raise self._ending
             self._news.clear()
-            if self._started is not None:
-                self._step(self._started)
+            if self._has_work():
+                step = partial(self._plan.step, self._taken(), self._started)
+                self._put(await self._planner.run(step))
+                continue
+            if self._is_complete:
+                return
             # Not wait_for: before Python 3.12 it drops a cancellation that meets its result.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._until_next_frame()):
@@ -276,122 +317,41 @@ class LiveStream:
             return None
         now = self._loop.time() - self._started
         next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
-        return float(next_frame / FRAME_RATE + FRAME_GRACE - now)
+        return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
 
-    def _step(self, started: float) -> None:
-        now = self._loop.time() - started
-        if self._pose is not None:
-            self._feed(now)
-        now = max(now, self._fed_until)  # a pose that came early is looked at now
-        if not self._has_work(now):
-            return
-        tick = self._session.tick(now)
-        for wanted in tick.wanted:
-            self._ask(wanted, started)
-        if tick.chunk is not None:
-            self._outbox.put_chunk(*self._to_wire(tick.chunk))
+    def _has_work(self) -> bool:
+        """Whether a step could change anything: a new frame of the clock or of the player, an
+        answer of the executor, a change."""
+        return bool(self._answers or self._changes) or self._frames() != self._planned_at
 
-    def _feed(self, now: float) -> None:
-        assert self._pose is not None
-        pose, seen, arrived = self._pose
-        self._pose = None
-        time_s = min(pose.time_code - self._first_time_code, now + CLOCK_LEAD)
-        if time_s <= self._fed_until:
-            self._drop(arrived)
-            return
-        is_in_known_frame = frame_at(time_s) == frame_at(max(self._fed_until, -1.0))
-        if isinstance(seen, TrackerSample) and is_in_known_frame:
-            return  # solving costs milliseconds, and a plan has 10 frames a second
-        self._fed_until = time_s
-        number = self._session.feed(time_s, *self._player.pose_at(time_s, seen))
-        self._tell_tracking()
-        self._arrivals[number] = _Arrival(sequence=pose.sequence, at=arrived)
-        self._arrivals.pop(number - 1000, None)
+    def _frames(self) -> tuple[int, int] | None:
+        """That of the clock and that of the newest pose; None before the first pose."""
+        if self._started is None:
+            return None
+        return frame_at(self._loop.time() - self._started), frame_at(self._posed_until)
 
-    def _tell_tracking(self) -> None:
-        """Say which devices were lost or came back, when that has changed."""
-        flags = self._player.flags
-        if flags == self._told_flags:
-            return
-        self._told_flags = flags
-        lost = [role.name.lower() for role, how in flags.items() if how is Tracking.BRIDGED]
-        self.notify(
-            interaction_pb2.SessionEvent(
-                kind=interaction_pb2.SESSION_EVENT_KIND_TRACKING,
-                text=f"lost: {', '.join(lost)}" if lost else "no device lost",
-                trackers=flags_to_wire(flags),
-            )
+    def _taken(self) -> Inbox:
+        self._planned_at = self._frames()
+        inbox = Inbox(
+            poses=tuple(self._poses), answers=tuple(self._answers), changes=tuple(self._changes)
         )
+        for waiting in (self._poses, self._answers, self._changes):
+            waiting.clear()
+        self._room.set()
+        return inbox
 
-    def _has_work(self, now: float) -> bool:
-        """Whether a tick could change anything: a new frame of the clock or the player, an answer
-        of the executor.
-
-        A game may send 90 poses a second; the plan has 10 frames a second.
-        """
-        at = (frame_at(now), frame_at(self._fed_until), self._session.config)
-        has_work = self._has_answer or at != self._ticked_at
-        self._ticked_at, self._has_answer = at, False
-        return has_work
-
-    # -- windows -----------------------------------------------------------------------------------
-    def _ask(self, wanted: WantedWindow, started: float) -> None:
-        asked = self._loop.time()
-
-        def on_done(result: SampledWindow | ContraposeError) -> None:
-            self._loop.call_soon_threadsafe(
-                partial(self._window_done, wanted.ticket, asked, result)
-            )
-
-        self._executor.submit(wanted.request, started + wanted.deadline, on_done)
-
-    def _window_done(
-        self, ticket: int, asked: float, result: SampledWindow | ContraposeError
-    ) -> None:
-        if self._is_closed:
-            return
-        try:
-            if isinstance(result, ContraposeError):
-                self._session.fail(ticket)
-                raise result
-            self._session.accept(ticket, result.x0)
-        except ContraposeError as error:
-            logger.warning("%s: window %d failed: %s", self.session_id, ticket, error)
-            # Want of memory says nothing about the session: it keeps its plan, and asks again.
-            self._failures += not isinstance(error, OverloadedError)
-            if self._failures >= MOST_FAILURES:
-                self.end(error)
-        else:
-            self._failures = 0
-            self._has_answer = True
-            self._windows[ticket + 1] = _WindowTimes(asked=asked, done=self._loop.time())
-            self._windows.pop(ticket - 100, None)
-        self._news.set()
+    def _put(self, outcome: Outcome) -> None:
+        self._status = outcome.session
+        for event in outcome.events:
+            self.notify(event)
+        if outcome.chunk is not None:
+            last = outcome.chunk.first_frame_index + len(outcome.chunk.frames) - 1
+            self._sent_until = max(self._sent_until, last)
+            self._outbox.put_chunk(outcome.chunk, outcome.reacts_to)
+        if outcome.status is not None:
+            self._outbox.put_status(outcome.status)
 
     # -- outgoing ----------------------------------------------------------------------------------
-    def _to_wire(self, chunk: Chunk) -> tuple[types_pb2.FrameChunk, float | None]:
-        first = chunk.frames[0]
-        times = self._windows.get(first.window)
-        based_on = self._arrivals.get(first.based_on.sequence)
-        message = types_pb2.FrameChunk(
-            first_frame_index=chunk.first_frame,
-            revision=chunk.revision,
-            frames=frames_to_wire(chunk.frames),
-            based_on_sequence=0 if based_on is None else based_on.sequence,
-            steps=first.steps,
-            latency=types_pb2.LatencyBreakdown(),
-            contacts=[_contact_to_wire(contact) for contact in chunk.contacts],
-        )
-        self._sent_until = max(self._sent_until, chunk.frames[-1].index)
-        if based_on is None or times is None:
-            return message, None
-        message.latency.waited_ms = 1000 * max(times.asked - based_on.at, 0.0)
-        message.latency.denoised_ms = 1000 * (times.done - times.asked)
-        if first.based_on.sequence <= self._reacted_to:
-            return message, None
-        self._reacted_to = first.based_on.sequence
-        return message, based_on.at
-
     async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:
         while (taken := await self._outbox.take()) is not None:
             response, reacts_to = taken
@@ -409,7 +369,7 @@ class LiveStream:
             poses_dropped=self._dropped,
             frames_sent=self._sent_until + 1,
             chunks_coalesced=self._outbox.coalesced,
-            revisions=self._session.status().revision,
+            revisions=self._status.revision,
             reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
             duration=0.0 if self._started is None else self._loop.time() - self._started,
         )
@@ -427,33 +387,3 @@ def changed_config(
         return replace(config, **wanted) if wanted else config
     except ConfigError as error:
         raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error
-
-
-def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
-    people = wire.poses_to_wire(
-        np.concatenate([frame.rotmats for frame in frames]),
-        np.concatenate([frame.transl for frame in frames]),
-    )
-    return [
-        types_pb2.Frame(
-            time_code=frame.index / FRAME_RATE,
-            player=player,
-            partner=partner,
-            quality=QUALITY[frame.quality],
-            window=frame.window,
-        )
-        for frame, player, partner in zip(frames, people[::2], people[1::2], strict=True)
-    ]
-
-
-def _contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
-    return types_pb2.ContactEvent(
-        contact_id=contact.id,
-        player_joint=contact.player_joint,
-        partner_joint=contact.partner_joint,
-        start_frame_index=contact.start,
-        end_frame_index=contact.end,
-        closing_speed=contact.closing_speed,
-        point=contact.point.tolist(),
-        is_open=contact.is_open,
-    )

@@ -6,12 +6,14 @@ by a pattern, a clock that is set. Nothing here is patched into anything.
 
 from __future__ import annotations
 
+import asyncio
+import selectors
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -19,8 +21,11 @@ from engine.arrays import Array, IntArray
 from engine.backends import Graph
 from engine.backends.ports import out_of_memory
 from engine.body.shape import load_body
+from engine.executor import Executor
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
+from engine.planner import Planner
 from engine.sampler import Models, SampledWindow, WindowRequest, WindowTrace, ddim_update
+from engine.scheduler import CallCosts
 from engine.standing import standing_partner, standing_pose
 from engine.windows import floor_height
 
@@ -159,6 +164,90 @@ class VirtualClock:
     def advance(self, seconds: float) -> float:
         self.now += seconds
         return self.now
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on a clock of its own that jumps to whatever is due next.
+
+    A session of minutes takes as long as its computing, and always the same turns. For what runs on
+    the loop alone: time does not wait for other threads.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _Jumping(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:  # nothing will ever be due: only another thread can go on
+            return super().select(None)
+        ready = super().select(0)
+        if not ready:
+            self._loop.jump(max(timeout, 0.0))
+        return ready
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, on a VirtualLoop."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+class InlinePlanner(Planner):
+    """Plans on the event loop itself, in no time of a virtual clock."""
+
+    async def run(self, function: Callable[[], T]) -> T:
+        return function()
+
+
+class VirtualExecutor(Executor):
+    """An executor whose denoiser calls take, on a VirtualLoop, exactly what its costs say.
+
+    The scheduling is the real one; the results are those of `models`, without a thread.
+    """
+
+    def __init__(self, models: Models, costs: CallCosts) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._is_turning = False
+        super().__init__(models, costs=costs, clock=self._loop.time)
+
+    def _start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._is_closing = True
+        self._give_up()
+
+    def _notify(self) -> None:
+        if not self._is_turning:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        before = self._rows
+        self._prepare()
+        self._advance()
+        rows = self._rows - before
+        self._loop.call_later(self.costs.seconds(rows) if rows else 0.0, self._end_turn, rows)
+
+    def _end_turn(self, rows: int) -> None:
+        self._finish()
+        if rows:
+            self._busy.add(self._loop.time(), self.costs.seconds(rows))
+        self._is_turning = False
+        if self._has_work() and not self._is_closing:
+            self._notify()
 
 
 # -------------------------------------------------------------------------------------------- wire

@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 
 import numpy as np
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
+from engine.arrays import Array, IntArray
 from engine.body.capsules import fitted_capsules
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.errors import ConfigError, ContraposeError
-from engine.sampler import SampledWindow, WindowRequest
+from engine.errors import ConfigError
 from engine.service import session_config
 from engine.session import Session, SessionConfig
-from engine.stream import LiveStream
-from engine.testing import window_of
-from engine.tracked_player import TrackedPlayer, calibration_from_wire
+from tests.engine.streaming import chunks_in, models_with, responses_to
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10)))
 CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, np.zeros(10)))
 
 
-class Approaching:
-    """An executor whose windows lead the partner to where the player stands."""
-
-    def submit(
-        self,
-        request: WindowRequest,
-        deadline: float,
-        on_done: Callable[[SampledWindow | ContraposeError], None],
-    ) -> None:
-        x0 = np.zeros((2, 30, 135), np.float32)
-        gap = request.anchor[0, -3:] - request.anchor[1, -3:]
-        x0[1, :, -3:] = np.linspace(0, 0.9, 30)[:, None] * gap * [1, 0, 1]
-        on_done(window_of(x0))
+def approaching(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
+    """A denoiser whose windows lead the partner to where the player stands."""
+    anchor = np.asarray(inputs["anchor"])
+    x0 = np.zeros((len(anchor), 2, 30, 135), np.float32)
+    gap = (anchor[:, 0, -3:] - anchor[:, 1, -3:]) * np.float32([1, 0, 1])
+    x0[:, 1, :, -3:] = np.linspace(0, 0.9, 30, dtype=np.float32)[:, None] * gap[:, None]
+    return {"x_s": x0, "x0": x0}
 
 
 async def poses(
@@ -55,25 +47,9 @@ async def poses(
 
 
 def chunks_of(count: int, control: pb.SessionControl | None = None) -> list[types_pb2.FrameChunk]:
-    async def session() -> list[types_pb2.FrameChunk]:
-        chunks: list[types_pb2.FrameChunk] = []
-
-        async def write(response: pb.StreamInteractionResponse) -> None:
-            if response.HasField("frames"):
-                chunks.append(response.frames)
-
-        made = Session(SessionConfig(steps=4), rest_joints=REST, seed=1, capsules=CAPSULES)
-        stream = LiveStream(
-            made,
-            Approaching(),  # type: ignore[arg-type]
-            session_id="test",
-            idle_seconds=5.0,
-            player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), BODY)),
-        )
-        await stream.run(poses(count, control), write)
-        return chunks
-
-    return asyncio.run(session())
+    session = Session(SessionConfig(steps=4), rest_joints=REST, seed=1, capsules=CAPSULES)
+    models = models_with(approaching)
+    return chunks_in(responses_to(poses(count, control), models=models, session=session))
 
 
 def test_contacts_are_told_before_they_happen() -> None:

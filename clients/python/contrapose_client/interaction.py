@@ -44,6 +44,7 @@ class Interaction:
             "frames": self._on_frames,
             "event": self._on_event,
             "pong": self._on_pong,
+            "status": self._on_status,
             "summary": self._on_summary,
         }
         self.clock = ClockSync()
@@ -58,6 +59,8 @@ class Interaction:
         """Touches of player and partner in the plan, as the newest chunk has them: those that are
         not over yet. `start_frame_index` / `accepted.frame_rate` is on the session's clock, the
         partner shows it `accepted.playout_delay` seconds later; metres and metres a second."""
+        self.status: pb.SessionStatus | None = None
+        """How the session stands: the newest, at least one a second."""
         self.summary: pb.SessionSummary | None = None
 
     async def __aenter__(self) -> Interaction:
@@ -240,6 +243,9 @@ class Interaction:
     def _on_pong(self, pong: pb.ClockPong, now: float) -> None:
         if pong.session_time >= 0:
             self.clock.add(sent=pong.client_time, received=now, session_time=pong.session_time)
+
+    def _on_status(self, status: pb.SessionStatus, now: float) -> None:
+        self.status = status
 
     def _on_summary(self, summary: pb.SessionSummary, now: float) -> None:
         self.summary = summary

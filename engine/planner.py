@@ -1,0 +1,47 @@
+"""The planner: the one thread on which all sessions plan, in turn.
+
+Sessions cost milliseconds of numpy a frame. Here they cost them beside the event loop, and as there
+is one thread, sessions need no locks. Knows neither sessions nor messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from engine.meters import BusyMeter
+
+T = TypeVar("T")
+
+
+class Planner:
+    """Runs short functions one after the other, first come first. Close it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="contrapose-planner")
+        self._busy = BusyMeter(clock())
+
+    @property
+    def busy(self) -> float:
+        """Part of the last seconds in which the thread was at work, 0 to 1."""
+        return self._busy.fraction(self._clock())
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The function's result, or what it raises; not run at all if cancelled before its turn."""
+        return await asyncio.wrap_future(self._pool.submit(self._timed, function))
+
+    def close(self) -> None:
+        """Wait for the function that is running; those that wait are dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _timed(self, function: Callable[[], T]) -> T:
+        started = self._clock()
+        try:
+            return function()
+        finally:
+            now = self._clock()
+            self._busy.add(now, now - started)
