@@ -24,7 +24,7 @@ from engine.body.shape import load_body
 from engine.executor import Executor
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
 from engine.planner import Planner
-from engine.sampler import Models, SampledWindow, WindowRequest, WindowTrace, ddim_update
+from engine.sampler import Models, WindowRequest, ddim_update
 from engine.scheduler import CallCosts
 from engine.standing import standing_partner, standing_pose
 from engine.windows import floor_height
@@ -59,11 +59,6 @@ def noisy_windows(scale: float) -> Callable[[list[WindowRequest]], Array]:
         return np.asarray(scale / 2 * motion, np.float32)
 
     return sample
-
-
-def window_of(x0: Array) -> SampledWindow:
-    """A window as an executor hands it over, for executors that call no graph."""
-    return SampledWindow(x0=x0, trace=WindowTrace(condition=(1, 0), denoiser=()))
 
 
 def still_models() -> Models:
