@@ -320,9 +320,10 @@ class LiveStream:
         return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
 
     def _has_work(self) -> bool:
-        """Whether a step could change anything: a new frame of the clock or of the player, an
-        answer of the executor, a change."""
-        return bool(self._answers or self._changes) or self._frames() != self._planned_at
+        """Whether a step could change anything: a new frame of the clock or of the player, a
+        window, a change. One that failed is asked for again at the next frame, not at once."""
+        has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
+        return has_window or bool(self._changes) or self._frames() != self._planned_at
 
     def _frames(self) -> tuple[int, int] | None:
         """That of the clock and that of the newest pose; None before the first pose."""
