@@ -77,6 +77,14 @@ class Plan:
         shown = frame.rotmats, frame.transl
         return shown if is_shown else self._made.get(held, shown)
 
+    def stretch(self, first: int, count: int, *, is_shown: bool) -> tuple[Array, Array]:
+        """New arrays (2, count, 22, 3, 3), (2, count, 3) of the poses of as many frames."""
+        poses = [self.poses(index, is_shown=is_shown) for index in range(first, first + count)]
+        return (
+            np.stack([rotmats for rotmats, _ in poses], axis=1),
+            np.stack([transl for _, transl in poses], axis=1),
+        )
+
     def append(self, frame: PlanFrame, made: tuple[Array, Array] | None = None) -> None:
         self._frames[frame.index] = frame
         if made is not None:

@@ -23,6 +23,7 @@ from engine.body.capsules import Capsules, Segments
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.space import PersonalSpace
+from engine.body.vectors import lengths
 from engine.contacts import Contact, ContactTracker
 from engine.direction import Direction, Mode, PoseTarget, TargetEvent
 from engine.errors import BackendError, ConfigError, SessionError
@@ -43,9 +44,9 @@ from engine.windows import (
     coasted,
     corrected,
     feet_locked,
-    floor_height,
     joined,
     joined_to,
+    lowest_heights,
     moved,
     open_window,
     read_window,
@@ -238,7 +239,7 @@ class Session:
         self._under_way: _UnderWay | None = None
         self._arrived: Track | None = None
         self._departure = 0.0
-        self._joints_of: tuple[int, Array] = (-1, np.zeros((JOINT_COUNT, 3)))
+        self._posed_player: tuple[int, Array, float] = (-1, np.zeros((JOINT_COUNT, 3)), 0.0)
         self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
         self._accepted = 0
         self._failed = 0
@@ -545,9 +546,12 @@ class Session:
 
     def _expect(self, result: Track, first: int, player_until: int) -> None:
         """Remember where the window, beginning at `first`, expects the player's joints."""
-        joints, _ = forward_kinematics(self._rest_joints[0], result.rotmats[0], result.transl[0])
-        for index in range(player_until + 1, first + WINDOW_FRAMES):
-            self._expected[index] = joints[index - first]
+        new = max(player_until + 1 - first, 0)
+        joints, _ = forward_kinematics(
+            self._rest_joints[0], result.rotmats[0, new:], result.transl[0, new:]
+        )
+        for offset, expected in enumerate(joints):
+            self._expected[first + new + offset] = expected
 
     def _bridge_absence(self) -> None:
         """Fill the time since a resumed plan ended with what its client has shown meanwhile."""
@@ -633,21 +637,30 @@ class Session:
         frames = [self._plan[index] for index in indices]
         unchecked = self._kept_until if changed_from is None else changed_from - 1
         near = self._now + self._config.commit_frames + NEWEST_POSE_FRAMES
+        rotmats = np.stack([frame.rotmats[1] for frame in frames])
+        transl = np.stack([frame.transl[1] for frame in frames])
         before = self._plan[indices[0] - 1].transl[1] if indices[0] - 1 in self._plan else None
+        to_check = (np.array(indices) <= near) | (np.array(indices) > unchecked)
+        self._kept_until = indices[-1]
+        checked = [frame for frame, is_checked in zip(frames, to_check, strict=True) if is_checked]
+        depths = np.zeros((len(frames), 3))
+        depths[to_check] = self._space.depths(
+            rotmats[to_check], transl[to_check], self._zone(checked, near)
+        )
+        if not depths.any():
+            return changed_from
         kept = self._space.kept(
-            np.stack([frame.rotmats[1] for frame in frames]),
-            np.stack([frame.transl[1] for frame in frames]),
+            rotmats,
+            transl,
             self._zone(frames, near),
             is_free=np.array(indices) > self._now + self._config.commit_frames,
-            to_check=(np.array(indices) <= near) | (np.array(indices) > unchecked),
+            depths=depths,
             before=before,
         )
-        self._kept_until = indices[-1]
-        if not kept.is_changed.any():
-            return changed_from
-        for at in np.flatnonzero(kept.is_changed):
+        changed = np.flatnonzero(kept.is_changed)
+        for at in changed:
             self._plan.move_partner(indices[at], kept.rotmats[at], kept.transl[at])
-        first = indices[int(np.flatnonzero(kept.is_changed)[0])]
+        first = indices[int(changed[0])]
         self._revision += first <= self._sent_until and not is_new
         return first if changed_from is None else min(first, changed_from)
 
@@ -674,8 +687,9 @@ class Session:
             return track
         zone = self._space.zone(track.rotmats[0][:, None], track.transl[0][:, None])
         is_free = ~given[1]
+        depths = self._space.depths(track.rotmats[1], track.transl[1], zone) * is_free[:, None]
         kept = self._space.kept(
-            track.rotmats[1], track.transl[1], zone, is_free=is_free, to_check=is_free
+            track.rotmats[1], track.transl[1], zone, is_free=is_free, depths=depths
         )
         rotmats, transl = track.rotmats.copy(), track.transl.copy()
         rotmats[1, is_free], transl[1, is_free] = kept.rotmats[is_free], kept.transl[is_free]
@@ -720,7 +734,7 @@ class Session:
         if expected is None or self._leads_from is not None:
             self._departure = 0.0
             return
-        error = np.linalg.norm(self._player_joints(frame) - expected, axis=-1)
+        error = lengths(self._player_at(frame)[0] - expected)
         self._departure = float(error.mean())
 
     def _ask(self) -> tuple[WantedWindow, ...]:
@@ -816,19 +830,16 @@ class Session:
         ahead     known frames after those
         is_shown  as the client has them; else as the network made them
         """
+        rotmats, transl = self._plan.stretch(first, frames, is_shown=is_shown)
         real_until = self._player_known_until
-        rotmats, transl = [], []
-        for index in range(first, first + frames):
-            planned = self._plan.poses(index, is_shown=is_shown)
-            player = planned[0][0], planned[1][0]
-            if index <= real_until and (self._leads_from is None or index < self._leads_from):
-                player = self._player.at(index)
-            rotmats.append(np.stack([player[0], planned[0][1]]))
-            transl.append(np.stack([player[1], planned[1][1]]))
+        if self._leads_from is not None:
+            real_until = min(real_until, self._leads_from - 1)
+        for index in range(first, min(first + frames, real_until + 1)):
+            rotmats[0, index - first], transl[0, index - first] = self._player.at(index)
         indices = np.arange(first, first + frames)
         track = Track(
-            rotmats=np.stack(rotmats, axis=1),
-            transl=np.stack(transl, axis=1),
+            rotmats=rotmats,
+            transl=transl,
             is_known=np.stack([indices <= player_until, indices <= partner_until]),
         )
         for target in ahead:
@@ -898,16 +909,16 @@ class Session:
         self._events.append(TargetEvent(frame=self._now, is_reached=is_reached, text=text))
 
     def _player_floor(self) -> float:
-        pose = self._player.at(self._player.last_frame)
-        return float(floor_height(*pose, self._rest_joints[0]))
+        return self._player_at(self._player.last_frame)[1]
 
-    def _player_joints(self, frame: int) -> Array:
-        """World joints (22, 3) of the player; asked for several times in a frame."""
-        if self._joints_of[0] != frame:
-            rotmats, transl = self._player.at(frame)
-            joints, _ = forward_kinematics(self._rest_joints[0], rotmats, transl)
-            self._joints_of = (frame, joints)
-        return self._joints_of[1]
+    def _player_at(self, frame: int) -> tuple[Array, float]:
+        """World joints (22, 3) of the player at a known frame, and the height of his lowest point;
+        asked for several times in a frame."""
+        if self._posed_player[0] != frame:
+            joints, world = forward_kinematics(self._rest_joints[0], *self._player.at(frame))
+            lowest = lowest_heights(joints, world, self._rest_joints[0])
+            self._posed_player = frame, joints, float(lowest.min())
+        return self._posed_player[1:]
 
     def _require_under_way(self, ticket: int) -> _UnderWay:
         if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:

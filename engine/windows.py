@@ -477,7 +477,7 @@ def corrected(track: Track, given: BoolArray, rest_joints: Array, config: Cleanu
         return result
     if result is not track:
         posed = forward_kinematics(rest_joints[:, None], result.rotmats, result.transl)
-    lowest = _lowest(*posed, rest_joints[:, None]) - config.floor
+    lowest = lowest_heights(*posed, rest_joints[:, None]) - config.floor
     return _floored(result, lowest, given, config)
 
 
@@ -502,10 +502,10 @@ def feet_locked(
 def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
     """Height of the lowest joint or sole, (...,) for poses (..., 22, 3, 3): a person's floor."""
     joints, world = forward_kinematics(rest_joints, rotmats, transl)
-    return np.asarray(_lowest(joints, world, rest_joints).min(axis=-1))
+    return np.asarray(lowest_heights(joints, world, rest_joints).min(axis=-1))
 
 
-def _lowest(joints: Array, world: Array, rest_joints: Array) -> Array:
+def lowest_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
     """Heights (..., 3) of the left sole, the right sole, and the lowest joint."""
     result = np.empty((*joints.shape[:-2], 3))
     result[..., :2] = sole_heights(joints, world, rest_joints)
@@ -516,7 +516,7 @@ def _lowest(joints: Array, world: Array, rest_joints: Array) -> Array:
 def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfig) -> Track:
     """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift.
 
-    lowest  (2, T, 3) heights over the floor, as of `_lowest`
+    lowest  (2, T, 3) heights over the floor, as of `lowest_heights`
     Where feet are locked afterwards, a leg can draw one foot in: only one who sinks with both is
     raised.
     """

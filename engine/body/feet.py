@@ -145,7 +145,14 @@ class _Shape:
 
 
 def _shape(rest_joints: Array) -> _Shape:
-    """Of bodies (..., 22, 3)."""
+    """Of bodies (..., 22, 3); the same for as long as these live."""
+    rest_joints = np.asarray(rest_joints, np.float64)
+    return _shape_of(rest_joints.tobytes(), rest_joints.shape)
+
+
+@lru_cache(maxsize=256)
+def _shape_of(rest_joints_bytes: bytes, shape: tuple[int, ...]) -> _Shape:
+    rest_joints = np.frombuffer(rest_joints_bytes).reshape(shape)
     pelvis, hips = rest_joints[..., :1, :], rest_joints[..., HIPS, :]
     knees, ankles = rest_joints[..., KNEES, :], rest_joints[..., ANKLES, :]
     ball = rest_joints[..., BALLS, :] - ankles

@@ -108,7 +108,7 @@ class PersonalSpace:
         zone: Segments,
         *,
         is_free: BoolArray,
-        to_check: BoolArray,
+        depths: Array | None = None,
         before: Array | None = None,
     ) -> Kept:
         """The partner's frames, corrected so that none reaches into the zone.
@@ -117,11 +117,10 @@ class PersonalSpace:
         zone      of as many frames
         is_free   (frame,) frames that may also change to make the motion smooth; others change only
                   where they reach in
-        to_check  (frame,) frames that are not known to keep out
+        depths    (frame, 3) as of `depths`, 0 for frames that may stay as they are; None: of all
         before    transl (3,) of the frame before; None: the first may be anywhere
         """
-        depths: Array = np.zeros((len(transl), 3))
-        depths[to_check] = self.depths(rotmats[to_check], transl[to_check], _rows(zone, to_check))
+        depths = self.depths(rotmats, transl, zone) if depths is None else depths
         if not depths.any():
             return Kept(rotmats=rotmats, transl=transl, is_changed=np.zeros(len(transl), np.bool_))
         way, shift = self._ways(transl, zone, is_free, before)

@@ -55,7 +55,7 @@ def test_no_part_of_the_partner_is_in_the_zone_whatever_both_do(radius: float) -
         player, partner = wander(rng, np.zeros(3), 0.5), wander(rng, np.zeros(3), 1.0)
         zone = standing_zone(space, player)
         reached_in += space.depths(*partner, zone).any(axis=1).sum()
-        kept = space.kept(*partner, zone, is_free=FREE, to_check=FREE)
+        kept = space.kept(*partner, zone, is_free=FREE)
         assert np.isfinite(kept.rotmats).all()
         assert np.isfinite(kept.transl).all()
         assert not space.depths(kept.rotmats, kept.transl, zone).any()
@@ -70,7 +70,7 @@ def test_no_part_of_the_partner_is_in_the_zone_whatever_both_do(radius: float) -
 def test_who_keeps_out_is_left_alone() -> None:
     space = space_of(0.2)
     rotmats, transl = np.stack([standing_pose()] * FRAMES), np.full((FRAMES, 3), [1.5, 0, 0])
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE, to_check=FREE)
+    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE)
     assert kept.rotmats is rotmats
     assert kept.transl is transl
     assert not kept.is_changed.any()
@@ -91,7 +91,7 @@ def test_an_arm_that_reaches_in_is_bent_back_and_the_body_stays() -> None:
     rotmats, transl = reaching(np.linspace(0, 1, FRAMES))
     zone = standing_zone(space)
     assert space.depths(rotmats, transl, zone)[-1, 2] > 0.05
-    kept = space.kept(rotmats, transl, zone, is_free=FREE, to_check=FREE)
+    kept = space.kept(rotmats, transl, zone, is_free=FREE)
     np.testing.assert_array_equal(kept.transl, transl)
     others = [JOINT[name] for name in ("pelvis", "left_shoulder", "left_elbow", "head")]
     np.testing.assert_array_equal(kept.rotmats[:, others], rotmats[:, others])
@@ -110,7 +110,7 @@ def approaching(speed: float) -> tuple[Array, Array]:
 def test_one_who_walks_into_the_player_slows_down_before_him() -> None:
     space = space_of(0.1)
     rotmats, transl = approaching(0.45)
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE, to_check=FREE)
+    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE)
     steps = np.diff(kept.transl[:, 2])
     assert kept.transl[:, 2].min() > 0.3
     assert np.abs(steps).max() < 0.045 + PUSH_STEP
@@ -120,9 +120,7 @@ def test_one_who_walks_into_the_player_slows_down_before_him() -> None:
 def test_one_who_is_to_come_out_behind_the_player_does_not_jump_there() -> None:
     space = space_of(0.1)
     rotmats, transl = approaching(1.0)
-    kept = space.kept(
-        rotmats, transl, standing_zone(space), is_free=FREE, to_check=FREE, before=transl[0]
-    )
+    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE, before=transl[0])
     assert np.linalg.norm(np.diff(kept.transl, axis=0), axis=-1).max() < 0.35
 
 
@@ -134,7 +132,7 @@ def test_frames_that_are_not_free_change_only_where_they_reach_in() -> None:
     space = space_of(0.0)
     rotmats, transl = approaching(0.0)
     transl[:, 2] = np.where(np.arange(FRAMES) < 4, 1.5, 0.2)
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=only_late(), to_check=FREE)
+    kept = space.kept(rotmats, transl, standing_zone(space), is_free=only_late())
     assert not kept.is_changed[:4].any()
     assert kept.is_changed[4:].all()
 
@@ -144,6 +142,6 @@ def test_all_poses_of_a_player_count() -> None:
     rotmats, transl = approaching(0.0)
     two = transl[:, None] + np.array([[3.0, 0, 0], [0.1, 0, 0]])
     zone = space.zone(np.stack([rotmats, rotmats], axis=1), two)
-    kept = space.kept(rotmats, transl, zone, is_free=FREE, to_check=FREE)
+    kept = space.kept(rotmats, transl, zone, is_free=FREE)
     assert kept.is_changed.all()
     assert not space.depths(kept.rotmats, kept.transl, zone).any()
