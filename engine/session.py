@@ -747,8 +747,9 @@ class Session:
         is_due = has_departed or self._is_stale or self._has_target_due()
         if not is_generated or (is_due and may_revise):
             return (self._ask_revision(),)
-        refill = min(self._config.refill_frames, self._config.horizon_frames)
-        if end - self._now < refill:
+        # Early enough that the plan still reaches the horizon when the window has come.
+        reach = self._config.horizon_frames + max(self._delays) + 1
+        if end - self._now < min(self._config.refill_frames, reach):
             return (self._ask_chain(end),)
         return ()
 

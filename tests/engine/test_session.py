@@ -43,6 +43,16 @@ def test_a_late_window_costs_no_frame_while_the_horizon_lasts() -> None:
     assert set(qualities) == {Quality.GENERATED}
 
 
+@pytest.mark.parametrize("window_takes", [1, 3])
+def test_a_short_horizon_is_held_while_the_next_window_is_under_way(window_takes: int) -> None:
+    """All of it hides the network's stalls, not what is left of it when a window comes."""
+    play = new_play(SessionConfig(horizon_frames=8), player=standing_player)
+    for frame in range(200):
+        play.run([frame], window_takes)
+        if frame > 20:
+            assert max(play.held) >= frame + 8
+
+
 def test_a_plan_that_ran_dry_is_held_and_comes_to_rest() -> None:
     play = new_play(sample=noisy_windows(0.05))
     play.run(range(30))
