@@ -100,6 +100,25 @@ def test_the_margin_is_the_time_from_arrival_to_being_due() -> None:
     np.testing.assert_allclose(playout.report().margin_s, [0.1, 0.2, 0.3], atol=1e-9)
 
 
+def test_what_was_over_before_anything_came_is_passed_over() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 10), 0.55)
+    playout.begin(0.55, RATE)
+    frames = [playout.show(RATE) for _ in range(6)]
+    assert [frame.index for frame in frames if frame is not None] == [4, 5, 6, 7, 8, 9]
+    report = playout.report()
+    assert (report.frames, report.late_frames) == (6, 0)
+
+
+def test_a_wrong_guess_of_the_clock_makes_no_frame_late_that_is_there_at_the_beginning() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 10), 0.4)  # by the guess; then a pong says that it is 0.1
+    playout.begin(0.1, RATE)
+    assert playout.next_index == 0
+    shown_marks(playout, 2)
+    assert playout.report().late_frames == 0
+
+
 @given(
     offset=st.floats(-1e5, 1e5),
     delays=st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1, max_size=16),

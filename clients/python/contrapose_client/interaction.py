@@ -37,6 +37,7 @@ class Interaction:
         self._address = address
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+        self._clock_begun = asyncio.Event()
         self._writing = asyncio.Lock()  # gRPC takes one write at a time
         self._sequence = 0
         self._pings = 0
@@ -125,6 +126,7 @@ class Interaction:
             time_code = self.clock.session_time(now)
         pose = pb.PlayerPose(sequence=self._sequence, time_code=time_code, **player)
         await self._send(pose=pose)
+        self._clock_begun.set()
         return self._sequence
 
     async def control(
@@ -145,9 +147,15 @@ class Interaction:
     async def frames(self, count: int | None = None) -> AsyncIterator[PlanFrame]:
         """The partner's frames, each when it is due; a late one repeats the pose before it.
 
-        Begins with frame 0 and needs the first pose to have been sent. Ends after `count`.
+        Begins with frame 0, or with the frame that is due when the first ones have come, should
+        the network be that slow. Needs the first pose to have been sent. Ends before frame `count`.
         """
         rate = self.accepted.frame_rate
+        while not self.playout.has_begun:
+            if self.playout.planned and self.clock.is_told:
+                self.playout.begin(self.session_time(), rate)
+            else:
+                await self._wait_for_news(None)
         while count is None or self.playout.next_index < count:
             index = self.playout.next_index
             await self._sleep_until(self.playout.due(index, rate))
@@ -220,8 +228,7 @@ class Interaction:
             self._changed.set()
 
     async def _ping(self) -> None:
-        while not self.clock.has_begun:
-            await asyncio.sleep(QUICK_PING_INTERVAL)
+        await self._clock_begun.wait()
         while not self._tasks[0].done():
             self._pings += 1
             ping = pb.ClockPing(ping_id=self._pings, client_time=time.monotonic())

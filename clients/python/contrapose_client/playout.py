@@ -53,6 +53,11 @@ class ClockSync:
         return self._guess is not None
 
     @property
+    def is_told(self) -> bool:
+        """Whether the server has said what its clock shows; before, it is a guess."""
+        return bool(self._samples)
+
+    @property
     def offset(self) -> float:
         """session time = local time + offset. Raises ValueError before `begin`."""
         if self._guess is None:
@@ -110,8 +115,10 @@ class PlayoutBuffer:
 
     def __init__(self, playout_delay: float) -> None:
         self.playout_delay = playout_delay
+        self.has_begun = False
         self._plan: dict[int, PlanFrame] = {}
         self._next = 0
+        self._count = 0
         self._shown: PlanFrame | None = None
         self._margins: list[float] = []
         self._late = 0
@@ -144,6 +151,19 @@ class PlayoutBuffer:
                 arrived=session_time if known is None else known.arrived,
             )
 
+    def begin(self, session_time: float, frame_rate: float) -> None:
+        """Begin to show now: frames whose time was over before anything came are passed over.
+
+        What is here came by now, whatever the clock was guessed to be when it did.
+        """
+        self.has_begun = True
+        self._next = max(int(np.ceil((session_time - self.playout_delay) * frame_rate)), 0)
+        self._plan = {
+            index: replace(frame, arrived=min(frame.arrived, session_time))
+            for index, frame in self._plan.items()
+            if index >= self._next
+        }
+
     def due(self, index: int, frame_rate: float) -> float:
         """Session time at which a frame is to be shown."""
         return index / frame_rate + self.playout_delay
@@ -155,6 +175,7 @@ class PlayoutBuffer:
         """
         index = self._next
         self._next += 1
+        self._count += 1
         planned = self._plan.pop(index, None)
         due = self.due(index, frame_rate)
         if planned is not None and planned.arrived <= due:
@@ -201,7 +222,7 @@ class PlayoutBuffer:
 
     def report(self) -> PlayoutReport:
         return PlayoutReport(
-            frames=self._next,
+            frames=self._count,
             late_frames=self._late,
             overwritten=self._overwritten,
             margin_s=np.array(self._margins),
