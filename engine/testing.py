@@ -11,8 +11,9 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -277,3 +278,145 @@ class LossyWire(Generic[T]):
         )
         self._travelling = deque(entry for entry in self._travelling if entry[0] > now)
         return [message for _, message in arrived]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadNetwork:
+    """What TCP makes of a bad network: bytes come late, but all come, and in order."""
+
+    jitter_s: float = 0.0
+    """Each segment takes from 0 to so long."""
+    loss: float = 0.0
+    """Part of the segments that are lost and sent again, after RETRANSMIT_S, then after twice that,
+    and so on. What was sent behind a lost one waits for it."""
+    stall_s: float = 0.0
+    """Nothing arrives for so long,"""
+    stall_every_s: float = 5.0
+    """every so often; for the first time after one such period."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.jitter_s >= 0 and 0 <= self.loss < 1):
+            raise ValueError(f"{self.jitter_s=} must be at least 0, {self.loss=} lie in 0..1")
+        if not 0 <= self.stall_s < self.stall_every_s:
+            raise ValueError(f"{self.stall_s=} must lie in 0..{self.stall_every_s=}")
+
+
+SEGMENT_BYTES = 1400
+"""About what one packet carries."""
+RETRANSMIT_S = 0.2
+MOST_SEGMENTS = 1024
+"""On their way at once; a sender of more waits."""
+Travelling = asyncio.Queue[tuple[float, bytes]]
+"""Segments and when they arrive."""
+
+
+class LossyLink:
+    """One direction of a connection over a bad network: when each of its segments arrives.
+
+    seed  beside the network's own, so that no two links lose the same segments
+    """
+
+    def __init__(self, network: BadNetwork, *seed: int) -> None:
+        self._network = network
+        self._rng = np.random.default_rng([network.seed, *seed])
+        self._newest = 0.0
+
+    def arrival(self, sent: float) -> float:
+        """Of the next segment, sent at a time; seconds since the network began."""
+        network, timeout = self._network, RETRANSMIT_S
+        at = sent + self._rng.uniform(0, network.jitter_s)
+        while self._rng.random() < network.loss:
+            at, timeout = at + timeout, 2 * timeout
+        period, into = divmod(at, network.stall_every_s)
+        if period >= 1 and into < network.stall_s:
+            at += network.stall_s - into
+        self._newest = max(self._newest, at)
+        return self._newest
+
+
+class LossyProxy:
+    """A TCP proxy on a free loopback port; what goes through it crosses a bad network both ways.
+
+    Use as `async with LossyProxy("host:port", network) as proxy`, and connect to `proxy.address`.
+    The network begins with the block, and stalls for all connections at once.
+    """
+
+    def __init__(self, target: str, network: BadNetwork) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = host.strip("[]"), int(port)
+        self._network = network
+        self._numbers = count()
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> LossyProxy:
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(task)
+
+        def on_done(task: asyncio.Task[None]) -> None:
+            self._connections.discard(task)
+            writer.close()  # here, for a task that is cancelled before it runs closes nothing
+
+        task.add_done_callback(on_done)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = next(self._numbers)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            return
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for up_or_down, source, sink in (
+                    (0, reader, far_writer),
+                    (1, far_reader, writer),
+                ):
+                    link = LossyLink(self._network, number, up_or_down)
+                    travelling: Travelling = asyncio.Queue(MOST_SEGMENTS)
+                    tasks.create_task(self._send(source, link, travelling))
+                    tasks.create_task(self._deliver(travelling, sink))
+        except* ConnectionError:
+            pass  # one end has gone, and the connection with it
+        finally:
+            far_writer.close()
+
+    async def _send(
+        self, source: asyncio.StreamReader, link: LossyLink, travelling: Travelling
+    ) -> None:
+        """Put segments on their way; the last is empty."""
+        segment = b"..."
+        while segment:
+            segment = await source.read(SEGMENT_BYTES)
+            await travelling.put((link.arrival(self._now()), segment))
+
+    async def _deliver(self, travelling: Travelling, sink: asyncio.StreamWriter) -> None:
+        while True:
+            at, segment = await travelling.get()
+            await asyncio.sleep(max(at - self._now(), 0.0))
+            if not segment:
+                sink.write_eof()
+                return
+            sink.write(segment)
+            await sink.drain()
+
+    def _now(self) -> float:
+        return self._loop.time() - self._begun
