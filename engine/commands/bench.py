@@ -9,7 +9,7 @@ import argparse
 import importlib
 from typing import Any
 
-ACTIONS = ("denoise", "load", "session", "trackers")
+ACTIONS = ("denoise", "load", "session", "stream", "trackers")
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:

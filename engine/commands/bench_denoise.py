@@ -20,6 +20,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.backends.backend import PRECISIONS, Precision
 from engine.bundle import STARTER, Bundle, load_bundle
+from engine.commands.figures import rounded
 from engine.commands.full_size import trainer_offers
 from engine.errors import ConfigError
 
@@ -106,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
         args.bundle, steps=args.steps, precision=args.precision, repeats=args.repeats
     )
     if args.json:
-        print(json.dumps(_rounded(measurement.as_json()), indent=2))
+        print(json.dumps(rounded(measurement.as_json()), indent=2))
     else:
         _print_table(measurement)
     return 0
@@ -260,10 +261,3 @@ def _print_table(measurement: Measurement) -> None:
         print(f"compiled {name} is {ratio:.1f} times faster than eager f32")
     for note in measurement.notes:
         print(f"note: {note}")
-
-
-def _rounded(value: Any) -> Any:
-    """The same with three decimals in every number."""
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
-    return round(value, 3) if isinstance(value, float) else value

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.commands.figures import percentiles, rounded
 from engine.commands.full_size import full_size_bundle
 from engine.commands.play import DEMO_PLAYER
 from engine.commands.serve import add_engine_options, engine_flags
@@ -111,7 +111,7 @@ class Trial:
     @property
     def reaction_ms(self) -> dict[str, float | None]:
         all_of_them = [ms for player in self.figures for ms in player.reactions_ms]
-        return {f"p{p}": percentile(all_of_them, p) for p in (50, 95, 99)}
+        return percentiles(all_of_them)
 
     @property
     def rss_mb(self) -> float | None:
@@ -163,7 +163,7 @@ class Trial:
             "server_cpu": cpu,
             "server_cpu_per_session": None if cpu is None else cpu / self.sessions,
             "players_cpu": self.players_cpu,
-            "players_lag_ms": {f"p{p}": percentile(lags, p) for p in (50, 99)},
+            "players_lag_ms": percentiles(lags),
             "rss_mb": self.rss_mb,
             "rss_mb_after_1_min": self.rss_mb_after_1_min,
         }
@@ -239,7 +239,7 @@ def run(args: argparse.Namespace) -> int:
         )
     report = report_of(trials)
     if args.json:
-        print(json.dumps(_rounded(report), indent=2))
+        print(json.dumps(rounded(report), indent=2))
     else:
         _print_verdict(report)
     if args.plot is not None:
@@ -402,10 +402,6 @@ def usage_of(pid: int) -> Usage:
     )
 
 
-def percentile(values: Sequence[float] | Array, percent: float) -> float | None:
-    return float(np.percentile(values, percent)) if len(values) else None
-
-
 # ---------------------------------------------------------------------------------------- reporting
 HEADING = (
     "sessions      s    late  starved   reaction ms p50/p95/p99  windows/s  batch  steps"
@@ -473,12 +469,3 @@ def _plots(trials: Sequence[Trial]) -> list[Plot]:
             is_line=True,
         ),
     ]
-
-
-def _rounded(value: Any) -> Any:
-    """The same with three decimals in every number."""
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_rounded(entry) for entry in value]
-    return round(value, 3) if isinstance(value, float) else value

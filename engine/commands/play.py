@@ -202,10 +202,10 @@ def run_animate(args: argparse.Namespace) -> int:
     if args.pair is not None:
         pair = _people(read_motion(args.pair, body=body), args.frame, 2, args.pair)
     _check_seed(args.seed)
-    frames = _frames_of(args.seconds)
+    frames = frames_of(args.seconds)
     anchor = _anchor_index(args.at, frames)
     with running_server(args) as address:
-        made = _finished(_generate_motion(address, pair, frames, anchor, args))
+        made = finished(_generate_motion(address, pair, frames, anchor, args))
     motion = Motion(
         quats_xyzw=made.people.quats_xyzw, transl=made.people.transl, betas=made.people.betas
     )
@@ -228,7 +228,7 @@ def run_pose(args: argparse.Namespace) -> int:
     if args.single is not None:
         single = _people(read_motion(args.single, body=body), args.frame, 1, args.single)
     with running_server(args) as address:
-        made = _finished(_generate_pair(address, single, args))
+        made = finished(_generate_pair(address, single, args))
     motion = Motion(
         quats_xyzw=made.people.quats_xyzw[:, None],
         transl=made.people.transl[:, None],
@@ -335,9 +335,18 @@ class Played:
 
 def _played(args: argparse.Namespace, player: Motion, seconds: float) -> Played:
     _check_seed(args.seed)
-    frames = _frames_of(seconds)
+    frames = frames_of(seconds)
     with running_server(args) as address:
-        return _finished(_interact(address, looped(player, frames), args))
+        return finished(
+            interact(
+                address,
+                looped(player, frames),
+                text=args.text,
+                seed=args.seed,
+                steps=args.steps,
+                horizon_frames=args.horizon,
+            )
+        )
 
 
 def _check_seed(seed: int | None) -> None:
@@ -345,7 +354,7 @@ def _check_seed(seed: int | None) -> None:
         raise InputError(f"--seed: {seed}, expected 0 to 2^64 - 1", field="--seed")
 
 
-def _frames_of(seconds: float) -> int:
+def frames_of(seconds: float) -> int:
     from engine.motion import FRAME_RATE
 
     if not 0.1 <= seconds <= MOST_SECONDS:
@@ -372,13 +381,26 @@ def looped(player: Motion, frames: int) -> Motion:
     )
 
 
-async def _interact(address: str, player: Motion, args: argparse.Namespace) -> Played:
+async def interact(
+    address: str,
+    player: Motion,
+    *,
+    text: str = "",
+    seed: int | None = None,
+    steps: int | None = None,
+    horizon_frames: int | None = None,
+) -> Played:
+    """Play a motion of 10 frames a second to a server as if it were live; show what comes back."""
     from contrapose_client import connect
 
     async with (
         connect(address) as client,
         client.interact(
-            text=args.text, seed=args.seed, steps=args.steps, player_betas=player.betas[0]
+            text=text,
+            seed=seed,
+            steps=steps,
+            horizon_frames=horizon_frames,
+            player_betas=player.betas[0],
         ) as session,
     ):
         begun = time.monotonic()
@@ -414,9 +436,12 @@ def _played_session(
     from engine.motion import Motion
 
     skeleton, report = session.accepted.partner_skeleton, session.playout.report()
+    shown = slice(frames[0].index, player.frames)  # from when there was something to show
     motion = Motion(
-        quats_xyzw=np.stack([player.quats_xyzw[0], np.stack([f.quats_xyzw for f in frames])]),
-        transl=np.stack([player.transl[0], np.stack([f.transl for f in frames])]),
+        quats_xyzw=np.stack(
+            [player.quats_xyzw[0, shown], np.stack([f.quats_xyzw for f in frames])]
+        ),
+        transl=np.stack([player.transl[0, shown], np.stack([f.transl for f in frames])]),
         betas=np.stack([player.betas[0], np.array(skeleton.betas, np.float32)]),
     )
     return Played(
@@ -471,6 +496,15 @@ def report_of(played: Played) -> dict[str, Any]:
     }
 
 
+def joints_of(played: Played) -> Array:
+    """(frame, 22, 3) of the partner in the world, as he was shown."""
+    from engine.body.kinematics import forward_kinematics
+
+    motion = played.motion
+    joints, _ = forward_kinematics(played.rest_joints, motion.rotmats[1], motion.transl[1])
+    return joints
+
+
 def seam_jerk_ratio(played: Played) -> float | None:
     """Mean jerk of the partner's joints across window seams over that inside windows.
 
@@ -479,10 +513,7 @@ def seam_jerk_ratio(played: Played) -> float | None:
     """
     import numpy as np
 
-    from engine.body.kinematics import forward_kinematics
-
-    motion = played.motion
-    joints, _ = forward_kinematics(played.rest_joints, motion.rotmats[1], motion.transl[1])
+    joints = joints_of(played)
     jerk = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean(axis=-1)
     window = np.array([frame.window for frame in played.frames])
     four = np.lib.stride_tricks.sliding_window_view(window, 4) if len(window) > 3 else window[:0]
@@ -525,7 +556,7 @@ def summary_of(report: dict[str, Any]) -> str:
 
 
 # ---------------------------------------------------------------------------------------- refusals
-def _finished(work: Coroutine[Any, Any, T]) -> T:
+def finished(work: Coroutine[Any, Any, T]) -> T:
     """Run it; refusals of the server become our errors."""
     from contrapose_client import ServerError
 

@@ -54,3 +54,26 @@ def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bu
     assert served.late_frames == 0
     assert "sessions are taken" in str(refused.refusal)
     assert refused.frames == 0
+
+
+def test_stream_reports_what_react_does_and_how_the_network_was(
+    engine_flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--seconds", "2.5", "--horizon", "8", "--jitter-ms", "50", "--json"]
+    assert main(["bench", "stream", *flags, *engine_flags]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["late_frames"] == 0
+    assert report["frames"] + report["first_frame"] == 25
+    assert report["horizon_frames"] == 8
+    assert {"reaction_ms", "seam_jerk_ratio", "windows", "revisions"} <= set(report)
+    assert sum(report["share"].values()) == pytest.approx(1, abs=0.01)
+    assert report["arrival_jitter_ms"] > 0
+    assert report["step_cm"]["inside"] > 0
+    assert report["network"]["jitter_s"] == 0.05
+
+
+def test_a_network_that_cannot_be_is_refused_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "stream", "--loss", "1"]) == 2
+    assert "loss" in capsys.readouterr().err
