@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.capsules import Capsules, NearPairs, Segments, near_pairs
+from engine.body.capsules import Capsules, NearPairs, Segments, gaps, near_pairs
 from engine.body.kinematics import forward_kinematics
 from engine.body.vectors import lengths
 from engine.motion import FRAME_RATE
@@ -168,8 +168,8 @@ class ContactTracker:
     def _closing_speed(self, parts: Parts, start: int) -> float:
         """The faster of the last two steps before the first frame of a contact."""
         looks = [self._looks[i] for i in range(start - 2, start + 1) if i in self._looks]
-        gaps = [self._gap(parts, look) for look in looks]
-        return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(gaps))])
+        apart = [self._gap(parts, look) for look in looks]
+        return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(apart))])
 
     def _gap(self, parts: Parts, look: _Look) -> float:
         """The gap between two parts however far they are from each other."""
@@ -181,15 +181,11 @@ class ContactTracker:
                 for capsules, joint in zip(self._capsules, parts, strict=True)
             ]
             player, partner = (
-                Segments(
-                    starts=segments.starts[look.row][None, rows],
-                    axes=segments.axes[look.row][None, rows],
-                )
+                Segments(starts=segments.starts[look.row, rows], axes=segments.axes[look.row, rows])
                 for segments, rows in zip(look.segments, chosen, strict=True)
             )
             radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]
-            pairs = near_pairs(player, radii[0], partner, radii[1], np.inf)
-            look.far[parts] = float(pairs.gaps.min())
+            look.far[parts] = float(gaps(player, radii[0], partner, radii[1]).min())
         return look.far[parts]
 
     def _identified(self, contact: Contact) -> Contact:

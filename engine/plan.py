@@ -38,6 +38,10 @@ class PlanFrame:
     steps: int = 0
     """Denoiser steps of that window."""
 
+    @property
+    def pose(self) -> tuple[Array, Array]:
+        return self.rotmats, self.transl
+
 
 class Plan:
     """Frames in order of their index, without a gap but where the clock leapt.
@@ -73,13 +77,15 @@ class Plan:
     def poses(self, index: int, *, is_shown: bool) -> tuple[Array, Array]:
         """rotmats (2, 22, 3, 3), transl (2, 3) of a frame; those of the nearest beyond the ends."""
         held = min(max(index, self.first), self.last)
-        frame = self._frames[held]
-        shown = frame.rotmats, frame.transl
+        shown = self._frames[held].pose
         return shown if is_shown else self._made.get(held, shown)
 
     def stretch(self, first: int, count: int, *, is_shown: bool) -> tuple[Array, Array]:
         """New arrays (2, count, 22, 3, 3), (2, count, 3) of the poses of as many frames."""
-        poses = [self.poses(index, is_shown=is_shown) for index in range(first, first + count)]
+        held = np.clip(np.arange(first, first + count), self.first, self.last).tolist()
+        poses = [self._frames[index].pose for index in held]
+        if not is_shown:
+            poses = [self._made.get(index, pose) for index, pose in zip(held, poses, strict=True)]
         return (
             np.stack([rotmats for rotmats, _ in poses], axis=1),
             np.stack([transl for _, transl in poses], axis=1),

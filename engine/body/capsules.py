@@ -137,11 +137,19 @@ def near_pairs(
         second.starts.reshape(-1, 3).take(rows_second, axis=0),
         second.axes.reshape(-1, 3).take(rows_second, axis=0),
     )
-    gaps = lengths(points[:, 0] - points[:, 1]) - first_radii[i] - second_radii[j]
-    near = np.flatnonzero(gaps < reach)
+    apart = lengths(points[:, 0] - points[:, 1]) - first_radii[i] - second_radii[j]
+    near = np.flatnonzero(apart < reach)
     return NearPairs(
-        frames=frames[near], first=i[near], second=j[near], gaps=gaps[near], points=points[near]
+        frames=frames[near], first=i[near], second=j[near], gaps=apart[near], points=points[near]
     )
+
+
+def gaps(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:
+    """Metres (C, D) between the surfaces of all of (C, 3) and all of (D, 3)."""
+    starts, axes = first.starts[:, None], first.axes[:, None]
+    points = _closest_points(*np.broadcast_arrays(starts, axes, second.starts, second.axes))
+    apart = lengths(points[..., 0, :] - points[..., 1, :])
+    return np.asarray(apart - first_radii[:, None] - second_radii)
 
 
 def _spheres(segments: Segments) -> tuple[Array, Array]:
@@ -157,7 +165,7 @@ def _with_columns(vectors: Array, fourth: Array | float, fifth: Array | float) -
 
 
 def _closest_points(p: Array, u: Array, q: Array, v: Array) -> Array:
-    """The points (n, 2, 3) of segments p + s u and q + t v, all (n, 3), nearest to each other.
+    """The points (..., 2, 3) of segments p + s u and q + t v, all (..., 3), nearest to each other.
 
     With r = p - q:  s = (u.v v.r - u.r v.v) / (u.u v.v - (u.v)^2),  t = (u.v s + v.r) / v.v,
     then s = (u.v t - u.r) / u.u; each clipped to 0..1.
@@ -167,8 +175,8 @@ def _closest_points(p: Array, u: Array, q: Array, v: Array) -> Array:
     s = np.clip((uv * vr - ur * vv) / np.maximum(uu * vv - uv * uv, 1e-15), 0, 1)
     t = np.clip((uv * s + vr) / vv, 0, 1)
     s = np.clip((uv * t - ur) / uu, 0, 1)
-    points = np.empty((len(p), 2, 3))
-    points[:, 0], points[:, 1] = p + s[:, None] * u, q + t[:, None] * v
+    points = np.empty((*p.shape[:-1], 2, 3))
+    points[..., 0, :], points[..., 1, :] = p + s[..., None] * u, q + t[..., None] * v
     return points
 
 

@@ -29,6 +29,8 @@ HIPS, KNEES, ANKLES, BALLS = (
     for part in ("hip", "knee", "ankle", "foot")
 )
 """Left and right, which follow each other."""
+LEGS = slice(0, BALLS.stop)
+"""Joints that legs hang from; the skeleton's first."""
 
 SOLE_DEPTH, HEEL_BEHIND, TOES_AHEAD = 0.185, 0.30, 0.30
 """Of the ground distance ankle to ball: the sole under the ball, the heel's contact behind the
@@ -92,14 +94,16 @@ def locked(
             None: as they are. Locks and steps that began there go on.
     returns rotmats and transl of the same shapes
     """
-    kept_rotmats, kept_transl = given[..., None, None, None], given[..., None]
+    kept = given[..., None, None, None]
     if shown is None:
-        shown = rotmats, transl
-        legs = before = _posed_legs(rotmats, transl, rest_joints)
+        new_rotmats, new_transl = rotmats.copy(), transl.copy()
+        legs = before = _posed_legs(rotmats[:, :, LEGS], transl, rest_joints)
     else:
+        new_rotmats = np.where(kept, shown[0], rotmats)
+        new_transl = np.where(given[..., None], shown[1], transl)
         legs, before = _posed_legs(
-            np.stack([rotmats, np.where(kept_rotmats, shown[0], rotmats)]),
-            np.stack([transl, np.where(kept_transl, shown[1], transl)]),
+            np.stack([rotmats[:, :, LEGS], new_rotmats[:, :, LEGS]]),
+            np.stack([transl, new_transl]),
             rest_joints,
         ).each()
     pairs = _planted_pairs(legs, before, given, floor)
@@ -107,14 +111,10 @@ def locked(
     target = _foot_targets(legs, before, pairs, frames, floor)
     drop = _pelvis_drop(legs, before, target, frames)
     moved = _bent(legs, target, drop)
-    new_rotmats, new_transl = rotmats.copy(), transl.copy()
     for joints, turned in zip((HIPS, KNEES, ANKLES, BALLS), moved, strict=True):
-        new_rotmats[:, :, joints] = turned
-    new_transl[..., 1] -= drop
-    return (
-        np.where(kept_rotmats, shown[0], new_rotmats),
-        np.where(kept_transl, shown[1], new_transl),
-    )
+        new_rotmats[:, :, joints] = np.where(kept, new_rotmats[:, :, joints], turned)
+    new_transl[..., 1] -= np.where(given, 0.0, drop)
+    return new_rotmats, new_transl
 
 
 @lru_cache
@@ -196,8 +196,7 @@ class _Legs:
 
 
 def _posed_legs(rotmats: Array, transl: Array, rest_joints: Array) -> _Legs:
-    """Forward kinematics of the legs of (..., person, frame, 22, 3, 3); rest_joints (person, 22,
-    3)."""
+    """Forward kinematics of the legs of (..., person, frame, J, 3, 3), their joints first."""
     shape = _shape(rest_joints[:, None])
     root = rotmats[..., 0, :, :]
     pelvis = (rest_joints[:, None, 0] + transl)[..., None, :]
@@ -470,9 +469,14 @@ def _step_lift(ball: Array, stands: BoolArray) -> Array:
                 continue
             (x, _, z), (end_x, _, end_z) = ball[person, [start + 1, stop + 1], foot].tolist()
             highest = np.interp(math.hypot(end_x - x, end_z - z), STEP_LENGTHS, STEP_LIFTS)
-            phase = np.linspace(0, np.pi, stop + 1 - start)
-            lift[person, start + 1 : stop + 2, foot] = highest * np.sin(phase) ** 2
+            lift[person, start + 1 : stop + 2, foot] = highest * _arch(stop + 1 - start)
     return lift
+
+
+@lru_cache
+def _arch(frames: int) -> Array:
+    """(frames,) from 0 to 1 and back."""
+    return np.asarray(np.sin(np.linspace(0, np.pi, frames)) ** 2)
 
 
 def _smoothest(values: Array, wanted: BoolArray, kept: BoolArray, done: Array) -> Array:
@@ -500,6 +504,9 @@ def _solved(at: Array, between: Array, kept: BoolArray, done: Array, right: Arra
 
     whose right side of the normal equations is `right`; exactly `done` where kept.
     """
+    # Of leading frames that are all kept, two hold the others.
+    skipped = max(int(kept.all(axis=(0, 2)).argmin()) - 2, 0)
+    at, between, kept = at[:, skipped:], between[:, skipped:], kept[:, skipped:]
     people, count, feet = at.shape
     matrix = np.empty((people, feet, count, count))
     matrix[:] = _smoothness(count)
@@ -511,9 +518,11 @@ def _solved(at: Array, between: Array, kept: BoolArray, done: Array, right: Arra
     diagonal[..., 1:] += links
     bands[..., 1 :: count + 1] -= links
     bands[..., count :: count + 1] -= links
-    right = right + KEEP * kept[..., None] * done
-    offsets = np.linalg.solve(matrix, right.swapaxes(1, 2))
-    return np.where(kept[..., None], done, offsets.swapaxes(1, 2))
+    right = right[:, skipped:] + KEEP * kept[..., None] * done[:, skipped:]
+    offsets = np.linalg.solve(matrix, right.swapaxes(1, 2)).swapaxes(1, 2)
+    result = done.copy()
+    result[:, skipped:] = np.where(kept[..., None], done[:, skipped:], offsets)
+    return result
 
 
 @lru_cache

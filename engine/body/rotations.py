@@ -122,14 +122,13 @@ def axis_angle_from_rotmat(rotmat: Array) -> Array:
 
 def rotmat_about(axis: str, angle: Array | float) -> Array:
     """Rotation by `angle` radians about the axis 'x', 'y' or 'z'; shape of angle + (3, 3)."""
-    c, s = np.cos(angle), np.sin(angle)
-    one, zero = np.ones_like(c), np.zeros_like(c)
-    entries = {
-        "x": [one, zero, zero, zero, c, -s, zero, s, c],
-        "y": [c, zero, s, zero, one, zero, -s, zero, c],
-        "z": [c, -s, zero, s, c, zero, zero, zero, one],
-    }[axis]
-    return np.stack(entries, axis=-1).reshape(*np.shape(c), 3, 3)
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    cosine, sine = np.cos(angle), np.sin(angle)
+    rotmat = np.zeros((*np.shape(angle), 3, 3), cosine.dtype)
+    rotmat[..., [0, 1, 2], [0, 1, 2]] = 1
+    rotmat[..., first, first] = rotmat[..., second, second] = cosine
+    rotmat[..., first, second], rotmat[..., second, first] = -sine, sine
+    return rotmat
 
 
 def rotmat_from_euler(euler: Array, order: str) -> Array:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.capsules import Capsules, Segments, fitted_capsules, near_pairs, skin_parts
+from engine.body.capsules import Capsules, Segments, fitted_capsules, gaps, near_pairs, skin_parts
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
@@ -106,6 +106,14 @@ def test_near_pairs_are_all_pairs_that_are_near_and_their_least_distances(seed: 
     between = np.linalg.norm(pairs.points[:, 0] - pairs.points[:, 1], axis=-1)
     surfaces = between - radii[pairs.first] - radii_second[pairs.second]
     np.testing.assert_allclose(surfaces, pairs.gaps, atol=1e-9)
+    for frame in range(2):
+        of_frame = (
+            Segments(starts=people.starts[frame], axes=people.axes[frame])
+            for people in (first, second)
+        )
+        all_gaps = gaps(next(of_frame), radii, next(of_frame), radii_second)
+        np.testing.assert_allclose(all_gaps[near[frame]], found[frame][near[frame]], atol=1e-9)
+        assert (all_gaps[~near[frame]] >= 0.15).all()
 
 
 def test_parallel_and_crossing_axes_have_the_distance_they_show() -> None:
