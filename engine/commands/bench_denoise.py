@@ -151,7 +151,7 @@ def _measure(
 ) -> Measurement:
     """Run every kind in turn, so that a slow minute of the machine falls on all of them."""
     for each in models.values():
-        _compiled_window_ms(each, 1)  # compiles
+        window_ms(each, 1)  # compiles
     eager_ms: list[float] = []
     compiled_ms: dict[str, list[float]] = {name: [] for name in models}
     rooflines: dict[str, list[Roofline]] = {name: [] for name in models}
@@ -161,7 +161,7 @@ def _measure(
         if eager is not None:
             eager_ms.append(eager(steps))
         for name in models:
-            compiled_ms[name].append(_compiled_window_ms(models[name], steps))
+            compiled_ms[name].append(window_ms(models[name], steps))
             rooflines[name].append(probes[name].measure())
 
     def medians(value: Callable[[str, Roofline], float]) -> dict[str, float]:
@@ -181,10 +181,11 @@ def _measure(
     )
 
 
-def _compiled_window_ms(models: Models, steps: int) -> float:
+def window_ms(models: Models, steps: int, batch: int = 1) -> float:
+    """How long a batch of windows takes from noise to the end, in milliseconds."""
     from engine.sampler import draw_noise, sample_animator
 
-    window: Array = np.zeros((1, 2, 30, 135), np.float32)
+    window: Array = np.zeros((batch, 2, 30, 135), np.float32)
     noise = draw_noise(0, window.shape)
     started = time.perf_counter()
     sample_animator(
@@ -193,7 +194,7 @@ def _compiled_window_ms(models: Models, steps: int) -> float:
         known=window,
         known_mask=window[..., :1],
         anchor=window[:, :, 0],
-        anchor_joints=np.zeros((1, 2, 22, 3), np.float32),
+        anchor_joints=np.zeros((batch, 2, 22, 3), np.float32),
         steps=steps,
     )
     return 1e3 * (time.perf_counter() - started)
