@@ -6,10 +6,12 @@ Knows counts and names; no message and no socket.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from engine.body.shape import Body
@@ -18,6 +20,8 @@ from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.executor import Executor
 from engine.meters import PeakMeter
 from engine.planner import Planner
+from engine.recording import Recorder
+from engine.resume import ResumeKeys, random_keys
 from engine.session import SessionConfig
 from engine.stream import LiveStream
 
@@ -34,6 +38,8 @@ class ServiceConfig:
     """A stream without any message for so long is ended."""
     playout_delay: float = 0.2
     """Seconds behind the session's clock that clients are told to play."""
+    resume_keys: ResumeKeys = field(default_factory=random_keys)
+    """What resume tokens are signed with; a random key's are worth something here alone."""
 
     def __post_init__(self) -> None:
         for name in ("max_sessions", "max_generations", "max_motion_frames"):
@@ -59,11 +65,24 @@ class Engine:
     def name(self) -> str:
         return self.bundle.manifest.name
 
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """What tells this bundle and body from all others, 16 bytes."""
+        return engine_fingerprint(self.bundle, self.body)
+
     @property
     def animator_takes_text(self) -> bool:
         """Whether words steer motion, and not pairs alone."""
         manifest = self.bundle.manifest
         return manifest.text is not None and manifest.animator.text_width > 0
+
+
+def engine_fingerprint(bundle: Bundle, body: Body) -> bytes:
+    """What tells a bundle and a body from all others, 16 bytes."""
+    known = hashlib.sha256(bundle.manifest.digest.encode())
+    for values in (body.template, body.shape_directions, body.joint_regressor):
+        known.update(values.tobytes())
+    return known.digest()[:16]
 
 
 class Host:
@@ -72,6 +91,8 @@ class Host:
     def __init__(self, config: ServiceConfig) -> None:
         self.config = config
         self.engine: Engine | None = None
+        self.recorder: Recorder | None = None
+        """Writes down every session; None: none is."""
         self.is_draining = False
         self.planner = Planner()
         self.loop_lag = PeakMeter()

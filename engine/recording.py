@@ -132,6 +132,9 @@ class RecordedSession:
         self._tape.put("begin", state)
 
 
+AnySession = Session | RecordedSession
+
+
 # ------------------------------------------------------------------------------------------ on disk
 class Tape:
     """The recording of one session. Any one thread may put; the recorder's thread writes."""
@@ -145,6 +148,8 @@ class Tape:
         self.path: Path | None = None
         self.is_full = False
         """Whether the next file should begin."""
+        self.is_at_end = False
+        """Whether all is written that counts; a step under way may still put more."""
 
     @property
     def is_over(self) -> bool:
@@ -245,6 +250,8 @@ class Recorder:
 
     def _write(self, tape: Tape, record: Record) -> None:
         kind = record[0]
+        if tape.is_at_end:
+            return
         if kind == "begin":
             self._open(tape)
         elif kind == "accept":
@@ -253,6 +260,7 @@ class Recorder:
         file.write(msgpack.packb(record[1] if kind == "begin" else packed(record)))
         tape.is_full = file.tell() > self._file_bytes
         if kind == "end":
+            tape.is_at_end = True
             self._close(tape)
 
     def _open(self, tape: Tape) -> None:

@@ -14,9 +14,10 @@ import hmac
 import logging
 import secrets
 import stat
+import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,39 @@ class StreamState:
     """Of the newest pose."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sealer:
+    """Makes the tokens of one stream: what of its state stays the same."""
+
+    keys: ResumeKeys
+    engine: bytes
+    session_id: str
+    calibration: PlayerCalibration
+    partner_betas: Array
+    clock: Callable[[], float] = time.time
+
+    def token(
+        self,
+        session: SessionState,
+        *,
+        text: str,
+        first_time_code: float,
+        sequence: int,
+        time_code: float,
+    ) -> bytes:
+        state = StreamState(
+            session=session,
+            session_id=self.session_id,
+            text=text,
+            calibration=self.calibration,
+            partner_betas=self.partner_betas,
+            first_time_code=first_time_code,
+            sequence=sequence,
+            time_code=time_code,
+        )
+        return sealed(self.keys, state, engine=self.engine, now=self.clock())
+
+
 # --------------------------------------------------------------------------------------------- keys
 @dataclass(frozen=True)
 class ResumeKeys:
@@ -82,7 +116,7 @@ class ResumeKeys:
     Raises ConfigError if there is none, or one is shorter.
     """
 
-    secrets: tuple[bytes, ...]
+    secrets: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         if not self.secrets or min(map(len, self.secrets)) < KEY_BYTES:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import grpc.aio
@@ -35,6 +36,7 @@ from engine.errors import ConfigError, OverloadedError
 from engine.executor import Executor
 from engine.host import Engine, Host, ServiceConfig, watch_loop
 from engine.motion import FRAME_RATE
+from engine.recording import Recorder
 from engine.sampler import load_models
 from engine.service import (
     RETRY_SECONDS,
@@ -86,6 +88,9 @@ class ServerConfig:
     """A licensed SMPL-X body; None: the bundle's, or else the packaged one."""
     drain_seconds: float = 5.0
     """How long sessions may go on after SIGTERM."""
+    record: Path | None = None
+    """A folder in which every session is written down; None: none is."""
+    record_limit_mb: int = 1000
     stops_on_eof: bool = False
     """Drain when standard input ends, so that a child never outlives who started it."""
 
@@ -120,6 +125,9 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     await server.start()
     try:
         backend, engine = await asyncio.to_thread(load_engine, config)
+        if config.record is not None:
+            about = _about(config, backend)
+            host.recorder = Recorder(config.record, about=about, limit_mb=config.record_limit_mb)
     except BaseException:
         await server.stop(0)
         raise
@@ -133,7 +141,25 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     watch.cancel()
     await asyncio.to_thread(engine.executor.close)
     await asyncio.to_thread(host.planner.close)
+    if host.recorder is not None:
+        await asyncio.to_thread(host.recorder.close)
     backend.close()
+
+
+def _about(config: ServerConfig, backend: Backend) -> dict[str, object]:
+    """What a recording needs to be computed again."""
+    return {
+        "engine_version": version("contrapose"),
+        "numpy_version": np.__version__,
+        "bundle": config.bundle.manifest.name,
+        "bundle_digest": config.bundle.manifest.digest,
+        "bundle_path": str(config.bundle.path.resolve()),
+        "backend": backend.name,
+        "device": backend.device,
+        "precision": backend.precision,
+        "threads": config.threads,
+        "buckets": list(backend.buckets),
+    }
 
 
 def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -51,6 +51,8 @@ from engine.executor import Executor
 from engine.generation import SamplePair, SampleWindows, SinglePose, generate_motion, generate_pair
 from engine.host import Engine, Host, resident_mb
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.recording import AnySession, RecordedSession
+from engine.resume import Sealer, StreamState, opened
 from engine.sampler import SampledWindow, WindowRequest, encode_text, generator_steps
 from engine.session import Session, SessionConfig
 from engine.stream import LiveStream, changed_config
@@ -140,14 +142,17 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
             header = wire.header_from_wire(await self._first(requests))
             engine = self._host.ready()
             _check_bundle(header, engine)
+            state = await self._resumed(header, engine)
             session_id = header.session_id or secrets.token_hex(8)
+            if state is not None:
+                session_id = state.session_id
             with self._host.session_slot(session_id):
-                stream, accepted = await self._opened(header, engine, session_id)
+                stream, accepted = await self._opened(header, engine, session_id, state)
                 self._host.streams[session_id] = stream
                 logger.info("%s: opened by %s", session_id, header.client_name or "a client")
                 stream.accept(accepted)
-                if header.text:
-                    stream.steer(header.text)
+                if text := header.text if state is None else state.text:
+                    stream.steer(text)
                 try:
                     await stream.run(requests, context.write)
                 finally:
@@ -165,24 +170,61 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         except TimeoutError as exc:
             raise SessionError(f"no header for {idle:g} s", reason="IDLE_TIMEOUT") from exc
 
+    async def _resumed(
+        self, header: interaction_pb2.SessionHeader, engine: Engine
+    ) -> StreamState | None:
+        """What the header's token holds; None if it has none."""
+        if not header.resume_token:
+            return None
+        wire.check_resumes_only(header)
+        return await asyncio.to_thread(
+            opened,
+            self._host.config.resume_keys,
+            header.resume_token,
+            engine=engine.fingerprint,
+            now=time.time(),
+            body=engine.body,
+        )
+
     async def _opened(
-        self, header: interaction_pb2.SessionHeader, engine: Engine, session_id: str
+        self,
+        header: interaction_pb2.SessionHeader,
+        engine: Engine,
+        session_id: str,
+        state: StreamState | None,
     ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
-        config = session_config(header, self._host.config.session)
-        seed = header.seed if header.HasField("seed") else secrets.randbits(63)
-        calibration = await asyncio.to_thread(calibration_from_wire, header, engine.body)
-        partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
+        """A new session, or the one that a token holds the state of."""
+        if state is None:
+            config = session_config(header, self._host.config.session)
+            seed = header.seed if header.HasField("seed") else secrets.randbits(63)
+            calibration = await asyncio.to_thread(calibration_from_wire, header, engine.body)
+            partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
+        else:
+            config, seed = state.session.config, state.session.seed
+            calibration, partner_betas = state.calibration, state.partner_betas
         betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
         capsules = await _fitted_capsules(engine, betas)
+        if state is None:
+            session = Session(config, rest_joints=rest_joints, seed=seed, capsules=capsules)
+        else:
+            session = Session.resumed(state.session, rest_joints=rest_joints, capsules=capsules)
         stream = LiveStream(
-            Session(config, rest_joints=rest_joints, seed=seed, capsules=capsules),
+            await self._recorded(session, session_id, seed, betas),
             engine.executor,
             self._host.planner,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
             player=TrackedPlayer(calibration),
             takes_text=engine.animator_takes_text,
+            sealer=Sealer(
+                keys=self._host.config.resume_keys,
+                engine=engine.fingerprint,
+                session_id=session_id,
+                calibration=calibration,
+                partner_betas=partner_betas,
+            ),
+            resumes=state,
         )
         return stream, interaction_pb2.SessionAccepted(
             session_id=session_id,
@@ -198,7 +240,18 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
             bundle=engine.name,
             backend=engine.backend,
             precision=engine.precision,
+            resumed_at_frame=0 if state is None else state.session.frame,
         )
+
+    async def _recorded(
+        self, session: Session, session_id: str, seed: int, betas: Array
+    ) -> AnySession:
+        """The session, written down if the server does that."""
+        recorder = self._host.recorder
+        if recorder is None:
+            return session
+        about = {"seed": seed, "betas": betas.tolist(), "config": asdict(session.config)}
+        return await asyncio.to_thread(RecordedSession, session, recorder.tape(session_id, about))
 
 
 def session_config(header: interaction_pb2.SessionHeader, default: SessionConfig) -> SessionConfig:

@@ -29,8 +29,10 @@ from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
 from engine.planner import Planner
 from engine.player import frame_at
+from engine.recording import AnySession
+from engine.resume import EXPIRES_SECONDS, Sealer, StreamState
 from engine.sampler import encode_text
-from engine.session import Session, SessionConfig, SessionStatus
+from engine.session import SessionConfig, SessionStatus
 from engine.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
 from engine.tracked_player import TrackedPlayer
 
@@ -64,11 +66,13 @@ class LiveStream:
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
     takes_text      whether the executor's models can read words and animate by them
+    sealer          makes tokens to resume by; None: there are none
+    resumes         what `session` was made of, if it goes on from another server
     """
 
     def __init__(
         self,
-        session: Session,
+        session: AnySession,
         executor: Executor,
         planner: Planner,
         *,
@@ -76,6 +80,8 @@ class LiveStream:
         idle_seconds: float,
         player: TrackedPlayer,
         takes_text: bool = False,
+        sealer: Sealer | None = None,
+        resumes: StreamState | None = None,
     ) -> None:
         self.session_id = session_id
         self._executor = executor
@@ -90,6 +96,8 @@ class LiveStream:
             session_id=session_id,
             clock=self._loop.time,
             on_answer=self._on_answer,
+            sealer=sealer,
+            fed_until=-np.inf if resumes is None else resumes.session.stamp.time_s,
         )
         self._config = session.config
         self._status: SessionStatus = session.status()
@@ -117,6 +125,14 @@ class LiveStream:
         self._dropped = 0
         self._told_of_drops = -np.inf
         self._sent_until = -1
+        self._resumes = resumes
+        if resumes is not None:
+            self._newest = interaction_pb2.PlayerPose(
+                sequence=resumes.sequence, time_code=resumes.time_code
+            )
+            self._first_time_code = resumes.first_time_code
+            self._posed_until = resumes.session.stamp.time_s
+            self._plan.words = resumes.text
 
     # -- from outside ------------------------------------------------------------------------------
     async def run(
@@ -143,6 +159,7 @@ class LiveStream:
             for task in (reader, clock, writer):
                 task.cancel()
             await asyncio.gather(reader, clock, writer, return_exceptions=True)
+            self._plan.close()
 
     def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
         """The first message."""
@@ -173,21 +190,26 @@ class LiveStream:
             return
         words, self._words, self._is_encoding = self._words, None, True
         encoded = self._executor.call(lambda models: encode_text(models, [words])[0])
-        encoded.add_done_callback(lambda done: self._call_soon(self._text_encoded, done))
+        receive = partial(self._text_encoded, words)
+        encoded.add_done_callback(lambda done: self._call_soon(receive, done))
 
-    def _text_encoded(self, done: Future[Array]) -> None:
+    def _text_encoded(self, words: str, done: Future[Array]) -> None:
         if self._is_closed:
             return
         self._is_encoding = False
         error = done.exception()
         if error is None:
-            text = done.result()
-            self._change(lambda session: session.direct(replace(session.direction, text=text)))
+            self._change(partial(self._follow, words, done.result()))
             self._encode()
         elif isinstance(error, ContraposeError):
             self.end(error)
         else:
             self.end(BackendError(f"the text encoder failed: {type(error).__name__}: {error}"))
+
+    def _follow(self, words: str, text: Array, session: AnySession) -> None:
+        """On the planner's thread."""
+        session.direct(replace(session.direction, text=text))
+        self._plan.words = words
 
     def end(self, error: ContraposeError) -> None:
         """End the stream from outside, with this error."""
@@ -228,7 +250,8 @@ class LiveStream:
         wire.check_follows(self._newest, pose)
         now = self._loop.time()
         if self._started is None:
-            self._started, self._first_time_code = now, pose.time_code
+            self._begin(now, pose.time_code)
+            assert self._started is not None
         self._newest = pose
         self._received += 1
         time_s = min(pose.time_code - self._first_time_code, now - self._started + CLOCK_LEAD)
@@ -238,11 +261,24 @@ class LiveStream:
         frame, self._posed_until = frame_at(time_s), time_s
         if len(self._poses) > 1 and frame_at(self._poses[-2].time_s) == frame:
             self._poses.pop()
-        self._poses.append(PoseArrival(message=pose, time_s=time_s, at=now))
+        self._poses.append(
+            PoseArrival(message=pose, time_s=time_s, at=now, first_time_code=self._first_time_code)
+        )
         if len(self._poses) > MOST_POSES:
             self._poses.popleft()
             self._drop(now)
         self._news.set()
+
+    def _begin(self, now: float, time_code: float) -> None:
+        """Start the session's clock; that of a resumed one goes on as the client's did."""
+        if self._resumes is None:
+            self._started, self._first_time_code = now, time_code
+            return
+        stopped = self._resumes.session.frame / FRAME_RATE
+        session_time = np.clip(
+            time_code - self._first_time_code, stopped, stopped + EXPIRES_SECONDS
+        )
+        self._started = now - float(session_time)
 
     def _drop(self, now: float) -> None:
         """Count a pose that came too fast; say so now and then."""
@@ -297,6 +333,8 @@ class LiveStream:
     # -- the clock ---------------------------------------------------------------------------------
     async def _run_clock(self) -> None:
         """Plan at every frame, and at once when something has come."""
+        if self._resumes is not None:
+            self._put(await self._planner.run(self._plan.again))
         while True:
             if self._ending is not None:
                 raise self._ending

@@ -22,8 +22,10 @@ from engine.executor import Executor
 from engine.motion import FRAME_RATE
 from engine.plan import PlanFrame, Quality
 from engine.player import frame_at
+from engine.recording import AnySession, RecordedSession
+from engine.resume import Sealer
 from engine.sampler import SampledWindow
-from engine.session import Chunk, Session, SessionStatus, WantedWindow
+from engine.session import Chunk, SessionStatus, WantedWindow
 from engine.tracked_player import TrackedPlayer, flags_to_wire
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ QUALITY = {
     Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
 }
 
-Change = Callable[[Session], None]
+Change = Callable[[AnySession], None]
 """A call of `update` or `direct`."""
 
 
@@ -52,6 +54,8 @@ class PoseArrival:
     message: interaction_pb2.PlayerPose
     time_s: float
     at: float
+    first_time_code: float
+    """Of the client, where the session's clock begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +109,21 @@ class StreamPlan:
 
     clock      the time in seconds, on which the executor's deadlines are; also from other threads
     on_answer  called on the engine thread with every window that was asked for
+    sealer     makes tokens to resume by; None: there are none
+    fed_until  session time of the newest pose that a resumed session has had
     """
 
     def __init__(
         self,
-        session: Session,
+        session: AnySession,
         executor: Executor,
         player: TrackedPlayer,
         *,
         session_id: str,
         clock: Callable[[], float],
         on_answer: Callable[[Answer], None],
+        sealer: Sealer | None = None,
+        fed_until: float = -np.inf,
     ) -> None:
         self._session = session
         self._executor = executor
@@ -123,9 +131,13 @@ class StreamPlan:
         self._session_id = session_id
         self._clock = clock
         self._on_answer = on_answer
+        self._sealer = sealer
+        self._newest: PoseArrival | None = None
+        self.words = ""
+        """That the session follows; they go into tokens."""
         self._events: list[interaction_pb2.SessionEvent] = []
         self._told_flags: Flags = {}
-        self._fed_until = -np.inf
+        self._fed_until = fed_until
         self._fed: dict[int, _Fed] = {}
         self._reacted_to = -1
         self._windows: dict[int, _WindowTimes] = {}
@@ -163,9 +175,28 @@ class StreamPlan:
             status=self._due_status(now, session),
         )
 
+    def close(self) -> None:
+        """No step that is still to begin counts any more. From any thread."""
+        if isinstance(self._session, RecordedSession):
+            self._session.close()
+
+    def again(self) -> Outcome:
+        """The plan of a resumed session, before its clock goes on."""
+        chunk, _ = self._to_wire(self._session.plan_again())
+        return Outcome(session=self._session.status(), chunk=chunk)
+
     def resume_token(self) -> bytes:
         """What the session goes on from elsewhere; empty: it cannot."""
-        return b""
+        state, newest = self._session.state(), self._newest
+        if self._sealer is None or state is None or newest is None:
+            return b""
+        return self._sealer.token(
+            state,
+            text=self.words,
+            first_time_code=newest.first_time_code,
+            sequence=newest.message.sequence,
+            time_code=newest.message.time_code,
+        )
 
     # -- what comes in -----------------------------------------------------------------------------
     def _take(self, answer: Answer) -> None:
@@ -173,6 +204,8 @@ class StreamPlan:
             if isinstance(answer.result, ContraposeError):
                 self._session.fail(answer.ticket)
                 raise answer.result
+            if isinstance(self._session, RecordedSession):
+                self._session.computed(answer.ticket, answer.result.trace)
             self._session.accept(answer.ticket, answer.result.x0)
         except ContraposeError as error:
             logger.warning("%s: window %d failed: %s", self._session_id, answer.ticket, error)
@@ -187,6 +220,7 @@ class StreamPlan:
             self._windows.pop(answer.ticket + 1 - KEPT_WINDOWS, None)
 
     def _feed(self, pose: PoseArrival) -> None:
+        self._newest = pose
         seen = self._player.read(pose.message)
         is_in_known_frame = frame_at(pose.time_s) == frame_at(max(self._fed_until, -1.0))
         if isinstance(seen, TrackerSample) and is_in_known_frame:

@@ -182,6 +182,17 @@ def header_from_wire(
     return header
 
 
+def check_resumes_only(header: interaction_pb2.SessionHeader) -> None:
+    """Raise InputError for a header that says more than a resume token, and who sends it."""
+    for descriptor, _ in header.ListFields():
+        if descriptor.name not in ("resume_token", "client_name", "client_version"):
+            field = f"header.{descriptor.name}"
+            raise InputError(
+                f"{field}: given beside resume_token, which holds all settings; leave it out",
+                field=field,
+            )
+
+
 def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
     """Which part a later message of a stream carries; never the header."""
     part = request.WhichOneof("part")

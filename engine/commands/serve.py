@@ -40,6 +40,30 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="S",
         help="how long sessions may go on after SIGTERM (%(default)s)",
     )
+    parser.add_argument(
+        "--resume-key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="at least 32 secret bytes: every server with the same file goes on with the sessions "
+        "of one that died; give a second one to change keys. Default: a random key, whose "
+        "sessions go on on this server alone (see docs/resume.md)",
+    )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="write down every session there, for `contrapose replay`: personal data, as the "
+        "motion of people is (see docs/recording.md)",
+    )
+    parser.add_argument(
+        "--record-limit",
+        type=int,
+        default=1000,
+        metavar="MB",
+        help="what recordings may take together; the oldest go first (%(default)s)",
+    )
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     parser.set_defaults(run=run)
 
@@ -114,6 +138,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
 
     from engine.bundle import STARTER, load_bundle
     from engine.host import ServiceConfig
+    from engine.resume import random_keys, read_keys
     from engine.server import ServerConfig
     from engine.session import SessionConfig
     from engine.wire import steps_from_wire
@@ -131,8 +156,13 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     return ServerConfig(
         bundle=bundle,
         service=ServiceConfig(
-            session=session, max_sessions=args.max_sessions, idle_seconds=args.idle_seconds
+            session=session,
+            max_sessions=args.max_sessions,
+            idle_seconds=args.idle_seconds,
+            resume_keys=read_keys(args.resume_key) if args.resume_key else random_keys(),
         ),
+        record=args.record,
+        record_limit_mb=args.record_limit,
         host=args.host,
         port=args.port,
         backend=args.backend,

@@ -116,6 +116,22 @@ class Client:
         stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         return Interaction(stub.StreamInteraction(), header, self.address)
 
+    def resume(
+        self, session: Interaction, *, client_name: str = "contrapose-python"
+    ) -> Interaction:
+        """The same session, on this client's server: that of `session` died, or cannot be reached.
+
+        Enter it as `interact`'s; it shares clock, numbers and playout with `session`, so that
+        frames and poses go on. Raises ValueError if the server gave no token.
+        """
+        if not session.resume_token:
+            raise ValueError("the server gave no resume token; open a new session")
+        header = interaction_pb2.SessionHeader(
+            resume_token=session.resume_token, client_name=client_name
+        )
+        stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        return Interaction(stub.StreamInteraction(), header, self.address, session)
+
     async def generate_motion(
         self,
         pair: People,

@@ -31,7 +31,13 @@ class Interaction:
     server's summary. A refusal by the server raises ServerError from whatever is awaited next.
     """
 
-    def __init__(self, stream: Any, header: pb.SessionHeader, address: str) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        header: pb.SessionHeader,
+        address: str,
+        resumes: Interaction | None = None,
+    ) -> None:
         self._stream = stream  # grpc's stubs are untyped: StreamStreamCall
         self._header = header
         self._address = address
@@ -39,6 +45,7 @@ class Interaction:
         self._changed = asyncio.Event()
         self._clock_begun = asyncio.Event()
         self._writing = asyncio.Lock()  # gRPC takes one write at a time
+        self._resumes = resumes
         self._sequence = 0
         self._pings = 0
         self._handlers: dict[str, Callable[[Any, float], None]] = {
@@ -69,9 +76,21 @@ class Interaction:
             await self._write(header=self._header)
             first = await self._read()
         self.accepted = first.accepted
-        self.playout = PlayoutBuffer(self.accepted.playout_delay)
+        if self._resumes is None:
+            self.playout = PlayoutBuffer(self.accepted.playout_delay)
+        else:
+            self._carry_on(self._resumes)
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._ping())]
         return self
+
+    def _carry_on(self, before: Interaction) -> None:
+        """Clock, numbers and what is held, from where another stream of the session ended."""
+        self.clock, self.playout, self._sequence = before.clock, before.playout, before._sequence
+        self.clock.carry_on()
+        self.status = before.status
+        planned = 0 if self.status is None else self.status.revision
+        if before.chunks and before.chunks[-1].revision > planned:
+            self.playout.ease_in()  # the last frames that came are not in the token
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -144,11 +163,15 @@ class Interaction:
             )
         )
 
-    async def frames(self, count: int | None = None) -> AsyncIterator[PlanFrame]:
+    async def frames(
+        self, count: int | None = None, *, plays_on: bool = False
+    ) -> AsyncIterator[PlanFrame]:
         """The partner's frames, each when it is due; a late one repeats the pose before it.
 
         Begins with frame 0, or with the frame that is due when the first ones have come, should
         the network be that slow. Needs the first pose to have been sent. Ends before frame `count`.
+        plays_on  once the stream has broken, go on with what is held, and then with the last pose,
+                  while somebody resumes the session; False: raise what ended it
         """
         rate = self.accepted.frame_rate
         while not self.playout.has_begun:
@@ -158,7 +181,7 @@ class Interaction:
                 await self._wait_for_news(None)
         while count is None or self.playout.next_index < count:
             index = self.playout.next_index
-            await self._sleep_until(self.playout.due(index, rate))
+            await self._sleep_until(self.playout.due(index, rate), plays_on=plays_on)
             frame = self.playout.show(rate)
             if frame is not None:
                 yield frame
@@ -172,6 +195,11 @@ class Interaction:
             await self._wait_for_news(None)
         return self.summary
 
+    @property
+    def resume_token(self) -> bytes:
+        """By which `Client.resume` goes on; empty as long as the server gave none."""
+        return b"" if self.status is None else self.status.resume_token
+
     async def closed(self) -> None:
         """Wait until the server ends the stream; raises ServerError if it does so with an error."""
         await asyncio.shield(self._tasks[0])
@@ -180,10 +208,13 @@ class Interaction:
         """Seconds on the session's clock, now."""
         return self.clock.session_time(time.monotonic())
 
-    async def _sleep_until(self, session_time: float) -> None:
+    async def _sleep_until(self, session_time: float, *, plays_on: bool) -> None:
         """Wait for a moment of the session's clock; pongs that arrive meanwhile may move it."""
         while (left := session_time - self.session_time()) > 0:
-            await self._wait_for_news(left)
+            if plays_on and self._tasks[0].done():
+                await asyncio.sleep(left)
+            else:
+                await self._wait_for_news(left)
 
     async def _wait_for_news(self, timeout: float | None) -> None:
         """Until a message comes or the time is over; raises what ended the stream."""

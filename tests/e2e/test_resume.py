@@ -1,0 +1,201 @@
+"""Servers that are killed, and sessions that go on elsewhere as if nothing had happened."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose.v1 import interaction_pb2_grpc, types_pb2
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import geodesic_angle, rotmat_from_quat
+from engine.body.shape import load_body
+from engine.bundle import STARTER
+from engine.commands.play import DEMO_PLAYER, looped
+from engine.formats import read_motion
+from tests.e2e.conftest import RunningServer, started_server
+
+BODY = load_body()
+REST = BODY.rest_joints(np.zeros(10))
+DELAY = 0.2
+MOST_METRES, MOST_ANGLE = 0.05, np.radians(10)
+STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
+HERE = np.float32([0, 1.2, 0])
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "resume.key"
+    path.write_bytes(bytes(range(100, 132)))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def heir(key: Path) -> Iterator[RunningServer]:
+    """The server on which sessions go on."""
+    with started_server(STARTER, "--resume-key", str(key)) as running:
+        yield running
+
+
+@dataclass
+class Player:
+    """A client by hand: a recorded player, ten poses a second, and the plan as it holds it."""
+
+    poses: list[types_pb2.BodyPose]
+    begun: float = 0.0
+    """Of the monotonic clock, at the first pose."""
+    sent: int = 0
+    held: dict[int, types_pb2.Frame] = field(default_factory=dict)
+    revisions: list[int] = field(default_factory=list)
+    status: pb.SessionStatus | None = None
+    accepted: pb.SessionAccepted | None = None
+
+    @asynccontextmanager
+    async def stream(self, address: str, first: pb.SessionHeader) -> AsyncIterator[Any]:
+        async with grpc.aio.insecure_channel(address) as channel:
+            call = interaction_pb2_grpc.InteractionServiceStub(channel).StreamInteraction()
+            await call.write(pb.StreamInteractionRequest(header=first))
+            self.accepted = (await call.read()).accepted
+            sender = asyncio.create_task(self._send(call))
+            try:
+                yield call
+            finally:
+                sender.cancel()
+                await asyncio.gather(sender, return_exceptions=True)
+                call.cancel()
+
+    async def _send(self, call: Any) -> None:
+        """Pose k at k / 10 seconds; those of a gap are never sent."""
+        if not self.begun:
+            self.begun = time.monotonic()
+        while True:
+            now = time.monotonic() - self.begun
+            self.sent = max(self.sent + 1, int(10 * now) + 1)
+            await asyncio.sleep(max((self.sent - 1) / 10 - now, 0))
+            pose = pb.PlayerPose(
+                sequence=self.sent,
+                time_code=(self.sent - 1) / 10,
+                body=self.poses[(self.sent - 1) % len(self.poses)],
+            )
+            await call.write(pb.StreamInteractionRequest(pose=pose))
+
+    async def receive(self, call: Any) -> None:
+        """Hold what comes, until the server is gone."""
+        with suppress(grpc.aio.AioRpcError):
+            while (response := await call.read()) is not grpc.aio.EOF:
+                if response.HasField("frames"):
+                    self.hold(response.frames)
+                elif response.HasField("status"):
+                    self.status = response.status
+
+    def hold(self, chunk: types_pb2.FrameChunk) -> None:
+        if not self.revisions or chunk.revision > self.revisions[-1]:
+            self.held = {i: f for i, f in self.held.items() if i < chunk.first_frame_index}
+        self.revisions.append(chunk.revision)
+        self.held |= {chunk.first_frame_index + i: f for i, f in enumerate(chunk.frames)}
+
+    def shown(self) -> int:
+        """The frame that is shown now."""
+        return int(10 * (time.monotonic() - self.begun - DELAY))
+
+
+def partner_of(frame: types_pb2.Frame) -> tuple[Array, Array]:
+    rotmats = rotmat_from_quat(np.array(frame.partner.rotations).reshape(22, 4))
+    return rotmats, np.array(frame.partner.root_translation)
+
+
+def jump(a: types_pb2.Frame, b: types_pb2.Frame) -> tuple[float, float]:
+    """Metres and radians, of the joint that moves most."""
+    first, second = partner_of(a), partner_of(b)
+    joints = [forward_kinematics(REST, *pose)[0] for pose in (first, second)]
+    moved = np.linalg.norm(joints[1] - joints[0], axis=-1).max()
+    return float(moved), float(geodesic_angle(first[0], second[0]).max())
+
+
+def recorded_poses(shift: int) -> list[types_pb2.BodyPose]:
+    motion = looped(read_motion(DEMO_PLAYER, body=BODY), 400)
+    return [
+        types_pb2.BodyPose(root_translation=transl, rotations=rotations)
+        for transl, rotations in zip(
+            np.roll(motion.transl[0], -shift, axis=0).tolist(),
+            np.roll(motion.quats_xyzw[0], -shift, axis=0).reshape(400, 88).tolist(),
+            strict=True,
+        )
+    ]
+
+
+async def cut_and_resumed(
+    victim: RunningServer, heir: RunningServer, seed: int, dies: asyncio.Event, gap: float
+) -> tuple[int, tuple[float, float]]:
+    """How far the first frame after is from what the client would have shown without it: the
+    frame it had been sent, or else the last one."""
+    player = Player(recorded_poses(37 * seed))
+    await asyncio.sleep(0.13 * seed)
+    first = pb.SessionHeader(seed=seed, session_id=f"cut-{seed}")
+    async with player.stream(victim.address, first) as call:
+        receiver = asyncio.create_task(player.receive(call))
+        await dies.wait()
+        await asyncio.wait_for(receiver, 5)
+    assert player.status is not None
+    assert 0 < len(player.status.resume_token) <= 6 * 1024
+    before, last = dict(player.held), max(player.held)
+    await asyncio.sleep(gap)
+    resume = pb.SessionHeader(resume_token=player.status.resume_token)
+    async with player.stream(heir.address, resume) as call:
+        assert player.accepted is not None
+        assert player.accepted.session_id == f"cut-{seed}"
+        assert player.accepted.seed == seed
+        assert player.accepted.resumed_at_frame == player.status.frame_index
+        revision = player.revisions[-1]
+        receiver = asyncio.create_task(player.receive(call))
+        while player.revisions[-1] == revision or player.shown() + 1 not in player.held:
+            await asyncio.sleep(0.01)
+        following = player.shown() + 1
+        result = jump(before[min(following, last)], player.held[following])
+        # and it lives on
+        until = player.shown() + 15
+        while player.shown() < until:
+            await asyncio.sleep(0.05)
+        assert max(player.held) > until
+        assert min(player.revisions[player.revisions.index(revision) + 1 :]) >= revision
+        receiver.cancel()
+        await asyncio.gather(receiver, return_exceptions=True)
+    return following - last, result
+
+
+@pytest.mark.parametrize("lives", [2.9, 3.6])
+def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
+    key: Path, heir: RunningServer, lives: float
+) -> None:
+    """Killed at another moment of each session; gaps from 0.1 to 5 seconds."""
+    gaps = [0.1, 0.3, 0.7, 1.2, 2.0, 2.6, 3.5, 5.0]
+
+    async def all_of_them() -> list[tuple[int, tuple[float, float]]]:
+        dies = asyncio.Event()
+        with started_server(STARTER, "--resume-key", str(key)) as victim:
+            sessions = asyncio.gather(
+                *(
+                    cut_and_resumed(victim, heir, seed, dies, gap)
+                    for seed, gap in enumerate(gaps, start=1)
+                )
+            )
+            await asyncio.sleep(lives)
+            victim.process.kill()
+            dies.set()
+            return await sessions
+
+    for gap, (dry, (metres, angle)) in zip(gaps, asyncio.run(all_of_them()), strict=True):
+        assert metres < MOST_METRES, f"gap {gap} s, dry for {dry} frames"
+        assert angle < MOST_ANGLE, f"gap {gap} s, dry for {dry} frames"
