@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -144,27 +145,34 @@ def open_backend(
         threads=threads,
         device=device,
     )
-    return _first_there(settings) if name == "auto" else _OPENERS[name](settings)
+    return _best(settings) if name == "auto" else _OPENERS[name](settings)
 
 
-def _first_there(settings: _Settings) -> Backend:
-    """The first backend of auto's order that opens; what kept the others away is logged."""
+def _best(settings: _Settings) -> Backend:
+    if not has_nvidia_driver():  # which also spares the import of PyTorch
+        logger.info("backend openvino: this machine has no NVIDIA driver")
+        return _openvino(settings)
+    order = {"tensorrt": _tensorrt, "torch": _torch_on_gpu, "openvino": _openvino}
+    return first_that_opens({name: partial(opener, settings) for name, opener in order.items()})
+
+
+def first_that_opens(openers: Mapping[str, Callable[[], Backend]]) -> Backend:
+    """The first backend whose library and hardware are here; the log says what others lack.
+
+    Raises BackendError when none opens, and at once what is wrong with one that is here.
+    """
     reasons: list[str] = []
-    if has_nvidia_driver():
-        for name, opener in (("tensorrt", _tensorrt), ("torch", _torch_on_gpu)):
-            try:
-                backend = opener(settings)
-            except BackendError as error:
-                if error.reason not in ("EXTRA_MISSING", "NO_GPU"):
-                    raise
-                reasons.append(str(error))
-            else:
-                logger.info("backend %s: %s", name, "; ".join([*reasons, backend.device]))
-                return backend
-    else:
-        reasons.append("this machine has no NVIDIA driver")
-    logger.info("backend openvino: %s", "; ".join(reasons))
-    return _openvino(settings)
+    for name, opener in openers.items():
+        try:
+            backend = opener()
+        except BackendError as error:
+            if error.reason not in ("EXTRA_MISSING", "NO_GPU"):
+                raise
+            reasons.append(str(error))
+        else:
+            logger.info("backend %s: %s", name, "; ".join([*reasons, backend.device]))
+            return backend
+    raise BackendError(f"no backend opens: {'; '.join(reasons)}", reason="EXTRA_MISSING")
 
 
 def _openvino(settings: _Settings) -> Backend:

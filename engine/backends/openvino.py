@@ -84,10 +84,13 @@ class OpenVinoBackend:
     def close(self) -> None:
         self._core = None
 
-    def compile(self, path: Path, bucket: int) -> Any:
-        """Compile one bucket of a graph, or take it from the cache; returns ov.CompiledModel."""
+    def require_open(self, path: Path) -> None:
         if self._core is None:
             raise BackendError(f"{path}: the backend is closed")
+
+    def compile(self, path: Path, bucket: int) -> Any:
+        """Compile one bucket of a graph, or take it from the cache; returns ov.CompiledModel."""
+        self.require_open(path)
         if self._cache is None:
             return self._compile(path, bucket)
         key = self._key(path, bucket)
@@ -159,6 +162,7 @@ class OpenVinoGraph:
         self._backend = backend
         self._path = path
         self._buckets = tuple(sorted(set(buckets))) or (ANY_SHAPE,)
+        self._compiled: dict[int, Any] = {}
         self._requests: dict[int, Any] = {}
         self._lock = threading.Lock()
 
@@ -179,15 +183,18 @@ class OpenVinoGraph:
         try:
             results = request.infer(prepared, share_inputs=True)
         except (RuntimeError, MemoryError) as exc:
+            del self._requests[bucket]  # one that failed computes nonsense afterwards
             raise _translated(exc, self._path, bucket, "inference failed") from exc
         outputs = {port.get_any_name(): results[port] for port in request.model_outputs}
         require_finite(self._path, outputs)
         return outputs
 
     def _request(self, bucket: int) -> Any:
+        self._backend.require_open(self._path)
+        if bucket not in self._compiled:
+            self._compiled[bucket] = self._backend.compile(self._path, bucket)
         if bucket not in self._requests:
-            compiled = self._backend.compile(self._path, bucket)
-            self._requests[bucket] = compiled.create_infer_request()
+            self._requests[bucket] = self._compiled[bucket].create_infer_request()
         return self._requests[bucket]
 
 

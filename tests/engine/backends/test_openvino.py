@@ -1,4 +1,4 @@
-"""The OpenVINO backend: buckets, borders and a cache that may break."""
+"""What OpenVINO has of its own: a cache that may break. The laws of all are in tests/backends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 from engine.arrays import Array
 from engine.backends import Graph, open_backend
 from engine.backends.cache import BlobCache
-from engine.errors import BackendError, ConfigError, InputError
 
 WIDTH = 16
 
@@ -61,107 +60,11 @@ def _load(path: Path, buckets: tuple[int, ...], cache_dir: Path | None = None) -
     )
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
-def test_a_row_is_the_same_alone_and_among_neighbours(graph_path: Path, count: int) -> None:
-    graph, inputs = _load(graph_path, (1, 2, 4)), _rows(count)
-    together = graph(inputs)["y"]
-    assert together.shape == (count, 3, WIDTH)
-    for row in range(count):
-        alone = graph({name: value[row : row + 1] for name, value in inputs.items()})["y"]
-        np.testing.assert_allclose(together[row], alone[0], atol=1e-4)
-
-
-def test_buckets_and_any_shape_agree(graph_path: Path) -> None:
-    inputs = _rows(3)
-    np.testing.assert_allclose(
-        _load(graph_path, ())(inputs)["y"], _load(graph_path, (4,))(inputs)["y"], atol=1e-5
-    )
-
-
-def test_the_same_call_gives_the_same_bits(graph_path: Path) -> None:
-    inputs = _rows(4)
-    first = _load(graph_path, (4,))(inputs)["y"]
-    np.testing.assert_array_equal(first, _load(graph_path, (4,))(inputs)["y"])
-
-
-def test_an_outcome_is_not_overwritten_by_the_next_call(graph_path: Path) -> None:
-    graph = _load(graph_path, (2,))
-    first = graph(_rows(2))["y"]
-    kept = first.copy()
-    graph({name: value + 1 for name, value in _rows(2).items()})
-    np.testing.assert_array_equal(first, kept)
-
-
-def test_unknown_and_missing_inputs_are_named(graph_path: Path) -> None:
-    inputs = _rows(1)
-    with pytest.raises(BackendError, match="takes b, x; got b, z"):
-        _load(graph_path, (1,))({"z": inputs["x"], "b": inputs["b"]})
-
-
-@pytest.mark.parametrize("buckets", [(), (2,)])
-def test_a_wrong_shape_is_named(graph_path: Path, buckets: tuple[int, ...]) -> None:
-    inputs = _rows(2) | {"x": np.zeros((2, 4, WIDTH), np.float32)}
-    with pytest.raises(InputError, match=r"input x has shape \(2, 4, 16\), must be") as caught:
-        _load(graph_path, buckets)(inputs)
-    assert caught.value.field == "x"
-
-
-def test_rows_must_agree_and_exist(graph_path: Path) -> None:
-    graph = _load(graph_path, (4,))
-    with pytest.raises(InputError, match="x 2, b 3"):
-        graph({"x": _rows(2)["x"], "b": _rows(3)["b"]})
-    with pytest.raises(InputError, match="at least 1"):
-        graph(_rows(0))
-
-
-def test_nan_in_is_the_callers_mistake_and_nan_out_is_ours(graph_path: Path) -> None:
-    graph, inputs = _load(graph_path, (1,)), _rows(1)
-    with pytest.raises(InputError, match="input b holds NaN"):
-        graph(inputs | {"b": np.full((1, 1, WIDTH), np.nan, np.float32)})
-    with pytest.raises(BackendError, match="output y is not finite"):
-        graph(inputs | {"x": 1000 * inputs["x"]})
-
-
-def test_names_and_settings_that_do_not_exist_are_refused(graph_path: Path) -> None:
-    with pytest.raises(ConfigError, match="must be one of auto, openvino"):
-        open_backend("tensorflow")
-    with pytest.raises(ConfigError, match="auto, f32, bf16"):
-        open_backend("openvino", precision="int8")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="threads is 0"):
-        open_backend("openvino", threads=0)
-    with pytest.raises(BackendError, match="its first dimension may vary"):
-        _load(_with_two_dynamic_dimensions(graph_path), (1,))
-
-
-def _with_two_dynamic_dimensions(graph_path: Path) -> Path:
-    model = onnx.load(graph_path)
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "people"
-    path = graph_path.with_name("two.onnx")
-    onnx.save(model, path)
-    return path
-
-
-@pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x09" * 50])
-def test_a_file_that_is_no_graph_is_one_error(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(content)
-    with pytest.raises(BackendError, match=r"broken\.onnx: OpenVINO cannot compile it") as caught:
-        _load(path, (1,))
-    assert "\n" not in str(caught.value)
-
-
 def test_auto_precision_is_what_the_processor_has() -> None:
     import openvino
 
     has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert open_backend("openvino", cache_dir=None).precision == ("bf16" if has_bf16 else "f32")
-
-
-def test_a_closed_backend_compiles_nothing(graph_path: Path) -> None:
-    backend = open_backend("openvino", cache_dir=None)
-    backend.close()
-    with pytest.raises(BackendError, match="closed"):
-        backend.load(graph_path, (1,))
 
 
 # ----------------------------------------------------------------------------- cache
@@ -213,28 +116,3 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(
         graph = _load(graph_path, (1,), tmp_path / folder)
     assert graph(_rows(1))["y"].shape == (1, 3, WIDTH)
     assert "cannot be written" in caplog.text
-
-
-def test_weights_of_few_bits_are_folded_so_that_products_stay_exact(tmp_path: Path) -> None:
-    """Compiled as they are, the inputs of such a product would be rounded to 8 bits."""
-    rng = np.random.default_rng(0)
-    codes = rng.integers(-8, 8, (128, 32)).astype(np.int8)
-    scales = rng.random((2, 32)).astype(np.float32)
-    values = numpy_helper.from_array(scales, "scales")
-    nodes = [
-        helper.make_node("DequantizeLinear", ["codes", "scales"], ["w"], axis=0, block_size=64),
-        helper.make_node("MatMul", ["x", "w"], ["y"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 128])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 32])],
-        [helper.make_tensor("codes", TensorProto.INT4, codes.shape, codes.ravel()), values],
-    )
-    path = tmp_path / "int4.onnx"
-    opset = helper.make_opsetid("", 21)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path)
-    x = rng.standard_normal((3, 128)).astype(np.float32)
-    expected = x @ (codes * np.repeat(scales, 64, axis=0))
-    np.testing.assert_allclose(_load(path, ())({"x": x})["y"], expected, atol=1e-4)
