@@ -30,6 +30,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from engine.backends import Backend, Precision, open_backend
+from engine.body.capsules import fitted_capsules
 from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError
@@ -199,8 +200,13 @@ def _body(config: ServerConfig) -> Body:
 
 def _warm_up(engine: Engine, settings: SessionConfig) -> None:
     """Live a second of a session: first calls allocate, and nobody's first reaction should wait."""
-    rest_joints = engine.body.rest_joints(np.zeros((2, SHAPE_COUNT), np.float32))
-    session = Session(replace(settings, steps=MIN_STEPS), rest_joints=rest_joints, seed=0)
+    betas = np.zeros((2, SHAPE_COUNT), np.float32)
+    session = Session(
+        replace(settings, steps=MIN_STEPS),
+        rest_joints=engine.body.rest_joints(betas),
+        seed=0,
+        capsules=(fitted_capsules(engine.body, betas[0]), fitted_capsules(engine.body, betas[1])),
+    )
     for frame in range(10):
         session.feed(frame / FRAME_RATE, standing_pose(), np.zeros(3))
         for wanted in session.tick(frame / FRAME_RATE).wanted:
