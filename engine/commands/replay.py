@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.replay import Recording, ReplayReport
     from engine.sampler import Models
 
-HOW_IT_WAS_COMPUTED = ("backend", "device", "precision")
+HOW_IT_WAS_COMPUTED = ("device", "precision")
 """Without these the bits cannot be the same."""
 
 
