@@ -9,17 +9,14 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
-
-
-def unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+from engine.body.vectors import cross, dots, lengths, rotated, unit
 
 
 def frame_of(along: Array, across: Array) -> Array:
     """Rotation whose columns are `along`, `across` made perpendicular to it, and their product."""
     x = unit(along)
-    y = unit(across - np.sum(across * x, axis=-1, keepdims=True) * x)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    y = unit(across - dots(across, x)[..., None] * x)
+    return np.stack([x, y, cross(x, y)], axis=-1)
 
 
 def aligning(rest_along: Array, rest_across: Array, along: Array, across: Array) -> Array:
@@ -56,19 +53,19 @@ def two_bone(
 
     Law of cosines: cos(angle at root) = (a^2 + d^2 - b^2) / (2 a d); hinge = pole x axis.
     """
-    a = np.linalg.norm(rest_upper, axis=-1, keepdims=True)
-    b = np.linalg.norm(rest_lower, axis=-1, keepdims=True)
+    a, b = lengths(rest_upper)[..., None], lengths(rest_lower)[..., None]
     axis = unit(target - root)
-    distance = np.linalg.norm(target - root, axis=-1, keepdims=True)
+    distance = lengths(target - root)[..., None]
     distance = soft_limit(distance, reach[0] * (a + b), reach[1] * (a + b))
     distance = np.maximum(distance, np.sqrt(a * a + b * b - 2 * a * b * np.cos(np.radians(35.0))))
-    side = unit(pole - np.sum(pole * axis, axis=-1, keepdims=True) * axis)
+    side = unit(pole - dots(pole, axis)[..., None] * axis)
     cosine = np.clip((a * a + distance**2 - b * b) / (2 * a * distance), -1, 1)
     middle = root + a * (cosine * axis + np.sqrt(1 - cosine**2) * side)
     end = root + distance * axis
-    hinge = np.cross(side, axis)
-    upper = aligning(rest_upper, rest_hinge, middle - root, hinge)
-    lower = aligning(rest_lower, rest_hinge, end - middle, hinge)
+    # Both bones side by side: upper, lower.
+    rest, posed = np.empty((2, *root.shape)), np.empty((2, *root.shape))
+    rest[0], rest[1], posed[0], posed[1] = rest_upper, rest_lower, middle - root, end - middle
+    upper, lower = aligning(rest, rest_hinge, posed, cross(side, axis))
     return upper, lower, middle, end
 
 
@@ -77,10 +74,10 @@ def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
 
     axis  (3,) or (frame, 3), unit
     """
-    turned = (rotmat @ axis[..., None])[..., 0]
+    turned = rotated(rotmat, axis)
     swing = shortest_arc(np.broadcast_to(axis, turned.shape), turned)
     rest = axis_angle_from_rotmat(np.swapaxes(swing, -1, -2) @ rotmat)
-    return swing, np.sum(rest * axis, axis=-1)
+    return swing, dots(rest, axis)
 
 
 def shortest_arc(start: Array, end: Array) -> Array:
@@ -90,19 +87,19 @@ def shortest_arc(start: Array, end: Array) -> Array:
 
 def arc_vector(start: Array, end: Array) -> Array:
     """The rotation vector (frame, 3) of `shortest_arc`."""
-    axis = np.cross(start, end)
-    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
-    angle = np.arctan2(sine, np.sum(start * end, axis=-1, keepdims=True))
-    return np.asarray(axis * (angle / np.maximum(sine, 1e-9)))
+    axis = cross(start, end)
+    sine = lengths(axis)
+    angle = np.arctan2(sine, dots(start, end))
+    return np.asarray(axis * (angle / np.maximum(sine, 1e-9))[..., None])
 
 
 def limited(rotmat: Array, most: Array | float) -> Array:
     """The rotations, their angles bent over below `most` radians ((frame, 1), or one for all)."""
-    cosines = (np.trace(rotmat, axis1=-2, axis2=-1) - 1) / 2
+    cosines = (rotmat[..., 0, 0] + rotmat[..., 1, 1] + rotmat[..., 2, 2] - 1) / 2
     if np.all(cosines[..., None] > np.cos(0.8 * np.asarray(most))):
         return rotmat
     vector = axis_angle_from_rotmat(rotmat)
-    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    angle = lengths(vector)[..., None]
     return rotmat_from_axis_angle(
         vector * (soft_limit(angle, 0.8 * most, most) / np.maximum(angle, 1e-9))
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import arc_vector, limited, swing_and_twist, two_bone, unit
+from engine.body.ik import arc_vector, limited, swing_and_twist, two_bone
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
-from engine.body.vectors import rotated
+from engine.body.vectors import cross, dots, lengths, rotated, unit
 
 
 def _pair(part: str) -> list[int]:
@@ -112,7 +112,7 @@ def trunk(rest_joints: Array, torso: Torso) -> Trunk:
     pelvis = torso.pelvis_rotmat
     to_head = axis_angle_from_rotmat(pelvis.T @ torso.head_rotmat)
     twist = np.array([0.0, to_head[1], 0.0]) * CHEST_TURN
-    goal = pelvis.T @ (torso.head - torso.pelvis) - offsets[0]
+    goal = unit(pelvis.T @ (torso.head - torso.pelvis) - offsets[0])
     bend = np.zeros(3)
     turns: Array = np.empty((4, 3, 3))
     for _ in range(SPINE_ROUNDS):
@@ -122,8 +122,8 @@ def trunk(rest_joints: Array, torso: Torso) -> Trunk:
         for joint in range(4):
             turn = turn @ turns[joint]
             end = end + turn @ offsets[joint + 1]
-        bend = bend + 1.5 * arc_vector(unit(end), unit(goal))
-        bend *= min(1.0, 2.2 / max(float(np.linalg.norm(bend)), 1e-9))
+        bend = bend + 1.5 * arc_vector(unit(end), goal)
+        bend *= min(1.0, 2.2 / max(float(lengths(bend)), 1e-9))
     turns = rotmat_from_axis_angle(SPINE_SHARE[:, None] * (bend + twist))
     chest = pelvis @ turns[0] @ turns[1] @ turns[2]
     left = axis_angle_from_rotmat(chest.T @ torso.head_rotmat)
@@ -160,11 +160,11 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
 
     axis = unit(hands.positions - shoulder)
     told = hands.positions - rotated(hands.rotmats, lower) - shoulder
-    told = told / np.linalg.norm(upper, axis=-1, keepdims=True)
+    told = told / lengths(upper)[..., None]
     prior = rotated(chest, MIRRORED * ELBOW_REST)
     pole = _square(prior, axis) + ELBOW_BY_HAND * _square(told, axis)
-    pole = pole + NO_POLE * np.cross(axis, MIRRORED * [1.0, 0.1, 0.0])
-    hinge = np.cross(outward, [0.0, 0.0, 1.0])
+    pole = pole + NO_POLE * cross(axis, MIRRORED * [1.0, 0.1, 0.0])
+    hinge = cross(outward, np.array([0.0, 0.0, 1.0]))
     upper_world, lower_world, _, _ = two_bone(shoulder, hands.positions, pole, upper, lower, hinge)
     wrist = np.swapaxes(lower_world, -1, -2) @ hands.rotmats
     _, twist = swing_and_twist(wrist, outward)
@@ -188,7 +188,7 @@ def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float
     upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
     ankle, foot = _on_tiptoe(rest, hip, feet)
     across = pelvis[:, 0] + KNEE_BY_FOOT * (foot[..., 0] - pelvis[:, 0])
-    pole = np.cross(unit(ankle - hip), across) + NO_POLE * pelvis[:, 2]
+    pole = cross(unit(ankle - hip), across) + NO_POLE * pelvis[:, 2]
     hinge = np.array([1.0, 0.0, 0.0])
     upper_world, lower_world, _, ankle = two_bone(hip, ankle, pole, upper, lower, hinge)
     ball = ankle + rotated(foot, rest[BALLS] - rest[ANKLES])
@@ -205,16 +205,16 @@ def _on_tiptoe(rest: Array, hip: Array, feet: Ends) -> tuple[Array, Array]:
 
     The lift is the least that lets a straight leg reach, by trying eight angles at once.
     """
-    length = np.linalg.norm(rest[KNEES] - rest[HIPS], axis=-1)
-    length = 0.999 * (length + np.linalg.norm(rest[ANKLES] - rest[KNEES], axis=-1))
+    length = lengths(rest[KNEES] - rest[HIPS]) + lengths(rest[ANKLES] - rest[KNEES])
+    length = 0.999 * length
     to_ball = rest[BALLS] - rest[ANKLES]
-    if np.all(np.linalg.norm(feet.positions - hip, axis=-1) <= length):
+    if np.all(lengths(feet.positions - hip) <= length):
         return feet.positions, feet.rotmats
     ball = feet.positions + rotated(feet.rotmats, to_ball)
     angles = np.linspace(0.0, MOST_HEEL_LIFT, 12)
     lifted = feet.rotmats[:, None] @ rotmat_about("x", angles)
     ankle = ball[:, None] - rotated(lifted, to_ball[:, None])
-    excess = np.linalg.norm(ankle - hip[:, None], axis=-1) - length[:, None]
+    excess = lengths(ankle - hip[:, None]) - length[:, None]
     angle = np.array([_first_zero(angles, row) for row in excess])
     foot = feet.rotmats @ rotmat_about("x", angle)
     return ball - rotated(foot, to_ball), foot
@@ -246,4 +246,4 @@ def within_limits(rotmats: Array) -> Array:
 
 def _square(vectors: Array, axis: Array) -> Array:
     """The part of vectors that is square to unit axes."""
-    return np.asarray(vectors - np.sum(vectors * axis, axis=-1, keepdims=True) * axis)
+    return np.asarray(vectors - dots(vectors, axis)[..., None] * axis)

@@ -6,6 +6,7 @@ Plain state in, plain state out; knows hips, time and floor, no tracker and no l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,7 +94,7 @@ def stepped(
     seconds = max(time_s - stance.time_s, 1e-6)
     moved = hips[:2] - stance.hips[:2]
     part = -np.expm1(-seconds / SPEED_SECONDS)
-    if np.linalg.norm(moved) > LEAP_DISTANCE:
+    if math.hypot(*moved) > LEAP_DISTANCE:
         stance = standing(hips, home, time_s)
         moved = np.zeros(2)
     speed = stance.speed + part * (moved / seconds - stance.speed)
@@ -132,7 +133,7 @@ def _lifted(stance: Stance, home: Array, is_known: BoolArray, swing: float) -> S
     # A foot ahead of hips that come its way waits for them.
     ahead = np.sum(away[:, :2] * stance.speed, axis=1) > 0
     strain = np.where(ahead & (distance < HOP_DISTANCE), 0.0, strain)
-    pace = float(np.linalg.norm(stance.speed))
+    pace = math.hypot(*stance.speed)
     lead = SWING * np.clip(swing / max(2 * pace, 0.5), -1, 1) * min(pace / 0.5, 1.0)
     strain = strain * (1 + lead * np.array([-1.0, 1.0]))
     may = stands & (strain > 1) & (stands[::-1] | is_known[::-1] | (distance > HOP_DISTANCE))

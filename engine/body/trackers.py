@@ -12,9 +12,8 @@ changes over, it starts from where it was shown and eases, so nothing jumps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import Any
 
 import numpy as np
 
@@ -37,8 +36,11 @@ from engine.body.reach import (
 )
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.stance import Stance, standing, stepped
+from engine.body.vectors import lengths, rotated
 from engine.errors import SessionError
 
+ONLY_HEAD, HANDS, ONLY_HIPS, FEET = slice(0, 1), slice(1, 3), slice(3, 4), slice(4, 6)
+"""Of arrays in the order of `Role`."""
 LEAST_CUTOFF, CUTOFF_PER_SPEED, CUTOFF_PER_TURN = 2.0, 12.0, 2.5
 """Of the one-euro filters: hertz at rest, per metre a second, per radian a second. At rest the time
 constant is 1 / (2 pi 2 Hz) = 80 ms, under one frame; at 0.5 m/s it is 20 ms."""
@@ -116,6 +118,9 @@ class _Shown:
     since: Array
     lasts: Array
 
+    def copied(self) -> _Shown:
+        return _Shown(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrackerState:
@@ -179,7 +184,7 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
     state, is_good = _looked_at(state, sample)
     torso, state = _torso(state, is_good)
     body = trunk(rest, torso)
-    hands, state = _followed(state, [Role.LEFT_HAND, Role.RIGHT_HAND], _hanging(state, body))
+    hands = _followed(state, HANDS, _hanging(state, body))
     rotmats = with_arms(rest, body, hands)
     feet, state = _feet(state, body)
     rotmats = within_limits(with_legs(rest, body, rotmats, feet, floor))
@@ -189,8 +194,8 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
         sample=sample,
         time_s=sample.time_s,
         was_seen=state.was_seen | is_good,
-        shown=replace(state.shown, follows=is_good),
     )
+    state.shown.follows[:] = is_good
     return state, Pose(rotmats=rotmats, transl=transl), _flags(state, is_good)
 
 
@@ -221,13 +226,13 @@ def _looked_at(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState
     positions, rotmats = state.calibration.joints(sample)
     seconds = min(sample.time_s - state.time_s, 1.0)
     smooth, has_leapt = _smoothed(state.smooth, positions, rotmats, is_good, seconds)
-    shown = state.shown
-    if not state.was_seen[Role.HEAD]:
-        # Nobody has seen this body yet: it begins where its devices are.
-        shown = replace(shown, follows=is_good, offsets=0 * shown.offsets, turns=0 * shown.turns)
-        shown = replace(shown, since=np.full(ROLE_COUNT, -1e9))
+    shown = state.shown.copied()
+    if state.was_seen[Role.HEAD]:
+        shown.follows[has_leapt] = False
     else:
-        shown = replace(shown, follows=shown.follows & ~has_leapt)
+        # Nobody has seen this body yet: it begins where its devices are.
+        shown.follows[:], shown.since[:] = is_good, -1e9
+        shown.offsets[:], shown.turns[:] = 0.0, 0.0
     return (
         replace(state, changed_s=changed_s, smooth=smooth, shown=shown, time_s=sample.time_s),
         is_good,
@@ -243,7 +248,7 @@ def _smoothed(
     """
     step = positions - last.positions
     turn = axis_angle_from_rotmat(rotmats @ np.swapaxes(last.rotmats, -1, -2))
-    has_leapt = last.is_set & (np.linalg.norm(step, axis=-1) > LEAP_SPEED * seconds + 0.2)
+    has_leapt = last.is_set & (lengths(step) > LEAP_SPEED * seconds + 0.2)
     goes_on = (last.is_set & is_good & ~has_leapt)[:, None]
     slow = _gain(SPEED_CUTOFF, seconds)
     speeds = np.where(goes_on, last.speeds + slow * (step / seconds - last.speeds), 0.0)
@@ -266,55 +271,37 @@ def _gain(cutoff: Array | float, seconds: float) -> Array:
 
 
 # ------------------------------------------------------------------------------------------ changes
-def _followed(state: TrackerState, roles: list[Role], guess: Ends) -> tuple[Ends, TrackerState]:
+def _followed(state: TrackerState, roles: slice, guess: Ends) -> Ends:
     """Where joints are shown: at the measurement or the guess, and on their way from where they
-    were when they changed over."""
+    were when they changed over. Noted in `state.shown`, which is this sample's own."""
     shown, smooth, now = state.shown, state.smooth, state.time_s
     good = smooth.is_set[roles]
     position = np.where(good[:, None], smooth.positions[roles], guess.positions)
     rotmat = np.where(good[:, None, None], smooth.rotmats[roles], guess.rotmats)
     changes = good != shown.follows[roles]
-    offsets, turns = shown.offsets[roles], shown.turns[roles]
-    since, lasts = shown.since[roles], shown.lasts[roles]
     if changes.any():
         off = shown.positions[roles] - position
         turned = axis_angle_from_rotmat(shown.rotmats[roles] @ np.swapaxes(rotmat, -1, -2))
-        offsets = np.where(changes[:, None], off, offsets)
-        turns = np.where(changes[:, None], turned, turns)
-        since = np.where(changes, now + np.where(good, 0.0, HOLD_SECONDS), since)
-        slowest = np.maximum(_norm(off) / MOST_EASE_SPEED, _norm(turned) / MOST_EASE_TURN)[:, 0]
-        lasts = np.where(changes, np.maximum(1.5 * slowest, EASE_SECONDS), lasts)
-    part = np.clip((now - since) / np.maximum(lasts, 1e-9), 0.0, 1.0)
+        slowest = np.maximum(lengths(off) / MOST_EASE_SPEED, lengths(turned) / MOST_EASE_TURN)
+        begins = now + np.where(good, 0.0, HOLD_SECONDS)
+        shown.offsets[roles][changes] = off[changes]
+        shown.turns[roles][changes] = turned[changes]
+        shown.since[roles][changes] = begins[changes]
+        shown.lasts[roles][changes] = np.maximum(1.5 * slowest, EASE_SECONDS)[changes]
+    part = np.clip((now - shown.since[roles]) / np.maximum(shown.lasts[roles], 1e-9), 0.0, 1.0)
     left = (1 - part * part * (3 - 2 * part))[:, None]
     if left.any():
-        position = position + left * offsets
-        rotmat = rotmat_from_axis_angle(left * turns) @ rotmat
-    new = {
-        "positions": position,
-        "rotmats": rotmat,
-        "offsets": offsets,
-        "turns": turns,
-        "since": since,
-        "lasts": lasts,
-    }
-    changed: dict[str, Any] = {
-        name: _with(getattr(shown, name), roles, values) for name, values in new.items()
-    }
-    ends = Ends(positions=position, rotmats=rotmat)
-    return ends, replace(state, shown=replace(shown, **changed))
-
-
-def _with(values: Array, roles: list[Role], new: Array) -> Array:
-    values = values.copy()
-    values[roles] = new
-    return values
+        position = position + left * shown.offsets[roles]
+        rotmat = rotmat_from_axis_angle(left * shown.turns[roles]) @ rotmat
+    shown.positions[roles], shown.rotmats[roles] = position, rotmat
+    return Ends(positions=position, rotmats=rotmat)
 
 
 # ------------------------------------------------------------------------------------------ guesses
 def _torso(state: TrackerState, is_good: BoolArray) -> tuple[Torso, TrackerState]:
-    head, state = _followed(state, [Role.HEAD], _head_guess(state, is_good))
+    head = _followed(state, ONLY_HEAD, _head_guess(state, is_good))
     state = replace(state, heading=_heading(state, head.rotmats[0], is_good))
-    hips, state = _followed(state, [Role.HIPS], _hips_guess(state, head))
+    hips = _followed(state, ONLY_HIPS, _hips_guess(state, head))
     torso = Torso(
         head=head.positions[0],
         head_rotmat=head.rotmats[0],
@@ -343,12 +330,12 @@ def _heading(state: TrackerState, head: Array, is_good: BoolArray) -> Array:
     """Where the hips face (2,): as tracked; else where the head and a line between the hands do."""
     if is_good[Role.HIPS]:
         forward = state.smooth.rotmats[Role.HIPS][[0, 2], 2]
-        return np.asarray(forward / max(float(np.linalg.norm(forward)), 0.1))
-    ahead = head[[0, 2], 2] / max(float(np.linalg.norm(head[[0, 2], 2])), 0.1)
-    if is_good[[Role.LEFT_HAND, Role.RIGHT_HAND]].all():
-        left, right = state.smooth.positions[[Role.LEFT_HAND, Role.RIGHT_HAND]]
+        return np.asarray(forward / max(float(lengths(forward)), 0.1))
+    ahead = head[[0, 2], 2] / max(float(lengths(head[[0, 2], 2])), 0.1)
+    if is_good[HANDS].all():
+        left, right = state.smooth.positions[HANDS]
         across = (left - right)[[0, 2]]
-        apart = max(float(np.linalg.norm(across)), 1e-6)
+        apart = max(float(lengths(across)), 1e-6)
         square = np.array([-across[1], across[0]]) / apart
         ahead = ahead + square * min(max((apart - 0.1) / 0.3, 0.0), 1.0)
     if state.sample is None:
@@ -367,7 +354,7 @@ def _facing(forward: Array) -> Array:
 def _hips_guess(state: TrackerState, head: Ends) -> Ends:
     """Behind and under the head, by as much as a body leans whose head is so low."""
     rest = state.calibration.rest_joints
-    length = float(np.linalg.norm(rest[HEAD] - rest[0]))
+    length = float(lengths(rest[HEAD] - rest[0]))
     tall = rest[HEAD, 1] - state.calibration.sole + state.calibration.floor
     drop = max(float(tall - head.positions[0, 1]) - STANDING_DROP, 0.0)
     folded = float(np.arccos(max(1 - drop / length, -1.0)))
@@ -383,15 +370,12 @@ def _hanging(state: TrackerState, body: Trunk) -> Ends:
     rest, turn = state.calibration.rest_joints, _facing(state.heading)
     arms = rest[WRISTS] - rest[SHOULDERS]
     down = turn @ rotmat_about("z", np.array([-HANGING, HANGING]))
-    return Ends(
-        positions=body.joints[SHOULDERS] + 0.97 * (down @ arms[..., None])[..., 0], rotmats=down
-    )
+    return Ends(positions=body.joints[SHOULDERS] + 0.97 * rotated(down, arms), rotmats=down)
 
 
 def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
     """Feet as tracked, or planted; a tracked foot that is lost stands where it was last."""
     rest, floor = state.calibration.rest_joints, state.calibration.floor
-    roles = [Role.LEFT_FOOT, Role.RIGHT_FOOT]
     forward = state.heading
     pelvis = rest[0] + body.transl
     hips = np.array([pelvis[0], pelvis[2], np.arctan2(forward[0], forward[1])])
@@ -400,12 +384,12 @@ def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
     if stance is None:
         stance = standing(hips, home, state.time_s - 1e-3)
     smooth = state.smooth
-    places = smooth.positions[roles][:, [0, 2]]
-    toes = smooth.rotmats[roles][..., 2]
+    places = smooth.positions[FEET, ::2]
+    toes = smooth.rotmats[FEET, :, 2]
     yaws = np.arctan2(toes[:, 0], toes[:, 2])
-    known = (smooth.is_set[roles], np.concatenate([places, yaws[:, None]], axis=-1))
-    hands = smooth.speeds[[Role.LEFT_HAND, Role.RIGHT_HAND]]
-    swing = float((hands[0] - hands[1])[[0, 2]] @ forward / max(np.linalg.norm(forward), 0.1))
+    known = (smooth.is_set[FEET], np.concatenate([places, yaws[:, None]], axis=-1))
+    hands = smooth.speeds[HANDS]
+    swing = float((hands[0] - hands[1])[[0, 2]] @ forward / max(lengths(forward), 0.1))
     stance, feet = stepped(stance, hips, home, state.time_s, known, swing)
     low = floor + rest[ANKLES][:, 1] - state.calibration.sole
     height = low + feet.lift
@@ -413,7 +397,7 @@ def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
         positions=np.stack([feet.places[:, 0], height, feet.places[:, 1]], axis=-1),
         rotmats=rotmat_about("y", feet.places[:, 2]),
     )
-    ends, state = _followed(state, roles, guess)
+    ends = _followed(state, FEET, guess)
     above = ends.positions.copy()
     above[:, 1] = np.maximum(above[:, 1], low)
     return replace(ends, positions=above), replace(state, stance=stance)
@@ -429,4 +413,4 @@ def on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
 
 
 def _norm(vectors: Array) -> Array:
-    return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True))
+    return lengths(vectors)[..., None]

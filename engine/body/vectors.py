@@ -26,10 +26,11 @@ def unit(vectors: Array) -> Array:
 
 
 def cross(a: Array, b: Array) -> Array:
-    result = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b))
     a_x, a_y, a_z = a[..., 0], a[..., 1], a[..., 2]
     b_x, b_y, b_z = b[..., 0], b[..., 1], b[..., 2]
-    result[..., 0] = a_y * b_z - a_z * b_y
+    x = a_y * b_z - a_z * b_y
+    result = np.empty((*x.shape, 3), x.dtype)
+    result[..., 0] = x
     result[..., 1] = a_z * b_x - a_x * b_z
     result[..., 2] = a_x * b_y - a_y * b_x
     return result

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
 from engine.body.skeleton import JOINT
+from engine.body.vectors import unit
 from trainer.data.greetings import between, leftwards
 from trainer.data.performer import (
     SIDES,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.ik import unit
+from engine.body.vectors import unit
 from trainer.data.closeness import flailing, pushing
 from trainer.data.greetings import between, clasping, grip_point, leftwards, reach_distance
 from trainer.data.performer import (

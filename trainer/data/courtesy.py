@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
 from engine.body.skeleton import JOINT
+from engine.body.vectors import unit
 from trainer.data.greetings import between, leftwards, reach_distance
 from trainer.data.performer import (
     SIDES,

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
 from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
+from engine.body.vectors import unit
 from engine.formats import write_motion
 from engine.motion import Motion
 from trainer.data.choreography import draw_figure

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
 from engine.body.skeleton import JOINT
+from engine.body.vectors import unit
 from trainer.data.courtesy import HEAD, SHOULDER_TOP, on_head
 from trainer.data.performer import (
     SIDES,

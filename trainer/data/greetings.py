@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
+from engine.body.vectors import unit
 from trainer.data.performer import SIDES, UP, Body, Reach, move_arms, stand, wrist_for_palm
 from trainer.data.stage import (
     Cast,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
+from engine.body.vectors import unit
 from trainer.data.company import attend, random_gestures
 from trainer.data.greetings import between, leftwards
 from trainer.data.performer import (

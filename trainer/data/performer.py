@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import aligning, limited, soft_limit, swing_and_twist, two_bone, unit
+from engine.body.ik import aligning, limited, soft_limit, swing_and_twist, two_bone
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT, JOINT_COUNT, PARENTS
+from engine.body.vectors import unit
 from trainer.data.stepping import (
     LEFT,
     RIGHT,

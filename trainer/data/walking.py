@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.ik import unit
+from engine.body.vectors import unit
 from trainer.data.company import PERSONAL_SPACE, attend, random_gestures
 from trainer.data.performer import (
     RATE,
