@@ -56,8 +56,6 @@ class PoseTarget:
 class TargetEvent:
     """A target was reached, or cannot be: it is no longer wanted."""
 
-    frame: int
-    """When that was known."""
     is_reached: bool
     text: str
     """For people: which target, and how near or why not."""

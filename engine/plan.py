@@ -47,12 +47,14 @@ class Plan:
     """Frames in order of their index, without a gap but where the clock leapt.
 
     A generated frame is kept twice: as it is shown, and as it was *made*, before its feet were
-    locked. Windows go on from what was made, so that the correction never feeds back into it.
+    locked. Windows go on from what was made, so that the correction never feeds back into it. One
+    in which an arm is bent for a touch remembers how it was without.
     """
 
     def __init__(self) -> None:
         self._frames: dict[int, PlanFrame] = {}
         self._made: dict[int, tuple[Array, Array]] = {}
+        self._untouched: dict[int, Array] = {}
 
     def __bool__(self) -> bool:
         return bool(self._frames)
@@ -100,6 +102,7 @@ class Plan:
         for later in range(index + 1, self.last + 1):
             del self._frames[later]
             self._made.pop(later, None)
+            self._untouched.pop(later, None)
 
     def move_partner(self, index: int, rotmats: Array, transl: Array) -> None:
         """Correct a frame, and what windows go on from: he stands there now.
@@ -118,6 +121,16 @@ class Plan:
             made[1][1] += transl - frame.transl[1]
             self._made[index] = made
 
+    def untouched(self, index: int) -> Array:
+        """The partner's rotations (22, 3, 3) of a frame without any touch."""
+        return np.asarray(self._untouched.get(index, self._frames[index].rotmats[1]))
+
+    def touch(self, index: int, rotmats: Array) -> None:
+        """Bend the partner's arm for a touch: rotmats (22, 3, 3); windows go on without it."""
+        self._untouched[index] = self.untouched(index)
+        frame = self._frames[index]
+        self._frames[index] = replace(frame, rotmats=np.stack([frame.rotmats[0], rotmats]))
+
     def move_player(
         self, index: int, *, shown: tuple[Array, Array], made: tuple[Array, Array]
     ) -> None:
@@ -133,6 +146,6 @@ class Plan:
             self._made[index] = np.stack([made[0], rotmats[1]]), np.stack([made[1], transl[1]])
 
     def forget_before(self, index: int) -> None:
-        for store in (self._frames, self._made):
+        for store in (self._frames, self._made, self._untouched):
             for old in [old for old in store if old < index]:
                 del store[old]

@@ -20,12 +20,13 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments
+from engine.body.energy import UPPER_JOINTS, enlivened
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.space import PersonalSpace
 from engine.body.vectors import lengths
 from engine.contacts import Contact, ContactTracker
-from engine.direction import Direction, Mode, PoseTarget, TargetEvent
+from engine.direction import Direction, Mode, TargetEvent
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.plan import Plan, PlanFrame, Quality
@@ -33,7 +34,7 @@ from engine.player import PlayerStamp, PlayerTrack, frame_at
 from engine.sampler import WindowRequest
 from engine.session_state import SessionState
 from engine.standing import settled, standing_partner
-from engine.targets import PoseError, is_within_reach, pose_error
+from engine.targets import KnownAhead, Targets
 from engine.windows import (
     MARGIN,
     REST_DECAY,
@@ -46,9 +47,11 @@ from engine.windows import (
     feet_locked,
     joined,
     joined_to,
+    known_track,
     lowest_heights,
     moved,
     open_window,
+    pinned,
     read_window,
 )
 
@@ -58,6 +61,12 @@ KEPT_FRAMES = WINDOW_FRAMES + 2 * MARGIN
 """Of the player; no window looks further back."""
 LOST_REVISIONS = 100
 """By how much a resumed session's revision is ahead: more than a client can have had since."""
+SHIFT_FRAMES = 5
+"""Frames that the player's difference from what was expected of him is taken to grow on."""
+LEAST_TURN = 0.02
+"""Change of an arm's rotation (Frobenius norm, about 1 cm of the hand) that is worth a revision."""
+EASE_FRAMES = 4
+"""Before and after a pose that is passed through, in which energy comes and goes."""
 CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""
 LONGEST_CATCH_UP = 100
@@ -186,7 +195,7 @@ class _UnderWay:
     based_on: PlayerStamp
     pull: Array
     """(3,) metres by which the player was moved for this window."""
-    ahead: tuple[PoseTarget, ...]
+    ahead: tuple[KnownAhead, ...]
     """Known frames that it leads to."""
     is_wanted: bool = True
     """False: it is dropped when it arrives."""
@@ -220,11 +229,10 @@ class Session:
         self._space: PersonalSpace | None = None
         self._configure(config)
         self._seed = seed
-        self._direction = Direction()
+        self._targets = Targets(self._rest_joints, capsules)
         # From this frame on the player is the plan's, who leads; None: he comes from outside.
         self._leads_from: int | None = None
         self._is_resting = False
-        self._events: list[TargetEvent] = []
         self._now = -1
         self._player = PlayerTrack(KEPT_FRAMES)
         self._plan = Plan()
@@ -259,7 +267,7 @@ class Session:
         goes on from there, at rest.
         """
         session = cls(state.config, rest_joints=rest_joints, seed=state.seed, capsules=capsules)
-        session._direction = state.direction
+        session._targets.want(state.direction)
         is_led = state.direction.mode is Mode.FOLLOW_PLAN
         session._leads_from = state.plan[0].index if is_led else None
         session._now = state.frame
@@ -296,7 +304,7 @@ class Session:
         contacts = self._contacts
         return SessionState(
             config=self._config,
-            direction=self._direction,
+            direction=self.direction,
             seed=self._seed,
             frame=self._now,
             revision=self._revision,
@@ -329,7 +337,7 @@ class Session:
     @property
     def direction(self) -> Direction:
         """What is wanted, without the targets that were reached or missed."""
-        return self._direction
+        return self._targets.direction
 
     def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
         """Take a player frame (22, 3, 3), (3,) at a time; returns its sequence number, from 0.
@@ -346,18 +354,27 @@ class Session:
         """
         before = replace(self._config, steps=config.steps, revision_frames=config.revision_frames)
         self._configure(config)
+        if config.has_zone:
+            self._targets.forbid_contact()
         self._is_stale |= config != before
 
     def direct(self, direction: Direction) -> None:
         """What is wanted of the two, for a revision that the next tick asks for.
 
-        `direction.text` only for an animator that takes text.
+        `direction.text` only for an animator that takes text. Raises ConfigError for a contact
+        where there is a zone, or of what is no hand and no part of a body.
         """
-        if direction.mode is not self._direction.mode:
+        if direction.contact is not None and self._config.has_zone:
+            raise ConfigError(
+                "contact: the partner may not touch the player; allow contact, with a zone of 0",
+                field="contact",
+            )
+        before = self.direction
+        self._targets.want(direction)
+        if direction.mode is not before.mode:
             leads_at_once = direction.mode is Mode.FOLLOW_PLAN and not self._plan
             self._leads_from = 0 if leads_at_once else None
             self._is_resting = False
-        self._direction = direction
         self._is_stale = True
 
     def accept(self, ticket: int, x0: Array) -> None:
@@ -407,13 +424,14 @@ class Session:
         revision = self._revision
         changed_from = self._rest() if self._mode is Mode.PAUSED else self._merge()
         self._coast()
+        changed_from = self._touch(changed_from, is_new=self._revision > revision)
         changed_from = self._keep_space(changed_from, is_new=self._revision > revision)
         chunk = self._chunk(changed_from)
-        self._judge_targets()
+        self._targets.judge(self._plan, self._now, self._player.at)
         self._measure_departure()
         wanted = self._ask()
         self._forget()
-        events, self._events = tuple(self._events), []
+        events = self._targets.take_events()
         return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events)
 
     def status(self) -> SessionStatus:
@@ -444,7 +462,7 @@ class Session:
 
     @property
     def _mode(self) -> Mode:
-        return self._direction.mode
+        return self.direction.mode
 
     @property
     def _player_known_until(self) -> int:
@@ -500,20 +518,21 @@ class Session:
             player_until = max(player_until, self._player_known_until)
         elif self._leads_from is not None:
             player_until = kept
-        known = self._track(
-            first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept, ahead=asked.ahead
-        )
+        exact = tuple(target for target in asked.ahead if target.is_exact)
+        span = first - MARGIN, WINDOW_FRAMES + 2 * MARGIN, player_until, kept
+        known = self._track(*span, ahead=exact)
+        if len(exact) < len(asked.ahead):
+            sampled = pinned(sampled, self._track(*span, ahead=asked.ahead))
         result = joined_to(sampled, known)
-        final = result
+        given = known.cut(MARGIN, WINDOW_FRAMES).is_known
+        shown = self._track(first, WINDOW_FRAMES, player_until, kept, ahead=exact, is_shown=True)
+        config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
         if self._config.has_cleanup:
-            given = known.cut(MARGIN, WINDOW_FRAMES).is_known
-            config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
             result = corrected(result, given, self._rest_joints, config)
             result = self._spaced(result, given)
-            shown = self._track(
-                first, WINDOW_FRAMES, player_until, kept, ahead=asked.ahead, is_shown=True
-            )
-            final = feet_locked(result, given, self._rest_joints, config, shown)
+        final = self._lively(result, shown, given)
+        if self._config.has_cleanup:
+            final = feet_locked(final, given, self._rest_joints, config, shown)
         if asked.is_revision:
             self._expected.clear()
         self._expect(result, first, player_until)
@@ -543,6 +562,76 @@ class Session:
                 made=(result.rotmats[0, at], result.transl[0, at]),
             )
         return max(player_until, self._now) + 1
+
+    def _lively(self, made: Track, shown: Track, given: BoolArray) -> Track:
+        """What was made, with the energy that is wanted, going on from what was shown."""
+        known = np.flatnonzero(given[1])
+        ahead = known[known > np.flatnonzero(~given[1])[0]]
+        frozen = known[known < np.flatnonzero(~given[1])[0]]
+        is_as_made = np.array_equal(
+            shown.rotmats[1, frozen[-3:]][:, UPPER_JOINTS],
+            made.rotmats[1, frozen[-3:]][:, UPPER_JOINTS],
+        )
+        if self.direction.energy == 1 and is_as_made:
+            return made
+        distance = np.abs(np.arange(made.frames)[:, None] - ahead).min(axis=1, initial=EASE_FRAMES)
+        gain = 1 + (self.direction.energy - 1) * np.minimum(distance / EASE_FRAMES, 1.0)
+        upper = enlivened(made.rotmats[1], gain)
+        turned = self._carried_on(upper, shown.rotmats[1], given[1])
+        rotmats = made.rotmats.copy()
+        rotmats[1][:, UPPER_JOINTS] = turned[:, UPPER_JOINTS]
+        return replace(made, rotmats=rotmats)
+
+    def _carried_on(self, rotmats: Array, shown: Array, given: BoolArray) -> Array:
+        """Rotations (frame, 22, 3, 3) that go on from those that were shown, where given."""
+        nowhere = np.zeros((1, len(rotmats), 3))
+        known = Track(rotmats=shown[None], transl=nowhere, is_known=given[None])
+        track = pinned(known_track(rotmats[None], nowhere), known, REST_DECAY)
+        return np.asarray(track.rotmats[0])
+
+    def _touch(self, changed_from: int | None, *, is_new: bool) -> int | None:
+        """Bend the partner's arm for a touch, to where the player is; returns as `_keep_space`."""
+        edge = min(self._now + self._config.commit_frames, self._plan_end)
+        if changed_from is not None:
+            edge = max(changed_from - 1, edge)
+        frames = self._targets.touch_frames(edge + 1, self._plan_end)
+        if not frames or self._mode is Mode.PAUSED:
+            return changed_from
+        span = range(max(edge - 2, self._plan.first), frames[-1] + 1)
+        shown = [self._plan[index] for index in span]
+        touched = self._targets.touched(
+            span,
+            (
+                np.stack([self._plan.untouched(index) for index in span]),
+                np.stack([frame.transl[1] for frame in shown]),
+            ),
+            (
+                np.stack([frame.rotmats[0] for frame in shown]),
+                np.stack([frame.transl[0] for frame in shown]),
+            ),
+            self._shifts,
+        )
+        before = np.stack([frame.rotmats[1] for frame in shown])
+        touched = self._carried_on(touched, before, np.array(span) <= edge)
+        turned = np.linalg.norm(touched - before, axis=(-2, -1)).max(axis=-1)
+        if changed_from is None and turned.max() < LEAST_TURN:
+            return None
+        for index, rotmats in zip(span, touched, strict=True):
+            if index > edge:
+                self._plan.touch(index, rotmats)
+        self._revision += edge < self._sent_until and not is_new
+        return edge + 1 if changed_from is None else min(edge + 1, changed_from)
+
+    def _shifts(self, joint: int, frames: range) -> Array:
+        """Metres (n, 3) that a joint of the player will be off where it is expected: as now, and a
+        few frames on at the speed of now."""
+        newest = min(self._player.last_frame, self._now)
+        known = [frame for frame in (newest - 1, newest) if frame in self._expected]
+        if not known or known[-1] != newest or self._leads_from is not None:
+            return np.zeros((len(frames), 3))
+        off = [self._player_at(frame)[0][joint] - self._expected[frame][joint] for frame in known]
+        ahead = np.clip(np.array(frames) - newest, 0, SHIFT_FRAMES)[:, None]
+        return np.asarray(off[-1] + ahead * (off[-1] - off[0]))
 
     def _expect(self, result: Track, first: int, player_until: int) -> None:
         """Remember where the window, beginning at `first`, expects the player's joints."""
@@ -753,6 +842,13 @@ class Session:
             return (self._ask_chain(end),)
         return ()
 
+    def _has_target_due(self) -> bool:
+        return self._targets.is_due(
+            self._plan,
+            frozen=min(self._now + self._config.commit_frames, self._plan_end),
+            reach=self._player_known_until + WINDOW_FRAMES - self._config.history_frames,
+        )
+
     def _ask_revision(self) -> WantedWindow:
         """A reaction window: the real player up to now, the partner up to what will be frozen."""
         until = self._player_known_until
@@ -774,7 +870,13 @@ class Session:
         history = self._config.history_frames
         anchor = min(player_until, partner_until)
         first = anchor - history + 1 - MARGIN
-        ahead = self._ahead(anchor, partner_until, is_revision=is_revision)
+        ahead = self._targets.ahead(
+            self._plan,
+            until=partner_until,
+            least=1 if is_revision else CHAIN_LEAD,
+            reach=anchor + WINDOW_FRAMES - history,
+            floor=min(self._floors),
+        )
         track = self._track(
             first, WINDOW_FRAMES + 2 * MARGIN, player_until, partner_until, ahead=ahead
         )
@@ -801,7 +903,7 @@ class Session:
         )
         return WantedWindow(
             ticket=ticket,
-            request=replace(window.request, text=self._direction.text),
+            request=replace(window.request, text=self.direction.text),
             deadline=(partner_until + 1) / FRAME_RATE,
         )
 
@@ -823,7 +925,7 @@ class Session:
         player_until: int,
         partner_until: int,
         *,
-        ahead: tuple[PoseTarget, ...] = (),
+        ahead: tuple[KnownAhead, ...] = (),
         is_shown: bool = False,
     ) -> Track:
         """Frames of the session: the player as he was while that is known, then as planned.
@@ -851,63 +953,6 @@ class Session:
                 track.rotmats[person, at], track.transl[person, at] = pose
                 track.is_known[person, at] = True
         return track
-
-    # -- targets -----------------------------------------------------------------------------------
-    @property
-    def _poses(self) -> tuple[PoseTarget, ...]:
-        return self._direction.poses if self._mode is Mode.INBETWEEN else ()
-
-    def _has_target_due(self) -> bool:
-        """Whether a revision would reach a pose that the plan does not hold."""
-        frozen = self._now + self._config.commit_frames
-        reach = self._player_known_until + WINDOW_FRAMES - self._config.history_frames
-        return any(
-            frozen < target.frame <= reach
-            and not (target.frame in self._plan and self._error(target, is_shown=False).is_small)
-            for target in self._poses
-        )
-
-    def _ahead(self, anchor: int, until: int, *, is_revision: bool) -> tuple[PoseTarget, ...]:
-        """The poses that a window built around `anchor` leads to, the partner known `until`.
-
-        A chain leaves those that are near its beginning to a revision, which begins earlier. Poses
-        that nobody gets to in time are given up.
-        """
-        least = 1 if is_revision else CHAIN_LEAD
-        reach = anchor + WINDOW_FRAMES - self._config.history_frames
-        ahead = []
-        for target in self._poses:
-            if not until + least <= target.frame <= reach:
-                continue
-            rotmats, transl = self._plan.poses(until, is_shown=True)
-            start = rotmats[1], transl[1]
-            frames = target.frame - until
-            if is_within_reach(start, target.partner, self._rest_joints[1], frames):
-                ahead.append(target)
-            else:
-                self._settle(target, is_reached=False, why="it is too far to get there in time")
-        return tuple(ahead)
-
-    def _judge_targets(self) -> None:
-        """Tell of targets whose time has come, and want them no more."""
-        for target in self._direction.poses:
-            if target.frame > self._now:
-                continue
-            if target.frame not in self._plan:
-                self._settle(target, is_reached=False, why="its frame was past")
-                continue
-            error = self._error(target, is_shown=True)
-            self._settle(target, is_reached=error.is_small, why=str(error))
-
-    def _error(self, target: PoseTarget, *, is_shown: bool) -> PoseError:
-        rotmats, transl = self._plan.poses(target.frame, is_shown=is_shown)
-        return pose_error((rotmats[1], transl[1]), target.partner, self._rest_joints[1])
-
-    def _settle(self, target: PoseTarget, *, is_reached: bool, why: str) -> None:
-        poses = tuple(pose for pose in self._direction.poses if pose is not target)
-        self._direction = replace(self._direction, poses=poses)
-        text = f"pose at frame {target.frame} {'reached' if is_reached else 'missed'}: {why}"
-        self._events.append(TargetEvent(frame=self._now, is_reached=is_reached, text=text))
 
     def _player_floor(self) -> float:
         return self._player_at(self._player.last_frame)[1]

@@ -12,10 +12,11 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules, Segments, near_pairs
-from engine.body.ik import arc_vector, limited, two_bone, unit
+from engine.body.ik import arc_vector, limited, two_bone
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT
+from engine.body.vectors import unit
 
 SIDES = {JOINT["left_wrist"]: "left", JOINT["right_wrist"]: "right"}
 MOST_WRIST_TURN = np.radians(65.0)
