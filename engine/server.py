@@ -116,13 +116,13 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if config.stops_on_eof:
-        _watch_input(loop, stop)
+        watch_input(loop, stop)
     host = Host(config.service)
     server = grpc.aio.server(options=OPTIONS)
     probe = health.aio.HealthServicer()
-    await _set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
+    await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     _add_services(server, host, probe)
-    address = _bind(server, config)
+    address = bound_port(server, config.host, config.port)
     await server.start()
     try:
         backend, engine = await asyncio.to_thread(load_engine, config)
@@ -133,7 +133,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
         await server.stop(0)
         raise
     host.engine = engine
-    await _set_health(probe, health_pb2.HealthCheckResponse.SERVING)
+    await set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", engine.name, address)
     on_ready(address)
     watch = asyncio.create_task(watch_loop(host.loop_lag))
@@ -163,7 +163,7 @@ def _about(config: ServerConfig, backend: Backend) -> dict[str, object]:
     }
 
 
-def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Set `stop` at the end of standard input."""
 
     def on_readable() -> None:
@@ -227,21 +227,22 @@ def _add_services(server: grpc.aio.Server, host: Host, probe: health.aio.HealthS
     )
 
 
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
+def bound_port(server: grpc.aio.Server, host: str, port: int) -> str:
+    """Listen; returns "host:port". Raises ConfigError if somebody else does."""
+    host = f"[{host}]" if ":" in host else host
     try:
-        port = server.add_insecure_port(f"{host}:{config.port}")
+        found = server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as exc:
         raise ConfigError(
-            f"cannot listen on {host}:{config.port}: the port is in use or the address is not of "
+            f"cannot listen on {host}:{port}: the port is in use or the address is not of "
             "this machine; choose another with --port or --host",
             field="port",
             reason="PORT_IN_USE",
         ) from exc
-    return f"{host}:{port}"
+    return f"{host}:{found}"
 
 
-async def _set_health(
+async def set_health(
     probe: health.aio.HealthServicer, status: health_pb2.HealthCheckResponse.ServingStatus
 ) -> None:
     for name in ("", *SERVICES):

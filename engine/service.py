@@ -79,6 +79,7 @@ STATUS: dict[type[ContraposeError], grpc.StatusCode] = {
 STATUS_OF_REASON: dict[str, grpc.StatusCode] = {
     "NOT_READY": grpc.StatusCode.UNAVAILABLE,
     "DRAINING": grpc.StatusCode.UNAVAILABLE,
+    "ENGINE_LOST": grpc.StatusCode.UNAVAILABLE,
     "IDLE_TIMEOUT": grpc.StatusCode.ABORTED,
     "SESSION_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
 }

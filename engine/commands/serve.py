@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.backends.backend import BACKENDS, PRECISIONS
+from engine.backends.backend import BACKENDS, PRECISIONS, nvidia_gpu_count
+from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.server import ServerConfig
+
+
+MOST_ENGINES = 64
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -65,6 +75,16 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="what recordings may take together; the oldest go first (%(default)s)",
     )
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument(
+        "--devices",
+        metavar="0,1,..",
+        help="one engine on each of these GPUs (`all`: of every one), behind one address; "
+        "--max-sessions is for each",
+    )
+    several.add_argument(
+        "--engines", type=int, default=1, metavar="N", help="so many engines on the CPU instead"
+    )
     parser.set_defaults(run=run)
 
 
@@ -118,18 +138,100 @@ def engine_flags(args: argparse.Namespace) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
-    import os
 
     # We never serve from a forked child, and gRPC warns whenever a library starts a process. What
     # goes wrong reaches us as exceptions, so its own lines beside our error say nothing new.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+    def on_ready(address: str) -> None:
+        print(f"listening on {address}", flush=True)
+
+    if args.devices is not None or args.engines != 1:
+        from engine.front import FrontConfig, serve_front
+
+        with shared_key(args.resume_key) as keys:
+            front = FrontConfig(
+                commands=engine_commands(args, keys),
+                host=args.host,
+                port=args.port,
+                drain_seconds=args.drain_seconds,
+                stops_on_eof=args.stop_on_eof,
+            )
+            return asyncio.run(serve_front(front, on_ready))
+
     from engine.server import serve
 
-    config = config_of(args)
-    asyncio.run(serve(config, lambda address: print(f"listening on {address}", flush=True)))
+    asyncio.run(serve(config_of(args), on_ready))
     return 0
+
+
+@contextmanager
+def shared_key(given: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """The key files that all engines take; if none was given, a random one until the block ends."""
+    from engine.resume import KEY_BYTES
+
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(
+        prefix="contrapose-"
+    ) as folder:  # nobody else can look into it
+        path = Path(folder) / "resume.key"
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(KEY_BYTES))
+        yield [path]
+
+
+def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list[str]]:
+    """The command of each engine behind one address.
+
+    Raises ConfigError for devices or a number of engines that make no sense.
+    """
+    if args.devices is not None:
+        placed = [["--device", str(device)] for device in _devices(args.devices)]
+    else:
+        placed = [["--threads", str(args.threads or _share_of_cores(args.engines))]] * args.engines
+    flags = engine_flags(args)
+    for name in ("max_sessions", "idle_seconds", "drain_seconds"):
+        flags += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    for key in keys:
+        flags += ["--resume-key", str(key)]
+    flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
+    fixed = ["--host", "127.0.0.1", "--port", "0", "--stop-on-eof"]
+    serve = [sys.executable, "-m", "engine.cli", "serve"]
+    return [
+        [*serve, *flags, *fixed, *where, *_record_flags(args, index)]
+        for index, where in enumerate(placed)
+    ]
+
+
+def _record_flags(args: argparse.Namespace, index: int) -> list[str]:
+    """A folder for each engine: who is over the limit removes nothing of another's."""
+    return [] if args.record is None else ["--record", str(args.record / f"engine{index}")]
+
+
+def _devices(text: str) -> list[int]:
+    """As in "0,2" or "all"."""
+    if text == "all":
+        count = nvidia_gpu_count()
+        if not count:
+            raise ConfigError("--devices all: this machine shows no NVIDIA GPU", field="devices")
+        return list(range(count))
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+        raise ConfigError(
+            f"--devices is {text!r}, must be `all` or different numbers with commas, as in 0,1",
+            field="devices",
+        )
+    return [int(part) for part in parts]
+
+
+def _share_of_cores(engines: int) -> int:
+    """Threads of each engine when so many share this machine."""
+    if not 1 <= engines <= MOST_ENGINES:
+        raise ConfigError(f"--engines is {engines}, must lie in 1..{MOST_ENGINES}", field="engines")
+    return max((os.cpu_count() or 1) // engines, 1)
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
