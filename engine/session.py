@@ -726,25 +726,17 @@ class Session:
         frames = [self._plan[index] for index in indices]
         unchecked = self._kept_until if changed_from is None else changed_from - 1
         near = self._now + self._config.commit_frames + NEWEST_POSE_FRAMES
-        rotmats = np.stack([frame.rotmats[1] for frame in frames])
-        transl = np.stack([frame.transl[1] for frame in frames])
-        before = self._plan[indices[0] - 1].transl[1] if indices[0] - 1 in self._plan else None
-        to_check = (np.array(indices) <= near) | (np.array(indices) > unchecked)
+        depths = self._depths(frames, near, unchecked)
         self._kept_until = indices[-1]
-        checked = [frame for frame, is_checked in zip(frames, to_check, strict=True) if is_checked]
-        depths = np.zeros((len(frames), 3))
-        depths[to_check] = self._space.depths(
-            rotmats[to_check], transl[to_check], self._zone(checked, near)
-        )
         if not depths.any():
             return changed_from
         kept = self._space.kept(
-            rotmats,
-            transl,
+            np.stack([frame.rotmats[1] for frame in frames]),
+            np.stack([frame.transl[1] for frame in frames]),
             self._zone(frames, near),
             is_free=np.array(indices) > self._now + self._config.commit_frames,
             depths=depths,
-            before=before,
+            before=self._plan[indices[0] - 1].transl[1] if indices[0] - 1 in self._plan else None,
         )
         changed = np.flatnonzero(kept.is_changed)
         for at in changed:
@@ -753,30 +745,72 @@ class Session:
         self._revision += first <= self._sent_until and not is_new
         return first if changed_from is None else min(first, changed_from)
 
+    def _depths(self, frames: Sequence[PlanFrame], near: int, unchecked: int) -> Array:
+        """How deep (frame, 3) the partner reaches into the zone, as of `PersonalSpace.depths`.
+
+        A frame up to `unchecked` kept out of the zone around the expected player before, and still
+        does unless he is known there by now; the newest pose counts anew up to frame `near`.
+        """
+        assert self._space is not None
+        known = self._player_known_until
+        rows = [
+            row
+            for row, frame in enumerate(frames)
+            if frame.index <= known or frame.index > unchecked
+        ]
+        players = [self._player_in(frames[row]) for row in rows]
+        which = list(range(len(rows)))
+        if self._leads_from is None:
+            near_rows = [row for row, frame in enumerate(frames) if frame.index <= near]
+            rows, which = rows + near_rows, which + [len(players)] * len(near_rows)
+            players.append(self._player.newest)
+        depths = np.zeros((len(frames), 3))
+        if rows:
+            zone = self._space.zone(
+                np.stack([rotmats for rotmats, _ in players])[:, None],
+                np.stack([transl for _, transl in players])[:, None],
+            )
+            found = self._space.depths(
+                np.stack([frames[row].rotmats[1] for row in rows]),
+                np.stack([frames[row].transl[1] for row in rows]),
+                Segments(starts=zone.starts[which], axes=zone.axes[which]),
+            )
+            np.maximum.at(depths, rows, found)
+        return depths
+
     def _zone(self, frames: Sequence[PlanFrame], near: int) -> Segments:
         """Around the player where he is expected and, up to frame `near`, also where he is."""
         assert self._space is not None
         poses = []
         for frame in frames:
-            expected = frame.rotmats[0], frame.transl[0]
-            if self._leads_from is not None:
-                poses.append([expected, expected])
-                continue
-            if frame.index <= self._player_known_until:
-                expected = self._player.at(frame.index)
-            poses.append([expected, self._player.newest if frame.index <= near else expected])
+            expected = self._player_in(frame)
+            is_near = frame.index <= near and self._leads_from is None
+            poses.append([expected, self._player.newest if is_near else expected])
         return self._space.zone(
             np.array([[rotmats for rotmats, _ in both] for both in poses]),
             np.array([[transl for _, transl in both] for both in poses]),
         )
 
+    def _player_in(self, frame: PlanFrame) -> tuple[Array, Array]:
+        """The player's pose in a frame: as he was while that is known, then as planned."""
+        if self._leads_from is None and frame.index <= self._player_known_until:
+            return self._player.at(frame.index)
+        return frame.rotmats[0], frame.transl[0]
+
     def _spaced(self, track: Track, given: BoolArray) -> Track:
         """A window's frames out of the zone before the feet are placed, so that they step."""
         if self._space is None:
             return track
-        zone = self._space.zone(track.rotmats[0][:, None], track.transl[0][:, None])
         is_free = ~given[1]
-        depths = self._space.depths(track.rotmats[1], track.transl[1], zone) * is_free[:, None]
+        players = track.rotmats[0, :, None], track.transl[0, :, None]
+        free_zone = self._space.zone(players[0][is_free], players[1][is_free])
+        depths = np.zeros((track.frames, 3))
+        depths[is_free] = self._space.depths(
+            track.rotmats[1, is_free], track.transl[1, is_free], free_zone
+        )
+        if not depths.any():
+            return track
+        zone = self._space.zone(*players)
         kept = self._space.kept(
             track.rotmats[1], track.transl[1], zone, is_free=is_free, depths=depths
         )
