@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,9 +41,13 @@ CPU_BUCKETS = (1, 2, 4, 8, 16)
 GPU_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 WARM_UP_CALLS = 3
 """Before a capture: libraries choose their kernels and allocate in the first calls."""
+MOST_CAPTURED = 32
+"""CUDA graphs kept at once, of batch sizes and step counts; the one used longest ago goes first."""
 SCHEDULE = ("timesteps", "abar_t", "abar_s")
 
 Tensors = dict[str, Tensor]
+Compiler = Callable[..., Any]
+"""A backend of torch.compile."""
 Function = Callable[..., Tensors]
 """Tensors by name -> tensors by name."""
 
@@ -54,7 +60,7 @@ class TorchBackend:
     """One device with fixed settings. See `backend.Backend` for the contract.
 
     gpu       its index; None: the CPU
-    compiler  of torch.compile; None: none. "auto": inductor on a GPU where Triton is installed
+    compiler  backend of torch.compile, None: none; "auto": inductor, on a GPU that has Triton
     """
 
     name = "torch"
@@ -65,7 +71,7 @@ class TorchBackend:
         precision: Precision = "auto",
         threads: int | None = None,
         gpu: int | None = None,
-        compiler: str | None = "auto",
+        compiler: str | Compiler | None = "auto",
     ) -> None:
         if gpu is not None:
             _require_gpu(gpu)
@@ -79,7 +85,7 @@ class TorchBackend:
         )
         self._modules: dict[Path, tuple[torch.nn.Module, tuple[Port, ...]]] = {}
         self._fused: dict[Path, Function] = {}
-        self._captured: dict[tuple[Path, int, int], CapturedFunction] = {}
+        self._captured: OrderedDict[tuple[Path, int, int], CapturedFunction] = OrderedDict()
         self._is_closed = False
         self._lock = threading.Lock()
 
@@ -152,7 +158,10 @@ class TorchBackend:
                 )
                 for port in ports
             }
+            while len(self._captured) >= MOST_CAPTURED:
+                self._captured.popitem(last=False)
             self._captured[key] = CapturedFunction(self.torch_device, function, examples)
+        self._captured.move_to_end(key)
         return self._captured[key]
 
     @contextmanager
@@ -199,7 +208,7 @@ def _require_gpu(index: int) -> None:
         )
 
 
-def _fused(module: torch.nn.Module, compiler: str, path: Path) -> Function:
+def _fused(module: torch.nn.Module, compiler: str | Compiler, path: Path) -> Function:
     """The module compiled for any number of rows; should that fail, the module as it is."""
     compiled = torch.compile(module, backend=compiler, fullgraph=True)
     is_sound = True
