@@ -26,6 +26,7 @@ Width = Literal["f32", "f16", "bf16"]
 PRODUCTS = frozenset({"MatMul", "Gemm"})
 BATCH = "batch"
 """The name that exported graphs give to the dimension of their rows."""
+QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
 FOLLOWERS = frozenset(
     {"Add", "Mul", "Gelu", "Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Split", "Pad"}
 )
@@ -36,7 +37,8 @@ def typed_graph(path: Path, width: Width) -> Any:
     """The graph in `path` with constants folded and every type explicit: an onnx.ModelProto.
 
     width  of products; at f32 nothing but the weights' packing changes
-    Raises BackendError when onnx is not installed, the graph cannot be read, or weights do not fit.
+    Raises BackendError when onnx is not installed, the graph cannot be read or is quantised, or
+    weights do not fit.
     """
     try:
         import onnx
@@ -52,6 +54,12 @@ def typed_graph(path: Path, width: Width) -> Any:
     except (OSError, DecodeError, onnx.checker.ValidationError) as exc:
         raise BackendError(f"{path}: cannot be read as ONNX: {exc}", field=path.name) from exc
     fold_constants(model)
+    if QUANTISED.intersection(node.op_type for node in model.graph.node):
+        raise BackendError(
+            f"{path}: computes in int8, which is for processors; give the GPU the bundle that this "
+            "one was made from",
+            field=path.name,
+        )
     widen_bytes(model)
     if width != "f32":
         narrow_products(model, width, path)

@@ -213,3 +213,20 @@ def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a graph")
     with pytest.raises(BackendError, match=r"broken\.onnx"):
         typed_graph(path, "f16")
+
+
+def test_a_graph_that_computes_in_int8_is_refused(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", 4]) for n in "xy"]
+    graph = helper.make_graph(nodes, "test", ports[:1], ports[1:])
+    graph.initializer.append(numpy_helper.from_array(np.float32(0.1), "scale"))
+    graph.initializer.append(numpy_helper.from_array(np.int8(0), "zero"))
+    path = tmp_path / "int8.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    with pytest.raises(BackendError, match="computes in int8"):
+        typed_graph(path, "f16")
