@@ -46,7 +46,20 @@ class SessionError(ContraposeError):
 
 
 class OverloadedError(ContraposeError):
+    """`retry_s`: seconds after which it is worth to try again; None: soon."""
+
     reason = "OVERLOADED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        reason: str | None = None,
+        retry_s: float | None = None,
+    ) -> None:
+        super().__init__(message, field=field, reason=reason)
+        self.retry_s = retry_s
 
 
 class BackendError(ContraposeError):

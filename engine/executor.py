@@ -40,6 +40,8 @@ OnDone = Callable[["SampledWindow | ContraposeError"], None]
 Steps = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
+BEGIN_WEIGHT = 0.1
+"""Of the newest windows, in the average of what they took to begin."""
 TIMED_CALLS = 3
 """Of each bucket when costs are measured, after one that warms up."""
 
@@ -54,6 +56,10 @@ class ExecutorStatus:
     denoiser_calls: int
     rows: int
     """Rows of all denoiser calls."""
+    live_s: float
+    """Seconds at work since the start while a window with a deadline waited."""
+    begin_s: float
+    """Seconds that a window takes before its first denoiser call, on average of late."""
     busy: float
     """Part of the last seconds in which the engine thread was at work, 0 to 1."""
 
@@ -132,7 +138,10 @@ class Executor:
         self._is_closing = False
         self._scheduler: Scheduler[WindowInProgress] = Scheduler()
         self._on_done: dict[int, OnDone] = {}
+        self._is_live = False
+        """Whether a window with a deadline is among those of this turn."""
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
+        self._begin_s = self._live_s = 0.0
         self._busy = BusyMeter(clock())
         self._thread = threading.Thread(target=self._run, name="contrapose-engine", daemon=True)
         self._start()
@@ -189,6 +198,8 @@ class Executor:
             late_windows=self._late_windows,
             denoiser_calls=self._denoiser_calls,
             rows=self._rows,
+            live_s=self._live_s,
+            begin_s=self._begin_s,
             busy=self._busy.fraction(self._clock()),
         )
 
@@ -225,9 +236,13 @@ class Executor:
                 self._work()
             except Exception as exc:  # out of memory, say, between two calls
                 self._fail_all(_translated(exc))
-            now = self._clock()
-            self._busy.add(now, now - started)
+            self._count(self._clock() - started)
         self._give_up()
+
+    def _count(self, seconds: float) -> None:
+        """So much work is done."""
+        self._busy.add(self._clock(), seconds)
+        self._live_s += seconds * self._is_live
 
     def _wait_for_work(self) -> bool:
         """Until there is some; returns False when it is time to stop."""
@@ -253,6 +268,7 @@ class Executor:
             self._calls.popleft().advance(self._models)
         self._begin(self._taken)
         self._taken = []
+        self._is_live = self._scheduler.urgent_count > 0
 
     def _finish(self) -> None:
         """Hand out what is done; with nothing urgent left, a piece of patient work."""
@@ -265,6 +281,7 @@ class Executor:
     def _begin(self, submitted: Sequence[_Submitted]) -> None:
         if not submitted:
             return
+        started = self._clock()
         try:
             windows = begin_windows(self._models, [entry.request for entry in submitted])
         except Exception as exc:
@@ -274,6 +291,8 @@ class Executor:
             for half in _halves(submitted):
                 self._begin(half)
             return
+        taken = (self._clock() - started) / len(submitted)
+        self._begin_s += (BEGIN_WEIGHT if self._begin_s else 1.0) * (taken - self._begin_s)
         for window, entry in zip(windows, submitted, strict=True):
             self._on_done[id(window)] = entry.on_done
             self._scheduler.submit(window, entry.deadline)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,13 @@ from engine.body.shape import Body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.executor import Executor
+from engine.load import (
+    LoadControl,
+    LoadLevel,
+    LoadSample,
+    Places,
+    SessionCost,
+)
 from engine.meters import PeakMeter
 from engine.planner import Planner
 from engine.recording import Recorder
@@ -25,12 +34,24 @@ from engine.resume import ResumeKeys, random_keys
 from engine.session import SessionConfig
 from engine.stream import LiveStream
 
+logger = logging.getLogger(__name__)
+
+LAG_SECONDS = 0.01
+"""Between two looks at the event loop; what holds it up for longer than that is always seen."""
+LOOK_SECONDS = 0.25
+"""Between two looks at the load."""
+PYTHON_WEIGHT = 0.05
+"""Of the newest look, in the average of what a session costs."""
+MOST_SESSIONS = 10_000
+"""Before anything is known."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
     session: SessionConfig = field(default_factory=SessionConfig)
     """What a session gets unless its header says otherwise."""
-    max_sessions: int = 16
+    max_sessions: int | None = None
+    """Open at once; None: as many as can be served, which is a limit in any case."""
     max_generations: int = 4
     """Motions and pairs under way at once."""
     max_motion_frames: int = 6000
@@ -43,10 +64,9 @@ class ServiceConfig:
 
     def __post_init__(self) -> None:
         for name in ("max_sessions", "max_generations", "max_motion_frames"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}, must be at least 1", field=name
-                )
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}, must be at least 1", field=name)
         if self.idle_seconds <= 0 or self.playout_delay < 0:
             raise ConfigError("idle_seconds must be over 0, playout_delay at least 0")
 
@@ -60,6 +80,8 @@ class Engine:
     body: Body
     backend: str
     precision: str
+    python_s: float = 0.0
+    """Seconds of the interpreter for a session and second, as measured before there is one."""
 
     @property
     def name(self) -> str:
@@ -101,7 +123,20 @@ class Host:
         self.empty = asyncio.Event()
         """Set while no session is open."""
         self.empty.set()
+        self._steps: dict[str, int] = {}
+        """What the headers of the open sessions asked for."""
         self._generations = 0
+        self._places = Places()
+        self._load: LoadControl | None = None
+        self._python_s = 0.0
+        self._looked: tuple[float, float] | None = None
+
+    def serve(self, engine: Engine) -> None:
+        """Sessions are accepted from now on."""
+        schedules = [spec.steps for spec in engine.bundle.manifest.animator.schedules]
+        self._load = LoadControl(schedules, self.config.session)
+        self._python_s = engine.python_s
+        self.engine = engine
 
     def ready(self) -> Engine:
         """The engine. Raises OverloadedError while it is loading or the server is draining."""
@@ -112,26 +147,98 @@ class Host:
         return self.engine
 
     @contextmanager
-    def session_slot(self, session_id: str) -> Iterator[None]:
-        """A place among the open sessions for as long as the block lasts."""
+    def session_slot(self, session_id: str, config: SessionConfig) -> Iterator[None]:
+        """A place among the open sessions for as long as the block lasts.
+
+        Raises OverloadedError where one more with these settings could not be served in time.
+        """
         if session_id in self.streams:
             raise SessionError(
                 f"header.session_id: {session_id} is open already; choose another, or none",
                 field="header.session_id",
                 reason="SESSION_EXISTS",
             )
-        if len(self.streams) >= self.config.max_sessions:
+        now = asyncio.get_running_loop().time()
+        if len(self.streams) >= self.capacity(config):
+            retry_s = self._places.refused(now)
             raise OverloadedError(
-                f"all {self.config.max_sessions} sessions are taken; try again or elsewhere"
+                f"{len(self.streams)} sessions are open, and one more could not be served in time; "
+                f"try again in {retry_s:.0f} s, or elsewhere",
+                retry_s=retry_s,
             )
         self.streams[session_id] = None
+        self._steps[session_id] = config.steps
+        self._places.opened(session_id, now)
+        self.look(now)
         self.empty.clear()
         try:
             yield
         finally:
-            del self.streams[session_id]
+            del self.streams[session_id], self._steps[session_id]
+            self._places.closed(session_id, asyncio.get_running_loop().time())
             if not self.streams:
                 self.empty.set()
+
+    # -- load --------------------------------------------------------------------------------------
+    @property
+    def level(self) -> LoadLevel:
+        """What sessions get now."""
+        return LoadLevel() if self._load is None else self._load.level
+
+    def capacity(self, config: SessionConfig) -> int:
+        """How many sessions like this may be open at once, those that are included.
+
+        One always may: who is alone on a machine that is too slow waits for nothing better.
+        """
+        most = self.config.max_sessions
+        if self._load is not None:
+            able = max(self._load.capacity(config, self._cost(len(self.streams) + 1)), 1)
+            most = able if most is None else min(able, most)
+        return MOST_SESSIONS if most is None else most
+
+    def look(self, now: float) -> None:
+        """See how things go; tell the sessions when they must give something up, or get it back.
+
+        On the event loop's thread, whose processor time it reads.
+        """
+        if self._load is None or self.engine is None:
+            return
+        streams = [stream for stream in self.streams.values() if stream is not None]
+        self._weigh(now, sum(stream.has_begun for stream in streams))
+        status = self.engine.executor.status()
+        sample = LoadSample(
+            now=now,
+            engine_s=status.live_s,
+            rows=status.rows,
+            planner_s=self.planner.busy_s,
+            windows=status.windows,
+            late_windows=status.late_windows,
+            sessions=len(self.streams),
+            most_steps=max([*self._steps.values(), *(s.config.steps for s in streams)], default=1),
+            cost=self._cost(max(len(self.streams), 1)),
+        )
+        if self._load.update(sample):
+            logger.info("load: %d sessions, now %s", len(self.streams), self._load.level)
+            for stream in streams:
+                stream.limit(self._load.level)
+
+    def _cost(self, sessions: int) -> SessionCost:
+        assert self.engine is not None
+        executor = self.engine.executor
+        return SessionCost(
+            begin_s=executor.status().begin_s,
+            step_s=executor.costs.seconds_a_row(sessions),
+            python_s=self._python_s,
+        )
+
+    def _weigh(self, now: float, sessions: int) -> None:
+        """Learn what a session costs of the interpreter: of the planner and of the event loop."""
+        spent = self.planner.cpu_s + time.thread_time()
+        if self._looked is not None and sessions:
+            before, then = self._looked
+            measured = (spent - before) / max(now - then, 1e-3) / sessions
+            self._python_s += PYTHON_WEIGHT * (measured - self._python_s)
+        self._looked = spent, now
 
     @contextmanager
     def generation_slot(self) -> Iterator[None]:
@@ -146,18 +253,18 @@ class Host:
             self._generations -= 1
 
 
-LOOK_SECONDS = 0.01
-"""Between two looks at the event loop; what holds it up for longer than that is always seen."""
-
-
-async def watch_loop(lag: PeakMeter) -> None:
-    """Measure for ever by how many seconds the event loop comes late to what is due."""
+async def watch(host: Host) -> None:
+    """For ever: measure by how much the event loop comes late to what is due, and the load."""
     loop = asyncio.get_running_loop()
+    looked = loop.time()
     while True:
-        due = loop.time() + LOOK_SECONDS
-        await asyncio.sleep(LOOK_SECONDS)
+        due = loop.time() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
         now = loop.time()
-        lag.add(now, now - due)
+        host.loop_lag.add(now, now - due)
+        if now - looked >= LOOK_SECONDS:
+            looked = now
+            host.look(now)
 
 
 def resident_mb() -> float:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from engine.meters import BusyMeter
-
 T = TypeVar("T")
 
 
@@ -23,12 +21,10 @@ class Planner:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="contrapose-planner")
-        self._busy = BusyMeter(clock())
-
-    @property
-    def busy(self) -> float:
-        """Part of the last seconds in which the thread was at work, 0 to 1."""
-        return self._busy.fraction(self._clock())
+        self.busy_s = 0.0
+        """Seconds at work since the start."""
+        self.cpu_s = 0.0
+        """Seconds of the processor that were spent since the start."""
 
     async def run(self, function: Callable[[], T]) -> T:
         """The function's result, or what it raises; not run at all if cancelled before its turn."""
@@ -39,9 +35,9 @@ class Planner:
         self._pool.shutdown(cancel_futures=True)
 
     def _timed(self, function: Callable[[], T]) -> T:
-        started = self._clock()
+        started, cpu_s = self._clock(), time.thread_time()
         try:
             return function()
         finally:
-            now = self._clock()
-            self._busy.add(now, now - started)
+            self.busy_s += self._clock() - started
+            self.cpu_s += time.thread_time() - cpu_s

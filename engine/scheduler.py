@@ -44,10 +44,12 @@ class CallCosts:
         """Of a call with so many rows, at most the largest bucket's: padding costs, too."""
         return self._seconds[self.bucket(rows)]
 
-    @property
-    def seconds_a_row(self) -> float:
-        """At best: in the bucket that makes most rows a second."""
-        return min(seconds / size for size, seconds in self._seconds.items())
+    def seconds_a_row(self, rows: int) -> float:
+        """With so many rows to choose from: in the bucket that makes most of them a second."""
+        largest = self.bucket(rows)
+        return min(
+            seconds / min(size, rows) for size, seconds in self._seconds.items() if size <= largest
+        )
 
     def observe(self, rows: int, seconds: float) -> None:
         """A call of so many rows took `seconds`."""
@@ -77,7 +79,7 @@ def best_bucket(waiting: Sequence[Left], costs: CallCosts) -> int:
     With calls of b rows that take c seconds, the i-th window is done after about
     c max(steps_i, sum of steps_j over j <= i / b): five rows go as four now and one later where a
     bucket of eight costs more than that, and a row about to run dry goes alone where company would
-    make it late.
+    make it late. Where company gains nothing, calls are short.
     """
 
     def rank(bucket: int) -> tuple[int, float]:
@@ -88,7 +90,7 @@ def best_bucket(waiting: Sequence[Left], costs: CallCosts) -> int:
         return late, -min(bucket, len(waiting)) / seconds
 
     largest = costs.bucket(len(waiting))
-    return min((b for b in costs.buckets if b <= largest), key=lambda b: (*rank(b), -b))
+    return min((b for b in costs.buckets if b <= largest), key=rank)
 
 
 class InProgress(Protocol):

@@ -65,7 +65,8 @@ DOMAIN = "contrapose"
 """Of google.rpc.ErrorInfo: our reasons are unique within it."""
 MOST_DETAIL_CHARACTERS = 1000
 """Statuses travel in trailers, which have little room."""
-RETRY_SECONDS = 2
+RETRY_SECONDS = 2.0
+"""Where nothing better is known."""
 
 STATUS: dict[type[ContraposeError], grpc.StatusCode] = {
     InputError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -103,7 +104,8 @@ def details_of(error: ContraposeError) -> status_pb2.Status:
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if isinstance(error, OverloadedError):
-        delay = duration_pb2.Duration(seconds=RETRY_SECONDS)
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(1e9 * (error.retry_s or RETRY_SECONDS)))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     packed = [any_pb2.Any() for _ in details]
     for box, detail in zip(packed, details, strict=True):
@@ -145,13 +147,16 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
             _check_bundle(header, engine)
             state = await self._resumed(header, engine)
             session_id = header.session_id or secrets.token_hex(8)
-            if state is not None:
-                session_id = state.session_id
-            with self._host.session_slot(session_id):
-                stream, accepted = await self._opened(header, engine, session_id, state)
+            if state is None:
+                config = session_config(header, self._host.config.session)
+            else:
+                session_id, config = state.session_id, state.session.config
+            with self._host.session_slot(session_id, config):
+                stream, accepted = await self._opened(header, config, engine, session_id, state)
                 self._host.streams[session_id] = stream
                 logger.info("%s: opened by %s", session_id, header.client_name or "a client")
                 stream.accept(accepted)
+                stream.limit(self._host.level)
                 if text := header.text if state is None else state.text:
                     stream.steer(text)
                 try:
@@ -190,18 +195,18 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     async def _opened(
         self,
         header: interaction_pb2.SessionHeader,
+        config: SessionConfig,
         engine: Engine,
         session_id: str,
         state: StreamState | None,
     ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
         """A new session, or the one that a token holds the state of."""
         if state is None:
-            config = session_config(header, self._host.config.session)
             seed = header.seed if header.HasField("seed") else secrets.randbits(63)
             calibration = await asyncio.to_thread(calibration_from_wire, header, engine.body)
             partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
         else:
-            config, seed = state.session.config, state.session.seed
+            seed = state.session.seed
             calibration, partner_betas = state.calibration, state.partner_betas
         betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
         rest_joints = engine.body.rest_joints(betas)
@@ -516,7 +521,7 @@ class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
             default_steps=config.session.steps,
             frame_rate=FRAME_RATE,
             default_horizon_frames=config.session.horizon_frames,
-            max_sessions=config.max_sessions,
+            max_sessions=0 if engine is None else self._host.capacity(config.session),
             active_sessions=len(self._host.streams),
             max_motion_frames=config.max_motion_frames,
         )
@@ -533,7 +538,8 @@ class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):
         return info
 
     def _load(self, engine: Engine) -> server_info_pb2.ServerLoad:
-        status, session = engine.executor.status(), self._host.config.session
+        status = engine.executor.status()
+        session = self._host.level.applied(self._host.config.session)
         return server_info_pb2.ServerLoad(
             engine_busy=status.busy,
             mean_batch=status.mean_batch,

@@ -349,10 +349,14 @@ class Session:
     def update(self, config: SessionConfig) -> None:
         """New settings, for a revision that the next tick asks for; a zone holds at once.
 
-        Those of load control (`steps`, `revision_frames`) call for none: they hold for all windows
-        from the next on.
+        Those of load control (`load.py`) call for none: they hold for all windows from the next on.
         """
-        before = replace(self._config, steps=config.steps, revision_frames=config.revision_frames)
+        before = replace(
+            self._config,
+            steps=config.steps,
+            revision_frames=config.revision_frames,
+            refill_frames=config.refill_frames,
+        )
         self._configure(config)
         if config.has_zone:
             self._targets.forbid_contact()
@@ -868,11 +872,12 @@ class Session:
         has_departed = self._departure > self._config.departure_threshold
         may_revise = self._now - self._revised_at >= self._config.revision_frames
         is_due = has_departed or self._is_stale or self._has_target_due()
-        if not is_generated or (is_due and may_revise):
-            return (self._ask_revision(),)
         # Early enough that the plan still reaches the horizon when the window has come.
         reach = self._config.horizon_frames + max(self._delays) + 1
-        if end - self._now < min(self._config.refill_frames, reach):
+        is_short = end - self._now < min(self._config.refill_frames, reach)
+        if not is_generated or (is_due and (may_revise or is_short)):
+            return (self._ask_revision(),)
+        if is_short:
             return (self._ask_chain(end),)
         return ()
 

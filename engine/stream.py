@@ -25,6 +25,7 @@ from engine import wire
 from engine.arrays import Array
 from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
 from engine.executor import Executor
+from engine.load import LoadLevel
 from engine.motion import FRAME_RATE
 from engine.outbox import Outbox, Response
 from engine.planner import Planner
@@ -100,6 +101,8 @@ class LiveStream:
             fed_until=-np.inf if resumes is None else resumes.session.stamp.time_s,
         )
         self._config = session.config
+        """As the client wants it."""
+        self._level = LoadLevel()
         self._status: SessionStatus = session.status()
         self._news = asyncio.Event()
         self._outbox = Outbox(most_frames=2 * session.config.horizon_frames)
@@ -167,6 +170,36 @@ class LiveStream:
 
     def notify(self, event: interaction_pb2.SessionEvent) -> None:
         self._outbox.put(event=event)
+
+    @property
+    def config(self) -> SessionConfig:
+        """The settings that the client asked for; load control may leave less of them."""
+        return self._config
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the first pose has come."""
+        return self._started is not None
+
+    def limit(self, level: LoadLevel) -> None:
+        """Give up what this level says, or take it back; the client is told what has changed."""
+        before, after = self._level.applied(self._config), level.applied(self._config)
+        self._level = level
+        if after == before:
+            return
+        self._change(partial(self._configure, self._config, after))
+        is_full = after == self._config
+        revisions = f"revisions {after.revision_frames} frames apart or more"
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_RECOVERED
+                if is_full
+                else interaction_pb2.SESSION_EVENT_KIND_DEGRADED,
+                text=f"{'full quality' if is_full else 'busy'}: {after.steps} steps, {revisions}",
+                steps=after.steps,
+                revision_frames=after.revision_frames,
+            )
+        )
 
     def steer(self, text: str) -> None:
         """Have the next revisions follow these words; none: the player's motion alone.
@@ -302,7 +335,14 @@ class LiveStream:
         config = changed_config(self._config, control, names, "control")
         if config is not self._config:
             self._config = config
-            self._change(lambda session: session.update(config))
+            self._change(partial(self._configure, config, self._level.applied(config)))
+
+    def _configure(
+        self, wanted: SessionConfig, limited: SessionConfig, session: AnySession
+    ) -> None:
+        """On the planner's thread."""
+        session.update(limited)
+        self._plan.wanted = wanted
 
     def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
         session_time = -1.0 if self._started is None else self._loop.time() - self._started

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
@@ -133,6 +133,8 @@ class StreamPlan:
         self._on_answer = on_answer
         self._sealer = sealer
         self._newest: PoseArrival | None = None
+        self.wanted = session.config
+        """The settings that the client asked for; load control may leave the session less."""
         self.words = ""
         """That the session follows; they go into tokens."""
         self._events: list[interaction_pb2.SessionEvent] = []
@@ -191,7 +193,7 @@ class StreamPlan:
         if self._sealer is None or state is None or newest is None:
             return b""
         return self._sealer.token(
-            state,
+            replace(state, config=self.wanted),
             text=self.words,
             first_time_code=newest.first_time_code,
             sequence=newest.message.sequence,

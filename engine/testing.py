@@ -240,7 +240,7 @@ class VirtualExecutor(Executor):
     def _end_turn(self, rows: int) -> None:
         self._finish()
         if rows:
-            self._busy.add(self._loop.time(), self.costs.seconds(rows))
+            self._count(self.costs.seconds(rows))
         self._is_turning = False
         if self._has_work() and not self._is_closing:
             self._notify()

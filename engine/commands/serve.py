@@ -34,7 +34,25 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=50051, help="0: a free one (%(default)s)")
     parser.add_argument(
-        "--max-sessions", type=int, default=16, metavar="N", help="open at once (%(default)s)"
+        "--max-sessions",
+        type=count_or_auto,
+        default="auto",
+        metavar="N",
+        help="open at once; auto: as many as can be served, which is a limit in any case "
+        "(%(default)s)",
+    )
+    parser.add_argument(
+        "--zone-radius",
+        type=float,
+        default=0.0,
+        metavar="M",
+        help="metres around the player that the partner keeps out of, unless a client asks "
+        "otherwise (%(default)s)",
+    )
+    parser.add_argument(
+        "--no-contact",
+        action="store_true",
+        help="the partner touches no player, unless a client asks otherwise",
     )
     parser.add_argument(
         "--idle-seconds",
@@ -86,6 +104,10 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--engines", type=int, default=1, metavar="N", help="so many engines on the CPU instead"
     )
     parser.set_defaults(run=run)
+
+
+def count_or_auto(text: str) -> int | None:
+    return None if text == "auto" else int(text)
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -252,6 +274,8 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         steps=steps_from_wire(steps, "--steps"),
         history_frames=animator.history_frames,
         foot_lock=not args.no_foot_lock,
+        allow_contact=not args.no_contact,
+        zone_radius=args.zone_radius,
     )
     if args.horizon is not None:
         session = replace(session, horizon_frames=args.horizon)

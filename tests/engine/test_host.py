@@ -8,6 +8,9 @@ import pytest
 
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.host import Host, ServiceConfig
+from engine.session import SessionConfig
+
+CONFIG = SessionConfig()
 
 
 def test_a_host_refuses_until_it_is_ready_and_while_it_drains() -> None:
@@ -26,14 +29,14 @@ def test_a_host_refuses_until_it_is_ready_and_while_it_drains() -> None:
 def test_a_place_is_free_again_after_the_session() -> None:
     async def places() -> None:
         host = Host(ServiceConfig(max_sessions=1))
-        with host.session_slot("a"):
-            with pytest.raises(SessionError), host.session_slot("a"):
+        with host.session_slot("a", CONFIG):
+            with pytest.raises(SessionError), host.session_slot("a", CONFIG):
                 pass
-            with pytest.raises(OverloadedError), host.session_slot("b"):
+            with pytest.raises(OverloadedError), host.session_slot("b", CONFIG):
                 pass
             assert not host.empty.is_set()
         assert host.empty.is_set()
-        with host.session_slot("b"):
+        with host.session_slot("b", CONFIG):
             pass
 
     asyncio.run(places())

@@ -150,8 +150,10 @@ def test_costs_follow_the_calls_and_hardly_an_outlier() -> None:
     assert costs.seconds(1) < 0.050
 
 
-def test_a_row_costs_least_in_the_bucket_that_makes_most_of_them() -> None:
-    assert LINEAR.seconds_a_row == pytest.approx(0.038 / 16)
+def test_a_row_costs_less_in_company() -> None:
+    assert LINEAR.seconds_a_row(1) == 0.004
+    assert LINEAR.seconds_a_row(3) == pytest.approx(0.007 / 2)
+    assert LINEAR.seconds_a_row(100) == pytest.approx(0.038 / 16)
     assert LINEAR.bucket(100) == 16
 
 

@@ -44,6 +44,13 @@ def test_an_overloaded_server_says_when_to_try_again() -> None:
     assert retry.retry_delay.seconds > 0
 
 
+def test_an_overloaded_server_says_when_it_knows() -> None:
+    retry = error_details_pb2.RetryInfo()
+    error = OverloadedError("full", retry_s=12.5)
+    assert any(d.Unpack(retry) for d in details_of(error).details)
+    assert (retry.retry_delay.seconds, retry.retry_delay.nanos) == (12, 500_000_000)
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -13,6 +13,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.errors import BackendError, InputError, OverloadedError, SessionError
+from engine.load import LoadLevel
 from engine.sampler import Models, encode_text
 from engine.stream_plan import MOST_FAILURES
 from engine.testing import run_virtually
@@ -158,6 +159,62 @@ def test_a_status_comes_after_each_revision_and_at_least_once_a_second() -> None
     assert max(np.diff(frames)) <= 10
     assert all(status.planned_until >= status.frame_index for status in told)
     assert {status.steps for status in told} == {4}
+
+
+# --------------------------------------------------------------------------------------------- load
+def test_what_is_given_up_is_told_reaches_the_windows_and_comes_back() -> None:
+    async def session() -> list[pb.StreamInteractionResponse]:
+        stream = new_stream(new_executor())
+        responses: list[pb.StreamInteractionResponse] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        async def load() -> None:
+            for level in (LoadLevel(steps=2), LoadLevel(steps=2, revision_frames=8), LoadLevel()):
+                await asyncio.sleep(2)
+                stream.limit(level)
+                stream.limit(level)  # says nothing new
+
+        await asyncio.gather(stream.run(live_poses(80), write), load())
+        return responses
+
+    responses = run_virtually(session())
+    told = [(event.kind, event.steps, event.revision_frames) for event in events_in(responses)]
+    assert told == [
+        (pb.SESSION_EVENT_KIND_DEGRADED, 2, 4),
+        (pb.SESSION_EVENT_KIND_DEGRADED, 2, 8),
+        (pb.SESSION_EVENT_KIND_RECOVERED, 4, 4),
+    ]
+    steps = [chunk.steps for chunk in chunks_in(responses) if chunk.frames[0].window]
+    assert (steps[0], 2 in steps, steps[-1]) == (4, True, 4)
+    statuses = [response.status for response in responses if response.HasField("status")]
+    assert {(s.steps, s.revision_frames) for s in statuses} == {(4, 4), (2, 4), (2, 8)}
+
+
+def test_a_client_that_asks_for_more_steps_than_there_are_gets_them_afterwards() -> None:
+    async def session() -> list[int]:
+        stream = new_stream(new_executor())
+        steps: list[int] = []
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            if response.HasField("status"):
+                steps.append(response.status.steps)
+
+        async def requests() -> Requests:
+            yield still_pose(1)
+            stream.limit(LoadLevel(steps=2))
+            yield pb.StreamInteractionRequest(control=pb.SessionControl(steps=20))
+            await asyncio.sleep(2)
+            stream.limit(LoadLevel())
+            await asyncio.sleep(2)
+
+        await stream.run(requests(), write)
+        return steps
+
+    steps = run_virtually(session())
+    assert steps[-1] == 20
+    assert set(steps) == {2, 20}
 
 
 # -------------------------------------------------------------------------------------------- words

@@ -57,6 +57,24 @@ def test_feet_are_locked_unless_told_otherwise(bundle: Path) -> None:
     assert not _config("--bundle", bundle, "--no-foot-lock").service.session.foot_lock
 
 
+def test_the_machine_says_how_many_sessions_there_may_be_unless_told_otherwise(
+    bundle: Path,
+) -> None:
+    assert _config("--bundle", bundle).service.max_sessions is None
+    assert _config("--bundle", bundle, "--max-sessions", "auto").service.max_sessions is None
+    assert _config("--bundle", bundle, "--max-sessions", 3).service.max_sessions == 3
+    with pytest.raises(ConfigError, match="max_sessions"):
+        _config("--bundle", bundle, "--max-sessions", 0)
+
+
+def test_a_zone_for_all_who_do_not_ask_otherwise(bundle: Path) -> None:
+    assert not _config("--bundle", bundle).service.session.has_zone
+    session = _config("--bundle", bundle, "--zone-radius", 0.4, "--no-contact").service.session
+    assert (session.zone_radius, session.allow_contact) == (0.4, False)
+    with pytest.raises(ConfigError, match="zone_radius"):
+        _config("--bundle", bundle, "--zone-radius", -1)
+
+
 def test_the_backend_is_the_best_of_the_machine_unless_named(bundle: Path) -> None:
     config = _config("--bundle", bundle)
     assert (config.backend, config.device) == ("auto", 0)
