@@ -215,8 +215,10 @@ def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list
     else:
         placed = [["--threads", str(args.threads or _share_of_cores(args.engines))]] * args.engines
     flags = engine_flags(args)
-    for name in ("max_sessions", "idle_seconds", "drain_seconds"):
+    flags += ["--max-sessions", "auto" if args.max_sessions is None else str(args.max_sessions)]
+    for name in ("zone_radius", "idle_seconds", "drain_seconds"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    flags += ["--no-contact"] if args.no_contact else []
     for key in keys:
         flags += ["--resume-key", str(key)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
