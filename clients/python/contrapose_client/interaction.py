@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ from contrapose_client.devices import Device, humanoid_pose, tracker_set
 from contrapose_client.errors import translated
 from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
 
+KEPT = 10_000
+"""Of what has come, in whatever list of it: an hour and more of chunks."""
 QUICK_PINGS, QUICK_PING_INTERVAL, PING_INTERVAL = 5, 0.1, 1.0
 
 
@@ -58,11 +61,12 @@ class Interaction:
         self.clock = ClockSync()
         self.accepted: pb.SessionAccepted
         self.playout: PlayoutBuffer
-        self.events: list[pb.SessionEvent] = []
-        self.reactions_ms: list[float] = []
-        """The server's figure of each pose that led to frames: arrival to first frame sent."""
-        self.chunks: list[types_pb2.FrameChunk] = []
-        """All that came, frames left out."""
+        self.events: deque[pb.SessionEvent] = deque(maxlen=KEPT)
+        """The last that came."""
+        self.reactions_ms: deque[float] = deque(maxlen=KEPT)
+        """The server's figure of the last poses that led to frames: arrival to first frame sent."""
+        self.chunks: deque[types_pb2.FrameChunk] = deque(maxlen=KEPT)
+        """The last that came, frames left out."""
         self.contacts: list[types_pb2.ContactEvent] = []
         """Touches of player and partner in the plan, as the newest chunk has them: those that are
         not over yet. `start_frame_index` / `accepted.frame_rate` is on the session's clock, the

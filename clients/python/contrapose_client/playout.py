@@ -17,6 +17,8 @@ Array = npt.NDArray[np.floating]
 JOINT_COUNT = 22
 EASE_FRAMES = 5
 """In which a partner whose plan had run out comes back to it."""
+MARGINS_KEPT = 10_000
+"""Of the last frames that came in time."""
 
 
 def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
@@ -104,7 +106,7 @@ class PlayoutReport:
     overwritten: int
     """Frames that a later revision replaced before they were shown."""
     margin_s: Array
-    """(frames in time,) seconds each frame came before it had to be shown."""
+    """(frames in time, the last of them) seconds each came before it had to be shown."""
 
 
 class PlayoutBuffer:
@@ -120,7 +122,7 @@ class PlayoutBuffer:
         self._next = 0
         self._count = 0
         self._shown: PlanFrame | None = None
-        self._margins: list[float] = []
+        self._margins: deque[float] = deque(maxlen=MARGINS_KEPT)
         self._late = 0
         self._overwritten = 0
         self._eases_from: PlanFrame | None = None
