@@ -543,16 +543,18 @@ class Session:
         self._plan.cut_after(kept)
         for index in range(kept + 1, first + WINDOW_FRAMES):
             at = index - first
+            # Copies: a frame that is kept must not keep its whole window.
             frame = PlanFrame(
                 index=index,
-                rotmats=final.rotmats[:, at],
-                transl=final.transl[:, at],
+                rotmats=final.rotmats[:, at].copy(),
+                transl=final.transl[:, at].copy(),
                 quality=Quality.GENERATED,
                 based_on=asked.based_on,
                 window=asked.ticket + 1,
                 steps=asked.window.request.steps,
             )
-            self._plan.append(frame, made=(result.rotmats[:, at], result.transl[:, at]))
+            made = result.rotmats[:, at].copy(), result.transl[:, at].copy()
+            self._plan.append(frame, made=made)
         self._revision += asked.is_revision
         if not takes_lead:
             return kept + 1
