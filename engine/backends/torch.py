@@ -315,18 +315,18 @@ class CapturedFunction:
         function: Function,
         examples: Mapping[str, Array | IntArray],
     ) -> None:
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._staging = {
             name: torch.from_numpy(value).pin_memory() for name, value in examples.items()
         }
         self._inputs = {name: value.to(device) for name, value in self._staging.items()}
-        self._stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(self._stream):
+        self.stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(self.stream):
             for _ in range(WARM_UP_CALLS):
                 function(**self._inputs)
-        self._stream.synchronize()
+        self.stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self._graph, stream=self.stream, capture_error_mode="thread_local"):
             self._outputs = function(**self._inputs)
         self._results = {
             name: torch.empty_like(value, device="cpu").pin_memory()
@@ -335,16 +335,20 @@ class CapturedFunction:
         self._is_done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
 
     def __call__(self, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
-        with torch.cuda.stream(self._stream):
+        with torch.cuda.stream(self.stream):
             for name, staging in self._staging.items():
                 np.copyto(staging.numpy(), inputs[name])
                 self._inputs[name].copy_(staging, non_blocking=True)
-            self._graph.replay()
+            self.launch()
             for name, result in self._results.items():
                 result.copy_(self._outputs[name], non_blocking=True)
-            self._is_done.record(self._stream)
+            self._is_done.record(self.stream)
         self._is_done.synchronize()
         return {name: result.numpy().copy() for name, result in self._results.items()}
+
+    def launch(self) -> None:
+        """Compute from what lies on the device, on `stream`, without waiting."""
+        self._graph.replay()
 
 
 # ----------------------------------------------------------------------------- whole windows
@@ -396,6 +400,11 @@ class TorchLoop:
             return outputs
 
         return in_buckets(self._step, self._buckets, rows, run)["x0"]
+
+    def replayed(self, bucket: int, steps: int) -> CapturedFunction:
+        """The captured window of a batch size and step count, to be launched without copies."""
+        with self._backend.computing(self._step, bucket):
+            return self._capture(bucket, steps)
 
     def _denoise(self, **inputs: Tensor) -> Tensors:
         """Everything on the device, and nothing that asks it for a number."""
