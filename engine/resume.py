@@ -272,6 +272,7 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
             session.seed,
             session.frame,
             session.revision,
+            session.sent_until,
             session.tickets,
             session.player_last,
             session.contact_ids,
@@ -295,10 +296,12 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
 
 
 def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
-    seed, frame, revision, tickets, player_last, contact_ids, accepted, failed = plain["counts"]
+    counts = plain["counts"]
+    seed, frame, revision, sent_until, tickets, player_last, contact_ids, accepted, failed = counts
     turns, offsets, floor = plain["devices"]
     rotmats, transl = unpacked_poses(plain["player"])
     player = rotmats[:-1], transl[:-1]
+    plan = _rebuilt_plan(plain, player, player_last)
     worn = calibration_of(
         body,
         plain["betas"][0],
@@ -312,6 +315,7 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         seed=seed,
         frame=frame,
         revision=revision,
+        sent_until=min(sent_until, plan[-1].index),
         tickets=tickets,
         delays=plain["delays"],
         floor=plain["floor"],
@@ -321,7 +325,7 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         stamp=PlayerStamp(*plain["stamp"]),
         newest_rotmats=rotmats[-1],
         newest_transl=transl[-1],
-        plan=_rebuilt_plan(plain, player),
+        plan=plan,
         contacts=plain["contacts"],
         contact_ids=contact_ids,
         due=plain["due"],
@@ -346,9 +350,10 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
     )
 
 
-def _rebuilt_plan(plain: dict[str, Any], player: tuple[Array, Array]) -> tuple[PlanFrame, ...]:
+def _rebuilt_plan(
+    plain: dict[str, Any], player: tuple[Array, Array], player_last: int
+) -> tuple[PlanFrame, ...]:
     """The frames of a plan; the player as he was where he was not planned."""
-    player_last = plain["counts"][4]
     partner, planned = unpacked_poses(plain["partner"]), unpacked_poses(plain["planned"])
     frames = []
     for at, (index, window, steps) in enumerate(plain["numbers"]):

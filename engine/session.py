@@ -69,6 +69,8 @@ EASE_FRAMES = 4
 """Before and after a pose that is passed through, in which energy comes and goes."""
 CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""
+SPARE_FRAMES = 4
+"""Sent beyond the horizon, so that a plan that stands needs a message every half second only."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
@@ -285,7 +287,7 @@ class Session:
                 capsules, session._rest_joints, contacts=state.contacts, ids=state.contact_ids
             )
         session._floors.append(state.floor)
-        session._sent_until = session._plan_end
+        session._sent_until = state.sent_until
         session._revision = state.revision + LOST_REVISIONS
         session._delays.extend(state.delays)
         session._tickets = state.tickets
@@ -308,6 +310,7 @@ class Session:
             seed=self._seed,
             frame=self._now,
             revision=self._revision,
+            sent_until=self._sent_until,
             tickets=self._tickets,
             delays=tuple(self._delays),
             floor=min(self._floors),
@@ -326,8 +329,8 @@ class Session:
         )
 
     def plan_again(self) -> Chunk:
-        """All of a resumed plan from now on, to be sent before its clock goes on."""
-        frames = tuple(self._plan[index] for index in self._plan if index >= self._now)
+        """What the client of a resumed session should hold, before the clock goes on."""
+        frames = tuple(self._plan[at] for at in range(self._now, self._sent_until + 1))
         return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
 
     @property
@@ -649,8 +652,12 @@ class Session:
             self._expected[first + new + offset] = expected
 
     def _bridge_absence(self) -> None:
-        """Fill the time since a resumed plan ended with what its client has shown meanwhile."""
+        """Fill the time since a client had played all it held with what it has shown meanwhile:
+        its last frame."""
         self._is_resumed = False
+        if self._now <= self._sent_until:
+            return
+        self._plan.cut_after(self._sent_until)
         last = self._plan[self._plan_end]
         first = max(last.index + 1, self._now - LONGEST_CATCH_UP)
         for index in range(first, self._now + 1):
@@ -699,6 +706,7 @@ class Session:
         missing = self._now + reach - end
         if missing <= 0:
             return
+        missing += SPARE_FRAMES if is_paused else 0
         shown = self._track(end - 2, 3, end, end, is_shown=True)
         result = coasted(shown, min(missing, LONGEST_CATCH_UP))
         skipped = max(missing - LONGEST_CATCH_UP, 0)
@@ -825,12 +833,17 @@ class Session:
         return replace(track, rotmats=rotmats, transl=transl)
 
     def _chunk(self, changed_from: int | None) -> Chunk | None:
+        """What the client has to be sent, from the first frame that changed on.
+
+        Frames that only follow what it holds come some at a time, before the horizon is touched.
+        """
+        horizon = self._now + self._config.horizon_frames
+        if changed_from is None and self._sent_until >= min(self._plan_end, horizon):
+            return None
         first = self._sent_until + 1
         if changed_from is not None:
             first = min(first, changed_from)
-        last = min(self._plan_end, self._now + self._config.horizon_frames)
-        if last < first:
-            return None
+        last = min(self._plan_end, horizon + SPARE_FRAMES)
         self._sent_until = last
         frames = tuple(self._plan[index] for index in range(first, last + 1))
         return Chunk(revision=self._revision, frames=frames, contacts=self._touches())

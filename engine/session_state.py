@@ -33,6 +33,8 @@ class SessionState:
     frame: int
     """The frame that is due now."""
     revision: int
+    sent_until: int
+    """The last frame that the client holds; it shows that one when it hears no more."""
     tickets: int
     """Windows asked for so far."""
     delays: tuple[int, ...]

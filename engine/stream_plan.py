@@ -145,7 +145,6 @@ class StreamPlan:
         self._windows: dict[int, _WindowTimes] = {}
         """By the number that frames carry."""
         self._failures = 0
-        self._revision = 0
         self._status_at = -np.inf
 
     def step(self, inbox: Inbox, started: float | None) -> Outcome:
@@ -174,7 +173,7 @@ class StreamPlan:
             chunk=chunk,
             reacts_to=reacts_to,
             events=events,
-            status=self._due_status(now, session),
+            status=self._due_status(now, session, has_chunk=chunk is not None),
         )
 
     def close(self) -> None:
@@ -281,12 +280,13 @@ class StreamPlan:
         return message, based_on.at
 
     def _due_status(
-        self, now: float, session: SessionStatus
+        self, now: float, session: SessionStatus, *, has_chunk: bool
     ) -> interaction_pb2.SessionStatus | None:
-        """After a chunk that replaced frames, and when the last one is long ago."""
-        if session.revision == self._revision and now - self._status_at < STATUS_SECONDS:
+        """With every chunk, so that its token knows all that was sent; and when the last one is
+        long ago."""
+        if not has_chunk and now - self._status_at < STATUS_SECONDS:
             return None
-        self._revision, self._status_at = session.revision, now
+        self._status_at = now
         return interaction_pb2.SessionStatus(
             frame_index=session.frame,
             planned_until=max(session.planned_until, 0),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc, types_pb2
+from contrapose_client import Interaction, ServerError, connect
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
@@ -24,7 +27,8 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER
 from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
-from tests.e2e.conftest import RunningServer, started_server
+from tests.e2e.conftest import RunningServer, header, started_server
+from tests.e2e.refusals import Refusal, refused_stream
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros(10))
@@ -141,7 +145,8 @@ async def cut_and_resumed(
 ) -> tuple[int, tuple[float, float]]:
     """How far the first frame after is from what the client would have shown without it: the
     frame it had been sent, or else the last one."""
-    player = Player(recorded_poses(37 * seed))
+    poses = recorded_poses(37 * seed)
+    player = Player(poses if seed % 3 else poses[:1])  # every third stands: plans are not revised
     await asyncio.sleep(0.13 * seed)
     first = pb.SessionHeader(seed=seed, session_id=f"cut-{seed}")
     async with player.stream(victim.address, first) as call:
@@ -199,3 +204,129 @@ def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
     for gap, (dry, (metres, angle)) in zip(gaps, asyncio.run(all_of_them()), strict=True):
         assert metres < MOST_METRES, f"gap {gap} s, dry for {dry} frames"
         assert angle < MOST_ANGLE, f"gap {gap} s, dry for {dry} frames"
+
+
+# ------------------------------------------------------------------------------------- the client's
+async def played_until_killed(session: Interaction, count: int) -> None:
+    await session.send_pose(STILL, HERE)
+    async for _ in session.frames(count):
+        await session.send_pose(STILL, HERE)
+
+
+@pytest.fixture
+def tiny_heir(tiny_bundle: Path, key: Path) -> Iterator[RunningServer]:
+    with started_server(tiny_bundle, "--resume-key", str(key)) as running:
+        yield running
+
+
+def test_the_client_plays_on_and_resumes(
+    tiny_bundle: Path, key: Path, tiny_heir: RunningServer
+) -> None:
+    """One loop shows frames, through the gap; another stream brings them from then on."""
+
+    async def session() -> None:
+        with started_server(tiny_bundle, "--resume-key", str(key)) as victim:
+            async with connect(victim.address) as first, first.interact(seed=5) as session:
+                await played_until_killed(session, 15)
+                shown: list[int] = []
+
+                async def show() -> None:
+                    async for frame in session.frames(70, plays_on=True):
+                        shown.append(frame.index)
+
+                showing = asyncio.create_task(show())
+                victim.process.kill()
+                with pytest.raises(ServerError):
+                    await session.closed()
+                await asyncio.sleep(0.3)
+                sequence = session._sequence
+                async with connect(tiny_heir.address) as second, second.resume(session) as again:
+                    assert again.accepted.seed == 5
+                    assert again.accepted.resumed_at_frame > 0
+                    assert await again.send_pose(STILL, HERE) == sequence + 1
+                    while not showing.done():
+                        await again.send_pose(STILL, HERE)
+                        await asyncio.sleep(0.1)
+                    await showing
+                    summary = await again.finish()
+                assert shown == list(range(15, 70))
+                assert again.playout.report().late_frames == 0
+                assert summary.revisions > 0
+                assert again.resume_token
+                assert min(chunk.revision for chunk in again.chunks) > session.chunks[-1].revision
+
+    asyncio.run(session())
+
+
+def test_a_session_without_a_token_cannot_be_resumed(tiny_heir: RunningServer) -> None:
+    async def session() -> None:
+        async with connect(tiny_heir.address) as client, client.interact() as session:
+            with pytest.raises(ValueError, match="no resume token"):
+                client.resume(session)
+
+    asyncio.run(session())
+
+
+def token_of(server: RunningServer) -> bytes:
+    async def session() -> bytes:
+        async with connect(server.address) as client, client.interact(seed=1) as session:
+            await played_until_killed(session, 8)
+            return session.resume_token
+
+    return asyncio.run(session())
+
+
+# ----------------------------------------------------------------------------------------- refusals
+def refused(server: RunningServer, **settings: object) -> Refusal:
+    with grpc.insecure_channel(server.address) as channel:
+        return refused_stream(channel, [header(**settings)])
+
+
+def test_a_token_that_is_not_good_is_refused_with_its_reason(
+    tiny_heir: RunningServer, heir: RunningServer, server: RunningServer
+) -> None:
+    token = token_of(tiny_heir)
+    for bad in (token[:-1], token[:40], b"no token", token[:60] + bytes(3) + token[63:]):
+        refusal = refused(tiny_heir, resume_token=bad)
+        assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert refusal.reason == "RESUME_BAD_TOKEN"
+        assert refusal.field == "header.resume_token"
+    # a server with a key of its own
+    assert refused(server, resume_token=token).reason == "RESUME_BAD_TOKEN"
+    refusal = refused(heir, resume_token=token)
+    assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert refusal.reason == "RESUME_OTHER_BUNDLE"
+    refusal = refused(tiny_heir, resume_token=token, seed=3)
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.field == "header.seed"
+
+
+def test_the_same_token_twice_at_once_is_refused_on_one_server(tiny_heir: RunningServer) -> None:
+    token = token_of(tiny_heir)
+
+    async def twice() -> None:
+        async with grpc.aio.insecure_channel(tiny_heir.address) as channel:
+            call = interaction_pb2_grpc.InteractionServiceStub(channel).StreamInteraction()
+            await call.write(header(resume_token=token))
+            assert (await call.read()).accepted.resumed_at_frame > 0
+            chunk = (await call.read()).frames
+            assert len(chunk.frames) > 10  # the plan, at once: nobody has sent a pose yet
+            refusal = await asyncio.to_thread(refused, tiny_heir, resume_token=token)
+            assert refusal.code is grpc.StatusCode.ALREADY_EXISTS
+            assert refusal.reason == "SESSION_EXISTS"
+            call.cancel()
+
+    asyncio.run(twice())
+
+
+def test_a_key_that_is_missing_or_short_stops_the_server(tiny_bundle: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_bytes(b"secret")
+    for path in (tmp_path / "none", short):
+        command = [sys.executable, "-m", "engine.cli", "serve", "--bundle", str(tiny_bundle)]
+        done = subprocess.run(
+            [*command, "--resume-key", str(path)], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("contrapose: error: --resume-key: ")
+        assert done.stderr.count("\n") == 1

@@ -123,7 +123,7 @@ def test_a_paused_partner_comes_to_rest_within_a_second_and_asks_for_nothing() -
     frozen = play.session.config.commit_frames
     assert steps[: 10 + frozen].max() > 0.02
     assert steps[10 + frozen + 10 :].max() < 0.005
-    assert max(play.held) == 159 + play.session.config.horizon_frames
+    assert max(play.held) >= 159 + play.session.config.horizon_frames
     soles = floor_height(play.played[159].rotmats[1], play.played[159].transl[1], REST[1])
     assert abs(soles) < 0.02
 
@@ -151,8 +151,8 @@ def test_a_window_of_before_a_pause_is_dropped_even_if_the_pause_is_over() -> No
     play.session.accept(old.ticket, play.sample([old.request])[0])
     play.feed(4.2)
     tick = play.tick(4.2)
-    assert tick.chunk is not None
-    assert {frame.quality for frame in tick.chunk.frames} == {Quality.HELD}
+    assert tick.chunk is None  # what is sent, and held, stands
+    assert play.held[max(play.held)].quality is Quality.HELD
     assert len(tick.wanted) == 1
 
 
