@@ -38,6 +38,7 @@ from engine.arrays import Array
 from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.shape import SHAPE_COUNT
 from engine.bundle import ScheduleSpec
+from engine.direction_wire import first_direction, start_from_wire
 from engine.errors import (
     BackendError,
     BundleError,
@@ -212,7 +213,14 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         rest_joints = engine.body.rest_joints(betas)
         capsules = await _fitted_capsules(engine, betas)
         if state is None:
-            session = Session(config, rest_joints=rest_joints, seed=seed, capsules=capsules)
+            session = Session(
+                config,
+                rest_joints=rest_joints,
+                seed=seed,
+                capsules=capsules,
+                partner_start=start_from_wire(header),
+            )
+            session.direct(first_direction(header))
         else:
             session = Session.resumed(state.session, rest_joints=rest_joints, capsules=capsules)
         stream = LiveStream(

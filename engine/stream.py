@@ -23,6 +23,8 @@ from google.protobuf.message import Message
 
 from engine import wire
 from engine.arrays import Array
+from engine.direction import Direction
+from engine.direction_wire import changed_direction
 from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
 from engine.executor import Executor
 from engine.load import LoadLevel
@@ -51,6 +53,8 @@ MOST_CHANGES = 16
 """Changes that wait for the planner; with more, no message is read."""
 MOST_REACTIONS = 10_000
 """Of which the summary tells percentiles: the newest."""
+LAST_WRITE_SECONDS = 1.0
+"""That a stream which ends with an error waits for a message on its way to a slow client."""
 DROP_NOTICE_SECONDS = 1.0
 """Least time between two events about dropped poses."""
 
@@ -124,6 +128,7 @@ class LiveStream:
         """To be encoded when the words before them are."""
         self._is_encoding = False
         self._room = asyncio.Event()
+        self._writes = asyncio.Lock()
         self._received = 0
         self._dropped = 0
         self._told_of_drops = -np.inf
@@ -159,6 +164,10 @@ class LiveStream:
             await writer
         finally:
             self._is_closed = True
+            # gRPC takes no status while a message is still being written.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_SECONDS):
+                    await self._writes.acquire()
             for task in (reader, clock, writer):
                 task.cancel()
             await asyncio.gather(reader, clock, writer, return_exceptions=True)
@@ -336,6 +345,9 @@ class LiveStream:
         if config is not self._config:
             self._config = config
             self._change(partial(self._configure, config, self._level.applied(config)))
+        change = changed_direction(control)
+        if change is not None:
+            self._change(partial(_redirected, change))
 
     def _configure(
         self, wanted: SessionConfig, limited: SessionConfig, session: AnySession
@@ -438,7 +450,8 @@ class LiveStream:
                 reaction_ms = 1000 * (self._loop.time() - reacts_to)
                 response.frames.latency.reaction_ms = reaction_ms
                 self._reactions_ms.append(reaction_ms)
-            await write(response)
+            async with self._writes:
+                await write(response)
 
     def _summary(self) -> interaction_pb2.SessionSummary:
         reactions = self._reactions_ms or [0.0]
@@ -452,6 +465,13 @@ class LiveStream:
             reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
             duration=0.0 if self._started is None else self._loop.time() - self._started,
         )
+
+
+def _redirected(change: Callable[[Direction], Direction], session: AnySession) -> None:
+    try:
+        session.direct(change(session.direction))
+    except ConfigError as error:
+        raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error
 
 
 def changed_config(

@@ -17,6 +17,7 @@ from engine import wire
 from engine.body.calibration import TrackerSample
 from engine.body.trackers import Flags, Tracking
 from engine.contacts import Contact
+from engine.direction_wire import target_event
 from engine.errors import ContraposeError, OverloadedError
 from engine.executor import Executor
 from engine.motion import FRAME_RATE
@@ -165,6 +166,7 @@ class StreamPlan:
         tick = self._session.tick(now)
         for wanted in tick.wanted:
             self._ask(wanted, started)
+        self._events += map(target_event, tick.events)
         chunk, reacts_to = (None, None) if tick.chunk is None else self._to_wire(tick.chunk)
         session = self._session.status()
         events, self._events = tuple(self._events), []

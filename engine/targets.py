@@ -183,11 +183,12 @@ class Targets:
         contact = direction.contact
         if contact is not None:
             self._check(contact)
-        is_same = contact is self._direction.contact and direction.place is self._direction.place
+        is_same = contact == self._direction.contact
+        if not is_same or direction.mode is Mode.PAUSED:
+            self._touch = None
+        is_same &= _is_same_place(direction.place, self._direction.place)
         if not is_same or direction.mode in (Mode.PAUSED, Mode.FOLLOW_PLAN):
             self._walk, self._walks = None, 0
-        if contact is not self._direction.contact or direction.mode is Mode.PAUSED:
-            self._touch = None
         self._direction = direction
 
     def _check(self, contact: ContactTarget) -> None:
@@ -527,6 +528,13 @@ class Targets:
 def _partner(plan: Plan, frame: int, *, is_shown: bool = True) -> Pose:
     rotmats, transl = plan.poses(frame, is_shown=is_shown)
     return rotmats[1], transl[1]
+
+
+def _is_same_place(first: PlaceTarget | None, second: PlaceTarget | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    is_same = np.array_equal(first.position, second.position)
+    return is_same and (first.heading, first.frame) == (second.heading, second.frame)
 
 
 def _place_of(target: PlaceTarget) -> Place:

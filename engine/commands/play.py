@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,6 +62,19 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
+    parser.add_argument(
+        "--mode",
+        choices=("react", "follow_plan"),
+        default="react",
+        help="follow_plan: both people are made from the player's first pose on (%(default)s)",
+    )
+    parser.add_argument(
+        "--energy",
+        type=float,
+        default=1.0,
+        metavar="E",
+        help="how lively the partner moves, 0.5 to 1.5 (%(default)s)",
+    )
     _add_text(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
@@ -83,6 +96,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_text(parser)
     parser.add_argument("--seed", type=int, default=DEMO_SEED, metavar="N", help="(%(default)s)")
     _add_server_options(parser)
+    parser.set_defaults(mode="react", energy=1.0)
     parser.set_defaults(run=run_demo)
 
 
@@ -345,6 +359,8 @@ def _played(args: argparse.Namespace, player: Motion, seconds: float) -> Played:
                 seed=args.seed,
                 steps=args.steps,
                 horizon_frames=args.horizon,
+                mode=args.mode,
+                energy=args.energy,
             )
         )
 
@@ -389,6 +405,8 @@ async def interact(
     seed: int | None = None,
     steps: int | None = None,
     horizon_frames: int | None = None,
+    mode: str = "react",
+    energy: float = 1.0,
 ) -> Played:
     """Play a motion of 10 frames a second to a server as if it were live; show what comes back."""
     from contrapose_client import connect
@@ -401,6 +419,8 @@ async def interact(
             steps=steps,
             horizon_frames=horizon_frames,
             player_betas=player.betas[0],
+            mode=mode,
+            energy=energy,
         ) as session,
     ):
         begun = time.monotonic()
@@ -414,7 +434,18 @@ async def interact(
             sender.cancel()
         for event in session.events:
             print(f"contrapose: the server says: {event.text}", file=sys.stderr)
+        if mode == "follow_plan":
+            player = _led(player, frames)
         return _played_session(session, player, frames, summary)
+
+
+def _led(player: Motion, frames: list[PlanFrame]) -> Motion:
+    """The player as the plan has him."""
+    quats, transl = player.quats_xyzw.copy(), player.transl.copy()
+    for frame in frames:
+        quats[0, frame.index] = frame.player_quats_xyzw
+        transl[0, frame.index] = frame.player_transl
+    return replace(player, quats_xyzw=quats, transl=transl)
 
 
 async def _send_poses(session: Interaction, player: Motion, begun: float) -> None:

@@ -15,7 +15,7 @@ RATE = 10.0
 def chunk(first: int, count: int, revision: int = 0, mark: float = 0.0) -> types_pb2.FrameChunk:
     """Frames whose translation x is `mark`, so that a test can tell them apart."""
     body = types_pb2.BodyPose(root_translation=[mark, 0, 0], rotations=[0, 0, 0, 1] * 22)
-    frame = types_pb2.Frame(partner=body, quality=types_pb2.FRAME_QUALITY_GENERATED)
+    frame = types_pb2.Frame(player=body, partner=body, quality=types_pb2.FRAME_QUALITY_GENERATED)
     return types_pb2.FrameChunk(first_frame_index=first, revision=revision, frames=[frame] * count)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import numpy as np
@@ -24,6 +25,10 @@ def changed(change: Callable[[pb.PlayerPose], None]) -> Messages:
     message = pose(2)
     change(message.pose)
     return [header(), pose(1), message]
+
+
+def control(**settings: Any) -> pb.StreamInteractionRequest:
+    return pb.StreamInteractionRequest(control=pb.SessionControl(**settings))
 
 
 def set_rotation(index: int, value: float) -> Callable[[pb.PlayerPose], None]:
@@ -69,6 +74,82 @@ BAD_STREAMS: dict[str, tuple[Messages, grpc.StatusCode, str, str]] = {
         grpc.StatusCode.INVALID_ARGUMENT,
         "BAD_CONFIG",
         "control.steps",
+    ),
+    "a mode that there is not": (
+        [header(mode=9)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "header.mode",
+    ),
+    "no energy at all": (
+        [header(energy=0.0)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "header.energy",
+    ),
+    "a partner who begins without rotations": (
+        [header(partner_start=types_pb2.BodyPose(root_translation=[0, 0, 0]))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_SHAPE",
+        "header.partner_start.rotations",
+    ),
+    "an energy that is not finite": (
+        [header(), control(energy=math.nan)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.energy",
+    ),
+    "a touch with a knee": (
+        [header(), control(contact=pb.ContactTarget(partner_joint=4, player_joint=16))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.contact.partner_joint",
+    ),
+    "a touch of a joint that there is not": (
+        [header(), control(contact=pb.ContactTarget(partner_joint=20, player_joint=22))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.contact.player_joint",
+    ),
+    "a touch held for an hour": (
+        [header(), control(contact=pb.ContactTarget(partner_joint=20, hold_frames=36000))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.contact.hold_frames",
+    ),
+    "a touch where none is allowed": (
+        [
+            header(allow_contact=False),
+            pose(1),
+            control(contact=pb.ContactTarget(partner_joint=20, player_joint=16)),
+        ],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.contact",
+    ),
+    "a place of two numbers": (
+        [header(), control(place=pb.PlaceTarget(position=[1.0, 2.0]))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_SHAPE",
+        "control.place.position",
+    ),
+    "a heading that is not finite": (
+        [header(), control(place=pb.PlaceTarget(position=[1, 0, 2], heading=math.inf))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.place.heading",
+    ),
+    "a pose to be in without a partner": (
+        [header(mode=pb.SESSION_MODE_INBETWEEN), control(targets=[pb.PoseTarget(frame_index=9)])],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "MISSING",
+        "control.targets[0].partner",
+    ),
+    "a pose to be in while the partner reacts": (
+        [header(), pose(1), control(targets=[pb.PoseTarget(frame_index=9, partner=still_body())])],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.targets",
     ),
     "a horizon of 1": (
         [header(horizon_frames=1)],

@@ -23,6 +23,7 @@ from contrapose_client.devices import Device, calibrate
 from contrapose_client.errors import ServerError
 from contrapose_client.interaction import Interaction
 from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, PlayoutReport
+from contrapose_client.targets import Place, PoseAt, Touch
 
 __all__ = [
     "Client",
@@ -31,10 +32,13 @@ __all__ = [
     "Generated",
     "Interaction",
     "People",
+    "Place",
     "PlanFrame",
     "PlayoutBuffer",
     "PlayoutReport",
+    "PoseAt",
     "ServerError",
+    "Touch",
     "calibrate",
     "connect",
 ]

@@ -20,6 +20,7 @@ from contrapose.v1 import (
 from contrapose_client.errors import translated
 from contrapose_client.interaction import Interaction
 from contrapose_client.playout import Array, pose_arrays
+from contrapose_client.targets import body_pose, mode_number
 
 CONNECT_TIMEOUT = 10.0
 
@@ -90,6 +91,9 @@ class Client:
         calibration: types_pb2.Calibration | None = None,
         allow_contact: bool | None = None,
         zone_radius: float | None = None,
+        mode: str | None = None,
+        energy: float | None = None,
+        partner_start: tuple[Array, Array] | None = None,
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
@@ -99,6 +103,9 @@ class Client:
         calibration  of a player who is sent as trackers, humanoid or OpenXR joints: `calibrate`
         allow_contact, zone_radius  whether the partner may touch the player, and how many metres
                      around the player's body he keeps out of; None: as the server has it
+        mode, energy  as in Interaction.control
+        partner_start  (22, 4) and (3,) of the partner at the beginning; None: he stands a step
+                     before the player, facing him
         """
         header = interaction_pb2.SessionHeader(
             text=text,
@@ -110,6 +117,9 @@ class Client:
             calibration=calibration,
             allow_contact=allow_contact,
             zone_radius=zone_radius,
+            mode=mode_number(mode),
+            energy=energy,
+            partner_start=None if partner_start is None else body_pose(*partner_start),
             bundle=bundle,
             client_name=client_name,
         )

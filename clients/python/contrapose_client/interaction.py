@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,15 @@ from contrapose.v1 import types_pb2
 from contrapose_client.devices import Device, humanoid_pose, tracker_set
 from contrapose_client.errors import translated
 from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
+from contrapose_client.targets import (
+    Place,
+    PoseAt,
+    Touch,
+    contact_target,
+    mode_number,
+    place_target,
+    pose_target,
+)
 
 KEPT = 10_000
 """Of what has come, in whatever list of it: an hour and more of chunks."""
@@ -159,11 +168,35 @@ class Interaction:
         steps: int | None = None,
         allow_contact: bool | None = None,
         zone_radius: float | None = None,
+        mode: str | None = None,
+        energy: float | None = None,
+        contact: Touch | None = None,
+        place: Place | None = None,
+        targets: Sequence[PoseAt] = (),
+        clear_targets: bool = False,
     ) -> None:
-        """Change settings; takes effect with the next revision, a zone (metres) at once."""
+        """Change settings; takes effect with the next revision, a zone (metres) at once.
+
+        mode     "react", "follow_plan" (both people are the server's: `PlanFrame.player_...` is
+                 then the one to show), "inbetween" or "paused"
+        energy   0.5 to 1.5: how lively the partner moves
+        contact, place  replace those wanted so far; `events` tell which are reached
+        targets  poses to be in, added to those wanted so far; only in mode "inbetween"
+        clear_targets  first forget every contact, place and pose
+        """
+        names = list(self.accepted.partner_skeleton.joint_names)
         await self._send(
             control=pb.SessionControl(
-                text=text, steps=steps, allow_contact=allow_contact, zone_radius=zone_radius
+                text=text,
+                steps=steps,
+                allow_contact=allow_contact,
+                zone_radius=zone_radius,
+                mode=mode_number(mode),
+                energy=energy,
+                contact=None if contact is None else contact_target(contact, names),
+                place=None if place is None else place_target(place),
+                targets=[pose_target(target) for target in targets],
+                clear_targets=clear_targets,
             )
         )
 

@@ -91,6 +91,9 @@ class PlanFrame:
     based_on_sequence: int
     arrived: float
     """Session time at which this index was first heard of."""
+    player_quats_xyzw: Array
+    """(22, 4) of the player as planned: in mode "follow_plan" he is the one to show."""
+    player_transl: Array
     is_late: bool = False
     """It was not there when its time came; an older pose is shown in its place."""
 
@@ -140,6 +143,7 @@ class PlayoutBuffer:
             if index < self._next or (known is not None and known.revision > chunk.revision):
                 continue
             quats, transl = pose_arrays(frame.partner)
+            player_quats, player_transl = pose_arrays(frame.player)
             self._overwritten += known is not None
             self._plan[index] = PlanFrame(
                 index=index,
@@ -151,6 +155,8 @@ class PlayoutBuffer:
                 window=frame.window,
                 based_on_sequence=chunk.based_on_sequence,
                 arrived=session_time if known is None else known.arrived,
+                player_quats_xyzw=player_quats,
+                player_transl=player_transl,
             )
 
     def begin(self, session_time: float, frame_rate: float) -> None:

@@ -54,6 +54,8 @@ def played(transl: Array, windows: list[int]) -> Played:
             window=window,
             based_on_sequence=1,
             arrived=0.0,
+            player_quats_xyzw=np.tile(IDENTITY, (22, 1)),
+            player_transl=np.zeros(3, np.float32),
         )
         for index, window in enumerate(windows)
     ]
