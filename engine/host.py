@@ -21,6 +21,7 @@ from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.executor import Executor
 from engine.load import (
+    LoadConfig,
     LoadControl,
     LoadLevel,
     LoadSample,
@@ -61,6 +62,9 @@ class ServiceConfig:
     """Seconds behind the session's clock that clients are told to play."""
     resume_keys: ResumeKeys = field(default_factory=random_keys)
     """What resume tokens are signed with; a random key's are worth something here alone."""
+
+    load: LoadConfig = field(default_factory=LoadConfig)
+    """When sessions give something up, and when they get it back."""
 
     def __post_init__(self) -> None:
         for name in ("max_sessions", "max_generations", "max_motion_frames"):
@@ -118,7 +122,7 @@ class Host:
         self.is_draining = False
         self.planner = Planner()
         self.loop_lag = PeakMeter()
-        """Seconds that the event loop was held up; see `watch_loop`."""
+        """Seconds that the event loop was held up; see `watch`."""
         self.streams: dict[str, LiveStream | None] = {}
         self.empty = asyncio.Event()
         """Set while no session is open."""
@@ -134,7 +138,7 @@ class Host:
     def serve(self, engine: Engine) -> None:
         """Sessions are accepted from now on."""
         schedules = [spec.steps for spec in engine.bundle.manifest.animator.schedules]
-        self._load = LoadControl(schedules, self.config.session)
+        self._load = LoadControl(schedules, self.config.session, self.config.load)
         self._python_s = engine.python_s
         self.engine = engine
 
@@ -254,7 +258,7 @@ class Host:
 
 
 async def watch(host: Host) -> None:
-    """For ever: measure by how much the event loop comes late to what is due, and the load."""
+    """Measure by how much the event loop comes late to what is due, and see to the load; for ever."""
     loop = asyncio.get_running_loop()
     looked = loop.time()
     while True:

@@ -122,7 +122,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     server = grpc.aio.server(options=OPTIONS)
     probe = health.aio.HealthServicer()
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
-    _add_services(server, host, probe)
+    add_services(server, host, probe)
     address = bound_port(server, config.host, config.port)
     await server.start()
     try:
@@ -222,7 +222,7 @@ def _warm_up(engine: Engine, settings: SessionConfig) -> float:
     return 1.5 * (time.thread_time() - begun)
 
 
-def _add_services(server: grpc.aio.Server, host: Host, probe: health.aio.HealthServicer) -> None:
+def add_services(server: grpc.aio.Server, host: Host, probe: health.aio.HealthServicer) -> None:
     add: list[tuple[Callable[..., None], object]] = [
         (interaction_pb2_grpc.add_InteractionServiceServicer_to_server, InteractionService(host)),
         (generation_pb2_grpc.add_GenerationServiceServicer_to_server, GenerationService(host)),

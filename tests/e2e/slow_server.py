@@ -1,0 +1,65 @@
+"""The real services on a machine that is slow by a fixed amount, in the loop of the test."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc.aio
+from grpc_health.v1 import health
+
+from engine.arrays import Array, IntArray
+from engine.body.shape import load_body
+from engine.bundle import load_bundle
+from engine.executor import Executor
+from engine.host import Engine, Host, ServiceConfig, watch
+from engine.scheduler import CallCosts
+from engine.server import add_services, bound_port
+from engine.testing import still_models
+
+
+@dataclass(frozen=True)
+class SlowServer:
+    address: str
+    host: Host
+
+
+@asynccontextmanager
+async def slow_server(
+    bundle: Path, config: ServiceConfig, *, row_s: float
+) -> AsyncIterator[SlowServer]:
+    """row_s  seconds that a denoiser call takes for each of its rows"""
+    models = still_models()
+
+    def slow_step(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
+        time.sleep(row_s * len(inputs["x_t"]))
+        return models.animator_step(inputs)
+
+    costs = CallCosts({size: row_s * size for size in models.buckets})
+    host, server = Host(config), grpc.aio.server()
+    add_services(server, host, health.aio.HealthServicer())
+    address = bound_port(server, "127.0.0.1", 0)
+    await server.start()
+    executor = Executor(replace(models, animator_step=slow_step), costs=costs)
+    host.serve(
+        Engine(
+            bundle=load_bundle(bundle),
+            executor=executor,
+            body=load_body(),
+            backend="slow",
+            precision="f32",
+            python_s=0.02,
+        )
+    )
+    watching = asyncio.create_task(watch(host))
+    try:
+        yield SlowServer(address, host)
+    finally:
+        await server.stop(0)
+        watching.cancel()
+        await asyncio.to_thread(executor.close)
+        await asyncio.to_thread(host.planner.close)

@@ -1,0 +1,156 @@
+"""More sessions than a slow machine can carry: what they give up, what they get back, who waits.
+
+Times are the machine's own, as the engine's thread and the sockets are real; nothing is asserted of
+them but their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose_client import Interaction, connect
+
+from engine.host import ServiceConfig
+from engine.load import LoadConfig
+from engine.session import SessionConfig
+from tests.e2e.conftest import header
+from tests.e2e.refusals import refused_stream
+from tests.e2e.slow_server import slow_server
+
+STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
+HASTY = LoadConfig(look_s=0.5, patience_s=0.5)
+CONFIG = ServiceConfig(session=SessionConfig(steps=10), load=HASTY)
+
+
+async def walk(session: Interaction) -> None:
+    """A player who goes a metre a second, so that every plan departs from him."""
+    frame = 0
+    while True:
+        await session.send_pose(STILL, np.float32([0.1 * frame, 1.2, 0]))
+        await asyncio.sleep(0.1)
+        frame += 1
+
+
+@dataclass
+class Crowd:
+    """Sessions that walk, each until it is told to stop."""
+
+    address: str
+    stack: AsyncExitStack
+    sessions: list[Interaction] = field(default_factory=list)
+    walks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def add(self, count: int) -> None:
+        for seed in range(count):
+            client = await self.stack.enter_async_context(connect(self.address))
+            session = await self.stack.enter_async_context(client.interact(seed=seed))
+            self.sessions.append(session)
+            self.walks.append(asyncio.create_task(walk(session)))
+
+    async def end(self, count: int) -> None:
+        for _ in range(count):
+            self.walks.pop().cancel()
+            await self.sessions.pop().finish()
+
+
+async def until_true(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bundle: Path) -> None:
+    async def sessions() -> tuple[list[pb.SessionEvent], list[tuple[int, int]]]:
+        seen: list[tuple[int, int]] = []
+        async with (
+            slow_server(tiny_bundle, CONFIG, row_s=0.012) as server,
+            AsyncExitStack() as stack,
+        ):
+            crowd = Crowd(server.address, stack)
+            await crowd.add(8)
+            first = crowd.sessions[0]
+            await until_true(lambda: server.host.level.revision_frames is not None)
+            await until_true(lambda: first.status is not None and first.status.revision_frames > 4)
+            assert first.status is not None
+            seen.append((first.status.steps, first.status.revision_frames))
+            assert first.status.engine_load > 0.5
+            await crowd.end(7)
+            await until_true(lambda: first.events[-1].kind == pb.SESSION_EVENT_KIND_RECOVERED)
+            await until_true(lambda: first.status is not None and first.status.steps == 10)
+            for walking in crowd.walks:
+                walking.cancel()
+            return first.events, seen
+
+    events, seen = asyncio.run(sessions())
+    assert seen[0] == (4, 8)
+    told = [(event.steps, event.revision_frames) for event in events]
+    kinds = [event.kind for event in events]
+    assert kinds[-1] == pb.SESSION_EVENT_KIND_RECOVERED
+    assert set(kinds[:-1]) == {pb.SESSION_EVENT_KIND_DEGRADED}
+    assert told[0] == (4, 4)
+    assert told[-1] == (10, 4)
+
+
+def test_who_could_not_be_served_is_refused_until_someone_leaves(tiny_bundle: Path) -> None:
+    async def sessions() -> None:
+        async with (
+            slow_server(tiny_bundle, CONFIG, row_s=0.050) as server,
+            AsyncExitStack() as stack,
+        ):
+            crowd = Crowd(server.address, stack)
+            room = server.host.capacity(CONFIG.session)
+            assert 2 <= room <= 4
+            await crowd.add(room)
+            with grpc.insecure_channel(server.address) as channel:
+                refusal = await asyncio.to_thread(refused_stream, channel, [header()])
+            assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert refusal.reason == "OVERLOADED"
+            assert refusal.has_retry_delay
+            await crowd.end(1)
+            await until_true(lambda: len(server.host.streams) < room)
+            await crowd.add(1)
+            assert len(server.host.streams) == room
+            for walking in crowd.walks:
+                walking.cancel()
+
+    asyncio.run(sessions())
+
+
+@pytest.mark.parametrize("steps", [1, 50])
+def test_one_session_is_let_in_on_however_slow_a_machine(tiny_bundle: Path, steps: int) -> None:
+    async def session() -> int:
+        async with (
+            slow_server(tiny_bundle, CONFIG, row_s=1.0) as server,
+            connect(server.address) as client,
+            client.interact(steps=steps) as session,
+        ):
+            return len(session.accepted.session_id)
+
+    assert asyncio.run(session()) > 0
+
+
+def test_nothing_is_left_of_sessions_that_were_cut_off(tiny_bundle: Path) -> None:
+    async def sessions() -> None:
+        async with slow_server(tiny_bundle, CONFIG, row_s=0.002) as server:
+            async with AsyncExitStack() as stack:
+                crowd = Crowd(server.address, stack)
+                await crowd.add(6)
+                await asyncio.sleep(0.5)
+                for walking in crowd.walks:
+                    walking.cancel()
+            await until_true(lambda: not server.host.streams)
+            engine = server.host.engine
+            assert engine is not None
+            await until_true(lambda: engine.executor.status().windows_in_progress == 0)
+            async with asyncio.timeout(10):
+                await server.host.planner.run(lambda: None)  # and nothing waits before it
+
+    asyncio.run(sessions())
