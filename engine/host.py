@@ -258,7 +258,7 @@ class Host:
 
 
 async def watch(host: Host) -> None:
-    """Measure by how much the event loop comes late to what is due, and see to the load; for ever."""
+    """For ever: measure how late the event loop comes to what is due, and see to the load."""
     loop = asyncio.get_running_loop()
     looked = loop.time()
     while True:
