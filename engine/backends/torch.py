@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ class TorchBackend:
         self._modules: dict[Path, tuple[torch.nn.Module, tuple[Port, ...]]] = {}
         self._fused: dict[Path, Function] = {}
         self._captured: OrderedDict[tuple[Path, int, int], CapturedFunction] = OrderedDict()
+        self._workplace = Workplace.of(self.torch_device) if self.is_gpu else None
         self._is_closed = False
         self._lock = threading.Lock()
 
@@ -160,7 +161,8 @@ class TorchBackend:
             }
             while len(self._captured) >= MOST_CAPTURED:
                 self._captured.popitem(last=False)
-            self._captured[key] = CapturedFunction(self.torch_device, function, examples)
+            assert self._workplace is not None
+            self._captured[key] = CapturedFunction(self._workplace, function, examples)
         self._captured.move_to_end(key)
         return self._captured[key]
 
@@ -187,7 +189,7 @@ class TorchBackend:
         return BackendError(f"{path}: inference failed: {_first_line(exc)}", field=path.name)
 
     def _resolve(self, precision: Precision) -> str:
-        has_bf16 = not self.is_gpu or torch.cuda.is_bf16_supported(including_emulation=False)
+        has_bf16 = not self.is_gpu or torch.cuda.get_device_capability(self.torch_device)[0] >= 8
         if precision == "auto":
             return "bf16" if self.is_gpu and has_bf16 else "f32"
         if precision == "bf16" and not has_bf16:
@@ -299,8 +301,26 @@ CPU = torch.device("cpu")
 def run_once(
     function: Function, inputs: Mapping[str, Array | IntArray], device: torch.device = CPU
 ) -> dict[str, Array]:
-    tensors = {name: torch.from_numpy(value).to(device) for name, value in inputs.items()}
+    writable = {n: v if v.flags.writeable else v.copy() for n, v in inputs.items()}
+    tensors = {name: torch.from_numpy(value).to(device) for name, value in writable.items()}
     return {name: value.cpu().numpy() for name, value in function(**tensors).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """Where all captured functions of a device run, one after the other.
+
+    pool  their working memory, which they share: each is read before the next one runs
+    """
+
+    device: torch.device
+    stream: torch.cuda.Stream
+    pool: Any  # an opaque pair
+
+    @classmethod
+    def of(cls, device: torch.device) -> Workplace:
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        return cls(device=device, stream=stream, pool=torch.cuda.graph_pool_handle())
 
 
 class CapturedFunction:
@@ -311,11 +331,11 @@ class CapturedFunction:
 
     def __init__(
         self,
-        device: torch.device,
+        workplace: Workplace,
         function: Function,
         examples: Mapping[str, Array | IntArray],
     ) -> None:
-        self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self.stream, device = workplace.stream, workplace.device
         self._staging = {
             name: torch.from_numpy(value).pin_memory() for name, value in examples.items()
         }
@@ -326,7 +346,12 @@ class CapturedFunction:
                 function(**self._inputs)
         self.stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self.stream, capture_error_mode="thread_local"):
+        with torch.cuda.graph(
+            self._graph,
+            pool=workplace.pool,
+            stream=self.stream,
+            capture_error_mode="thread_local",
+        ):
             self._outputs = function(**self._inputs)
         self._results = {
             name: torch.empty_like(value, device="cpu").pin_memory()
