@@ -218,7 +218,6 @@ class Block:
         self.device = self._cuda.allocate(needed[0])
         self._owned.append(self.device)
         self._sent = self._cuda.pinned(needed[1])
-        self._sent[:] = 0  # the first run comes before the first values, and has indices to read
         self._owned.append(self._sent.ctypes.data)
         self._fetched = self._cuda.pinned(needed[2])
         self._owned.append(self._fetched.ctypes.data)
@@ -229,6 +228,10 @@ class Block:
         self._sent = self._fetched = np.empty(0, np.uint8)
         while self._owned:
             self._cuda.free(self._owned.pop())
+
+    def clear(self) -> None:
+        """Zeros are safe to run on: indices among what was written before may be wild."""
+        self._sent[:] = 0
 
     def write(self, arena: Arena, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Fill the pinned memory; the device has it after `send`."""

@@ -358,7 +358,9 @@ class TensorRtLoop:
         steps = len(prepared["timesteps"])
         check_ranges(self._backend.engine(self._condition, ANY_SHAPE).source, prepared)
         if not len(prepared["abar_t"]) == len(prepared["abar_s"]) == steps:
-            raise InputError(f"{self._step}: abar_t and abar_s must have {steps} entries each")
+            raise InputError(
+                f"{self._step}: timesteps are {steps}; abar_t and abar_s must be as many"
+            )
         self._backend.cuda.use()
         captured = self._loop(bucket, steps)
         self._block.write(captured.arena, level_table(captured.arena, prepared))
@@ -399,6 +401,7 @@ class TensorRtLoop:
         def enqueue() -> None:
             self._enqueue(arena, plan, contexts)
 
+        self._block.clear()
         enqueue()  # TensorRT does what it has put off until shapes are known, before the capture
         cuda.synchronize()
         with cuda.capturing() as graphs:

@@ -92,10 +92,9 @@ def read_source(path: Path, bucket: int, precision: Width) -> Source:
     width: Width = "f32" if bucket == ANY_SHAPE else precision
     model = typed_graph(path, width)
     if bucket != ANY_SHAPE:
-        try:
-            model = with_rows(model, bucket)
-        except ValueError as exc:
-            raise BackendError(f"{path}: {exc}; buckets need graphs that do not") from exc
+        for port, _ in input_ports(model):
+            port.static_shape(path, bucket)
+        model = with_rows(model, bucket)
     return Source(
         path=path,
         bucket=bucket,

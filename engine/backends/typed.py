@@ -198,7 +198,7 @@ def _rename(names: Any, rename: Callable[[str], str]) -> None:
 def with_rows(model: Any, rows: int) -> Any:
     """The graph for exactly so many rows: an onnx.ModelProto whose every shape is static.
 
-    Raises ValueError if another dimension than the batch varies.
+    The first dimension of each input may vary, and no other.
     """
     import onnx
 
@@ -206,11 +206,7 @@ def with_rows(model: Any, rows: int) -> Any:
     fixed.CopyFrom(model)
     del fixed.graph.value_info[:]
     for value in (*fixed.graph.input, *fixed.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param not in ("", BATCH):
-                raise ValueError(f"{value.name} varies in {dim.dim_param}, not in its rows alone")
-            if dim.dim_param == BATCH:
-                dim.dim_value = rows
+        value.type.tensor_type.shape.dim[0].dim_value = rows
     return onnx.shape_inference.infer_shapes(fixed, check_type=True, strict_mode=True)
 
 

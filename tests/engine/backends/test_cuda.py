@@ -83,6 +83,10 @@ def test_bytes_come_back_from_the_device_through_a_captured_graph() -> None:
         device.launch(graphs[0])
         device.synchronize()
         assert (fetched == sent).all()
+    with pytest.raises(OverloadedError, match="out of memory"):
+        device.allocate(1 << 50)
+    device.launch(graphs[0])
+    device.synchronize()
     device.destroy(graphs[0])
     device.close()
     device.close()
