@@ -310,16 +310,16 @@ class Executor:
         """One call; if it fails, one for each half: only the culprit is lost, and nobody where
         half the rows fit into memory.
 
-        Returns the steps that the rows moved on, 0 unless it succeeded at once.
+        Returns the steps that the rows moved on; 0 after a failure that tells nothing of the cost
+        of a batch. One that did not fit does: what it took in halves is what it costs.
         """
         before = rows[0].step
         try:
             advance_windows(self._models, list(rows))
         except Exception as exc:
             if len(rows) > 1:
-                for half in _halves(rows):
-                    self._advance_rows(half)
-                return 0
+                steps = max([self._advance_rows(half) for half in _halves(rows)])
+                return steps if isinstance(exc, OverloadedError | MemoryError) else 0
             self._scheduler.drop(rows)
             _report(self._on_done.pop(id(rows[0])), _translated(exc))
             return 0

@@ -23,7 +23,7 @@ from engine.sampler import (
     sample_windows,
 )
 from engine.scheduler import CallCosts
-from engine.testing import GraphInputs, LoopOf, small_memory, still_models
+from engine.testing import GraphInputs, LoopOf, VirtualClock, small_memory, still_models
 
 WAIT_S = 10.0
 ALWAYS_EVEN = CallCosts(dict.fromkeys(BUCKETS, 0.001), weight=0)
@@ -266,6 +266,29 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
         for future in futures:
             assert future.result(WAIT_S).shape == (2, 30, 135)
     assert executor.status().mean_batch == 2
+
+
+def test_batches_that_never_fit_are_tried_no_more() -> None:
+    """Each attempt takes a second; after some, four rows a second are known to be the most."""
+    clock, attempts = VirtualClock(), []
+    small = small_memory(still_models().animator_step, 4)
+
+    def slow(inputs: GraphInputs) -> dict[str, Array]:
+        attempts.append(len(inputs["x_t"]))
+        clock.advance(1.0)
+        return small(inputs)
+
+    costs = CallCosts(dict.fromkeys((1, 2, 4, 8), 1.0))
+    with Executor(models_with(animator_step=slow), costs=costs, clock=clock) as executor:
+        for _ in range(20):
+            is_open = threading.Event()
+            hold(executor, is_open)
+            futures = [submitted(executor, a_request(seed, 1), np.inf) for seed in range(8)]
+            is_open.set()
+            for future in futures:
+                future.result(WAIT_S)
+    assert attempts[:3] == [8, 4, 4]
+    assert attempts[-10:] == [4] * 10
 
 
 def test_a_row_that_does_not_fit_alone_is_overload_and_not_the_end() -> None:
