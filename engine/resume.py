@@ -249,24 +249,33 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
     poses = session.direction.poses[:MOST_TARGETS]
     targets = [target.partner for target in poses]
     targets += [target.player for target in poses if target.player is not None]
+    people = [
+        list(zip(session.rotmats, session.transl, strict=True)),
+        [(session.newest_rotmats, session.newest_transl)],
+        [(frame.rotmats[1], frame.transl[1]) for frame in plan],
+        [(frame.rotmats[0], frame.transl[0]) for frame in planned],
+        targets,
+    ]
+    everyone = [pose for person in people for pose in person]
     return {
         "session_id": state.session_id,
         "text": state.text,
         "betas": [calibration.worn.betas, state.partner_betas],
         "devices": [
-            axis_angle_from_rotmat(calibration.worn.turns).astype(np.float32),
+            calibration.worn.turns.astype(np.float32),
             calibration.worn.offsets.astype(np.float32),
             calibration.worn.floor,
         ],
-        "humanoid": axis_angle_from_rotmat(calibration.humanoid).astype(np.float32),
+        "humanoid": calibration.humanoid.astype(np.float32),
         "hips": [calibration.hips_scale, calibration.has_t_pose],
         "clock": [state.first_time_code, state.sequence, state.time_code],
         "config": session.config,
         "direction": replace(session.direction, text=None, poses=()),
         "targets": [(target.frame, target.player is not None) for target in poses],
-        "target_poses": packed_poses(
-            np.array([rotmats for rotmats, _ in targets]).reshape(-1, JOINT_COUNT, 3, 3),
-            np.array([transl for _, transl in targets]).reshape(-1, 3),
+        "people": [len(person) for person in people],
+        "poses": packed_poses(
+            np.array([rotmats for rotmats, _ in everyone]),
+            np.array([transl for _, transl in everyone]),
         ),
         "counts": [
             session.seed,
@@ -283,14 +292,8 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
         "due": session.due,
         "floor": session.floor,
         "stamp": [session.stamp.sequence, session.stamp.time_s],
-        "player": packed_poses(
-            np.concatenate([session.rotmats, session.newest_rotmats[None]]),
-            np.concatenate([session.transl, session.newest_transl[None]]),
-        ),
         "frames": bytes(QUALITIES.index(frame.quality) for frame in plan),
         "numbers": [[frame.index, frame.window, frame.steps] for frame in plan],
-        "partner": _packed_person(plan, 1),
-        "planned": _packed_person(planned, 0),
         "contacts": session.contacts[:MOST_CONTACTS],
     }
 
@@ -299,19 +302,21 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
     counts = plain["counts"]
     seed, frame, revision, sent_until, tickets, player_last, contact_ids, accepted, failed = counts
     turns, offsets, floor = plain["devices"]
-    rotmats, transl = unpacked_poses(plain["player"])
-    player = rotmats[:-1], transl[:-1]
-    plan = _rebuilt_plan(plain, player, player_last)
+    rotmats, transl = unpacked_poses(plain["poses"])
+    ends = np.cumsum(plain["people"])[:-1]
+    people = list(zip(np.split(rotmats, ends), np.split(transl, ends), strict=True))
+    player, newest, partner, planned, targets = people
+    plan = _rebuilt_plan(plain, player, player_last, partner, planned)
     worn = calibration_of(
         body,
         plain["betas"][0],
-        rotmat_from_axis_angle(turns.astype(np.float64)),
+        turns.astype(np.float64),
         offsets.astype(np.float64),
         floor,
     )
     session = SessionState(
         config=plain["config"],
-        direction=replace(plain["direction"], poses=_rebuilt_targets(plain)),
+        direction=replace(plain["direction"], poses=_rebuilt_targets(plain, targets)),
         seed=seed,
         frame=frame,
         revision=revision,
@@ -323,8 +328,8 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         rotmats=player[0],
         transl=player[1],
         stamp=PlayerStamp(*plain["stamp"]),
-        newest_rotmats=rotmats[-1],
-        newest_transl=transl[-1],
+        newest_rotmats=newest[0][0],
+        newest_transl=newest[1][0],
         plan=plan,
         contacts=plain["contacts"],
         contact_ids=contact_ids,
@@ -339,7 +344,7 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         text=plain["text"],
         calibration=PlayerCalibration(
             worn=worn,
-            humanoid=rotmat_from_axis_angle(plain["humanoid"].astype(np.float64)),
+            humanoid=plain["humanoid"].astype(np.float64),
             hips_scale=plain["hips"][0],
             has_t_pose=plain["hips"][1],
         ),
@@ -351,10 +356,13 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
 
 
 def _rebuilt_plan(
-    plain: dict[str, Any], player: tuple[Array, Array], player_last: int
+    plain: dict[str, Any],
+    player: tuple[Array, Array],
+    player_last: int,
+    partner: tuple[Array, Array],
+    planned: tuple[Array, Array],
 ) -> tuple[PlanFrame, ...]:
     """The frames of a plan; the player as he was where he was not planned."""
-    partner, planned = unpacked_poses(plain["partner"]), unpacked_poses(plain["planned"])
     frames = []
     for at, (index, window, steps) in enumerate(plain["numbers"]):
         ahead = at - len(plain["numbers"]) + len(planned[1])
@@ -381,19 +389,12 @@ NOBODY = PlayerStamp(-1, -np.inf)
 """The stamp of what was computed elsewhere."""
 
 
-def _rebuilt_targets(plain: dict[str, Any]) -> tuple[PoseTarget, ...]:
-    poses = list(zip(*unpacked_poses(plain["target_poses"]), strict=True))
+def _rebuilt_targets(plain: dict[str, Any], people: tuple[Array, Array]) -> tuple[PoseTarget, ...]:
+    poses = list(zip(*people, strict=True))
     players = iter(poses[len(plain["targets"]) :])
     return tuple(
         PoseTarget(frame=frame, partner=poses[at], player=next(players) if has_player else None)
         for at, (frame, has_player) in enumerate(plain["targets"])
-    )
-
-
-def _packed_person(frames: Sequence[PlanFrame], person: int) -> bytes:
-    return packed_poses(
-        np.array([frame.rotmats[person] for frame in frames]).reshape(-1, JOINT_COUNT, 3, 3),
-        np.array([frame.transl[person] for frame in frames]).reshape(-1, 3),
     )
 
 
