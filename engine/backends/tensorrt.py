@@ -107,7 +107,7 @@ class TensorRtBackend:
         self.log = new_log()
         self._runtime = _new_runtime(self.log)
         self._cache = BlobCache(cache_dir) if cache_dir else None
-        self._progress = progress
+        self.progress = progress
         self._engines: dict[tuple[Path, int], Engine] = {}
         self._loops: list[TensorRtLoop] = []
         self._is_closed = False
@@ -175,7 +175,7 @@ class TensorRtBackend:
             logger.warning("%s: cached plan is refused (%s): building", source, self.log.taken())
         logger.info("%s: building for %s", source, self.device)
         timing = self._cached(identity.timing_key()) or b""
-        plan, timing = build_plan(source, self.log, timing, self._progress)
+        plan, timing = build_plan(source, self.log, timing, self.progress)
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             fail(self.log, source, "cannot load the engine that was built")
@@ -223,7 +223,7 @@ class Engine:
         if context is None:
             fail(self._backend.log, self.source, "cannot be made ready to run")
         context.set_device_memory(self._scratch, self._scratch_bytes)
-        if self.source.bucket == ANY_SHAPE:
+        if not self.source.is_static:
             stream = self._backend.cuda.stream
             self._require(context.set_optimization_profile_async(0, stream), "refuses its profile")
         return context
@@ -277,7 +277,7 @@ class TensorRtGraph:
     def _any_shape(self, inputs: Inputs) -> dict[str, Array]:
         """Run parts of at most so many rows as the engine takes."""
         source = self._backend.engine(self._path, ANY_SHAPE).source
-        most = RANGES[BATCH][2]
+        most = source.lengths[BATCH][2]
         by_row = {port.name for port, names in source.inputs if names[:1] == (BATCH,)}
         rows = {name: value for name, value in inputs.items() if name in by_row}
         count = row_count(self._path, rows) if rows else 1
@@ -293,7 +293,7 @@ class TensorRtGraph:
         check_ranges(engine.source, prepared)
         cuda, context = self._backend.cuda, engine.context
         cuda.use()
-        if bucket == ANY_SHAPE:
+        if not engine.source.is_static:
             engine.set_shapes(context, {name: value.shape for name, value in prepared.items()})
         arena = arranged(_specs(prepared), {}, engine.outputs(context))
         block = self._block
@@ -356,7 +356,7 @@ class TensorRtLoop:
         ports = self._ports(bucket)
         prepared = checked_inputs(self._step, ports, inputs)
         steps = len(prepared["timesteps"])
-        check_ranges(self._backend.engine(self._condition, ANY_SHAPE).source, prepared)
+        check_ranges(self._condition_engine().source, prepared)
         if not len(prepared["abar_t"]) == len(prepared["abar_s"]) == steps:
             raise InputError(
                 f"{self._step}: timesteps are {steps}; abar_t and abar_s must be as many"
@@ -370,9 +370,13 @@ class TensorRtLoop:
         require_finite(self._step, {"x0": x0})
         return x0
 
+    def _condition_engine(self) -> Engine:
+        """The one that plain calls use too, unless there are more rows."""
+        return self._backend.engine(self._condition, min(ANY_SHAPE, -self._buckets[-1]))
+
     def _ports(self, bucket: int) -> list[Port]:
         """Of the loop: what both graphs take, but for what it makes itself."""
-        condition = self._backend.engine(self._condition, ANY_SHAPE).source
+        condition = self._condition_engine().source
         step = self._backend.engine(self._step, bucket).source
         levels = [Port(name=name, dtype=_FLOAT, shape=(None,)) for name in ("abar_t", "abar_s")]
         both = {port.name: port for port in (*condition.ports, *step.ports, *levels)}
@@ -390,7 +394,7 @@ class TensorRtLoop:
 
     def _capture(self, bucket: int, steps: int) -> Captured:
         backend, cuda = self._backend, self._backend.cuda
-        condition = backend.engine(self._condition, ANY_SHAPE)
+        condition = self._condition_engine()
         step = backend.engine(self._step, bucket)
         self._block.reserve(self._arena(self._buckets[-1], RANGES["steps"][2]))
         arena = self._arena(bucket, steps)
@@ -410,7 +414,7 @@ class TensorRtLoop:
         return Captured(arena=arena, graph=graphs[0], contexts=contexts)
 
     def _arena(self, bucket: int, steps: int) -> Arena:
-        condition = self._backend.engine(self._condition, ANY_SHAPE)
+        condition = self._condition_engine()
         shapes = _sized(condition.source, bucket, steps)
         step = self._backend.engine(self._step, bucket).source
         specs = {
@@ -436,7 +440,7 @@ class TensorRtLoop:
     ) -> None:
         """Put a whole window on the stream."""
         backend, block = self._backend, self._block
-        condition = backend.engine(self._condition, ANY_SHAPE)
+        condition = self._condition_engine()
         step = backend.engine(self._step, arena.specs["x0"].shape[0])
         names = {port.name: port.name for port in condition.source.ports}
         names["modulation"] = "modulations"

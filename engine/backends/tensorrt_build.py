@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ANY_SHAPE = 0
-"""The bucket of engines that take any shape within RANGES."""
+ANY_SHAPE = -64
+"""A bucket below 0 is an engine that takes any shape: so many rows at most, the rest in RANGES."""
 RANGES: Mapping[str, tuple[int, int, int]] = {
-    BATCH: (1, 4, 64),
     "steps": (1, 10, 50),
     "tokens": (1, 16, 128),
 }
-"""Least, usual and greatest length of each dimension that varies; the usual one is tuned for."""
+"""Least, usual and greatest length of dimensions that vary; the usual one is tuned for."""
+USUAL_ROWS = 4
 MOST_LINES = 5
 """Of TensorRT's own words in one of our messages."""
 
@@ -48,7 +48,8 @@ Progress = Callable[[str, float], None]
 class Source:
     """A graph as the builder gets it.
 
-    graph    serialized ONNX, typed; with static shapes but for the bucket ANY_SHAPE
+    bucket   rows; below 0: see ANY_SHAPE
+    graph    serialized ONNX, typed; with static shapes if it has a bucket
     inputs   each port, with the names of its dimensions ("" where one is fixed)
     outputs  names
     """
@@ -61,8 +62,17 @@ class Source:
     outputs: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = "any batch" if self.bucket == ANY_SHAPE else f"batch {self.bucket}"
+        rows = f"batch {self.bucket}" if self.is_static else f"up to {-self.bucket} rows"
         return f"{self.path} ({self.width}, {rows})"
+
+    @property
+    def is_static(self) -> bool:
+        return self.bucket > 0
+
+    @property
+    def lengths(self) -> dict[str, tuple[int, int, int]]:
+        """RANGES, and that of the rows."""
+        return {BATCH: (1, min(USUAL_ROWS, -self.bucket), -self.bucket), **RANGES}
 
     @property
     def ports(self) -> list[Port]:
@@ -71,17 +81,18 @@ class Source:
     def ranges(self, port: Port, names: Sequence[str]) -> list[list[int]]:
         """The least, usual and greatest shape of an input.
 
-        Raises BackendError for a dimension that varies under a name that RANGES lacks.
+        Raises BackendError for a dimension that varies under a name that `lengths` lacks.
         """
-        unknown = sorted({name for name in names if name and name not in RANGES})
+        lengths = self.lengths
+        unknown = sorted({name for name in names if name and name not in lengths})
         if unknown:
             raise BackendError(
                 f"{self.path}: input {port.name} varies in {', '.join(unknown)}; the tensorrt "
-                f"backend knows {', '.join(RANGES)}",
+                f"backend knows {', '.join(lengths)}",
                 field=port.name,
             )
         sizes = [
-            RANGES[name] if name else (cast(int, size),) * 3
+            lengths[name] if name else (cast(int, size),) * 3
             for size, name in zip(port.shape, names, strict=True)
         ]
         return [[size[i] for size in sizes] for i in range(3)]
@@ -89,9 +100,9 @@ class Source:
 
 def read_source(path: Path, bucket: int, precision: Width) -> Source:
     """What runs for every step of every window is narrow; what runs once a window is float32."""
-    width: Width = "f32" if bucket == ANY_SHAPE else precision
+    width: Width = precision if bucket > 0 else "f32"
     model = typed_graph(path, width)
-    if bucket != ANY_SHAPE:
+    if bucket > 0:
         for port, _ in input_ports(model):
             port.static_shape(path, bucket)
         model = with_rows(model, bucket)
@@ -107,12 +118,15 @@ def read_source(path: Path, bucket: int, precision: Width) -> Source:
 
 def check_ranges(source: Source, values: Inputs) -> None:
     """Raises InputError for a length that the engine was not built for."""
+    if source.is_static:
+        return
+    lengths = source.lengths
     for port, names in source.inputs:
         for name, size in zip(names, np.shape(values[port.name]), strict=True):
-            if name and not RANGES[name][0] <= size <= RANGES[name][2]:
+            if name and not lengths[name][0] <= size <= lengths[name][2]:
                 raise InputError(
                     f"{source.path}: input {port.name} has {size} {name}; its engine takes "
-                    f"{RANGES[name][0]} to {RANGES[name][2]}",
+                    f"{lengths[name][0]} to {lengths[name][2]}",
                     field=port.name,
                 )
 
@@ -152,7 +166,7 @@ def build_plan(
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 is float32
     config.max_aux_streams = 0  # one stream is what is captured
-    if source.bucket == ANY_SHAPE:
+    if not source.is_static:
         profile = builder.create_optimization_profile()
         for port, names in source.inputs:
             least, usual, most = source.ranges(port, names)

@@ -104,6 +104,13 @@ def test_more_steps_than_the_engine_takes_are_refused_by_name() -> None:
         check_ranges(source, {**rows, "timesteps": np.zeros(most + 1, np.int64)})
 
 
+def test_a_loop_of_larger_batches_has_a_condition_engine_of_its_own() -> None:
+    source = read_source(CONDITION, -256, "f16")
+    assert source.lengths["batch"] == (1, 4, 256)
+    assert source.graph == read_source(CONDITION, ANY_SHAPE, "f16").graph
+    assert str(source) != str(read_source(CONDITION, ANY_SHAPE, "f16"))
+
+
 def test_a_dimension_of_an_unknown_name_is_refused() -> None:
     source = read_source(CONDITION, ANY_SHAPE, "f16")
     port, names = source.inputs[0]
