@@ -315,20 +315,27 @@ _TORCH_TYPES: dict[int, torch.dtype] = {
 }
 
 
-def _dequantize(
-    x: Tensor, scale: Tensor, zero_point: Tensor | None, axis: int, block: int
-) -> Tensor:
-    """(x - zero_point) scale; one scale for all, for each index of an axis, or for each block."""
+def _quantize(x: Tensor, scale: Any, zero_point: Any, axis: int, limits: tuple[int, int]) -> Tensor:
+    """The whole numbers that 8 bits would hold, as float32: what they compute, and not how fast."""
+    steps: Tensor = torch.round(x.float() / _spread(scale, x, axis)) + _spread(zero_point, x, axis)
+    return steps.clamp(*limits)
 
-    def spread(values: Tensor) -> Tensor:
-        if block:
-            return values.repeat_interleave(block, dim=axis)
-        if values.dim() == 1:
-            return values.view([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
+
+def _dequantize(x: Tensor, scale: Any, zero_point: Any, axis: int, block: int) -> Tensor:
+    """(x - zero_point) scale"""
+    shifted: Tensor = x.float() - _spread(zero_point, x, axis, block)
+    return shifted * _spread(scale, x, axis, block)
+
+
+def _spread(values: Any, x: Tensor, axis: int, block: int = 0) -> Any:
+    """A number for all of x, one for each index of an axis, or for each block of it."""
+    if not isinstance(values, Tensor) or values.dim() == 0:
         return values
-
-    shifted = x.float() if zero_point is None else x.float() - spread(zero_point.float())
-    return shifted * spread(scale)
+    if block:
+        return values.repeat_interleave(block, dim=axis)
+    if values.dim() == 1:
+        return values.view([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
+    return values
 
 
 def _gelu(x: Tensor, approximate: str) -> Tensor:
@@ -464,8 +471,16 @@ def _build_layer_norm(attributes: Attributes, inputs: list[Value]) -> Call:
     return _layer_norm, (x, weight, bias, attributes["epsilon"])
 
 
+def _build_quantize(attributes: Attributes, inputs: list[Value]) -> Call:
+    """The type of the zero point is that of the result; unsigned without one."""
+    x, scale, zero_point = (*inputs, torch.tensor(0, dtype=torch.uint8))[:3]
+    limits = torch.iinfo(zero_point.dtype)
+    axis = attributes.get("axis", 1)
+    return _quantize, (x, scale, zero_point, axis, (int(limits.min), int(limits.max)))
+
+
 def _build_dequantize(attributes: Attributes, inputs: list[Value]) -> Call:
-    x, scale, zero_point = (*inputs, None)[:3]
+    x, scale, zero_point = (*inputs, torch.tensor(0))[:3]
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
     return _dequantize, (x, scale, zero_point, axis, block)
 
@@ -491,6 +506,7 @@ _OPERATORS: dict[str, Callable[[Attributes, list[Value]], Call]] = {
     "Mul": _elementwise(operator.mul),
     "Not": _elementwise(operator.invert),
     "Pad": lambda _, inputs: (_pad, (inputs[0], _ints(inputs[1]))),
+    "QuantizeLinear": _build_quantize,
     "ReduceL2": _over_axes(_reduce_l2),
     "ReduceSum": _over_axes(_reduce_sum),
     "Reshape": lambda _, inputs: (_reshape, (inputs[0], _ints(inputs[1]))),

@@ -13,7 +13,7 @@ import torch
 from onnx import helper
 from torch import fx
 
-from engine.backends import torch_graph
+from engine.backends import open_backend, torch_graph
 from engine.backends.torch import TorchBackend
 from engine.backends.torch_graph import read_module
 from engine.bundle import STARTER
@@ -76,6 +76,25 @@ def test_attention_is_the_published_sum(tokens: int, has_zero_key: bool) -> None
     expected = logits.softmax(-1)[..., :tokens] @ value
     found = torch_graph._attention(query, key, value, 0.3, has_zero_key, None, torch.float32)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+def test_eight_bits_are_rounded_and_cut_as_the_graph_says(tmp_path: Path, kind: type) -> None:
+    """As `contrapose bundle build --precision int8` writes: a pair of nodes around each value."""
+    zero_point = np.array(3, kind)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["steps"]),
+        helper.make_node("DequantizeLinear", ["steps", "scale", "zero"], ["y"]),
+    ]
+    constants = {"scale": np.array(0.5, np.float32), "zero": zero_point}
+    shape = {"x": ("batch", 6)}
+    path = written(tmp_path / "int8.onnx", nodes, shape, {"y": ("batch", 6)}, constants)
+    x = np.array([[-1000, -1.6, -0.3, 0.2, 0.76, 1000]], np.float32)
+    limits = np.iinfo(kind)
+    expected = 0.5 * (np.clip(np.rint(x / 0.5) + 3, limits.min, limits.max) - 3)
+    np.testing.assert_array_equal(TorchBackend().load(path)({"x": x})["y"], expected)
+    by_openvino = open_backend("openvino", precision="f32", cache_dir=None).load(path)
+    np.testing.assert_allclose(by_openvino({"x": x})["y"], expected, atol=1e-6)
 
 
 def test_an_operator_that_no_exporter_of_ours_writes_is_refused_by_name(tmp_path: Path) -> None:
