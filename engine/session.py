@@ -80,6 +80,9 @@ LONGEST_CATCH_UP = 100
 class SessionConfig:
     horizon_frames: int = 20
     """How far ahead of its clock the client holds a plan. Jitter up to this is invisible."""
+    transit_frames: int = 0
+    """Frames sent beyond the horizon where they are planned: the client holds the horizon though
+    the newest are still on their way."""
     commit_frames: int = 3
     """Frames from now on that no revision may change."""
     refill_frames: int = 12
@@ -111,6 +114,7 @@ class SessionConfig:
     def __post_init__(self) -> None:
         self._require("horizon_frames", 4, 100)
         self._require("commit_frames", 1, self.horizon_frames - 1)
+        self._require("transit_frames", 0, 30)
         self._require("refill_frames", 1, 100)
         self._require("history_frames", 1, 15)
         # A reaction window has to reach well beyond the frames that it may not change.
@@ -121,6 +125,11 @@ class SessionConfig:
         self._require("start_distance", 0.3, 10.0)
         self._require("leash", 0.5, 1000.0)
         self._require("zone_radius", 0.0, 5.0)
+
+    @property
+    def sent_frames(self) -> int:
+        """How far ahead of the clock frames are sent."""
+        return self.horizon_frames + self.transit_frames
 
     @property
     def has_zone(self) -> bool:
@@ -487,7 +496,7 @@ class Session:
             player, self._rest_joints, distance, self._player_floor()
         )
         rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
-        for index in range(first, self._now + self._config.horizon_frames + 1):
+        for index in range(first, self._now + self._config.sent_frames + 1):
             self._plan.append(
                 PlanFrame(
                     index=index,
@@ -702,7 +711,7 @@ class Session:
         dies away."""
         end = self._plan_end
         is_paused = self._mode is Mode.PAUSED
-        reach = self._config.horizon_frames if is_paused else self._config.commit_frames
+        reach = self._config.sent_frames if is_paused else self._config.commit_frames
         missing = self._now + reach - end
         if missing <= 0:
             return
@@ -837,7 +846,7 @@ class Session:
 
         Frames that only follow what it holds come some at a time, before the horizon is touched.
         """
-        horizon = self._now + self._config.horizon_frames
+        horizon = self._now + self._config.sent_frames
         if changed_from is None and self._sent_until >= min(self._plan_end, horizon):
             return None
         first = self._sent_until + 1
@@ -887,8 +896,8 @@ class Session:
         has_departed = self._departure > self._config.departure_threshold
         may_revise = self._now - self._revised_at >= self._config.revision_frames
         is_due = has_departed or self._is_stale or self._has_target_due()
-        # Early enough that the plan still reaches the horizon when the window has come.
-        reach = self._config.horizon_frames + max(self._delays) + 1
+        # Early enough that the plan still reaches as far when the window has come.
+        reach = self._config.sent_frames + max(self._delays) + 1
         is_short = end - self._now < min(self._config.refill_frames, reach)
         if not is_generated or (is_due and (may_revise or is_short)):
             return (self._ask_revision(),)

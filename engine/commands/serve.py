@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 MOST_ENGINES = 64
+TRANSIT_FRAMES = 4
+"""0.4 s: 250 ms of jitter and a packet that is sent again."""
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -275,6 +277,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     session = SessionConfig(
         steps=steps_from_wire(steps, "--steps"),
         history_frames=animator.history_frames,
+        transit_frames=TRANSIT_FRAMES,
         foot_lock=not args.no_foot_lock,
         allow_contact=not args.no_contact,
         zone_radius=args.zone_radius,

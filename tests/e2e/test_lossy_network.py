@@ -31,7 +31,7 @@ def played(server: RunningServer, network: BadNetwork, frames: int) -> Played:
 def test_jitter_loss_and_stalls_shorter_than_the_horizon_are_not_seen(
     server: RunningServer,
 ) -> None:
-    network = BadNetwork(jitter_s=0.25, loss=0.02, stall_s=0.6, stall_every_s=2.5, seed=1)
+    network = BadNetwork(jitter_s=0.25, loss=0.02, stall_s=0.7, stall_every_s=2.5, seed=1)
     shown = played(server, network, frames=80)
     assert shown.late_frames == 0
     assert shown.frames[0].index <= 4  # not before anything could have come

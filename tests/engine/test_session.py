@@ -19,7 +19,7 @@ from engine.errors import BackendError, ConfigError, SessionError
 from engine.plan import Quality
 from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
-from engine.session import SessionConfig, Tick
+from engine.session import SPARE_FRAMES, SessionConfig, Tick
 from engine.standing import facing, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.windows import floor_height
@@ -51,6 +51,16 @@ def test_a_short_horizon_is_held_while_the_next_window_is_under_way(window_takes
         play.run([frame], window_takes)
         if frame > 20:
             assert max(play.held) >= frame + 8
+
+
+def test_frames_on_their_way_come_on_top_of_the_horizon() -> None:
+    play = new_play(SessionConfig(horizon_frames=8, transit_frames=4), player=standing_player)
+    reaches = []
+    for frame in range(200):
+        play.run([frame])
+        reaches.append(max(play.held) - frame)
+    assert 12 <= max(reaches) <= 12 + SPARE_FRAMES
+    assert min(reaches[20:]) >= 10  # the next window is not asked for any earlier than of old
 
 
 def test_a_plan_that_ran_dry_is_held_and_comes_to_rest() -> None:
