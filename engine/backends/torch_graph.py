@@ -323,8 +323,9 @@ def _quantize(x: Tensor, scale: Any, zero_point: Any, axis: int, limits: tuple[i
 
 def _dequantize(x: Tensor, scale: Any, zero_point: Any, axis: int, block: int) -> Tensor:
     """(x - zero_point) scale"""
-    shifted: Tensor = x.float() - _spread(zero_point, x, axis, block)
-    return shifted * _spread(scale, x, axis, block)
+    values: Tensor = x.float() - _spread(zero_point, x, axis, block)
+    values = values * _spread(scale, x, axis, block)
+    return values
 
 
 def _spread(values: Any, x: Tensor, axis: int, block: int = 0) -> Any:
