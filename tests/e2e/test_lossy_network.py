@@ -46,7 +46,7 @@ def test_after_a_stall_beyond_the_horizon_the_next_frames_are_in_time_again(
     network = BadNetwork(jitter_s=0.05, stall_s=2.0, stall_every_s=4.0, seed=1)
     shown = played(server, network, frames=78)
     late = np.array([frame.time_code for frame in shown.frames if frame.is_late])
-    assert 5 <= len(late) <= 14
+    assert 1 <= len(late) <= 14
     # The proxy and the session began within some tenths of a second of one another.
     assert late.min() > 4.0 + HORIZON / 10 - 0.7
     assert late.max() < 6.0 + 0.1
