@@ -158,9 +158,9 @@ class LoadControl:
         if sample.sessions == 0:
             self._reset()
             return self._level != before
-        if not self._is_able(self._level, sample):
-            self._degrade(sample, is_engine=True)
-            return self._level != before
+        self._require_able(sample)
+        if self._level != before:
+            return True
         self._samples.append(sample)
         while len(self._samples) > 1 and sample.now - self._samples[1].now >= self._config.look_s:
             self._samples.popleft()
@@ -185,35 +185,48 @@ class LoadControl:
     def capacity(self, config: SessionConfig, cost: SessionCost) -> int:
         """How many sessions like this can be open at once without one being starved.
 
-        At the lowest level each has a window every so many frames; the engine and the interpreter
-        must keep some time free, and all windows must be there in time even if asked for at once.
+        At some level of the fewest steps the engine and the interpreter must keep some time free,
+        and all windows must be there in time even if asked for at once.
         """
-        lowest = LoadLevel(steps=self._schedules[-1], revision_frames=self._revisions[-1])
-        limited = lowest.applied(config)
-        engine_s = cost.window_s(limited.steps) * FRAME_RATE / limited.revision_frames
-        limits = [_most_at_once(limited, cost), self._config.engine_room / engine_s]
+        levels = [
+            LoadLevel(steps=self._schedules[-1], revision_frames=frames)
+            for frames in (None, *self._revisions)
+        ]
+        return int(max(self._room(level.applied(config), cost) for level in levels))
+
+    def _room(self, config: SessionConfig, cost: SessionCost) -> float:
+        engine_s = cost.window_s(config.steps) * FRAME_RATE / config.revision_frames
+        limits = [_most_at_once(config, cost), self._config.engine_room / engine_s]
         if cost.python_s > 0:
             limits.append(self._config.python_room / cost.python_s)
-        return int(min(limits))
+        return min(limits)
 
     # -- levels ------------------------------------------------------------------------------------
+    def _require_able(self, sample: LoadSample) -> None:
+        """So few steps, or the fewest, that all windows are in time even if asked for at once."""
+        while not self._is_able(self._level, sample):
+            fewer = self._fewer_steps(sample)
+            if fewer is None:
+                break
+            self._changed(fewer)
+
     def _degrade(self, sample: LoadSample, *, is_engine: bool) -> None:
-        """One level down, and on past those that cannot do either. Fewer steps help the engine
-        alone."""
+        """One level down. Fewer steps help the engine alone."""
         is_too_early = sample.now - self._recovered_at < 2 * self._config.patience_s
         doubled = min(2 * self._patience_s, self._config.most_patience_s)
         self._patience_s = doubled if is_too_early else self._config.patience_s
         self._recovered_at = float("-inf")
-        while (lower := self._below(sample, is_engine=is_engine)) is not None:
+        fewer = self._fewer_steps(sample) if is_engine else None
+        lower = fewer or self._rarer_revisions()
+        if lower is not None and (self._is_able(lower, sample) or lower == fewer):
             self._changed(lower)
-            if self._is_able(lower, sample):
-                break
 
-    def _below(self, sample: LoadSample, *, is_engine: bool) -> LoadLevel | None:
+    def _fewer_steps(self, sample: LoadSample) -> LoadLevel | None:
         steps = min(sample.most_steps, self._level.steps or sample.most_steps)
         fewer = next((count for count in self._schedules if count < steps), None)
-        if is_engine and fewer is not None:
-            return replace(self._level, steps=fewer)
+        return None if fewer is None else replace(self._level, steps=fewer)
+
+    def _rarer_revisions(self) -> LoadLevel | None:
         least = self._level.revision_frames or 0
         rarer = next((frames for frames in self._revisions if frames > least), None)
         return None if rarer is None else replace(self._level, revision_frames=rarer)
