@@ -18,15 +18,17 @@ import numpy as np
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc, types_pb2
-from contrapose_client import Interaction, ServerError, connect
+from contrapose_client import Device, Interaction, ServerError, calibrate, connect
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.body.shape import load_body
-from engine.bundle import STARTER
+from engine.bundle import STARTER, Bundle
 from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
+from engine.host import engine_fingerprint
+from engine.resume import StreamState, opened, read_keys
 from tests.e2e.conftest import RunningServer, header, started_server
 from tests.e2e.refusals import Refusal, refused_stream
 
@@ -202,6 +204,7 @@ def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
             return await sessions
 
     for gap, (dry, (metres, angle)) in zip(gaps, asyncio.run(all_of_them()), strict=True):
+        print(f"gap {gap} s: {100 * metres:.2f} cm, {np.degrees(angle):.2f} degrees")
         assert metres < MOST_METRES, f"gap {gap} s, dry for {dry} frames"
         assert angle < MOST_ANGLE, f"gap {gap} s, dry for {dry} frames"
 
@@ -256,6 +259,42 @@ def test_the_client_plays_on_and_resumes(
                 assert min(chunk.revision for chunk in again.chunks) > session.chunks[-1].revision
 
     asyncio.run(session())
+
+
+def test_words_and_devices_go_along(key: Path, talking_bundle: Bundle) -> None:
+    """Resumed twice: the second token still knows what only the first header said."""
+    upright = np.array([0.0, 0.0, 0.0, 1.0])
+    places = {"head": [0, 1.6, 0.1], "left_hand": [0.7, 1.4, 0], "right_hand": [-0.7, 1.4, 0]}
+    worn = {role: Device(np.array(place, float), upright) for role, place in places.items()}
+
+    async def some_frames(session: Interaction, count: int) -> None:
+        await session.send_trackers(worn)
+        async for _ in session.frames(count):
+            await session.send_trackers(worn)
+
+    async def session(server: RunningServer) -> StreamState:
+        async with connect(server.address) as client:
+            interact = client.interact(seed=5, text="hug", calibration=calibrate(worn))
+            async with interact as first:
+                await some_frames(first, 8)
+            for frames in (16, 24):
+                async with client.resume(first) as again:
+                    await some_frames(again, frames)
+                assert again.accepted.player_skeleton == first.accepted.player_skeleton
+                first = again
+        return opened(
+            read_keys([key]),
+            first.resume_token,
+            engine=engine_fingerprint(talking_bundle, BODY),
+            now=time.time(),
+            body=BODY,
+        )
+
+    with started_server(talking_bundle.path, "--resume-key", str(key)) as running:
+        state = asyncio.run(session(running))
+    assert state.text == "hug"
+    assert state.session.frame >= 20
+    assert state.calibration.has_t_pose
 
 
 def test_a_session_without_a_token_cannot_be_resumed(tiny_heir: RunningServer) -> None:
