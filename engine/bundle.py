@@ -75,6 +75,8 @@ class AnimatorSpec:
     steps_default: int
     schedules: tuple[ScheduleSpec, ...]
     """Step counts that the trainer supports; at any other the sampler spaces its steps evenly."""
+    precision: Literal["float", "int8"] = "float"
+    """int8: products of the step graph are int8, whatever a backend computes all else in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +262,8 @@ def _decode(kind: Any, value: Any, field: str, path: Path) -> Any:
 def _decode_dataclass(kind: Any, data: dict[str, Any], field: str, path: Path) -> Any:
     hints = typing.get_type_hints(kind, include_extras=True)
     prefix = f"{field}." if field else ""
-    for name in hints:
+    required = [f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING]
+    for name in required:
         if name not in data:
             raise BundleError(
                 f"{path}: field {prefix}{name} is missing; export again", field=prefix + name
@@ -272,7 +275,7 @@ def _decode_dataclass(kind: Any, data: dict[str, Any], field: str, path: Path) -
             f"known are {_listed(hints)}",
             field=prefix + min(unknown),
         )
-    return kind(**{n: _decode(hint, data[n], prefix + n, path) for n, hint in hints.items()})
+    return kind(**{n: _decode(hints[n], value, prefix + n, path) for n, value in data.items()})
 
 
 _JSON_NAMES = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
@@ -358,25 +361,32 @@ def write_manifest(
 
     Raises BundleError when the files that the given networks need are not all there.
     """
-    files = {
-        relative: FileRecord(
-            sha256=_sha256(path / relative), bytes=(path / relative).stat().st_size
-        )
-        for relative in sorted(_files_below(path))
-    }
     manifest = Manifest(
         format=FORMAT,
         name=name,
         created=created or datetime.now(UTC).isoformat(timespec="seconds"),
         licence=licence,
         description=description,
-        files=files,
+        files={},
         animator=animator,
         generator=generator,
         text=text,
         body=body,
     )
-    (path / MANIFEST).write_text(_encode(manifest), encoding="utf-8")
+    return reseal(path, manifest)
+
+
+def reseal(path: Path, manifest: Manifest) -> Bundle:
+    """Write the manifest of a bundle whose files have changed, with their hashes as they are."""
+    (path / MANIFEST).unlink(missing_ok=True)
+    files = {
+        relative: FileRecord(
+            sha256=_sha256(path / relative), bytes=(path / relative).stat().st_size
+        )
+        for relative in sorted(_files_below(path))
+    }
+    sealed = dataclasses.replace(manifest, files=files)
+    (path / MANIFEST).write_text(_encode(sealed), encoding="utf-8")
     return load_bundle(path)
 
 

@@ -10,15 +10,18 @@ import time
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.bundle import Bundle
+from engine.arrays import Array, IntArray
+from engine.bundle import Bundle, load_bundle
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
 from trainer.export import export_bundle
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.diffusion import ddim_sample
+from trainer.quantise import write_quantised
 
 
 def eager_window_ms(steps: int = 50, *, config: NetworkConfig | None = None) -> float:
@@ -55,6 +58,27 @@ def export_full_size(path: Path, *, config: NetworkConfig | None = None) -> Bund
         licence="Apache-2.0",
         history_frames=1,
     )
+
+
+def quantise_full_size(source: Path, out: Path) -> Bundle:
+    """Write the int8 form of that bundle; its ranges are those of noise, for timing only.
+
+    Raises BackendError without the quantise extra.
+    """
+    bundle = load_bundle(source)
+    rng = np.random.default_rng(0)
+    animator = bundle.manifest.animator
+    window = (2, 2, WINDOW_FRAMES, POSE_FEATURES)
+    shapes = {"x_t": window, "known": window, "anchor": (2, 2, POSE_FEATURES)}
+    shapes["modulation"] = (2, animator.layers * 4 * animator.width)
+    sample: dict[str, Array | IntArray] = {
+        name: rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()
+    }
+    sample["known_mask"] = np.zeros((2, 2, WINDOW_FRAMES, 1), np.float32)
+    sample |= {
+        name: np.full(2, abar, np.float32) for name, abar in (("abar_t", 0.5), ("abar_s", 0.8))
+    }
+    return write_quantised(bundle, out, [sample])
 
 
 @cache

@@ -154,6 +154,25 @@ def store_int4(model: onnx.ModelProto, matrices: Sequence[tuple[Array, Array]]) 
     model.opset_import[0].version = max(model.opset_import[0].version, INT4_OPSET)
 
 
+def restore_floats(model: onnx.ModelProto) -> None:
+    """Undo `store_halves` and `store_int8`: every stored matrix is float32 again. In place."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        if node.op_type not in ("Cast", "DequantizeLinear") or any(
+            name not in stored for name in node.input
+        ):
+            kept.append(node)
+            continue
+        values, *scale = (numpy_helper.to_array(stored[name]) for name in node.input)
+        restored = values.astype(np.float32) * (scale[0] if scale else 1)
+        stored[node.output[0]] = numpy_helper.from_array(restored, node.output[0])
+    used = {name for node in kept for name in node.input}
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(kept)
+    model.graph.initializer.extend(t for name, t in stored.items() if name in used)
+
+
 def store_sinusoids(model: onnx.ModelProto) -> None:
     """Replace tables of sinusoids by the sines they are made of. In place.
 

@@ -144,11 +144,14 @@ def read_graph(core: Any, path: Path) -> Any:
     """An ov.Model with all its constants folded: weights stored in few bits become float here.
 
     Left to compilation they would stay as they are and be unpacked at every call; and the values
-    that they are multiplied with would be rounded to 8 bits (dynamic quantisation).
+    that they are multiplied with would be rounded to 8 bits (dynamic quantisation). A graph that
+    rounds such values itself is int8 by intent, and its weights stay int8.
     """
     from openvino.passes import ConstantFolding, Manager
 
     model = core.read_model(path)
+    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
+        return model
     passes = Manager()
     passes.register_pass(ConstantFolding())
     passes.run_passes(model)

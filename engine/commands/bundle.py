@@ -1,4 +1,4 @@
-"""`contrapose bundle info|verify|run`: look into a bundle, check it, execute its graphs on arrays.
+"""`contrapose bundle info|verify|run|build`: look into a bundle, check it, execute its graphs.
 
 Knows files and arguments; the work is in `engine.bundle` and `engine.sampler`.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.bundle import STARTER, Bundle, ScheduleSpec, load_bundle
+from engine.commands import bundle_build
 from engine.commands.serve import add_backend_options
 from engine.errors import ConfigError, InputError
 
@@ -59,6 +60,8 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_bundle(verify, is_optional=True)
     verify.set_defaults(run=_verify)
 
+    bundle_build.add_action(actions)
+
     run = actions.add_parser(
         "run",
         help="denoise given arrays",
@@ -100,7 +103,7 @@ def _info(args: argparse.Namespace) -> int:
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files, all verified",
         "animator": f"{animator.layers} layers, width {animator.width}, {animator.heads} heads; "
         f"{animator.window_frames} frames a window, {animator.history_frames} of history; "
-        f"{animator.steps_default} steps; "
+        f"{animator.steps_default} steps; {animator.precision} products; "
         + (f"text of width {animator.text_width}" if animator.text_width else "no text"),
         "steps": "\n           ".join(map(_schedule_line, animator.schedules)) or "evenly spaced",
         "generator": f"{generator.layers} layers, width {generator.width}, "

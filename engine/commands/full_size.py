@@ -1,9 +1,12 @@
 """The published architecture with random weights, for measuring without its checkpoint.
 
-It comes from the trainer, through the entry-point group `contrapose.benchmark`; the engine imports
-neither it nor PyTorch. That group offers
+It comes from the trainer, through entry points; the engine imports neither it nor PyTorch. Group
+`contrapose.benchmark` offers
     export_full_size(path: Path) -> object    write a bundle with the published animator's sizes
     eager_window_ms(steps: int) -> float      one window of that network, eager, fp32, batch 1
+and `contrapose.quantise` offers
+    quantise_full_size(source: Path, out: Path) -> object    write the int8 form of that bundle
+    quantise_bundle(source: Path, out: Path, clips: Path) -> Bundle    of any, with ranges of clips
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from typing import Any
 
 from engine.errors import ConfigError
 
-GROUP = "contrapose.benchmark"
+BENCHMARK, QUANTISE = "contrapose.benchmark", "contrapose.quantise"
 
 
-def trainer_offers() -> dict[str, Callable[..., Any]] | None:
+def trainer_offers(group: str = BENCHMARK) -> dict[str, Callable[..., Any]] | None:
     """What the trainer registered; None if it, or the PyTorch that it needs, is not installed."""
     try:
-        offers = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+        offers = {entry.name: entry.load() for entry in entry_points(group=group)}
     except ImportError:
         return None
     return offers or None

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engine.arrays import Array
 from engine.backends import Graph, open_backend
 from engine.backends.cache import BlobCache
+from engine.backends.openvino import OpenVinoBackend
 
 WIDTH = 16
 
@@ -116,3 +117,45 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(
         graph = _load(graph_path, (1,), tmp_path / folder)
     assert graph(_rows(1))["y"].shape == (1, 3, WIDTH)
     assert "cannot be written" in caplog.text
+
+
+def _int8_graph(folder: Path) -> Path:
+    """y = x W, both rounded to 8 bits."""
+    codes = np.random.default_rng(0).integers(-127, 128, (WIDTH, WIDTH)).astype(np.int8)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["codes_x"]),
+        helper.make_node("DequantizeLinear", ["codes_x", "step", "zero"], ["rounded_x"]),
+        helper.make_node("DequantizeLinear", ["codes_w", "scale"], ["w"]),
+        helper.make_node("MatMul", ["rounded_x", "w"], ["y"]),
+    ]
+    shape = ["batch", 3, WIDTH]
+    graph = helper.make_graph(
+        nodes,
+        "int8",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [
+            numpy_helper.from_array(codes, "codes_w"),
+            numpy_helper.from_array(np.float32(0.01), "scale"),
+            numpy_helper.from_array(np.float32(0.03), "step"),
+            numpy_helper.from_array(np.int8(0), "zero"),
+        ],
+    )
+    path = folder / "int8.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+def test_a_graph_that_rounds_its_values_runs_in_int8(tmp_path: Path) -> None:
+    path = _int8_graph(tmp_path)
+    compiled = OpenVinoBackend(precision="f32", cache_dir=None, threads=1).compile(path, 1)
+    kinds = {
+        node.get_rt_info()["layerType"].astype(str): node.get_rt_info()["primitiveType"].astype(str)
+        for node in compiled.get_runtime_model().get_ordered_ops()
+    }
+    assert kinds["FullyConnected"].lower().endswith("i8")
+    x = np.random.default_rng(1).standard_normal((1, 3, WIDTH)).astype(np.float32)
+    codes = np.random.default_rng(0).integers(-127, 128, (WIDTH, WIDTH))
+    expected = 0.03 * np.clip(np.rint(x / np.float32(0.03)), -128, 127) @ (0.01 * codes)
+    np.testing.assert_allclose(_load(path, (1,))({"x": x})["y"], expected, rtol=1e-4, atol=1e-4)
