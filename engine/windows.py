@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import zip_longest
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
+from engine.body.canonical import CanonicalFrame, canonical_frame_of, from_canonical, to_canonical
 from engine.body.capsules import Capsules
 from engine.body.feet import frames_around, locked, sole_heights
 from engine.body.kinematics import forward_kinematics
@@ -151,12 +152,14 @@ def open_window(
         raise ValueError(f"frame {anchor} cannot be the anchor: one person is not known there")
     known = track.cut(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN)
     window = known.cut(MARGIN, WINDOW_FRAMES)
-    frame = canonical_frame(window.rotmats[:, index], window.transl[:, index], rest_joints)
+    anchor_transl = window.transl[:, index]
+    joints, _ = forward_kinematics(rest_joints, window.rotmats[:, index], anchor_transl)
+    frame = canonical_frame_of(joints, anchor_transl, rest_joints)
     rotmats, transl = to_canonical(frame, window.rotmats, window.transl, rest_joints)
     features = features_from_rotmats(rotmats, transl)
     shown = window.is_known if told is None else window.is_known & told
     shown = shown | (np.arange(WINDOW_FRAMES) == index)
-    joints, _ = forward_kinematics(rest_joints, rotmats[:, index], transl[:, index])
+    joints = joints @ frame.rotation.T + frame.shift
     request = WindowRequest(
         known=features * shown[..., None],
         known_mask=shown[..., None].astype(np.float32),
@@ -245,29 +248,31 @@ def bridged(track: Track, is_known: BoolArray) -> Track:
     """
     rotmats, transl = track.rotmats.copy(), track.transl.copy()
     blend = _least_jerk(BRIDGE_FRAMES)
-    for person, first in _bridge_places(is_known):
-        ends = first + BRIDGE_ENDS
-        between = slice(first + 3, first + 3 + BRIDGE_FRAMES)
-        reference = rotmats[person, first + 2]
-        turn = axis_angle_from_rotmat(reference.swapaxes(-1, -2) @ rotmats[person, ends])
-        turn = (blend @ turn.reshape(6, -1)).reshape(BRIDGE_FRAMES, JOINT_COUNT, 3)
-        rotmats[person, between] = reference @ rotmat_from_axis_angle(turn)
-        transl[person, between] = blend @ transl[person, ends]
+    # Both people at once, one place of each after the other: places may overlap.
+    for places in zip_longest(*map(_bridge_places, is_known)):
+        people = np.array([person for person, place in enumerate(places) if place is not None])
+        first = np.array([place for place in places if place is not None])[:, None]
+        ends = people[:, None], first + BRIDGE_ENDS
+        between = people[:, None], first + np.arange(3, 3 + BRIDGE_FRAMES)
+        reference = rotmats[people[:, None], first + 2]
+        turn = axis_angle_from_rotmat(reference.swapaxes(-1, -2) @ rotmats[ends])
+        turn = (blend @ turn.reshape(len(people), 6, -1)).reshape(*between[1].shape, JOINT_COUNT, 3)
+        rotmats[between] = reference @ rotmat_from_axis_angle(turn)
+        transl[between] = blend @ transl[ends]
     return replace(track, rotmats=rotmats, transl=transl)
 
 
-def _bridge_places(is_known: BoolArray) -> list[tuple[int, int]]:
-    """(person, first frame) of every stretch of three known frames, bridge, and three more unknown,
+def _bridge_places(is_known: BoolArray) -> list[int]:
+    """First frames of every stretch of (T,) of three known frames, bridge, and three more unknown,
     or the same backwards."""
     places = []
-    for person, known in enumerate(is_known):
-        for start, stop in _gaps(known):
-            if stop - start < BRIDGE_FRAMES + 3:
-                continue
-            if start >= 3 and known[start - 3 : start].all():
-                places.append((person, start - 3))
-            if stop + 3 <= len(known) and known[stop : stop + 3].all():
-                places.append((person, stop - BRIDGE_FRAMES - 3))
+    for start, stop in _gaps(is_known):
+        if stop - start < BRIDGE_FRAMES + 3:
+            continue
+        if start >= 3 and is_known[start - 3 : start].all():
+            places.append(start - 3)
+        if stop + 3 <= len(is_known) and is_known[stop : stop + 3].all():
+            places.append(stop - BRIDGE_FRAMES - 3)
     return places
 
 

@@ -39,6 +39,11 @@ def canonical_frame(rotmats: Array, transl: Array, rest_joints: Array) -> Canoni
     A person whose shoulders and hips stand exactly above each other has no yaw: none is taken.
     """
     joints, _ = forward_kinematics(rest_joints, rotmats, transl)
+    return canonical_frame_of(joints, transl, rest_joints)
+
+
+def canonical_frame_of(joints: Array, transl: Array, rest_joints: Array) -> CanonicalFrame:
+    """The same, from the pair's world joints (2, 22, 3)."""
     rotation = rotmat_about("y", -yaw_of(joints[0]))
     turned = rotation @ (rest_joints[0, 0] + transl[0]) - rest_joints[0, 0]
     floor = joints[..., 1].min()

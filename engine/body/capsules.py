@@ -113,6 +113,15 @@ class NearPairs:
     points: Array
 
 
+NO_PAIRS = NearPairs(
+    frames=np.zeros(0, np.int64),
+    first=np.zeros(0, np.int64),
+    second=np.zeros(0, np.int64),
+    gaps=np.zeros(0),
+    points=np.zeros((0, 2, 3)),
+)
+
+
 def near_pairs(
     first: Segments, first_radii: Array, second: Segments, second_radii: Array, reach: float
 ) -> NearPairs:
@@ -128,6 +137,8 @@ def near_pairs(
     right = _with_columns(-2 * middles_second, 1.0, dots(middles_second, middles_second))
     bound = (halves + first_radii)[:, None] + (halves_second + second_radii) + reach
     is_close = left @ right.swapaxes(-1, -2) < bound * np.maximum(bound, 0.0)
+    if not is_close.any():
+        return NO_PAIRS
     rows, j = np.divmod(np.flatnonzero(is_close), len(second_radii))
     frames, i = np.divmod(rows, len(first_radii))
     rows_second = frames * len(second_radii) + j
