@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 READY = "listening on "
 """What `contrapose serve` prints, before its address, once it accepts sessions."""
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 5.0
 """For calls to an engine that has gone to end by themselves."""
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", 1 << 24),
@@ -55,6 +55,8 @@ class EngineProcess:
     """Forwarded to it now."""
     busy: float = 0.0
     """Part of the last seconds in which it was denoising, as it last said."""
+    unanswered: int = 0
+    """Times in a row that it was asked how it is, and did not say."""
 
     @property
     def is_ready(self) -> bool:

@@ -37,6 +37,8 @@ KEPT_MESSAGES = 256
 """Of a client, until an engine has answered; one that says more before is not offered elsewhere."""
 POLL_SECONDS = 1.0
 INFO_SECONDS = 2.0
+MOST_UNANSWERED = 3
+"""An engine that says nothing for longer gets a call only if no other takes it."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -150,8 +152,11 @@ class Front:
 
 
 def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
-    """The one with the fewest calls first; of equals, the less busy."""
-    return sorted(engines, key=lambda engine: (engine.calls, engine.busy, engine.index))
+    """The one with the fewest calls first; of equals, the less busy. Those that hang come last."""
+    return sorted(
+        engines,
+        key=lambda e: (e.unanswered > MOST_UNANSWERED, e.calls, e.busy, e.index),
+    )
 
 
 def merged(
@@ -198,8 +203,11 @@ async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoRespon
     try:
         answer = await call(b"", timeout=INFO_SECONDS)
     except grpc.aio.AioRpcError as error:
-        logger.debug("engine %d: no info: %s", engine.index, error.details())
+        engine.unanswered += 1
+        if engine.unanswered == MOST_UNANSWERED + 1:
+            logger.warning("engine %d: does not answer: %s", engine.index, error.details())
         return None
+    engine.unanswered = 0
     info = server_info_pb2.GetServerInfoResponse.FromString(answer)
     engine.busy = info.load.engine_busy
     return info

@@ -36,6 +36,12 @@ def test_the_engine_with_the_fewest_calls_is_asked_first_and_of_equals_the_idler
     assert [engine.index for engine in by_load(engines)] == [2, 1, 0]
 
 
+def test_an_engine_that_does_not_answer_any_more_is_asked_last() -> None:
+    engines = [_engine(0, calls=0), _engine(1, calls=9)]
+    engines[0].unanswered = 4
+    assert [engine.index for engine in by_load(engines)] == [1, 0]
+
+
 def test_an_engine_that_fails_in_a_row_waits_longer_each_time_but_not_for_ever() -> None:
     delays = [Backoff().delay(failures) for failures in range(1, 2000)]
     assert delays[:3] == [0.5, 1.0, 2.0]
@@ -321,6 +327,26 @@ def test_a_client_that_gives_up_frees_its_engine() -> None:
                 await asyncio.sleep(0)
 
     asyncio.run(run())
+
+
+def test_a_hanging_engine_is_counted_until_it_answers_again() -> None:
+    async def run() -> tuple[int, int]:
+        is_well = False
+
+        async def info(incoming: AsyncIterator[bytes], context: Any) -> None:
+            if not is_well:
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "too late")
+            await context.write(_info(0).SerializeToString())
+
+        async with _fronted(info) as (_, front):
+            await front.server_info()
+            await front.server_info()
+            hanging = front.fleet.engines[0].unanswered
+            is_well = True
+            await front.server_info()
+            return hanging, front.fleet.engines[0].unanswered
+
+    assert asyncio.run(run()) == (2, 0)
 
 
 def test_info_is_asked_of_all_engines_and_methods_of_strangers_are_unknown() -> None:
