@@ -31,7 +31,7 @@ def front(tiny_bundle: Path) -> Iterator[RunningServer]:
 
 
 def started_front(bundle: Path) -> AbstractContextManager[RunningServer]:
-    return started_server(bundle, "--engines", "2", "--threads", "1")
+    return started_server(bundle, "--engines", "2", "--threads", "1", "--max-sessions", "16")
 
 
 def engines_of(front: RunningServer) -> list[int]:
