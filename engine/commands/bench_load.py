@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,7 @@ windows/s  windows denoised; batch: mean rows of a denoiser call
 steps      denoiser calls a window at the end; revisions: least frames between two, at the end
 cpu        of the server, per session, in parts of one core; players: of this process in all
 lag        longest time that the server's event loop was held up
+says       sessions that the server, empty, said it could carry
 """
 SHORT_SECONDS = 15.0
 FULL_SIZE_STEPS = 10
@@ -80,6 +81,8 @@ class Trial:
     """Samples of the server's, each with its time since all sessions were open."""
     players_cpu: float
     """Of this process, in parts of one core."""
+    capacity: int
+    """Sessions that the server, empty, said it could carry."""
     before: server_info_pb2.ServerLoad
     after: server_info_pb2.ServerLoad
 
@@ -147,6 +150,7 @@ class Trial:
                 for name in ("generated", "held", "fallback")
             },
             "refused": self.refused,
+            "server_capacity": self.capacity,
             "errors": self.errors,
             "least_margin_ms": self._least_margin_ms(),
             "reaction_ms": self.reaction_ms,
@@ -222,9 +226,7 @@ def run(args: argparse.Namespace) -> int:
         players = _players(args)
 
         def attempt(sessions: int, seconds: float) -> Trial:
-            # Its own limit must not be what is measured, only its judgement of its load.
-            limit = ["--max-sessions", str(max(sessions, 1))]
-            with own_server([*flags, *limit]) as server:
+            with own_server(flags) as server:
                 trial = asyncio.run(_trial(server, players, sessions, seconds, args.rate))
             if not args.json:
                 _print_row(trial)
@@ -342,10 +344,12 @@ async def _trial(
     async with grpc.aio.insecure_channel(server.address) as channel:
         info = server_info_pb2_grpc.ServerInfoServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
 
-        async def load() -> server_info_pb2.ServerLoad:
+        async def told() -> server_info_pb2.GetServerInfoResponse:
             request = server_info_pb2.GetServerInfoRequest()
             answer: server_info_pb2.GetServerInfoResponse = await info.GetServerInfo(request)
-            return answer.load
+            return answer
+
+        capacity = (await told()).max_sessions
 
         async def play(number: int) -> None:
             await asyncio.sleep(OPENING_GAP_S * number)
@@ -354,8 +358,9 @@ async def _trial(
 
         tasks = [asyncio.create_task(play(number)) for number in range(sessions)]
         await asyncio.sleep(opening_s)
-        before, own_cpu, begun = await load(), time.process_time(), time.monotonic()
-        usage, after = await _watched(server.pid, load, tasks, begun, seconds)
+        before, own_cpu, begun = await told(), time.process_time(), time.monotonic()
+        usage = await _watched(server.pid, tasks, begun, seconds)
+        after = await told()
         own_cpu = (time.process_time() - own_cpu) / (time.monotonic() - begun)
         await asyncio.gather(*tasks)
     return Trial(
@@ -364,28 +369,24 @@ async def _trial(
         figures=tuple(player.figures for player in players),
         usage=usage,
         players_cpu=own_cpu,
-        before=before,
-        after=after,
+        capacity=capacity,
+        before=before.load,
+        after=after.load,
     )
 
 
 async def _watched(
-    pid: int,
-    load: Callable[[], Awaitable[server_info_pb2.ServerLoad]],
-    tasks: Sequence[asyncio.Task[None]],
-    begun: float,
-    seconds: float,
-) -> tuple[tuple[tuple[float, Usage], ...], server_info_pb2.ServerLoad]:
-    """What the server uses, second by second, and how busy it says it is just before the end."""
+    pid: int, tasks: Sequence[asyncio.Task[None]], begun: float, seconds: float
+) -> tuple[tuple[float, Usage], ...]:
+    """What the server uses, second by second, until just before the players end."""
     usage = []
-    while (at := time.monotonic() - begun) < seconds:
+    while (at := time.monotonic() - begun) < seconds - SAMPLE_SECONDS / 4:
         with suppress(FileNotFoundError):
             usage.append((at, usage_of(pid)))
         _, pending = await asyncio.wait(tasks, timeout=min(SAMPLE_SECONDS, seconds - at))
         if not pending:
             break  # everyone was refused or cut off
-    after = await load()
-    return tuple(usage), after
+    return tuple(usage)
 
 
 def usage_of(pid: int) -> Usage:
@@ -405,7 +406,7 @@ def usage_of(pid: int) -> Usage:
 # ---------------------------------------------------------------------------------------- reporting
 HEADING = (
     "sessions      s    late  starved   reaction ms p50/p95/p99  windows/s  batch  steps"
-    "  revisions   cpu  players  lag ms  rss MB"
+    "  revisions   cpu  players  lag ms  rss MB  says"
 )
 
 
@@ -418,7 +419,7 @@ def _print_row(trial: Trial) -> None:
         f"{100 * trial.starved_share:7.2f}% {reaction:>25} {row['windows_per_s']:10.1f} "
         f"{row['mean_batch']:6.1f} {row['steps']:6} {row['revision_frames']:10} "
         f"{'-' if cpu is None else f'{cpu:.3f}':>5} {trial.players_cpu:8.2f} "
-        f"{row['loop_lag_ms']:7.1f} {trial.rss_mb or 0:7.0f}"
+        f"{row['loop_lag_ms']:7.1f} {trial.rss_mb or 0:7.0f} {trial.capacity:5}"
         f"{f'  {trial.refused} refused' if trial.refused else ''}"
         f"{'' if trial.passes else '  fails'}",
         flush=True,

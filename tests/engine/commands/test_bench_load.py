@@ -24,6 +24,7 @@ def trial(sessions: int, seconds: float, **figures: object) -> Trial:
         figures=(player,) * sessions,
         usage=(),
         players_cpu=0.0,
+        capacity=0,
         before=NO_LOAD,
         after=NO_LOAD,
     )
