@@ -243,6 +243,16 @@ class WindowRequest:
     """Index of the window's first frame on the caller's clock; see `window_noise`."""
     text: Array | None = None
     """(text width,) what the two do, for an animator that takes text; zeros or None: nothing."""
+    start: Array | None = None
+    """(2, 30, 135) residual to the anchor that the first `skip` steps are taken to have led to: a
+    plan of before, which is noised to where the next step begins; None: pure noise."""
+    skip: int = 0
+    """Steps that are left out; below `steps`, and 0 without a start."""
+
+    def __post_init__(self) -> None:
+        most = 0 if self.start is None else self.steps - 1
+        if not 0 <= self.skip <= most:
+            raise ConfigError(f"skip is {self.skip}, must lie in 0..{most}", field="skip")
 
 
 Place = tuple[int, int]
@@ -308,9 +318,10 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
         return [
             WindowInProgress(
                 request=request,
-                x_t=window_noise(request.seed, request.first_frame),
+                x_t=_first_noisy(models, request),
                 modulation=None,
                 trace=WindowTrace(condition=(1, 0), denoiser=()),
+                step=request.skip,
             )
             for request in requests
         ]
@@ -330,12 +341,26 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
     return [
         WindowInProgress(
             request=request,
-            x_t=window_noise(request.seed, request.first_frame),
+            x_t=_first_noisy(models, request),
             modulation=modulations[i],
             trace=WindowTrace(condition=places[i], denoiser=()),
+            step=request.skip,
         )
         for i, request in enumerate(requests)
     ]
+
+
+def _first_noisy(models: Models, request: WindowRequest) -> Array:
+    """What the first step that is not left out begins with (2, 30, 135).
+
+    x_t = sqrt(abar_t) start + sqrt(1 - abar_t) noise, the process's own q(x_t | x_0 = start).
+    """
+    noise = window_noise(request.seed, request.first_frame)
+    if request.start is None or request.skip == 0:
+        return noise
+    abar = models.schedule(request.steps).abar_t[request.skip]
+    x_t = np.sqrt(abar) * request.start + np.sqrt(1 - abar) * noise
+    return np.asarray(x_t, np.float32)
 
 
 def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:

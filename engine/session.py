@@ -71,6 +71,8 @@ CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""
 SPARE_FRAMES = 4
 """Sent beyond the horizon, so that a plan that stands needs a message every half second only."""
+PLAN_MISSING = 8
+"""Frames at a window's end that a plan may lack for a revision to start from it."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
 
@@ -96,6 +98,9 @@ class SessionConfig:
     what an arm makes that is raised to the waist."""
     steps: int = 10
     """Denoiser steps of a window; fewer are faster and coarser."""
+    warm_steps: int = 0
+    """Steps that a revision leaves out, because it starts from the plan it revises; below `steps`,
+    or as many of them as there are but one."""
     start_distance: float = 1.4
     """Metres from the player at which the partner stands until the first window is there."""
     leash: float = 2.4
@@ -122,6 +127,7 @@ class SessionConfig:
         self._require("revision_frames", 1, 100)
         self._require("departure_threshold", 0.0, 10.0)
         self._require("steps", 1, 50)
+        self._require("warm_steps", 0, 49)
         self._require("start_distance", 0.3, 10.0)
         self._require("leash", 0.5, 1000.0)
         self._require("zone_radius", 0.0, 5.0)
@@ -952,6 +958,7 @@ class Session:
             seed=self._seed,
             steps=self._config.steps,
             clock=first,
+            skip=self._skip(first + MARGIN + WINDOW_FRAMES - 1) if is_revision else 0,
         )
         self._under_way = _UnderWay(
             ticket=ticket,
@@ -969,6 +976,13 @@ class Session:
             request=replace(window.request, text=self.direction.text),
             deadline=(partner_until + 1) / FRAME_RATE,
         )
+
+    def _skip(self, last: int) -> int:
+        """Steps that a revision up to frame `last` leaves out: those that the plan stands for."""
+        end = self._plan_end
+        if self._plan[end].quality is not Quality.GENERATED or end < last - PLAN_MISSING:
+            return 0
+        return min(self._config.warm_steps, self._config.steps - 1)
 
     def _pull(self, track: Track, anchor: int) -> Array:
         """How far (3,) the player must come along the ground to stand on the leash at `anchor`."""

@@ -132,6 +132,7 @@ def open_window(
     steps: int,
     told: BoolArray | None = None,
     clock: int = 0,
+    skip: int = 0,
 ) -> Window:
     """Ask for frames first .. first + 29 of a track, built around the pair at `anchor`.
 
@@ -140,6 +141,8 @@ def open_window(
     told           (2, 30) known frames the network sees; None: all. The anchor always is. Known
                    frames that it is not told of still hold in the result.
     clock          index of the track's first frame on the caller's clock
+    skip           steps that are left out, because unknown frames too are as a plan of before had
+                   them: the window starts from there
     Raises ValueError when the anchor is unknown or outside the window.
 
     The features of known frames are absolute, in the canonical frame of the anchor pair, as in
@@ -168,6 +171,8 @@ def open_window(
         seed=seed,
         steps=steps,
         first_frame=clock + first,
+        start=features - features[:, index, None] if skip else None,
+        skip=skip,
     )
     return Window(request=request, frame=frame, rest_joints=rest_joints, known=known)
 

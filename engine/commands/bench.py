@@ -9,7 +9,7 @@ import argparse
 import importlib
 from typing import Any
 
-ACTIONS = ("denoise", "load", "session", "stream", "trackers", "window")
+ACTIONS = ("denoise", "load", "session", "stream", "trackers", "window", "warm")
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
