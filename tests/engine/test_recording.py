@@ -16,7 +16,7 @@ from engine.body.capsules import fitted_capsules
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.direction import Mode
+from engine.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.errors import ConfigError, InputError
 from engine.recording import SUFFIX, RecordedSession, Recorder, digest
 from engine.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
@@ -38,6 +38,15 @@ def player_at(time_s: float) -> tuple[Array, Array]:
     transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
     transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
     return rotmats.astype(np.float32), transl.astype(np.float32)
+
+
+def to_the_side() -> PlaceTarget:
+    return PlaceTarget(position=np.array([2.0, 0.0, 1.0]), heading=0.3)
+
+
+def a_touch() -> ContactTarget:
+    wrist, shoulder = JOINT["right_wrist"], JOINT["left_shoulder"]
+    return ContactTarget(partner_joint=wrist, player_joint=shoulder, frame=10**6)
 
 
 class Played:
@@ -86,7 +95,7 @@ def recorded(folder: Path, models: Models, frames: int, *, limit_mb: int = 100) 
     played.run(range(frames // 2))
     first, second = played.sessions
     first.update(replace(first.config, zone_radius=0.4))
-    second.direct(replace(second.direction, energy=1.2))
+    second.direct(replace(second.direction, energy=1.2, place=to_the_side(), contact=a_touch()))
     played.run(range(frames // 2, frames))
     played.close()
     recorder.close()
@@ -112,6 +121,27 @@ def test_a_session_that_shared_its_calls_is_the_same_when_run_alone(
         assert report.frames >= 60
         assert not recording.is_cut
         assert recording.about["session_id"] in ("s/0", "s/1")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_is_the_same_again(tmp_path: Path, models: Models, mode: Mode) -> None:
+    recorder = Recorder(tmp_path, about=ABOUT)
+    played = Played(recorder, models, 1)
+    played.run(range(20))
+    (session,) = played.sessions
+    poses: tuple[PoseTarget, ...] = ()
+    if mode is Mode.INBETWEEN:
+        poses = (PoseTarget(frame=38, partner=player_at(1.0)),)
+    session.direct(Direction(mode=mode, place=to_the_side(), poses=poses))
+    played.run(range(20, 45))
+    session._begin_file()  # the second file begins in the midst of it
+    played.run(range(45, 70))
+    played.close()
+    recorder.close()
+    paths = recordings_in(tmp_path)
+    assert len(paths) == 2
+    for path in paths:
+        assert run_again(path, models)[1].difference is None
 
 
 def test_every_file_of_a_long_session_runs_alone_and_the_oldest_go(
