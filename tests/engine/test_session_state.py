@@ -15,6 +15,7 @@ from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.direction import Direction, Mode
 from engine.plan import PlanFrame, Quality
 from engine.session import Session, SessionConfig
 from engine.session_state import SessionState
@@ -108,6 +109,28 @@ def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
         np.testing.assert_array_equal(rotmats, planned.rotmats[1])
         np.testing.assert_array_equal(transl, planned.transl[1])
     assert len(client.shown) == cut + gap + 30
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("gap", [0, 8, 40])
+def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -> None:
+    client = Client(noisy_windows(0.03))
+    session = new_session()
+    client.run(session, range(20))
+    session.direct(Direction(mode=mode, energy=1.2))
+    client.run(session, range(20, 40))
+    before, last = dict(client.held), max(client.held)
+    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    assert resumed.direction.mode is mode
+    again = resumed.plan_again()
+    client.take(again.revision, again.frames)
+    client.run(resumed, range(40 + gap, 80 + gap))
+    rotmats, transl = client.shown[40]
+    expected = before[min(40 + gap, last)]
+    np.testing.assert_array_equal(rotmats, expected.rotmats[1])
+    np.testing.assert_array_equal(transl, expected.transl[1])
+    quality = client.held[79 + gap].quality
+    assert quality is (Quality.HELD if mode is Mode.PAUSED else Quality.GENERATED)
 
 
 def test_without_a_gap_the_resumed_plan_is_the_plan() -> None:
