@@ -41,8 +41,8 @@ LAG_SECONDS = 0.01
 """Between two looks at the event loop; what holds it up for longer than that is always seen."""
 LOOK_SECONDS = 0.25
 """Between two looks at the load."""
-PYTHON_WEIGHT = 0.05
-"""Of the newest look, in the average of what a session costs."""
+PYTHON_WEIGHT = 0.02
+"""Of each session at the newest look, in the average of what one costs."""
 MOST_SESSIONS = 10_000
 """Before anything is known."""
 
@@ -241,7 +241,8 @@ class Host:
         if self._looked is not None and sessions:
             before, then = self._looked
             measured = (spent - before) / max(now - then, 1e-3) / sessions
-            self._python_s += PYTHON_WEIGHT * (measured - self._python_s)
+            weight = 1 - (1 - PYTHON_WEIGHT) ** sessions
+            self._python_s += weight * (measured - self._python_s)
         self._looked = spent, now
 
     @contextmanager
