@@ -204,7 +204,7 @@ def _body(config: ServerConfig) -> Body:
 def _warm_up(engine: Engine, settings: SessionConfig) -> float:
     """Live two seconds of a session: first calls allocate, and nobody's first reaction should wait.
 
-    Returns what the last second of it cost of the interpreter: an upper bound, as the player departs
+    Returns what the last second cost of the interpreter: an upper bound, as the player departs
     from every plan; messages are some tenth of it.
     """
     betas = np.zeros((2, SHAPE_COUNT), np.float32)
