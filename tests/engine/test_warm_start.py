@@ -94,13 +94,12 @@ def test_revisions_start_from_the_plan_that_they_revise() -> None:
     assert [r.skip for r in requests] == [0] * len(requests)  # nothing to start from, then chains
     requests.clear()
     play.session.direct(play.session.direction)
-    planned = play.session._plan.poses(45, is_shown=False)[1][1]
+    planned, before = (play.session._plan.poses(frame, is_shown=False)[1][1] for frame in (39, 32))
     play.run([30, 31])
     warm = next(r for r in requests if r.skip)
     assert warm.start is not None
-    at = 45 - warm.first_frame
-    moved = warm.start[1, at, -3:] - warm.start[1, 30 - warm.first_frame, -3:]
-    before = play.session._plan.poses(30, is_shown=False)[1][1]
+    at = 39 - warm.first_frame
+    moved = warm.start[1, at, -3:] - warm.start[1, 32 - warm.first_frame, -3:]
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(planned - before), abs=1e-3)
 
 
