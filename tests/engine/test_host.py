@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import ExitStack
 
 import pytest
 
+from engine.body.shape import load_body
+from engine.bundle import STARTER, load_bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
-from engine.host import Host, ServiceConfig
+from engine.executor import Executor
+from engine.host import Engine, Host, ServiceConfig, watch
+from engine.scheduler import CallCosts
 from engine.session import SessionConfig
+from engine.testing import VirtualExecutor, run_virtually, still_models
 
 CONFIG = SessionConfig()
 
@@ -46,3 +53,53 @@ def test_a_place_is_free_again_after_the_session() -> None:
 def test_limits_are_at_least_one(name: str) -> None:
     with pytest.raises(ConfigError):
         ServiceConfig(**{name: 0})
+
+
+def test_what_holds_up_the_event_loop_is_seen() -> None:
+    async def lag() -> float:
+        host = Host(ServiceConfig())
+        watching = asyncio.create_task(watch(host))
+        await asyncio.sleep(0.05)
+        time.sleep(0.1)
+        await asyncio.sleep(0.05)
+        watching.cancel()
+        return host.loop_lag.peak(asyncio.get_running_loop().time())
+
+    assert asyncio.run(lag()) > 0.08
+
+
+def test_a_session_that_has_not_begun_takes_a_place_too() -> None:
+    async def places() -> None:
+        executor = VirtualExecutor(still_models(), CallCosts({1: 0.1}, weight=0))
+        host = Host(ServiceConfig())
+        host.serve(an_engine(executor))
+        room = host.capacity(CONFIG)
+        assert 1 < room < 20
+        with ExitStack() as stack:
+            for number in range(room):
+                stack.enter_context(host.session_slot(str(number), CONFIG))
+            with pytest.raises(OverloadedError, match="could not be served") as refusal:
+                stack.enter_context(host.session_slot("one more", CONFIG))
+            assert refusal.value.retry_s is not None
+            assert refusal.value.retry_s >= 1
+        with host.session_slot("one more", CONFIG):
+            assert len(host.streams) == 1
+
+    run_virtually(places())
+
+
+def test_a_number_of_sessions_caps_what_the_machine_could_do() -> None:
+    async def capacity() -> int:
+        executor = VirtualExecutor(still_models(), CallCosts({1: 0.001}, weight=0))
+        host = Host(ServiceConfig(max_sessions=3))
+        host.serve(an_engine(executor))
+        return host.capacity(CONFIG)
+
+    assert run_virtually(capacity()) == 3
+
+
+def an_engine(executor: Executor) -> Engine:
+    bundle = load_bundle(STARTER)
+    return Engine(
+        bundle=bundle, executor=executor, body=load_body(), backend="still", precision="f32"
+    )
