@@ -78,7 +78,6 @@ class TensorRtBackend:
     """One GPU, one stream. See `backend.Backend` for the contract.
 
     precision  "auto" is f16: as fast as bf16, and eight times finer
-    progress   told how building goes
     """
 
     name = "tensorrt"
@@ -90,7 +89,6 @@ class TensorRtBackend:
         precision: Precision,
         cache_dir: Path | None,
         device: int = 0,
-        progress: Progress | None = None,
     ) -> None:
         if not has_nvidia_driver():
             raise BackendError(
@@ -107,7 +105,8 @@ class TensorRtBackend:
         self.log = new_log()
         self._runtime = _new_runtime(self.log)
         self._cache = BlobCache(cache_dir) if cache_dir else None
-        self.progress = progress
+        self.progress: Progress | None = None
+        """Told how the building of a graph goes."""
         self._engines: dict[tuple[Path, int], Engine] = {}
         self._loops: list[TensorRtLoop] = []
         self._is_closed = False

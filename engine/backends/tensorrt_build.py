@@ -39,8 +39,8 @@ USUAL_ROWS = 4
 MOST_LINES = 5
 """Of TensorRT's own words in one of our messages."""
 
-Progress = Callable[[str, float], None]
-"""Called with the name of what is being built and how much of it is, 0 to 1; on any thread."""
+Progress = Callable[[float], None]
+"""Called with how much of a graph is built, 0 to 1; on any thread."""
 
 
 # ----------------------------------------------------------------------------- what is built
@@ -172,7 +172,7 @@ def build_plan(
             least, usual, most = source.ranges(port, names)
             profile.set_shape(port.name, trt.Dims(least), trt.Dims(usual), trt.Dims(most))
         config.add_optimization_profile(profile)
-    monitor = None if progress is None else _new_monitor(str(source), progress)
+    monitor = None if progress is None else _new_monitor(progress)
     if monitor is not None:
         config.progress_monitor = monitor
     cache = config.create_timing_cache(timing)
@@ -267,7 +267,7 @@ class Phases:
         return inner
 
 
-def _new_monitor(name: str, progress: Progress) -> trt.IProgressMonitor:
+def _new_monitor(progress: Progress) -> trt.IProgressMonitor:
     """Tells `progress` how much is done; TensorRT may call it on threads of its own."""
     import tensorrt as trt
 
@@ -282,10 +282,10 @@ def _new_monitor(name: str, progress: Progress) -> trt.IProgressMonitor:
             self._phases.start(phase_name, parent_phase, int(num_steps))
 
         def step_complete(self, phase_name: str, step: SupportsInt) -> bool:
-            progress(name, self._phases.complete(phase_name, int(step)))
+            progress(self._phases.complete(phase_name, int(step)))
             return True
 
         def phase_finish(self, phase_name: str) -> None:
-            progress(name, self._phases.finish(phase_name))
+            progress(self._phases.finish(phase_name))
 
     return Monitor()

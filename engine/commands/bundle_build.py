@@ -10,10 +10,12 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.backends.backend import BACKENDS, PRECISIONS, default_cache_dir, open_backend
+from engine.backends.tensorrt import TensorRtBackend
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.commands.full_size import QUANTISE, trainer_offers
 from engine.errors import BackendError, ConfigError
@@ -113,18 +115,21 @@ def build(bundle: Bundle, backend: Backend, buckets: Sequence[int], out: TextIO)
         for bucket in (buckets if name == "animator/step.onnx" else (0,))
     ]
     for done, (name, sizes) in enumerate(units):
-        _show(out, done, len(units), f"{name} {sizes[0] if sizes else ''}")
+        show = partial(show_bar, out, total=len(units), what=f"{name} {sizes[0] if sizes else ''}")
+        show(done)
+        if isinstance(backend, TensorRtBackend):  # each of its graphs takes minutes
+            backend.progress = lambda part, show=show, done=done: show(done + part)
         backend.load(bundle.file(name), sizes)
-    _show(out, len(units), len(units), "")
+    show_bar(out, len(units), len(units), "")
     out.write("\n" if out.isatty() else "")
     return len(units)
 
 
-def _show(out: TextIO, done: int, total: int, what: str) -> None:
+def show_bar(out: TextIO, done: float, total: int, what: str) -> None:
     """One line that is written over, on a terminal only."""
     if out.isatty():
-        full = BAR * done // total
-        out.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {done}/{total} {what:<28}")
+        full = int(BAR * done / total)
+        out.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {int(done)}/{total} {what:<28}")
         out.flush()
 
 

@@ -12,7 +12,7 @@ import pytest
 from engine.backends import open_backend
 from engine.bundle import Bundle, load_bundle
 from engine.commands.bundle import add_commands
-from engine.commands.bundle_build import build
+from engine.commands.bundle_build import build, show_bar
 from engine.errors import ConfigError
 from tests.trainer.synthetic import write_clips
 
@@ -45,11 +45,18 @@ def test_what_was_built_is_not_compiled_again(
     assert {path: path.stat().st_ino for path in cache.iterdir()} == blobs
 
 
-def test_the_bar_grows_on_a_terminal_and_is_not_there_in_a_file(parity_bundle: Bundle) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
+
+def test_the_bar_shows_parts_of_a_graph_too() -> None:
+    terminal = Terminal()
+    show_bar(terminal, 1.5, 3, "animator/step.onnx 8")
+    assert terminal.getvalue().startswith(f"\r[{'#' * 15}{'.' * 15}] 1/3 animator/step.onnx 8")
+
+
+def test_the_bar_grows_on_a_terminal_and_is_not_there_in_a_file(parity_bundle: Bundle) -> None:
     backend = open_backend("openvino", precision="f32", cache_dir=None, threads=1)
     terminal, file = Terminal(), io.StringIO()
     assert build(parity_bundle, backend, (1,), terminal) == 4
