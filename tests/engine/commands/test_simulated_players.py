@@ -37,7 +37,7 @@ def chunk(
     first: int, count: int, revision: int = 0, quality: int = GENERATED
 ) -> types_pb2.FrameChunk:
     body = types_pb2.BodyPose(root_translation=[0] * 3, rotations=[0, 0, 0, 1] * 22)
-    frames = [types_pb2.Frame(partner=body, quality=quality) for _ in range(count)]
+    frames = [types_pb2.Frame(player=body, partner=body, quality=quality) for _ in range(count)]
     return types_pb2.FrameChunk(first_frame_index=first, revision=revision, frames=frames, steps=4)
 
 
