@@ -52,7 +52,7 @@ def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bu
     assert (served.refusal, served.error) == (None, None)
     assert served.frames >= 8
     assert served.late_frames == 0
-    assert "sessions are taken" in str(refused.refusal)
+    assert "try again" in str(refused.refusal)
     assert refused.frames == 0
 
 
