@@ -237,7 +237,7 @@ class Recorder:
                     for tape in self._tapes:
                         _file(tape).flush()
             except Exception as exc:  # the disk is full, or what was put is not plain
-                self.give_up(str(exc))
+                self.give_up(f"{type(exc).__name__}: {exc}")
             if self.is_over:
                 self._close_all()
         self._close_all()

@@ -18,7 +18,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.errors import ConfigError, InputError
-from engine.recording import SUFFIX, RecordedSession, Recorder, digest
+from engine.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
 from engine.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.sampler import Models, WindowInProgress, advance_windows, begin_windows
 from engine.session import Session, SessionConfig
@@ -237,6 +237,24 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(
     recording, report = run_again(recordings_in(tmp_path)[0], models)
     assert recording.is_cut
     assert report.difference is None
+
+
+def test_a_disk_that_is_too_slow_ends_the_recording_and_takes_no_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands of megabytes at once, which no disk takes as fast as they are put."""
+    recorder = Recorder(tmp_path, about=ABOUT)
+    tape = recorder.tape("a", {})
+    session = RecordedSession(Session(SessionConfig(), rest_joints=REST, seed=1), tape)
+    megabyte = np.zeros(125_000)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2 * MOST_WAITING):
+            tape.put("feed", 0.0, megabyte, megabyte)
+    assert recorder.is_over
+    assert "too slow" in caplog.text
+    session.feed(0.0, *player_at(0.0))
+    assert session.tick(0.0).chunk is not None
+    recorder.close()
 
 
 def test_a_session_that_cannot_be_written_down_goes_on(
