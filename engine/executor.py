@@ -40,6 +40,8 @@ OnDone = Callable[["SampledWindow | ContraposeError"], None]
 Steps = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
+PATIENCE_S = 0.5
+"""After which offline work has one call in spite of live windows: it gets on, however slowly."""
 BEGIN_WEIGHT = 0.1
 """Of the newest windows, in the average of what they took to begin."""
 TIMED_CALLS = 3
@@ -140,6 +142,8 @@ class Executor:
         self._on_done: dict[int, OnDone] = {}
         self._is_live = False
         """Whether a window with a deadline is among those of this turn."""
+        self._windows_at = self._pieces_at = clock()
+        """When patient windows, and pieces of patient work, last had a call."""
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
         self._begin_s = self._live_s = 0.0
         self._busy = BusyMeter(clock())
@@ -160,7 +164,7 @@ class Executor:
     def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
         """Denoise a window; more urgent deadlines (seconds) go first. Any thread.
 
-        deadline  inf: whenever no other window waits
+        deadline  inf: when no other window waits, or a step every half a second
         Raises BackendError once the executor is closed.
         """
         with self._changed:
@@ -181,7 +185,8 @@ class Executor:
         return self._enqueue(self._calls, in_one_piece)
 
     def call_in_steps(self, begin: Callable[[Models], Steps[T]]) -> Future[T]:
-        """Run `begin(models)` piece by piece while no window with a deadline waits. Any thread.
+        """Run `begin(models)` piece by piece while no window with a deadline waits, or else a piece
+        every half a second. Any thread.
 
         Cancel the future to stop it before its next piece.
         """
@@ -271,9 +276,11 @@ class Executor:
         self._is_live = self._scheduler.urgent_count > 0
 
     def _finish(self) -> None:
-        """Hand out what is done; with nothing urgent left, a piece of patient work."""
+        """Hand out what is done; with nothing urgent left, or for once, a piece of patient work."""
         self._deliver()
-        if self._patient and not self._scheduler.urgent_count and not self._submitted:
+        is_idle = not self._scheduler.urgent_count and not self._submitted
+        if self._patient and (is_idle or self._clock() - self._pieces_at > PATIENCE_S):
+            self._pieces_at = self._clock()
             work = self._patient.popleft()
             if work.advance(self._models):
                 self._patient.append(work)  # the pieces of several take turns
@@ -299,12 +306,19 @@ class Executor:
 
     def _advance(self) -> None:
         started = self._clock()
-        rows = self._scheduler.next_rows(started, self._costs)
+        rows = self._scheduler.next_patient() if self._is_their_turn(started) else []
+        if rows or not self._is_live:
+            self._windows_at = started
+        rows = rows or self._scheduler.next_rows(started, self._costs)
         if not rows:
             return
         steps = self._advance_rows(rows)
         if steps:
             self._costs.observe(len(rows), (self._clock() - started) / steps)
+
+    def _is_their_turn(self, now: float) -> bool:
+        """Whether patient windows have waited for live ones long enough to have one call."""
+        return self._is_live and now - self._windows_at > PATIENCE_S
 
     def _advance_rows(self, rows: Sequence[WindowInProgress]) -> int:
         """One call; if it fails, one for each half: only the culprit is lost, and nobody where

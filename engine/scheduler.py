@@ -146,6 +146,10 @@ class Scheduler(Generic[W]):
         left = [Left(deadline - now, window.steps_left) for deadline, _, window in deciding]
         return [window for _, _, window in waiting[: best_bucket(left, costs)]]
 
+    def next_patient(self) -> list[W]:
+        """The patient window that came first, if there is one."""
+        return [window for _, _, window in self._waiting[self.urgent_count :][:1]]
+
     def take_done(self) -> list[tuple[W, float]]:
         """Remove and return the windows that are done, each with its deadline."""
         done = [(window, deadline) for deadline, _, window in self._waiting if window.is_done]

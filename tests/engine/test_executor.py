@@ -213,6 +213,32 @@ def test_work_in_pieces_and_patient_windows_take_turns() -> None:
     assert log[:4] == ["piece 0", "piece 0", "piece 1", "window"]
 
 
+def test_offline_work_gets_on_where_live_windows_never_end() -> None:
+    """Each turn of the engine takes 0.2 s, and there is always a live window."""
+    now = 0.0
+    log: list[str] = []
+
+    def slow_step(inputs: GraphInputs) -> dict[str, Array]:
+        nonlocal now
+        now += 0.2
+        return dict(still_models().animator_step(inputs))
+
+    is_open = threading.Event()
+    models = models_with(animator_step=slow_step)
+    with Executor(models, costs=ONE_ROW, clock=lambda: now) as executor:
+        hold(executor, is_open)
+        live = submitted(executor, a_request(1, steps=50), deadline=1.0)
+        live.add_done_callback(lambda _: log.append("live"))
+        offline = submitted(executor, a_request(2, steps=3), deadline=np.inf)
+        offline.add_done_callback(lambda _: log.append("offline"))
+        work = pieces(executor, 3, log)
+        is_open.set()
+        for future in (live, offline, work):
+            future.result(WAIT_S)
+    assert log[-1] == "live"
+    assert sorted(log[:-1]) == ["offline", "piece 0", "piece 1", "piece 2"]
+
+
 def test_cancelled_work_stops_before_its_next_piece() -> None:
     log: list[str] = []
     is_open = threading.Event()
