@@ -703,12 +703,7 @@ class Session:
         ]
         pair = np.stack([rotmats for rotmats, _ in poses]), np.stack([at for _, at in poses])
         result = brought_to(shown, pair, self._config.horizon_frames, REST_DECAY)
-        if self._config.has_cleanup:
-            config = CleanupConfig(floor=floor, foot_lock=self._config.foot_lock)
-            given = np.repeat([np.arange(history + result.frames) < history], 2, axis=0)
-            result = feet_locked(joined([shown, result]), given, self._rest_joints, config)
-            result = result.cut(history, self._config.horizon_frames)
-        self._hold(result, frozen + 1)
+        self._hold(self._grounded(shown, result), frozen + 1)
         self._revision += 1
         return frozen + 1
 
@@ -722,11 +717,23 @@ class Session:
         if missing <= 0:
             return
         missing += SPARE_FRAMES if is_paused else 0
-        shown = self._track(end - 2, 3, end, end, is_shown=True)
+        history = self._config.history_frames
+        shown = self._track(end - history + 1, history, end, end, is_shown=True)
         result = coasted(shown, min(missing, LONGEST_CATCH_UP))
+        if self._plan[end].quality is not Quality.FALLBACK:
+            result = self._grounded(shown, result)
         skipped = max(missing - LONGEST_CATCH_UP, 0)
         self._sent_until = max(self._sent_until, end + skipped) if skipped else self._sent_until
         self._hold(result, end + skipped + 1)
+
+    def _grounded(self, shown: Track, track: Track) -> Track:
+        """What follows frames that were shown, with its feet on the floor."""
+        if not self._config.has_cleanup:
+            return track
+        config = CleanupConfig(floor=min(self._floors), foot_lock=self._config.foot_lock)
+        given = np.repeat([np.arange(shown.frames + track.frames) < shown.frames], 2, axis=0)
+        result = feet_locked(joined([shown, track]), given, self._rest_joints, config)
+        return result.cut(shown.frames, track.frames)
 
     def _hold(self, track: Track, first: int) -> None:
         """Go on with frames that no network made."""
