@@ -31,6 +31,7 @@ from engine.commands.serve import add_engine_options
 from engine.commands.server_process import running_server
 from engine.errors import InputError
 from engine.motion import FRAME_RATE
+from engine.plot import Plot, check_plot_path, write_plots
 
 if TYPE_CHECKING:
     from engine.motion import Motion
@@ -84,6 +85,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
     )
     network.add_argument("--network-seed", type=int, default=0, metavar="N", help="(%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="how early each frame came")
     add_engine_options(parser)
     parser.set_defaults(run=run)
 
@@ -93,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     from engine.formats import read_motion
 
     network = _network(args)
+    check_plot_path(args.plot)
     recording = read_motion(args.player or DEMO_PLAYER, body=load_body(args.body))
     player = looped(recording, frames_of(args.seconds))
     with running_server(args) as address:
@@ -102,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rounded(report), indent=2))
     else:
         _print(report)
+    if args.plot is not None:
+        write_plots(args.plot, [_plot(played)])
     return 0
 
 
@@ -161,6 +166,24 @@ def stream_report(played: Played, network: BadNetwork | None) -> dict[str, Any]:
         "first_frame": frames[0].index,
         "network": None if network is None else asdict(network),
     }
+
+
+def _plot(played: Played) -> Plot:
+    """Milliseconds from a frame's arrival to when it was due; late ones stand at 0."""
+    delay_s = played.accepted.playout_delay
+    points = [
+        (frame.time_code, 1000 * (frame.index / FRAME_RATE + delay_s - frame.arrived))
+        for frame in played.frames
+        if not frame.is_late
+    ]
+    late = [(frame.time_code, 0.0) for frame in played.frames if frame.is_late]
+    return Plot(
+        title="margin",
+        x_label="session time, s",
+        y_label="arrived before due, ms",
+        series={"in time": points, "late": late},
+        is_line=False,
+    )
 
 
 def largest_steps_cm(joints: Array, windows: list[int]) -> dict[str, float | None]:

@@ -57,10 +57,12 @@ def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bu
 
 
 def test_stream_reports_what_react_does_and_how_the_network_was(
-    engine_flags: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, engine_flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    plot = tmp_path / "stream.svg"
     flags = ["--seconds", "2.5", "--horizon", "8", "--jitter-ms", "50", "--json"]
-    assert main(["bench", "stream", *flags, *engine_flags]) == 0
+    assert main(["bench", "stream", *flags, "--plot", str(plot), *engine_flags]) == 0
+    assert "arrived before due" in plot.read_text()
     report = json.loads(capsys.readouterr().out)
     assert report["late_frames"] == 0
     assert report["frames"] + report["first_frame"] == 25
