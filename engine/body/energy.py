@@ -17,7 +17,7 @@ UPPER_JOINTS = [
     *(JOINT[name] for name in ("spine1", "spine2", "spine3", "neck", "head")),
     *(JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ARM_PARTS),
 ]
-SLOW_FRAMES = 3.0
+SLOW_FRAMES = 10.0
 """Standard deviation of the time over which the slow part is averaged."""
 
 
