@@ -182,7 +182,7 @@ def level_table(arena: Arena, inputs: Mapping[str, AnyArray]) -> dict[str, AnyAr
 class PlanIdentity:
     """What a compiled plan depends on: it is of use where all of this is the same.
 
-    graph       SHA-256 of the graph as it was given to the builder, shapes and types included
+    graph       digest of the graph, and of what is done to it before it is built
     library     version of the library that built it
     capability  compute capability of the GPU, "9.0"
     """

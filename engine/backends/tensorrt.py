@@ -11,7 +11,6 @@ graph is captured without switching profiles. The price is the weights once for 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections import OrderedDict
@@ -159,7 +158,7 @@ class TensorRtBackend:
     def _loaded(self, source: Source) -> trt.ICudaEngine:
         """From the cache or the builder; a plan of another version or GPU is never read."""
         identity = PlanIdentity(
-            graph=hashlib.sha256(source.graph).hexdigest(),
+            graph=source.digest,
             library=self._version,
             gpu=self.cuda.name,
             capability=self.cuda.capability,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsInt, cast
 
 import numpy as np
 
 from engine.backends.ports import Inputs, Port
-from engine.backends.typed import BATCH, Width, input_ports, typed_graph, with_rows
+from engine.backends.typed import BATCH, Width, read_header, typed_graph, with_rows
 from engine.errors import BackendError, InputError, OverloadedError
 
 if TYPE_CHECKING:
@@ -49,17 +49,24 @@ class Source:
     """A graph as the builder gets it.
 
     bucket   rows; below 0: see ANY_SHAPE
-    graph    serialized ONNX, typed; with static shapes if it has a bucket
     inputs   each port, with the names of its dimensions ("" where one is fixed)
     outputs  names
+    digest   of all that `graph` is made from
     """
 
     path: Path
     bucket: int
     width: Width
-    graph: bytes
     inputs: tuple[tuple[Port, tuple[str, ...]], ...]
     outputs: tuple[str, ...]
+    digest: str
+
+    def graph(self) -> bytes:
+        """Serialized ONNX, typed; with static shapes if it has a bucket. Takes seconds."""
+        model = typed_graph(self.path, self.width)
+        if self.is_static:
+            model = with_rows(model, self.bucket)
+        return bytes(model.SerializeToString(deterministic=True))
 
     def __str__(self) -> str:
         rows = f"batch {self.bucket}" if self.is_static else f"up to {-self.bucket} rows"
@@ -99,20 +106,25 @@ class Source:
 
 
 def read_source(path: Path, bucket: int, precision: Width) -> Source:
-    """What runs for every step of every window is narrow; what runs once a window is float32."""
-    width: Width = precision if bucket > 0 else "f32"
-    model = typed_graph(path, width)
-    if bucket > 0:
-        for port, _ in input_ports(model):
-            port.static_shape(path, bucket)
-        model = with_rows(model, bucket)
+    """What runs for every step of every window is narrow; what runs once a window is float32.
+
+    Raises BackendError for a file that is no graph, or for one that has no rows to fix.
+    """
+    inputs, outputs, digest = read_header(path)
+    is_static = bucket > 0
+    if is_static:
+        shapes = [port.static_shape(path, bucket) for port, _ in inputs]
+        inputs = tuple(
+            (replace(port, shape=tuple(shape)), ("",) * len(shape))
+            for (port, _), shape in zip(inputs, shapes, strict=True)
+        )
     return Source(
         path=path,
         bucket=bucket,
-        width=width,
-        graph=model.SerializeToString(deterministic=True),
-        inputs=input_ports(model),
-        outputs=tuple(value.name for value in model.graph.output),
+        width=precision if is_static else "f32",
+        inputs=inputs,
+        outputs=outputs,
+        digest=digest,
     )
 
 
@@ -160,7 +172,7 @@ def build_plan(
     # TensorRT 11 makes no other networks, and takes the flag without heeding it.
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log)
-    if not parser.parse(source.graph):
+    if not parser.parse(source.graph()):
         found = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
         raise BackendError(f"{source}: TensorRT cannot read it: {found}", field=source.path.name)
     config = builder.create_builder_config()

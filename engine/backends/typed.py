@@ -11,6 +11,7 @@ and every output.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from engine.errors import BackendError
 
 Width = Literal["f32", "f16", "bf16"]
 PRODUCTS = frozenset({"MatMul", "Gemm"})
+Ports = tuple[tuple[Port, tuple[str, ...]], ...]
 BATCH = "batch"
 """The name that exported graphs give to the dimension of their rows."""
 QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
@@ -40,19 +42,13 @@ def typed_graph(path: Path, width: Width) -> Any:
     Raises BackendError when onnx is not installed, the graph cannot be read or is quantised, or
     weights do not fit.
     """
+    model = _read(path)
+    import onnx
+
     try:
-        import onnx
-    except ImportError as exc:
-        raise BackendError(
-            "the tensorrt backend needs onnx: pip install 'contrapose[tensorrt]'",
-            field="backend",
-            reason="EXTRA_MISSING",
-        ) from exc
-    try:
-        model = onnx.load(path)
         onnx.checker.check_model(model)
-    except (OSError, DecodeError, onnx.checker.ValidationError) as exc:
-        raise BackendError(f"{path}: cannot be read as ONNX: {exc}", field=path.name) from exc
+    except onnx.checker.ValidationError as exc:
+        raise BackendError(f"{path}: is no sound graph: {exc}", field=path.name) from exc
     fold_constants(model)
     if QUANTISED.intersection(node.op_type for node in model.graph.node):
         raise BackendError(
@@ -210,21 +206,46 @@ def with_rows(model: Any, rows: int) -> Any:
     return onnx.shape_inference.infer_shapes(fixed, check_type=True, strict_mode=True)
 
 
-def input_ports(model: Any) -> tuple[tuple[Port, tuple[str, ...]], ...]:
-    """Each input, with the names of its dimensions: "" where one is fixed."""
-    from onnx import helper
+def read_header(path: Path) -> tuple[Ports, tuple[str, ...], str]:
+    """What a graph takes and gives, and a digest of the file and of what we make of it.
 
+    returns  each input with the names of its dimensions ("" where one is fixed), names of outputs,
+             SHA-256
+    Raises BackendError when onnx is not installed or the graph cannot be read.
+    """
+    model = _read(path)
+    import onnx
+
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256")
+    digest.update(Path(__file__).read_bytes())
+    digest.update(onnx.__version__.encode())
     ports = []
     for value in model.graph.input:
         tensor = value.type.tensor_type
         dims = tensor.shape.dim
         port = Port(
             name=value.name,
-            dtype=np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)),
+            dtype=np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)),
             shape=tuple(None if dim.dim_param else int(dim.dim_value) for dim in dims),
         )
         ports.append((port, tuple(dim.dim_param for dim in dims)))
-    return tuple(ports)
+    return tuple(ports), tuple(value.name for value in model.graph.output), digest.hexdigest()
+
+
+def _read(path: Path) -> Any:
+    try:
+        import onnx
+    except ImportError as exc:
+        raise BackendError(
+            "the tensorrt backend needs onnx: pip install 'contrapose[tensorrt]'",
+            field="backend",
+            reason="EXTRA_MISSING",
+        ) from exc
+    try:
+        return onnx.load(path)
+    except (OSError, DecodeError) as exc:
+        raise BackendError(f"{path}: cannot be read as ONNX: {exc}", field=path.name) from exc
 
 
 def _used(nodes: Sequence[Any]) -> set[str]:
