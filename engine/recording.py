@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import queue
 import re
 import secrets
@@ -267,7 +268,7 @@ class Recorder:
         self._close(tape)
         self._make_room()
         tape.path = self._folder / f"{tape.name}-{tape.part:04d}{SUFFIX}"
-        tape.file = tape.path.open("xb")
+        tape.file = os.fdopen(os.open(tape.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
         self._tapes.add(tape)
         tape.file.write(msgpack.packb({"format": FORMAT, "part": tape.part, **tape.about}))
         tape.part += 1
