@@ -153,7 +153,7 @@ def test_a_server_that_cannot_start_is_explained_in_one_line(
         (["--steps", "0"], "--steps"),
         (["--horizon", "1"], "horizon_frames"),
         (["--threads", "0"], "threads"),
-        (["--backend", "none"], "backend"),
+        (["--device", "-1"], "device"),
         (["--seconds", "-1"], "--seconds"),
     ],
 )
