@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,8 @@ PYTHON_WEIGHT = 0.02
 """Of each session at the newest look, in the average of what one costs."""
 MOST_SESSIONS = 10_000
 """Before anything is known."""
+TAKE_OVER_SECONDS = 2.0
+"""How long a client who is back waits for its old connection to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,8 @@ class Host:
         self.empty = asyncio.Event()
         """Set while no session is open."""
         self.empty.set()
+        self._closed = asyncio.Event()
+        """Set when a session closes; for who waits for that."""
         self._steps: dict[str, int] = {}
         """What the headers of the open sessions asked for."""
         self._generations = 0
@@ -180,8 +184,24 @@ class Host:
         finally:
             del self.streams[session_id], self._steps[session_id]
             self._places.closed(session_id, asyncio.get_running_loop().time())
+            self._closed.set()
             if not self.streams:
                 self.empty.set()
+
+    async def take_over(self, session_id: str) -> None:
+        """End an open session whose client is back with its token: the old connection is dead, and
+        the transport may take half a minute to say so."""
+        stream = self.streams.get(session_id)
+        if stream is None:
+            return
+        stream.end(
+            SessionError(f"{session_id} goes on over another connection", reason="TAKEN_OVER")
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKE_OVER_SECONDS):
+                while self.streams.get(session_id) is stream:
+                    self._closed.clear()
+                    await self._closed.wait()
 
     # -- load --------------------------------------------------------------------------------------
     @property

@@ -84,6 +84,7 @@ STATUS_OF_REASON: dict[str, grpc.StatusCode] = {
     "ENGINE_LOST": grpc.StatusCode.UNAVAILABLE,
     "IDLE_TIMEOUT": grpc.StatusCode.ABORTED,
     "SESSION_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
+    "TAKEN_OVER": grpc.StatusCode.ABORTED,
 }
 """Where the reason says more about what to do next than the class."""
 
@@ -152,6 +153,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
                 config = session_config(header, self._host.config.session)
             else:
                 session_id, config = state.session_id, state.session.config
+                await self._host.take_over(session_id)
             with self._host.session_slot(session_id, config):
                 stream, accepted = await self._opened(header, config, engine, session_id, state)
                 self._host.streams[session_id] = stream

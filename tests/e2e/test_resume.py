@@ -340,20 +340,22 @@ def test_a_token_that_is_not_good_is_refused_with_its_reason(
     assert refusal.field == "header.seed"
 
 
-def test_the_same_token_twice_at_once_is_refused_on_one_server(tiny_heir: RunningServer) -> None:
+def test_a_client_that_is_back_takes_its_session_over(tiny_heir: RunningServer) -> None:
+    """The server need not have heard that the old connection is dead."""
     token = token_of(tiny_heir)
 
     async def twice() -> None:
         async with grpc.aio.insecure_channel(tiny_heir.address) as channel:
-            call = interaction_pb2_grpc.InteractionServiceStub(channel).StreamInteraction()
-            await call.write(header(resume_token=token))
-            assert (await call.read()).accepted.resumed_at_frame > 0
-            chunk = (await call.read()).frames
-            assert len(chunk.frames) > 10  # the plan, at once: nobody has sent a pose yet
-            refusal = await asyncio.to_thread(refused, tiny_heir, resume_token=token)
-            assert refusal.code is grpc.StatusCode.ALREADY_EXISTS
-            assert refusal.reason == "SESSION_EXISTS"
-            call.cancel()
+            stub = interaction_pb2_grpc.InteractionServiceStub(channel)
+            old, new = stub.StreamInteraction(), stub.StreamInteraction()
+            for call in (old, new):
+                await call.write(header(resume_token=token))
+                assert (await call.read()).accepted.resumed_at_frame > 0
+                chunk = (await call.read()).frames
+                assert len(chunk.frames) > 10  # the plan, at once: nobody has sent a pose yet
+            assert await old.code() is grpc.StatusCode.ABORTED
+            assert "goes on over another connection" in await old.details()
+            new.cancel()
 
     asyncio.run(twice())
 

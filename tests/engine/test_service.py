@@ -58,6 +58,7 @@ def test_an_overloaded_server_says_when_it_knows() -> None:
         (OverloadedError("draining", reason="DRAINING"), grpc.StatusCode.UNAVAILABLE),
         (SessionError("silent", reason="IDLE_TIMEOUT"), grpc.StatusCode.ABORTED),
         (SessionError("open", reason="SESSION_EXISTS"), grpc.StatusCode.ALREADY_EXISTS),
+        (SessionError("elsewhere", reason="TAKEN_OVER"), grpc.StatusCode.ABORTED),
     ],
 )
 def test_some_reasons_have_a_status_of_their_own(
