@@ -33,8 +33,8 @@ INFO_METHOD += "GetServerInfo"
 DETAILS = "grpc-status-details-bin"
 TRIED_ELSEWHERE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 """Refusals that another engine may not repeat."""
-KEPT_MESSAGES = 256
-"""Of a client, until an engine has answered; one that says more before is not offered elsewhere."""
+WRITE_FAILED = "Internal error from Core"
+"""What grpc.aio makes of a call that ends while it is written to; the status is lost."""
 POLL_SECONDS = 1.0
 INFO_SECONDS = 2.0
 MOST_UNANSWERED = 3
@@ -215,33 +215,37 @@ async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoRespon
 
 # ----------------------------------------------------------------------------- passing on
 class Requests:
-    """A client's messages, kept until an engine has answered, so that another can be asked."""
+    """A client's messages. An engine hears the first, which can be said to another one too, and the
+    rest once it has answered: what is written while a call ends would hide why it ended."""
 
     def __init__(self, incoming: AsyncIterator[bytes]) -> None:
         self._incoming = incoming
-        self._kept: list[bytes] = []
-        self._keeps = True
+        self._first: bytes | None = None
+        self._answered = asyncio.Event()
         self._reading: asyncio.Future[bytes | None] | None = None
         self._has_ended = False
 
     @property
     def can_be_repeated(self) -> bool:
-        return self._keeps
+        return not self._answered.is_set()
 
-    def forget(self) -> None:
+    def answered(self) -> None:
         """An engine has answered: nobody else will be asked."""
-        self._keeps = False
-        self._kept.clear()
+        self._answered.set()
 
     async def send_to(self, write: Callable[[bytes], Any]) -> None:
-        """Write everything kept, then everything that comes, until the client has no more.
+        """Write what the client says, until it has no more.
 
-        May be cancelled and called again: no message is lost, or kept twice.
+        May be cancelled and called again: no message is lost.
         """
-        for message in list(self._kept):
+        if self._first is None:
+            self._first = await self._next()
+        if self._first is None:
+            return
+        await write(self._first)
+        await self._answered.wait()
+        while (message := await self._next()) is not None:
             await write(message)
-        while (coming := await self._next()) is not None:
-            await write(coming)
 
     async def _next(self) -> bytes | None:
         if self._has_ended:
@@ -250,12 +254,7 @@ class Requests:
             self._reading = asyncio.ensure_future(anext(self._incoming, None))
         message = await asyncio.shield(self._reading)
         self._reading = None
-        if message is None:
-            self._has_ended = True
-        elif self._keeps and len(self._kept) < KEPT_MESSAGES:
-            self._kept.append(message)
-        else:
-            self.forget()
+        self._has_ended = message is None
         return message
 
     async def close(self) -> None:
@@ -296,7 +295,7 @@ async def _passed_on(
 
     async def send() -> None:
         # A call that is over takes no more; its end is told by reading.
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
+        with suppress(Exception):
             await requests.send_to(call.write)
             await call.done_writing()
 
@@ -304,7 +303,7 @@ async def _passed_on(
     try:
         with suppress(grpc.aio.AioRpcError):
             while (message := await call.read()) is not grpc.aio.EOF:
-                requests.forget()
+                requests.answered()
                 await context.write(message)
         code, details = await call.code(), await call.details()
         trailers = tuple((str(key), value) for key, value in await call.trailing_metadata() or ())
@@ -313,7 +312,9 @@ async def _passed_on(
         call.cancel()
         with suppress(asyncio.CancelledError):
             await sending
-    if code is grpc.StatusCode.UNAVAILABLE and DETAILS not in dict(trailers):
+    if details == WRITE_FAILED or (
+        code is grpc.StatusCode.UNAVAILABLE and DETAILS not in dict(trailers)
+    ):
         return _lost_call(engine, details or "")
     return _End(code, details or "", trailers)
 
