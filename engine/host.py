@@ -32,7 +32,7 @@ from engine.meters import PeakMeter
 from engine.planner import Planner
 from engine.recording import Recorder
 from engine.resume import ResumeKeys, random_keys
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from engine.stream import LiveStream
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 
 PUBLISHED_STEPS = (50, 20, 10, 4)
 """What is stepped down through for a bundle that lists no schedules of its own."""

@@ -31,8 +31,10 @@ from engine.direction import Direction
 from engine.errors import ConfigError, SessionError
 from engine.plain import packed
 from engine.sampler import WindowTrace
-from engine.session import Chunk, Session, SessionConfig, SessionStatus, Tick, WantedWindow
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.session_state import SessionState
+from engine.tick import Chunk, SessionStatus, Tick, WantedWindow
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from engine.plain import packed, unpacked
 from engine.plan import PlanFrame
 from engine.recording import FORMAT, SUFFIX, Record, digest
 from engine.sampler import Models, sample_again
-from engine.session import Chunk, Session, WantedWindow
+from engine.session import Session
+from engine.tick import Chunk, WantedWindow
 
 PEOPLE = ("player", "partner")
 

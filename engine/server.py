@@ -48,7 +48,8 @@ from engine.service import (
     ServerInfoService,
     sampled,
 )
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 from engine.stream import LiveStream
 from engine.wire import MIN_STEPS

@@ -55,7 +55,8 @@ from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.recording import AnySession, RecordedSession
 from engine.resume import Sealer, StreamState, opened
 from engine.sampler import SampledWindow, WindowRequest, encode_text, generator_steps
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.stream import LiveStream, changed_config
 from engine.tracked_player import TrackedPlayer, calibration_from_wire
 

@@ -26,15 +26,16 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.body.space import PersonalSpace
 from engine.body.vectors import lengths
 from engine.contacts import Contact, ContactTracker
-from engine.direction import Direction, Mode, TargetEvent
+from engine.direction import Direction, Mode
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.plan import Plan, PlanFrame, Quality
 from engine.player import PlayerStamp, PlayerTrack, frame_at
-from engine.sampler import WindowRequest
+from engine.session_config import SessionConfig
 from engine.session_state import SessionState
 from engine.standing import settled, standing_partner
 from engine.targets import KnownAhead, Targets
+from engine.tick import Chunk, SessionStatus, Tick, WantedWindow
 from engine.windows import (
     MARGIN,
     REST_DECAY,
@@ -75,127 +76,6 @@ PLAN_MISSING = 8
 """Frames at a window's end that a plan may lack for a revision to start from it."""
 LONGEST_CATCH_UP = 100
 """Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
-
-
-# ----------------------------------------------------------------------------------------- settings
-@dataclass(frozen=True, kw_only=True)
-class SessionConfig:
-    horizon_frames: int = 20
-    """How far ahead of its clock the client holds a plan. Jitter up to this is invisible."""
-    transit_frames: int = 0
-    """Frames sent beyond the horizon where they are planned: the client holds the horizon though
-    the newest are still on their way."""
-    commit_frames: int = 3
-    """Frames from now on that no revision may change."""
-    refill_frames: int = 12
-    """With fewer planned frames than this ahead, the next window is asked for."""
-    history_frames: int = 10
-    """Known frames that a window starts from; 1 for networks trained on the anchor alone."""
-    revision_frames: int = 4
-    """Least distance between the starts of two revisions."""
-    departure_threshold: float = 0.03
-    """Mean joint error in metres, real player against expected, that calls for a revision: about
-    what an arm makes that is raised to the waist."""
-    steps: int = 10
-    """Denoiser steps of a window; fewer are faster and coarser."""
-    warm_steps: int = 0
-    """Steps that a revision leaves out, because it starts from the plan it revises; below `steps`,
-    or as many of them as there are but one."""
-    start_distance: float = 1.4
-    """Metres from the player at which the partner stands until the first window is there."""
-    leash: float = 2.4
-    """Metres; a player further off is shown to the network at this distance, in his direction: it
-    never saw people far apart, and this near it knows to follow."""
-    has_cleanup: bool = True
-    """Whether feet are kept out of the floor and speeds within reason, after the network."""
-    foot_lock: bool = True
-    """Whether the clean-up also holds planted feet at one spot; no effect without it."""
-    allow_contact: bool = True
-    """Whether the partner may touch the player; if not, no frame is sent in which he does."""
-    zone_radius: float = 0.0
-    """Metres around the player's body that no part of the partner's enters in any frame sent; over
-    0 there is no contact either."""
-
-    def __post_init__(self) -> None:
-        self._require("horizon_frames", 4, 100)
-        self._require("commit_frames", 1, self.horizon_frames - 1)
-        self._require("transit_frames", 0, 30)
-        self._require("refill_frames", 1, 100)
-        self._require("history_frames", 1, 15)
-        # A reaction window has to reach well beyond the frames that it may not change.
-        self._require("commit_frames", 1, (WINDOW_FRAMES - self.history_frames) // 2)
-        self._require("revision_frames", 1, 100)
-        self._require("departure_threshold", 0.0, 10.0)
-        self._require("steps", 1, 50)
-        self._require("warm_steps", 0, 49)
-        self._require("start_distance", 0.3, 10.0)
-        self._require("leash", 0.5, 1000.0)
-        self._require("zone_radius", 0.0, 5.0)
-
-    @property
-    def sent_frames(self) -> int:
-        """How far ahead of the clock frames are sent."""
-        return self.horizon_frames + self.transit_frames
-
-    @property
-    def has_zone(self) -> bool:
-        """Whether the partner has to keep out of a zone around the player."""
-        return self.zone_radius > 0 or not self.allow_contact
-
-    def _require(self, field: str, least: float, most: float) -> None:
-        value = getattr(self, field)
-        if not least <= value <= most:
-            raise ConfigError(f"{field} is {value}, must lie in {least}..{most}", field=field)
-
-
-# --------------------------------------------------------------------------------- what a tick says
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """Consecutive frames to send. With a new revision they replace all that the client holds from
-    the first of them on; with the same one they follow what it holds."""
-
-    revision: int
-    frames: tuple[PlanFrame, ...]
-    contacts: tuple[Contact, ...] = ()
-    """All of the plan that are not over yet: those of frames not sent yet too."""
-
-    @property
-    def first_frame(self) -> int:
-        return self.frames[0].index
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedWindow:
-    """Denoise this, then `accept(ticket, x0)`, best before `deadline` (seconds of session time)."""
-
-    ticket: int
-    request: WindowRequest
-    deadline: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    frame: int
-    """The frame that is due now."""
-    chunk: Chunk | None
-    wanted: tuple[WantedWindow, ...]
-    events: tuple[TargetEvent, ...] = ()
-    """Targets that were reached, or cannot be: they are no longer wanted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionStatus:
-    frame: int
-    planned_until: int
-    revision: int
-    departure: float
-    """Mean joint error of the newest player frame against the plan, metres; 0 without any."""
-    generated_frames: int
-    held_frames: int
-    fallback_frames: int
-    """Frames by quality, counted when they became due."""
-    windows_accepted: int
-    windows_failed: int
 
 
 # -------------------------------------------------------------------------------------- the session

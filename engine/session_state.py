@@ -7,16 +7,13 @@ asked for anew, and what the network made before feet were locked is taken to be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from engine.arrays import Array
 from engine.contacts import Contact
 from engine.direction import Direction
 from engine.plan import PlanFrame
 from engine.player import PlayerStamp
-
-if TYPE_CHECKING:
-    from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -35,8 +35,9 @@ from engine.player import frame_at
 from engine.recording import AnySession
 from engine.resume import EXPIRES_SECONDS, Sealer, StreamState
 from engine.sampler import encode_text
-from engine.session import SessionConfig, SessionStatus
+from engine.session_config import SessionConfig
 from engine.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
+from engine.tick import SessionStatus
 from engine.tracked_player import TrackedPlayer
 
 logger = logging.getLogger(__name__)

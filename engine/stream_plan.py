@@ -26,7 +26,7 @@ from engine.player import frame_at
 from engine.recording import AnySession, RecordedSession
 from engine.resume import Sealer
 from engine.sampler import SampledWindow
-from engine.session import Chunk, SessionStatus, WantedWindow
+from engine.tick import Chunk, SessionStatus, WantedWindow
 from engine.tracked_player import TrackedPlayer, flags_to_wire
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,8 @@ from engine.motion import FRAME_RATE
 if TYPE_CHECKING:
     from engine.plan import PlanFrame
     from engine.sampler import WindowRequest
-    from engine.session import SessionConfig, Tick, WantedWindow
+    from engine.session_config import SessionConfig
+    from engine.tick import Tick, WantedWindow
 
 HELP = """\
 CPU time (of the one thread that runs sessions) that a live session takes, by part:
@@ -98,7 +99,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from engine.session import SessionConfig
+    from engine.session_config import SessionConfig
 
     for name, most in (("seconds", 3600), ("rate", 240)):
         value = getattr(args, name)

@@ -26,7 +26,8 @@ from engine.motion import FRAME_RATE
 
 if TYPE_CHECKING:
     from engine.sampler import WindowRequest
-    from engine.session import Session, SessionConfig
+    from engine.session import Session
+    from engine.session_config import SessionConfig
 
 HELP = """\
 Revisions that leave out their first steps, because they start from the plan they revise:
@@ -133,7 +134,7 @@ def _begun(sample: Sample, config: SessionConfig, seed: int) -> _Run:
 
 
 def _config(steps: int, skip: int) -> SessionConfig:
-    from engine.session import SessionConfig
+    from engine.session_config import SessionConfig
 
     return SessionConfig(steps=steps, warm_steps=skip)
 

@@ -268,7 +268,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     from engine.host import ServiceConfig
     from engine.resume import random_keys, read_keys
     from engine.server import ServerConfig
-    from engine.session import SessionConfig
+    from engine.session_config import SessionConfig
     from engine.wire import steps_from_wire
 
     bundle = load_bundle(args.bundle or STARTER)

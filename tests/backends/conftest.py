@@ -18,7 +18,8 @@ from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
 from engine.motion import FRAME_RATE
 from engine.sampler import Models, WindowRequest, load_models, sample_windows
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 
 BUCKETS = (1, 2, 4, 8, 16)

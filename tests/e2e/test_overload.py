@@ -20,7 +20,7 @@ from contrapose_client import Interaction, connect
 
 from engine.host import ServiceConfig
 from engine.load import LoadConfig
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from tests.e2e.conftest import header
 from tests.e2e.refusals import refused_stream
 from tests.e2e.slow_server import slow_server

@@ -15,9 +15,11 @@ from engine.body.skeleton import JOINT
 from engine.direction import TargetEvent
 from engine.plan import PlanFrame
 from engine.sampler import WindowRequest
-from engine.session import Session, SessionConfig, Tick, WantedWindow
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 from engine.testing import still_windows
+from engine.tick import Tick, WantedWindow
 from engine.windows import floor_height
 
 REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))

@@ -14,7 +14,8 @@ from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
 from engine.sampler import BUCKETS, Models
 from engine.scheduler import CallCosts
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.stream import LiveStream
 from engine.testing import InlinePlanner, VirtualExecutor, run_virtually, still_models
 from engine.tracked_player import TrackedPlayer, calibration_from_wire

@@ -17,7 +17,8 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import ConfigError
 from engine.service import session_config
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from tests.engine.streaming import chunks_in, models_with, responses_to
 
 BODY = load_body()

@@ -16,7 +16,7 @@ from engine.body.skeleton import JOINT
 from engine.direction import Direction, Mode, PoseTarget
 from engine.plan import Quality
 from engine.sampler import WindowRequest
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from engine.targets import pose_error
 from engine.testing import noisy_windows, still_windows
 from engine.windows import CleanupConfig, floor_height

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.executor import Executor
 from engine.host import Engine, Host, ServiceConfig, watch
 from engine.scheduler import CallCosts
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from engine.testing import VirtualExecutor, run_virtually, still_models
 
 CONFIG = SessionConfig()

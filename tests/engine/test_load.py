@@ -24,7 +24,7 @@ from engine.load import (
 )
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.scheduler import CallCosts, Scheduler
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 
 CONFIG = SessionConfig(steps=4)
 SCHEDULES = (50, 20, 10, 8, 4, 2, 1)

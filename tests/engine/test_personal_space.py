@@ -17,9 +17,11 @@ from engine.body.space import PUSH_STEP, PersonalSpace
 from engine.errors import ConfigError
 from engine.plan import PlanFrame
 from engine.sampler import WindowRequest
-from engine.session import Session, SessionConfig, Tick, WantedWindow
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 from engine.testing import noisy_windows, still_windows
+from engine.tick import Tick, WantedWindow
 
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.6 * np.ones(10)]).astype(np.float32)

@@ -17,7 +17,7 @@ from engine.body.shape import load_body
 from engine.direction import ContactTarget, Direction, Mode
 from engine.errors import InputError
 from engine.plain import packed, unpacked
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 
 LEAVES = (
     st.none()

@@ -21,7 +21,8 @@ from engine.errors import ConfigError, InputError
 from engine.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
 from engine.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.sampler import Models, WindowInProgress, advance_windows, begin_windows
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 from engine.windows import floor_height
 

@@ -34,7 +34,7 @@ from engine.resume import (
     sealed,
     unpacked_poses,
 )
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from engine.session_state import SessionState
 from engine.tracked_player import calibration_from_wire
 

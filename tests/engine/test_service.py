@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2
 from engine import errors
 from engine.errors import ConfigError, ContraposeError, InputError, OverloadedError, SessionError
 from engine.service import STATUS, details_of, session_config, status_of
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 
 
 def tree(root: type[ContraposeError]) -> set[type[ContraposeError]]:

@@ -22,9 +22,11 @@ from engine.bundle import STARTER, load_bundle
 from engine.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.plain import packed
 from engine.sampler import WindowRequest, load_models, sample_windows
-from engine.session import Session, SessionConfig, Tick, WantedWindow
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_partner
 from engine.testing import noisy_windows
+from engine.tick import Tick, WantedWindow
 from tests.engine.playing import REST, Sample, player_at, standing_player
 
 BODY = load_body()

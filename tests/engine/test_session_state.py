@@ -17,7 +17,8 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.direction import Direction, Mode
 from engine.plan import PlanFrame, Quality
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.session_state import SessionState
 from engine.standing import standing_pose
 from engine.testing import noisy_windows, still_windows

@@ -17,7 +17,8 @@ from engine.body.skeleton import JOINT
 from engine.body.touch import part_of, skin_gap
 from engine.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.errors import ConfigError
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.testing import noisy_windows, still_windows
 from engine.windows import floor_height
 from tests.engine.playing import (

@@ -18,7 +18,7 @@ from engine.sampler import (
     sample_windows,
     window_noise,
 )
-from engine.session import SessionConfig
+from engine.session_config import SessionConfig
 from engine.testing import noisy_windows, still_models
 from tests.engine.playing import Play, new_play, player_at, standing_player
 

@@ -17,7 +17,8 @@ from engine.body.shape import SHAPE_COUNT, load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
 from engine.sampler import Models, WindowRequest, load_models, sample_windows
-from engine.session import Session, SessionConfig
+from engine.session import Session
+from engine.session_config import SessionConfig
 from engine.standing import standing_pose
 
 onnx = pytest.importorskip("onnx")
