@@ -18,11 +18,11 @@ from engine.errors import BackendError, ConfigError, SessionError
 from engine.plan import Quality
 from engine.player import PlayerTrack
 from engine.sampler import WindowRequest
-from engine.session import SPARE_FRAMES
 from engine.session_config import SessionConfig
 from engine.standing import facing, standing_pose
 from engine.testing import noisy_windows, still_windows
 from engine.tick import Tick
+from engine.timeline import SPARE_FRAMES
 from engine.windows import floor_height
 from tests.engine.playing import REST, new_play, player_at, standing_player
 
