@@ -174,7 +174,7 @@ class LoadControl:
         is_late = late > max(1.0, self._config.late_share * (sample.windows - first.windows))
         if engine > self._config.busy or planner > self._config.busy or is_late:
             self._degrade(sample, is_engine=engine >= planner)
-        elif max(engine, planner) < self._config.calm and late == 0:
+        elif self._is_calm(engine, planner) and late == 0:
             rows_s = (sample.rows - first.rows) / span * sample.cost.step_s
             self._recover(sample, engine_load=rows_s)
         else:
@@ -202,6 +202,11 @@ class LoadControl:
         return min(limits)
 
     # -- levels ------------------------------------------------------------------------------------
+    def _is_calm(self, engine: float, planner: float) -> bool:
+        """Whether what comes back next finds room: steps cost the planner nothing."""
+        busiest = engine if self._level.revision_frames is None else max(engine, planner)
+        return busiest < self._config.calm
+
     def _require_able(self, sample: LoadSample) -> None:
         """So few steps, or the fewest, that all windows are in time even if asked for at once."""
         while not self._is_able(self._level, sample):

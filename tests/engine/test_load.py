@@ -225,27 +225,35 @@ def test_revisions_are_stretched_up_to_what_a_window_covers() -> None:
     assert stretched_revisions(replace(CONFIG, revision_frames=15)) == (15,)
 
 
-def test_a_busy_planner_costs_revisions_and_no_steps() -> None:
-    control = LoadControl(SCHEDULES, CONFIG)
-    cost = SessionCost(begin_s=0.001, step_s=0.001, python_s=0.05)
-    levels = []
-    for look in range(40):
+def planned(control: LoadControl, looks: range, *, engine: float, planner: float) -> LoadLevel:
+    """The level after looks, four a second, at an engine and a planner that are so busy."""
+    for look in looks:
         now = look / 4
         control.update(
             LoadSample(
                 now=now,
-                engine_s=0.3 * now,
+                engine_s=engine * now,
                 rows=look,
-                planner_s=0.98 * now,
+                planner_s=planner * now,
                 windows=look,
                 late_windows=0,
                 sessions=20,
                 most_steps=4,
-                cost=cost,
+                cost=SessionCost(begin_s=0.001, step_s=0.001, python_s=0.05),
             )
         )
-        levels.append(control.level)
-    assert levels[-1] == LoadLevel(steps=None, revision_frames=12)
+    return control.level
+
+
+def test_a_busy_planner_costs_revisions_and_no_steps() -> None:
+    level = planned(LoadControl(SCHEDULES, CONFIG), range(40), engine=0.3, planner=0.98)
+    assert level == LoadLevel(steps=None, revision_frames=12)
+
+
+def test_steps_come_back_beside_a_planner_that_has_much_to_do() -> None:
+    control = LoadControl(SCHEDULES, CONFIG)
+    assert planned(control, range(8), engine=0.98, planner=0.8) == LoadLevel(steps=2)
+    assert planned(control, range(400, 500), engine=0.3, planner=0.8) == LoadLevel()
 
 
 def test_the_level_does_not_swing() -> None:
