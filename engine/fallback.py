@@ -49,6 +49,8 @@ def bridge_absence(timeline: Timeline) -> None:
     for index in range(first, timeline.now + 1):
         held = replace(last, index=index, quality=Quality.HELD, window=0, steps=0)
         timeline.plan.append(held)
+    if first > last.index + 1:
+        timeline.plan.forget_before(first)
     timeline.sent_until = max(timeline.sent_until, first - 1)
 
 
@@ -86,6 +88,8 @@ def coast(timeline: Timeline, *, is_paused: bool) -> None:
     if skipped:
         timeline.sent_until = max(timeline.sent_until, end + skipped)
     _hold(timeline, result, end + skipped + 1)
+    if skipped:
+        timeline.plan.forget_before(end + skipped + 1)
 
 
 def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:

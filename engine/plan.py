@@ -44,7 +44,7 @@ class PlanFrame:
 
 
 class Plan:
-    """Frames in order of their index, without a gap but where the clock leapt.
+    """Frames in order of their index, without a gap: where the clock leaps, the old ones go.
 
     A generated frame is kept twice: as it is shown, and as it was *made*, before its feet were
     locked. Windows go on from what was made, so that the correction never feeds back into it. One

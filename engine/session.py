@@ -348,7 +348,7 @@ class Session:
             return None
         first = timeline.sent_until + 1
         if changed_from is not None:
-            first = min(first, changed_from)
+            first = max(min(first, changed_from), timeline.plan.first)
         last = min(end, horizon + SPARE_FRAMES)
         timeline.sent_until = last
         frames = tuple(timeline.plan[index] for index in range(first, last + 1))

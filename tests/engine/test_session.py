@@ -13,7 +13,7 @@ from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
-from engine.direction import Direction
+from engine.direction import Direction, Mode
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.plan import Quality
 from engine.player import PlayerTrack
@@ -359,6 +359,30 @@ def test_a_window_without_proper_rotations_is_rejected() -> None:
     with pytest.raises(BackendError):
         play.session.accept(wanted.ticket, -np.repeat(wanted.request.anchor[:, None], 30, axis=1))
     assert play.session.status().windows_failed == 1
+
+
+@pytest.mark.parametrize("leap", [90, 120, 300])
+@pytest.mark.parametrize("mode", [Mode.REACT, Mode.PAUSED])
+def test_a_clock_that_leaps_while_the_plan_changes_goes_on_at_the_new_time(
+    mode: Mode, leap: int
+) -> None:
+    """As when a laptop wakes up, and a window that was asked for before is there."""
+    play = new_play(sample=noisy_windows(0.05))
+    play.run(range(40))
+    frame = 40
+    while not play.under_way:
+        play.run([frame])
+        frame += 1
+    _, wanted = play.under_way[0]
+    play.session.accept(wanted.ticket, play.sample([wanted.request])[0])
+    play.session.direct(Direction(mode=mode))
+    frame += leap
+    play.feed(frame / 10)
+    chunk = play.session.tick(frame / 10 + 0.01).chunk
+    assert chunk is not None
+    indices = [sent.index for sent in chunk.frames]
+    assert indices == list(range(indices[0], indices[-1] + 1))
+    assert indices[0] <= frame < indices[-1]
 
 
 def test_after_a_long_silence_the_session_goes_on_at_the_new_time() -> None:
