@@ -13,20 +13,33 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Segments
+from engine.body.rotations import rotmat_about
+from engine.body.skeleton import JOINT_COUNT
 from engine.body.space import PersonalSpace
 from engine.plan import PlanFrame
+from engine.standing import standing_pose
+from engine.steering import KeepAway
 from engine.timeline import Timeline
 from engine.windows import Track
 
 NEWEST_POSE_FRAMES = 2
 """Frames after the frozen ones whose partner also keeps away from where the player is now."""
+SPARE_DISTANCE = 0.3
+"""Metres that windows are steered to beyond where two who stand keep out, for arms and legs that
+swing; 0.1 left two thirds of the correction, 0.3 a tenth to a sixth."""
 
 
 class SpaceKeeper:
-    """Keeps the partner of one session out of the player's zone."""
+    """Keeps the partner of one session out of the player's zone.
 
-    def __init__(self, space: PersonalSpace) -> None:
+    keep_away  what windows are steered by, so that there is less to correct
+    leash      metres; no window shows the player further off, so none is steered beyond
+    """
+
+    def __init__(self, space: PersonalSpace, rest_joints: Array, leash: float) -> None:
         self._space = space
+        distance = _standing_distance(space, rest_joints) + SPARE_DISTANCE
+        self.keep_away = KeepAway(distance=min(distance, leash), rest_pelvis=rest_joints[:, 0])
         self._kept_until = -1
 
     def keep(self, timeline: Timeline, changed_from: int | None) -> int | None:
@@ -124,6 +137,18 @@ class SpaceKeeper:
         rotmats, transl = track.rotmats.copy(), track.transl.copy()
         rotmats[1, is_free], transl[1, is_free] = kept.rotmats[is_free], kept.transl[is_free]
         return replace(track, rotmats=rotmats, transl=transl)
+
+
+def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:
+    """Metres between the pelvises of two who stand face to face, from which on the zone is free."""
+    distances = np.linspace(0.0, space.radius + 1.0, 100)
+    player = np.broadcast_to(standing_pose(), (100, JOINT_COUNT, 3, 3))
+    partner = player.copy()
+    partner[:, 0] = rotmat_about("y", np.pi) @ partner[:, 0]
+    transl = distances[:, None] * [0.0, 0.0, 1.0] + rest_joints[0, 0] - rest_joints[1, 0]
+    zone = space.zone(player[:, None], np.zeros((100, 1, 3)))
+    is_in = space.depths(partner, transl, zone).any(axis=1)
+    return float(distances[is_in].max(initial=0.0))
 
 
 def _player_in(timeline: Timeline, frame: PlanFrame) -> tuple[Array, Array]:

@@ -21,6 +21,7 @@ from engine.backends import Backend, Graph, Loop
 from engine.bundle import DIFFUSION_STEPS, Bundle, TextSpec
 from engine.errors import BackendError, BundleError, ConfigError, InputError
 from engine.motion import POSE_FEATURES, WINDOW_FRAMES
+from engine.steering import KeepAway, steering
 
 TEXT_CHARACTERS = 1000
 """Longest text that is read; encoders look at some 60 words, so more is a mistake."""
@@ -248,6 +249,9 @@ class WindowRequest:
     plan of before, which is noised to where the next step begins; None: pure noise."""
     skip: int = 0
     """Steps that are left out; below `steps`, and 0 without a start."""
+    keep_away: KeepAway | None = None
+    """How far the partner is steered away from the player; such a window goes step by step also
+    where there is a loop. None: the network alone decides."""
 
     def __post_init__(self) -> None:
         most = 0 if self.start is None else self.steps - 1
@@ -282,8 +286,8 @@ class WindowInProgress:
 
     x_t         (2, 30, 135) residual at the current noise level
     step        denoiser calls done so far
-    modulation  (steps, M) adaptive-norm scales and shifts of each call; None where the models have
-                a loop, which finds them itself
+    modulation  (steps, M) adaptive-norm scales and shifts of each call; None where a loop, which
+                finds them itself, does all steps
     x0          (2, 30, 135) the latest clean estimate; final once `is_done`
     trace       of the calls so far
     """
@@ -312,23 +316,13 @@ class WindowInProgress:
 def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
     """Draw each window's noise from its seed and run the condition graph, once per step count.
 
-    Models with a loop run that graph in the loop.
+    Models with a loop run that graph in the loop, but for windows that are steered.
     """
-    if models.animator_loop is not None:
-        return [
-            WindowInProgress(
-                request=request,
-                x_t=_first_noisy(models, request),
-                modulation=None,
-                trace=WindowTrace(condition=(1, 0), denoiser=()),
-                step=request.skip,
-            )
-            for request in requests
-        ]
     modulations: dict[int, Array] = {}
     places: dict[int, Place] = {}
-    for steps in sorted({r.steps for r in requests}):
-        rows = [i for i, r in enumerate(requests) if r.steps == steps]
+    by_steps = [i for i, r in enumerate(requests) if models.animator_loop is None or r.keep_away]
+    for steps in sorted({requests[i].steps for i in by_steps}):
+        rows = [i for i in by_steps if requests[i].steps == steps]
         of_rows = _animator_modulation(
             models,
             np.stack([requests[i].anchor for i in rows]),
@@ -342,8 +336,8 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
         WindowInProgress(
             request=request,
             x_t=_first_noisy(models, request),
-            modulation=modulations[i],
-            trace=WindowTrace(condition=places[i], denoiser=()),
+            modulation=modulations.get(i),
+            trace=WindowTrace(condition=places.get(i, (1, 0)), denoiser=()),
             step=request.skip,
         )
         for i, request in enumerate(requests)
@@ -366,19 +360,22 @@ def _first_noisy(models: Models, request: WindowRequest) -> Array:
 def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
     """One denoiser call: every window moves on by one step of its own schedule.
 
-    Models with a loop: every window is done afterwards, by one call for those of one company.
-    Raises ValueError if a window is done already; on any error no window has moved.
+    Models with a loop: every window that is not steered is done afterwards, by one call for those
+    of one company. Raises ValueError if a window is done already; on any error none of a company
+    has moved.
     """
     if any(w.is_done for w in windows):
         raise ValueError("a window that is done cannot advance; collect its x0 instead")
-    if not windows:
-        return
-    if models.animator_loop is not None:
-        for company in {w.company: None for w in windows}:
-            _finish_windows(
-                models, models.animator_loop, [w for w in windows if w.company == company]
-            )
-        return
+    for company in {w.company: None for w in windows}:
+        together = [w for w in windows if w.company == company]
+        if models.animator_loop is None or company is None:
+            _step_windows(models, together)
+        else:
+            _finish_windows(models, models.animator_loop, together)
+
+
+def _step_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
+    """One denoiser call for windows that each have their modulation."""
     modulations = [w.modulation[w.step] for w in windows if w.modulation is not None]
     schedules = [models.schedule(w.request.steps) for w in windows]
     x_t, x0 = _animator_step(
@@ -391,11 +388,34 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
         abar_t=np.array([s.abar_t[w.step] for s, w in zip(schedules, windows, strict=True)]),
         abar_s=np.array([s.abar_s[w.step] for s, w in zip(schedules, windows, strict=True)]),
     )
+    moved = [
+        _steered(w.request, x_t[row], x0[row], s.abar_t[w.step], s.abar_s[w.step])
+        for row, (s, w) in enumerate(zip(schedules, windows, strict=True))
+    ]
     for row, window in enumerate(windows):
-        window.x_t, window.x0 = x_t[row], x0[row]
+        window.x_t, window.x0 = moved[row]
         calls = (*window.trace.denoiser, (len(windows), row))
         window.trace = replace(window.trace, denoiser=calls)
         window.step += 1
+
+
+def _steered(
+    request: WindowRequest, x_s: Array, x0: Array, abar_t: float, abar_s: float
+) -> tuple[Array, Array]:
+    """A row x_s, x0 (2, 30, 135) after its step, with the partner kept away if that is wanted.
+
+    The clean estimate is projected and the process goes on from there, at every step, so that the
+    next estimate is of a body that stands there (PhysDiff, Yuan et al. 2023, arXiv:2212.02500,
+    projects motions so; here the projection is `steering`). By DDIM eq. 12 (see `ddim_update`)
+        x_s = sqrt(abar_s) x0 + sqrt(1 - abar_s) (x_t - sqrt(abar_t) x0) / sqrt(1 - abar_t)
+    is linear in x0, so a change dx0 of the estimate changes it by
+        dx_s = (sqrt(abar_s) - sqrt(1 - abar_s) sqrt(abar_t) / sqrt(1 - abar_t)) dx0.
+    """
+    if request.keep_away is None:
+        return x_s, x0
+    dx0 = steering(x0, request.known, request.known_mask, request.anchor, request.keep_away)
+    scale = np.sqrt(abar_s) - np.sqrt(1 - abar_s) * np.sqrt(abar_t) / np.sqrt(1 - abar_t)
+    return x_s + np.float32(scale) * dx0, x0 + dx0
 
 
 def _finish_windows(models: Models, loop: Loop, windows: Sequence[WindowInProgress]) -> None:

@@ -258,7 +258,8 @@ class Session:
         chunk = self._chunk(self._planned())
         self._targets.judge(timeline.plan, frame, timeline.player.at)
         self._departure = self._expectation.departure(timeline)
-        wanted = self._windows.ask(timeline, self._targets, self._departure)
+        keep_away = None if self._keeper is None else self._keeper.keep_away
+        wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
         timeline.plan.forget_before(timeline.oldest)
         self._expectation.forget_before(timeline.oldest)
         events = self._targets.take_events()
@@ -285,7 +286,7 @@ class Session:
                 raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
             rest_joints = self._timeline.rest_joints
             space = PersonalSpace(self._capsules, rest_joints, config.zone_radius)
-            self._keeper = SpaceKeeper(space)
+            self._keeper = SpaceKeeper(space, rest_joints, config.leash)
 
     # -- the plan of a tick ------------------------------------------------------------------------
     def _planned(self) -> int | None:

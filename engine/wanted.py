@@ -17,6 +17,7 @@ from engine.errors import BackendError, SessionError
 from engine.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.plan import Quality
 from engine.player import PlayerStamp
+from engine.steering import KeepAway
 from engine.targets import KnownAhead, Targets
 from engine.tick import WantedWindow
 from engine.timeline import Timeline
@@ -126,9 +127,26 @@ class WantedWindows:
         self._is_stale = True
 
     def ask(
+        self,
+        timeline: Timeline,
+        targets: Targets,
+        departure: float,
+        keep_away: KeepAway | None = None,
+    ) -> tuple[WantedWindow, ...]:
+        """The window that is due now, if any.
+
+        departure  of the player, metres
+        keep_away  from him, for the partner; None: there is no zone
+        """
+        wanted = self._due(timeline, targets, departure)
+        return tuple(
+            replace(window, request=replace(window.request, keep_away=keep_away))
+            for window in wanted
+        )
+
+    def _due(
         self, timeline: Timeline, targets: Targets, departure: float
     ) -> tuple[WantedWindow, ...]:
-        """The window that is due now, if any; departure: of the player, metres."""
         if self._under_way is not None or targets.direction.mode is Mode.PAUSED:
             return ()
         config, end = timeline.config, timeline.plan_end

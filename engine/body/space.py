@@ -69,7 +69,7 @@ class PersonalSpace:
     ) -> None:
         self._player, self._partner = capsules
         self._rest_joints = np.asarray(rest_joints, np.float64)
-        self._radius = radius
+        self.radius = radius
         self._hanging = np.broadcast_to(np.eye(3), (JOINT_COUNT, 3, 3)).copy()
         for name, angle in HANGING.items():
             self._hanging[JOINT[name]] = rotmat_about("z", angle)
@@ -95,7 +95,7 @@ class PersonalSpace:
         joints, world = forward_kinematics(self._rest_joints[1], rotmats, transl)
         covers = np.tile(self._player.covers, zone.starts.shape[1] // len(self._player))
         pairs = near_pairs(
-            zone, covers + self._radius, self._partner.posed(joints, world), self._partner.covers, 0
+            zone, covers + self.radius, self._partner.posed(joints, world), self._partner.covers, 0
         )
         result = np.zeros((len(transl), 3))
         np.maximum.at(result, (pairs.frames, self._limbs[pairs.second]), -pairs.gaps)
@@ -168,7 +168,7 @@ class PersonalSpace:
         for frame in range(len(transl)):
             last = first if frame == 0 else float(turned[frame - 1])
             is_on_the_way = frame > 0 and turned[frame - 1] != bearing[frame - 1]
-            is_near = is_on_the_way or distance[frame] < self._radius + NEAR
+            is_near = is_on_the_way or distance[frame] < self.radius + NEAR
             if last is None or not (is_near and is_free[frame]):
                 continue
             most = min(TURN_STEP, AROUND_STEP / max(distance[frame], 1e-9))
@@ -199,7 +199,7 @@ class PersonalSpace:
         zone = _rows(zone, is_in)
         middle = zone.starts.mean(axis=1, keepdims=True)
         pelvis = (self._rest_joints[1, 0] + transl)[:, None]
-        reach = _reach(zone, middle, self._player) + self._radius
+        reach = _reach(zone, middle, self._player) + self.radius
         reach += _reach(posed, pelvis, self._partner)
         return np.asarray(reach - np.linalg.norm((pelvis - middle)[:, 0] * GROUND, axis=-1) + SPARE)
 

@@ -15,6 +15,7 @@ from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.space import PUSH_STEP, PersonalSpace
 from engine.errors import ConfigError
+from engine.personal_space import SpaceKeeper
 from engine.plan import PlanFrame
 from engine.sampler import WindowRequest
 from engine.session import Session
@@ -181,6 +182,13 @@ def test_a_zone_holds_at_once_when_it_is_asked_for() -> None:
     play.session.update(SessionConfig(zone_radius=1.5))
     play.session.feed(2.0, *play.player(2.0))
     play._check(play.session.tick(2.0))
+
+
+def test_windows_are_steered_beyond_the_zone_but_never_beyond_the_leash() -> None:
+    for radius, least in ((0.0, 0.5), (0.5, 1.0), (3.0, 2.4)):
+        space = PersonalSpace(CAPSULES, REST, radius)
+        distance = SpaceKeeper(space, REST, leash=2.4).keep_away.distance
+        assert least <= distance <= min(radius + 1.0, 2.4)
 
 
 def test_a_zone_needs_capsules() -> None:
