@@ -23,6 +23,7 @@ from engine.bundle import STARTER, Bundle, load_bundle
 from engine.commands.figures import rounded
 from engine.commands.full_size import QUANTISE, trainer_offers
 from engine.errors import BackendError, ConfigError
+from engine.plot import Plot, check_plot_path, write_plots
 
 if TYPE_CHECKING:
     from engine.backends.roofline import Roofline, RooflineProbe
@@ -156,6 +157,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="(default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="ms per window over the batch")
     parser.set_defaults(run=_run)
 
 
@@ -163,6 +165,7 @@ def _run(args: argparse.Namespace) -> int:
     for field, least in (("repeats", args.repeats), ("batch", min(args.batch))):
         if least < 1:
             raise ConfigError(f"{field} is {least}, must be at least 1", field=field)
+    check_plot_path(args.plot)
     measurement = measure_denoise(
         tuple(args.bundle or ()),
         steps=args.steps,
@@ -174,6 +177,8 @@ def _run(args: argparse.Namespace) -> int:
         print(json.dumps(rounded(measurement.as_json()), indent=2))
     else:
         _print_table(measurement)
+    if args.plot is not None:
+        write_plots(args.plot, [_plot(measurement)])
     return 0
 
 
@@ -382,3 +387,23 @@ def _print_row(title: str, values: dict[str, float], names: list[str], unit: str
     if values:
         cells = (f"{values[name]:12.1f}" if name in values else f"{'-':>12}" for name in names)
         print(f"{title:18}" + "".join(cells) + f" {unit}")
+
+
+def _plot(measurement: Measurement) -> Plot:
+    """Compiled and bound of each precision over the batch, and eager where it was measured."""
+    series = {
+        f"{name}, {kind}": [(float(each.batch), times[name] / each.batch) for each, times in rows]
+        for kind, rows in (
+            ("compiled", [(each, each.compiled_ms) for each in measurement.batches]),
+            ("bound", [(each, each.bound_ms) for each in measurement.batches]),
+        )
+        for name in measurement.batches[0].compiled_ms
+    }
+    series |= {f"{name}, eager": [(1.0, ms)] for name, ms in measurement.eager_ms.items()}
+    return Plot(
+        title="denoise",
+        x_label="windows in a batch",
+        y_label="ms per window",
+        series=series,
+        is_line=True,
+    )

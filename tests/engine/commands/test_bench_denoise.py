@@ -33,10 +33,12 @@ def test_compiled_and_bound_are_measured_in_one_run(
 
 
 def test_a_batch_is_measured_beside_one_window_and_beside_its_own_bound(
-    parity_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+    parity_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    plot = tmp_path / "denoise.svg"
     options = ("--bundle", parity_bundle.path, "--steps", 4, "--repeats", 1, "--precision", "f32")
-    _bench(*options, "--batch", 4, 1, "--json")
+    _bench(*options, "--batch", 4, 1, "--json", "--plot", plot)
+    assert all(f"f32, {kind}" in plot.read_text() for kind in ("compiled", "bound"))
     report = json.loads(capsys.readouterr().out)
     one, four = report["batches"]
     assert (one["batch"], four["batch"]) == (1, 4)
