@@ -64,7 +64,11 @@ class Feet:
 
 def standing(hips: Array, home: Array, time_s: float) -> Stance:
     """Both feet at `home`, as `stepped` takes it."""
-    places = _under(hips, home)
+    return standing_at(_under(hips, home), hips, time_s)
+
+
+def standing_at(places: Array, hips: Array, time_s: float) -> Stance:
+    """Both feet at their places, as `Stance.start` has them."""
     return Stance(
         start=places,
         goal=places,

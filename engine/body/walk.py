@@ -17,7 +17,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
-from engine.body.stance import Feet, Stance, stepped
+from engine.body.stance import Feet, Stance, standing_at, stepped
 
 Pose = tuple[Array, Array]
 """rotmats (22, 3, 3), transl (3,)."""
@@ -149,15 +149,7 @@ def _stance_of(joints: Array, world: Array, hips: Array) -> Stance:
     ahead = world[ANKLES][..., 2]
     yaws = np.arctan2(ahead[:, 0], ahead[:, 2])
     places = np.stack([joints[ANKLES, 0], joints[ANKLES, 2], yaws], axis=-1)
-    return Stance(
-        start=places,
-        goal=places,
-        since=np.zeros(2),
-        lasts=np.zeros(2),
-        hips=hips,
-        speed=np.zeros(2),
-        time_s=0.0,
-    )
+    return standing_at(places, hips, 0.0)
 
 
 def _posed(
