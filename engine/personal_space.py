@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -32,15 +33,24 @@ swing; 0.1 left two thirds of the correction, 0.3 a tenth to a sixth."""
 class SpaceKeeper:
     """Keeps the partner of one session out of the player's zone.
 
-    keep_away  what windows are steered by, so that there is less to correct
-    leash      metres; no window shows the player further off, so none is steered beyond
+    leash  metres; no window shows the player further off, so none is steered beyond
     """
 
     def __init__(self, space: PersonalSpace, rest_joints: Array, leash: float) -> None:
         self._space = space
-        distance = _standing_distance(space, rest_joints) + SPARE_DISTANCE
-        self.keep_away = KeepAway(distance=min(distance, leash), rest_pelvis=rest_joints[:, 0])
+        self._rest_joints = rest_joints
+        self._leash = leash
         self._kept_until = -1
+
+    @cached_property
+    def keep_away(self) -> KeepAway:
+        """What windows are steered by, so that there is less to correct.
+
+        Found when first asked for, which takes tens of milliseconds: sessions are made on the event
+        loop, and tick elsewhere.
+        """
+        distance = _standing_distance(self._space, self._rest_joints) + SPARE_DISTANCE
+        return KeepAway(distance=min(distance, self._leash), rest_pelvis=self._rest_joints[:, 0])
 
     def keep(self, timeline: Timeline, changed_from: int | None) -> int | None:
         """Correct frames, from the one due now on, that reach into the player's zone.

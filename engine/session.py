@@ -73,7 +73,7 @@ class Session:
         self._capsules = capsules
         rest_joints = self._timeline.rest_joints
         self._contacts = None if capsules is None else ContactTracker(capsules, rest_joints)
-        self._configure(config)
+        self._keeper = self._keeper_of(config)
         self._targets = Targets(rest_joints, capsules)
         self._windows = WantedWindows(seed)
         self._expectation = Expectation()
@@ -195,7 +195,12 @@ class Session:
             revision_frames=config.revision_frames,
             refill_frames=config.refill_frames,
         )
-        self._configure(config)
+        zone, zone_before = (
+            (each.allow_contact, each.zone_radius, each.leash) for each in (config, self.config)
+        )
+        if zone != zone_before:
+            self._keeper = self._keeper_of(config)
+        self._timeline.config = config
         if config.has_zone:
             self._targets.forbid_contact()
         if config != before:
@@ -278,15 +283,15 @@ class Session:
             windows_failed=self._windows.failed,
         )
 
-    def _configure(self, config: SessionConfig) -> None:
-        self._timeline.config = config
-        self._keeper: SpaceKeeper | None = None
-        if config.has_zone:
-            if self._capsules is None:
-                raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
-            rest_joints = self._timeline.rest_joints
-            space = PersonalSpace(self._capsules, rest_joints, config.zone_radius)
-            self._keeper = SpaceKeeper(space, rest_joints, config.leash)
+    def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:
+        """Of the zone that the settings want; None: they want none."""
+        if not config.has_zone:
+            return None
+        if self._capsules is None:
+            raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
+        rest_joints = self._timeline.rest_joints
+        space = PersonalSpace(self._capsules, rest_joints, config.zone_radius)
+        return SpaceKeeper(space, rest_joints, config.leash)
 
     # -- the plan of a tick ------------------------------------------------------------------------
     def _planned(self) -> int | None:
