@@ -16,7 +16,14 @@ from importlib.metadata import entry_points, version
 
 from engine.errors import ContraposeError
 
-COMMAND_MODULES = ("serve", "play", "replay", "convert", "bundle", "bench")
+COMMAND_MODULES = (
+    "engine.commands.serve",
+    "engine.commands.play",
+    "engine.commands.replay",
+    "engine.commands.convert",
+    "engine.commands.bundle",
+    "engine.bench.commands",
+)
 EXIT_CALLER_MISTAKE = 2
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
@@ -32,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log changes of state")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMAND_MODULES:
-        importlib.import_module(f"engine.commands.{name}").add_commands(subparsers)
+        importlib.import_module(name).add_commands(subparsers)
     for entry in sorted(entry_points(group="contrapose.commands"), key=lambda e: e.name):
         entry.load()(subparsers)
     return parser

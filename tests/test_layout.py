@@ -16,7 +16,7 @@ TORCH_BACKEND = {Path("engine/backends/torch.py"), Path("engine/backends/torch_g
 """What may import PyTorch and ONNX; `open_backend` alone imports it, when it is asked for."""
 TYPED_GRAPHS = {Path("engine/backends/typed.py")}
 """What of the TensorRT backend may import ONNX, within itself."""
-COMPOSITION = {Path("engine/commands/play.py"), Path("engine/commands/simulated_players.py")}
+COMPOSITION = {Path("engine/commands/play.py"), Path("engine/bench/simulated_players.py")}
 """The commands that drive a server through the client; nothing else in the engine may know it."""
 
 
@@ -52,7 +52,7 @@ def test_nothing_but_the_opener_of_backends_imports_the_torch_backend() -> None:
         for path in (REPOSITORY / "engine").rglob("*.py")
         if modules & set(_imports(path))
     }
-    assert importers <= TORCH_BACKEND | {Path("engine/backends/backend.py")}
+    assert importers <= TORCH_BACKEND | {Path("engine/backends/protocol.py")}
 
 
 def test_only_the_play_commands_know_the_client() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
-from trainer.ablate import add_commands as add_ablate_command
+from trainer.ablation.ablate import add_commands as add_ablate_command
 from trainer.data.commands import add_commands as add_data_commands
-from trainer.evaluate import add_commands as add_eval_command
+from trainer.evaluation.evaluate import add_commands as add_eval_command
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -84,14 +84,14 @@ def train_arguments(args: argparse.Namespace) -> list[str]:
 
 def _train(args: argparse.Namespace) -> int:
     require_torch()
-    from trainer.train import run_command
+    from trainer.training.train import run_command
 
     return run_command(args)
 
 
 def _import_ponimator(args: argparse.Namespace) -> int:
     require_torch()
-    from trainer.import_ponimator import import_ponimator
+    from trainer.export.import_ponimator import import_ponimator
 
     import_ponimator(
         args.animator, args.generator, args.out, tokenizer=args.tokenizer, heads=args.heads

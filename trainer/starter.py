@@ -13,12 +13,12 @@ from pathlib import Path
 
 from engine.bundle import STARTER, Bundle
 from engine.errors import InputError
-from trainer.evaluator.subject import load_checkpoint
-from trainer.export import export_bundle
+from trainer.evaluation.schedules import bundle_schedules, default_steps
+from trainer.evaluation.subject import load_checkpoint
+from trainer.export.export import export_bundle
 from trainer.models.animator import Animator
 from trainer.models.generator import Generator
-from trainer.schedules import bundle_schedules, default_steps
-from trainer.text import TextEncoder, make_minilm_text, minilm_text
+from trainer.text.encoder import TextEncoder, make_minilm_text, minilm_text
 
 DESCRIPTION = (
     "Trained on procedural choreography with recorded life; see docs/starter_model_card.md"

@@ -1,5 +1,5 @@
 """What executes a bundle's graphs: one protocol, one file per library."""
 
-from engine.backends.backend import Backend, Graph, Loop, Precision, open_backend
+from engine.backends.protocol import Backend, Graph, Loop, Precision, open_backend
 
 __all__ = ["Backend", "Graph", "Loop", "Precision", "open_backend"]

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.backends.backend import Precision
 from engine.backends.cache import BlobCache
 from engine.backends.ports import (
     Inputs,
@@ -27,6 +26,7 @@ from engine.backends.ports import (
     out_of_memory,
     require_finite,
 )
+from engine.backends.protocol import Precision
 from engine.errors import BackendError, ConfigError, ContraposeError
 
 logger = logging.getLogger(__name__)

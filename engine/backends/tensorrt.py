@@ -32,7 +32,6 @@ from engine.backends.arena import (
     loop_arena,
     loop_steps,
 )
-from engine.backends.backend import Precision, has_nvidia_driver
 from engine.backends.cache import BlobCache
 from engine.backends.cuda import Block, Cuda, CudaGraph
 from engine.backends.ports import (
@@ -43,6 +42,7 @@ from engine.backends.ports import (
     require_finite,
     row_count,
 )
+from engine.backends.protocol import Precision, has_nvidia_driver
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,
     RANGES,

@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from engine.arrays import Array, IntArray
-from engine.backends.backend import Precision
 from engine.backends.ports import (
     Inputs,
     Port,
@@ -32,6 +31,7 @@ from engine.backends.ports import (
     out_of_memory,
     require_finite,
 )
+from engine.backends.protocol import Precision
 from engine.backends.torch_graph import read_module
 from engine.errors import BackendError, ConfigError, ContraposeError, InputError
 

@@ -1,7 +1,7 @@
 """Body shapes: the mesh and the joints of a person, from ten shape coordinates.
 
-Reads the packaged open body (made by `python -m trainer.body`) or a user's licensed SMPL-X file;
-both have SMPL-X's array names. Knows no motion format and no network.
+Reads the packaged open body (made by `python -m trainer.export.body`) or a user's licensed SMPL-X
+file; both have SMPL-X's array names. Knows no motion format and no network.
 Source: SMPL (Loper et al. 2015) eq. 8 and 10, without pose-dependent corrections.
 """
 

@@ -1,6 +1,6 @@
 """`contrapose bundle info|verify|run|build`: look into a bundle, check it, execute its graphs.
 
-Knows files and arguments; the work is in `engine.bundle` and `engine.sampler`.
+Knows files and arguments; the work is in `engine.bundle` and `engine.sampling.sampler`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.commands.serve import add_backend_options
 from engine.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from engine.sampler import Models
+    from engine.sampling.sampler import Models
 
 MOST_LISTED = 10
 """Timesteps of a schedule that `info` lists one by one."""
@@ -143,7 +143,7 @@ def _verify(args: argparse.Namespace) -> int:
 # ----------------------------------------------------------------------------- run
 def _run(args: argparse.Namespace) -> int:
     from engine.backends import open_backend
-    from engine.sampler import load_models
+    from engine.sampling.sampler import load_models
 
     bundle = load_bundle(args.bundle)
     execute = _run_animator if args.network == "animator" else _run_generator
@@ -161,7 +161,7 @@ def _run(args: argparse.Namespace) -> int:
 def _run_animator(
     bundle: Bundle, models: Models, path: Path, arrays: Mapping[str, Array], steps: int | None
 ) -> Array:
-    from engine.sampler import sample_animator
+    from engine.sampling.sampler import sample_animator
 
     spec = bundle.manifest.animator
     text_shape = {"text": (spec.text_width,)} if spec.text_width else {}
@@ -172,7 +172,7 @@ def _run_animator(
 def _run_generator(
     bundle: Bundle, models: Models, path: Path, arrays: Mapping[str, Array], steps: int | None
 ) -> Array:
-    from engine.sampler import sample_generator
+    from engine.sampling.sampler import sample_generator
 
     spec = bundle.manifest.generator
     if spec is None:

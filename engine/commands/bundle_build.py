@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.backends.backend import BACKENDS, PRECISIONS, default_cache_dir, open_backend
+from engine.backends.protocol import BACKENDS, PRECISIONS, default_cache_dir, open_backend
 from engine.backends.tensorrt import TensorRtBackend
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.commands.full_size import QUANTISE, trainer_offers
@@ -134,7 +134,7 @@ def show_bar(out: TextIO, done: float, total: int, what: str) -> None:
 
 
 def _start_s(bundle: Bundle, backend: Backend, buckets: Sequence[int]) -> float:
-    from engine.sampler import load_models
+    from engine.sampling.sampler import load_models
 
     started = time.perf_counter()
     load_models(bundle, backend, buckets=buckets)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from engine.arrays import Array
     from engine.errors import ContraposeError
-    from engine.motion import Motion
+    from engine.motion.motion import Motion
 
 T = TypeVar("T")
 
@@ -206,7 +206,7 @@ def run_demo(args: argparse.Namespace) -> int:
 def run_animate(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.formats import check_writable, read_motion, write_motion
-    from engine.motion import Motion
+    from engine.motion.motion import Motion
 
     check_writable(args.out)
     body = load_body(args.body)
@@ -231,7 +231,7 @@ def run_animate(args: argparse.Namespace) -> int:
 def run_pose(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.formats import check_writable, read_motion, write_motion
-    from engine.motion import Motion
+    from engine.motion.motion import Motion
 
     check_writable(args.out)
     body = load_body(args.body)
@@ -371,7 +371,7 @@ def _check_seed(seed: int | None) -> None:
 
 
 def frames_of(seconds: float) -> int:
-    from engine.motion import FRAME_RATE
+    from engine.motion.motion import FRAME_RATE
 
     if not 0.1 <= seconds <= MOST_SECONDS:
         raise InputError(
@@ -385,7 +385,7 @@ def looped(player: Motion, frames: int) -> Motion:
     import numpy as np
 
     from engine.formats import resampled
-    from engine.motion import FRAME_RATE, Motion
+    from engine.motion.motion import FRAME_RATE, Motion
 
     source = resampled(player, FRAME_RATE)
     there_and_back = [*range(source.frames), *range(source.frames - 2, 0, -1)]
@@ -464,7 +464,7 @@ def _played_session(
 ) -> Played:
     import numpy as np
 
-    from engine.motion import Motion
+    from engine.motion.motion import Motion
 
     skeleton, report = session.accepted.partner_skeleton, session.playout.report()
     shown = slice(frames[0].index, player.frames)  # from when there was something to show

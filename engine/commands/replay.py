@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
-    from engine.replay import Recording, ReplayReport
-    from engine.sampler import Models
+    from engine.sampling.sampler import Models
+    from engine.session.replay import Recording, ReplayReport
 
 HOW_IT_WAS_COMPUTED = ("device", "precision")
 """Without these the bits cannot be the same."""
@@ -35,7 +35,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from engine.replay import read_recording, recordings_in, replayed
+    from engine.session.replay import read_recording, recordings_in, replayed
 
     is_different = False
     loaded: dict[str, Models] = {}
@@ -79,7 +79,7 @@ def _models(recording: Recording, bundle_path: Path | None) -> Models:
     """
     from engine.backends import open_backend
     from engine.errors import ConfigError
-    from engine.sampler import load_models
+    from engine.sampling.sampler import load_models
 
     about = recording.about
     bundle = _bundle(recording, bundle_path)

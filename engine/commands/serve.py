@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.backends.backend import BACKENDS, PRECISIONS, nvidia_gpu_count
+from engine.backends.protocol import BACKENDS, PRECISIONS, nvidia_gpu_count
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engine.server import ServerConfig
+    from engine.serving.grpc.server import ServerConfig
 
 
 MOST_ENGINES = 64
@@ -172,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"listening on {address}", flush=True)
 
     if args.devices is not None or args.engines != 1:
-        from engine.front import FrontConfig, serve_front
+        from engine.serving.grpc.front import FrontConfig, serve_front
 
         with shared_key(args.resume_key) as keys:
             front = FrontConfig(
@@ -184,7 +184,7 @@ def run(args: argparse.Namespace) -> int:
             )
             return asyncio.run(serve_front(front, on_ready))
 
-    from engine.server import serve
+    from engine.serving.grpc.server import serve
 
     asyncio.run(serve(config_of(args), on_ready))
     return 0
@@ -193,7 +193,7 @@ def run(args: argparse.Namespace) -> int:
 @contextmanager
 def shared_key(given: Sequence[Path]) -> Iterator[Sequence[Path]]:
     """The key files that all engines take; if none was given, a random one until the block ends."""
-    from engine.resume import KEY_BYTES
+    from engine.serving.resume import KEY_BYTES
 
     if given:
         yield given
@@ -265,11 +265,11 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     from dataclasses import replace
 
     from engine.bundle import STARTER, load_bundle
-    from engine.host import ServiceConfig
-    from engine.resume import random_keys, read_keys
-    from engine.server import ServerConfig
-    from engine.session_config import SessionConfig
-    from engine.wire import steps_from_wire
+    from engine.serving.grpc.server import ServerConfig
+    from engine.serving.host import ServiceConfig
+    from engine.serving.resume import random_keys, read_keys
+    from engine.serving.wire import steps_from_wire
+    from engine.session.config import SessionConfig
 
     bundle = load_bundle(args.bundle or STARTER)
     animator = bundle.manifest.animator

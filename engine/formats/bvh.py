@@ -25,7 +25,7 @@ from engine.body.rotations import (
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_NAMES, PARENTS
 from engine.errors import InputError
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")

@@ -20,7 +20,7 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.formats.npz import betas_for
 from engine.formats.pickles import load_numeric_pickle
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 BUDDI_TURN = np.diag([-1.0, -1.0, 1.0])
 """World from BUDDI's frame (x right, y down, z forward), as Ponimator does: 180 degrees about z."""

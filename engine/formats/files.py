@@ -12,7 +12,7 @@ from engine.formats.estimator import read_estimate
 from engine.formats.npz import read_npz, write_npz
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 READABLE = (".npz", ".bvh", ".pkl", ".pickle")
 WRITABLE = (".npz", ".bvh", ".gif", ".mp4", ".png")

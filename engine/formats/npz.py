@@ -21,7 +21,7 @@ from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import InputError
 from engine.formats.fields import RATE_KEYS, Fields, read_arrays
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 FORMAT = "contrapose-motion"
 VERSION = 1

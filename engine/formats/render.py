@@ -20,7 +20,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 COLOURS = np.array([[240, 136, 98], [84, 150, 205], [128, 178, 104], [176, 132, 196]], np.float32)
 """Player, partner, and whoever else stands there."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.body.rotations import quat_from_rotmat, slerp_rotmat
 from engine.errors import InputError
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 
 def resampled(motion: Motion, frame_rate: float) -> Motion:

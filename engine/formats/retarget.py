@@ -33,7 +33,7 @@ from engine.body.skeleton import FOOT_JOINTS, JOINT, JOINT_COUNT, JOINT_NAMES, P
 from engine.errors import InputError
 from engine.formats.bvh import Bvh
 from engine.formats.rig import RigMap, match_joints
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU": 0.0254 / 0.45}
 """Metres per unit; the CMU data base counts in inches times 0.45."""

@@ -16,11 +16,11 @@ from engine.backends import Backend, Precision
 from engine.body.shape import SHAPE_COUNT, load_body
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
-from engine.motion import FRAME_RATE
-from engine.sampler import Models, WindowRequest, load_models, sample_windows
-from engine.session import Session
-from engine.session_config import SessionConfig
-from engine.standing import standing_pose
+from engine.motion.motion import FRAME_RATE
+from engine.motion.standing import standing_pose
+from engine.sampling.sampler import Models, WindowRequest, load_models, sample_windows
+from engine.session.config import SessionConfig
+from engine.session.session import Session
 
 BUCKETS = (1, 2, 4, 8, 16)
 WIDTH = 16

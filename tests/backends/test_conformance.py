@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from engine.arrays import Array
 from engine.backends import Backend
 from engine.errors import BackendError, InputError, OverloadedError
-from engine.sampler import (
+from engine.sampling.sampler import (
     Models,
     WindowRequest,
     advance_windows,

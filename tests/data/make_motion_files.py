@@ -22,7 +22,7 @@ from engine.body.rotations import (
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.formats.npz import write_npz
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 DATA = Path(__file__).parent
 MIXAMO = {

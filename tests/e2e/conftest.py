@@ -51,7 +51,7 @@ def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks of the real architecture, four layers narrow, with random weights."""
     torch = pytest.importorskip("torch")
-    from trainer.export import export_bundle
+    from trainer.export.export import export_bundle
     from trainer.models.animator import Animator
     from trainer.models.blocks import NetworkConfig
     from trainer.models.generator import Generator

@@ -15,10 +15,10 @@ from grpc_health.v1 import health
 from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
 from engine.bundle import load_bundle
-from engine.executor import Executor
-from engine.host import Engine, Host, ServiceConfig, watch
-from engine.scheduler import CallCosts
-from engine.server import add_services, bound_port
+from engine.sampling.executor import Executor
+from engine.sampling.scheduler import CallCosts
+from engine.serving.grpc.server import add_services, bound_port
+from engine.serving.host import Engine, Host, ServiceConfig, watch
 from engine.testing import still_models
 
 

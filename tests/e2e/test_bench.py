@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.bench.simulated_players import SimulatedPlayer, pose_requests
 from engine.body.shape import load_body
 from engine.cli import main
 from engine.commands.play import DEMO_PLAYER
-from engine.commands.simulated_players import SimulatedPlayer, pose_requests
 from engine.formats import read_motion
 from tests.e2e.conftest import started_server
 

@@ -18,9 +18,9 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import Interaction, connect
 
-from engine.host import ServiceConfig
-from engine.load import LoadConfig
-from engine.session_config import SessionConfig
+from engine.serving.host import ServiceConfig
+from engine.serving.load import LoadConfig
+from engine.session.config import SessionConfig
 from tests.e2e.conftest import header
 from tests.e2e.refusals import refused_stream
 from tests.e2e.slow_server import slow_server

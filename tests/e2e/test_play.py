@@ -17,8 +17,8 @@ from engine.body.shape import load_body
 from engine.bundle import Bundle
 from engine.cli import main
 from engine.formats import read_motion, write_motion
-from engine.motion import Motion
-from engine.standing import standing_pose
+from engine.motion.motion import Motion
+from engine.motion.standing import standing_pose
 from tests.e2e.conftest import RunningServer, until
 
 

@@ -15,8 +15,8 @@ from contrapose_client import Interaction, connect
 from engine.bundle import STARTER
 from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
-from engine.motion import Motion
-from engine.recording import SUFFIX
+from engine.motion.motion import Motion
+from engine.session.recording import SUFFIX
 from tests.e2e.conftest import RunningServer, started_server
 
 

@@ -27,8 +27,8 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, Bundle
 from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
-from engine.host import engine_fingerprint
-from engine.resume import StreamState, opened, read_keys
+from engine.serving.host import engine_fingerprint
+from engine.serving.resume import StreamState, opened, read_keys
 from tests.e2e.conftest import RunningServer, header, started_server
 from tests.e2e.refusals import Refusal, refused_stream
 

@@ -11,7 +11,7 @@ import torch
 
 from engine.arrays import Array
 from engine.bundle import Bundle
-from trainer.export import even_schedules, export_bundle
+from trainer.export.export import even_schedules, export_bundle
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.generator import Generator

@@ -12,15 +12,15 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.direction import TargetEvent
-from engine.plan import PlanFrame
-from engine.sampler import WindowRequest
-from engine.session import Session
-from engine.session_config import SessionConfig
-from engine.standing import standing_pose
+from engine.motion.standing import standing_pose
+from engine.sampling.sampler import WindowRequest
+from engine.sampling.windows import floor_height
+from engine.session.config import SessionConfig
+from engine.session.direction import TargetEvent
+from engine.session.plan import PlanFrame
+from engine.session.session import Session
+from engine.session.tick import Tick, WantedWindow
 from engine.testing import still_windows
-from engine.tick import Tick, WantedWindow
-from engine.windows import floor_height
 
 REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
 Sample = Callable[[list[WindowRequest]], Array]

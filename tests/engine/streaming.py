@@ -12,13 +12,13 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
-from engine.sampler import BUCKETS, Models
-from engine.scheduler import CallCosts
-from engine.session import Session
-from engine.session_config import SessionConfig
-from engine.stream import LiveStream
+from engine.sampling.sampler import BUCKETS, Models
+from engine.sampling.scheduler import CallCosts
+from engine.serving.stream import LiveStream
+from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
+from engine.session.config import SessionConfig
+from engine.session.session import Session
 from engine.testing import InlinePlanner, VirtualExecutor, run_virtually, still_models
-from engine.tracked_player import TrackedPlayer, calibration_from_wire
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
 Write = Callable[[pb.StreamInteractionResponse], Awaitable[None]]

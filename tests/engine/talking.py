@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from engine.body.shape import load_body
 from engine.bundle import Bundle, ScheduleSpec
-from trainer.export import export_bundle
+from trainer.export.export import export_bundle
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.generator import Generator
-from trainer.text import TextEncoder, text_graph
+from trainer.text.encoder import TextEncoder, text_graph
 
 TEXT_WIDTH = 8
 WORDS = ("[UNK]", "hug", "push", "wave", "they", "her")

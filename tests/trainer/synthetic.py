@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
-from engine.motion import features_from_rotmats
+from engine.motion.motion import features_from_rotmats
 from trainer.data.shards import ClipRecord, Manifest, write_manifest, write_shard
 from trainer.data.splits import Split
 

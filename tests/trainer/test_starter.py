@@ -14,9 +14,9 @@ from trainer import starter
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.generator import Generator
-from trainer.runs import PREFIX
 from trainer.starter import make_starter
-from trainer.text import minilm_text
+from trainer.text.encoder import minilm_text
+from trainer.training.runs import PREFIX
 
 SIZE = NetworkConfig(width=16, heads=2, layers=1, ffn_width=16, text_width=384)
 

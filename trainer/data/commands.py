@@ -127,7 +127,7 @@ def _import(args: argparse.Namespace) -> int:
 def _synth(args: argparse.Namespace) -> int:
     _require_positive("--workers", args.workers)
     _require_positive("--count", args.count)
-    from trainer.data.choreography import synth_job
+    from trainer.choreography.clips import synth_job
     from trainer.data.shards import totals
 
     job = synth_job(args.out, count=args.count, seed=args.seed, base_motion=args.base_motion)

@@ -17,7 +17,7 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics, skin
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT, JOINT_COUNT
-from engine.motion import FRAME_RATE
+from engine.motion.motion import FRAME_RATE
 from trainer.data.shards import Contact
 
 THRESHOLD = 0.013

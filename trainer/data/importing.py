@@ -18,7 +18,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.shape import Body, bone_lengths, fit_betas, load_body
 from engine.errors import InputError
-from engine.motion import WINDOW_FRAMES, features_from_rotmats
+from engine.motion.motion import WINDOW_FRAMES, features_from_rotmats
 from trainer.data.contact import THRESHOLD, find_touches, stretches, thinned
 from trainer.data.jobs import Job, Made, cut
 from trainer.data.readers import READERS, Recording, Source

@@ -24,7 +24,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
-from engine.motion import POSE_FEATURES
+from engine.motion.motion import POSE_FEATURES
 from trainer.data.splits import Split
 
 MANIFEST = "manifest.json"
@@ -37,7 +37,7 @@ Contact = tuple[int, int, int]
 class ClipRecord:
     """One two-person clip at 10 frames a second: Y up, floor at y = 0, person 0 is the player.
 
-    features       (frame, 2, 135) float32 (engine/motion.py)
+    features       (frame, 2, 135) float32 (engine/motion/motion.py)
     rest_joints    (2, 22, 3) of each person's own body; betas (2, 10)
     anchor_frames  the interactive poses, thinned over time
     source         file name, or "synth:SEED"

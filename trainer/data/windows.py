@@ -16,7 +16,7 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
-from engine.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
+from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
 from trainer.data.shards import Clips
 
 LEFT_SIDE = (JOINT["left_hip"], JOINT["left_shoulder"])

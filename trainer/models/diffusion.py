@@ -1,6 +1,6 @@
 """The diffusion process in torch, for training and for looking at a network while it trains.
 
-The schedule is the engine's (`engine/sampler.py`), which has its own loop over compiled graphs.
+The schedule is the engine's (`engine/sampling/`), which has its own loop over compiled graphs.
 Knows tensors. DDIM: Song et al. 2021 (arXiv:2010.02502).
 """
 
@@ -12,9 +12,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from engine import sampler
 from engine.bundle import DIFFUSION_STEPS
-from engine.sampler import StepSchedule
+from engine.sampling import sampler
+from engine.sampling.sampler import StepSchedule
 from trainer.models.generator import Generator
 
 __all__ = [

@@ -26,7 +26,7 @@ from engine.backends.arena import (
     loop_arena,
     loop_steps,
 )
-from engine.sampler import Models, sample_animator
+from engine.sampling.sampler import Models, sample_animator
 
 FLOAT = np.dtype(np.float32)
 IDENTITY = PlanIdentity(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engine.backends import cuda
-from engine.backends.backend import has_nvidia_driver
 from engine.backends.cuda import Cuda, checked
+from engine.backends.protocol import has_nvidia_driver
 from engine.errors import BackendError, OverloadedError
 
 runtime = pytest.importorskip(

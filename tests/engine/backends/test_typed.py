@@ -16,10 +16,10 @@ from engine.backends.typed import PRODUCTS, Width, typed_graph
 from engine.body.shape import SHAPE_COUNT, load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
-from engine.sampler import Models, WindowRequest, load_models, sample_windows
-from engine.session import Session
-from engine.session_config import SessionConfig
-from engine.standing import standing_pose
+from engine.motion.standing import standing_pose
+from engine.sampling.sampler import Models, WindowRequest, load_models, sample_windows
+from engine.session.config import SessionConfig
+from engine.session.session import Session
 
 onnx = pytest.importorskip("onnx")
 

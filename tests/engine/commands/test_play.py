@@ -25,8 +25,8 @@ from engine.commands.play import (
     summary_of,
 )
 from engine.errors import InputError
-from engine.motion import Motion
-from engine.wire import skeleton_to_wire
+from engine.motion.motion import Motion
+from engine.serving.wire import skeleton_to_wire
 
 IDENTITY = np.array([0, 0, 0, 1], np.float32)
 

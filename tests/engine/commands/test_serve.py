@@ -10,7 +10,7 @@ import pytest
 from engine.bundle import ANIMATOR_FILES, AnimatorSpec, write_manifest
 from engine.commands.serve import add_commands, config_of, engine_commands, shared_key
 from engine.errors import ConfigError
-from engine.server import ServerConfig
+from engine.serving.grpc.server import ServerConfig
 
 
 def _args(*flags: object) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.formats import read_motion, write_motion
 from engine.formats.bvh import parse_bvh, read_bvh, without_leaps
-from engine.motion import Motion
+from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA
 
 SMALL = """\

@@ -23,7 +23,7 @@ from engine.body.skeleton import JOINT
 from engine.errors import InputError
 from engine.formats.estimator import read_estimate
 from engine.formats.pickles import load_numeric_pickle
-from engine.motion import Motion
+from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA, RunsACommand, buddi_result, numpy_1_pickle
 
 UPSIDE_DOWN = np.array([np.pi, 0.0, 0.0])

@@ -20,7 +20,7 @@ from engine.formats.render import (
     write_gif,
     write_mp4,
 )
-from engine.motion import Motion
+from engine.motion.motion import Motion
 
 SIZE = (160, 120)
 

@@ -16,7 +16,7 @@ from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
 from engine.formats.bvh import parse_bvh, read_bvh
 from engine.formats.retarget import guess_unit, motion_from_bvh
 from engine.formats.rig import RigMap
-from engine.motion import Motion
+from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA, foreign_bvh, mixamo_name, t_pose, wave
 
 MIXAMO = {name: mixamo_name(name) for name in JOINT_NAMES}

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from trainer.data.choreography import Clip, make_clip
+from trainer.choreography.clips import Clip, make_clip
 from trainer.data.contact import (
     COVER,
     HAND_COVER,

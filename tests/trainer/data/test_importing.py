@@ -16,8 +16,8 @@ import pytest
 from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.shape import KEYS, PACKAGED_BODY, bone_lengths, load_body
 from engine.errors import ConfigError, InputError
-from engine.motion import rotmats_from_features
-from trainer.data.choreography import Clip, make_clip
+from engine.motion.motion import rotmats_from_features
+from trainer.choreography.clips import Clip, make_clip
 from trainer.data.commands import add_commands
 from trainer.data.contact import find_touches, thinned
 from trainer.data.importing import NEUTRAL_BODY, clips_of, import_job

@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import ConfigError
 from tests.trainer.synthetic import clip_records
-from trainer.data.choreography import synth_job
+from trainer.choreography.clips import synth_job
 from trainer.data.jobs import Job, Made, cut
 from trainer.data.shards import load_clips, read_manifest
 

@@ -19,7 +19,7 @@ from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import InputError
 from engine.formats.fields import Fields
 from engine.formats.npz import standing_axis
-from engine.motion import FRAME_RATE, Motion
+from engine.motion.motion import FRAME_RATE, Motion
 from trainer.data.readers.recording import (
     BodyKind,
     Recording,

@@ -17,7 +17,7 @@ from engine.body.kinematics import forward_kinematics, turned_about_origin
 from engine.body.rotations import rotmat_about
 from engine.body.shape import Body
 from engine.formats.resample import resampled
-from engine.motion import FRAME_RATE, Motion
+from engine.motion.motion import FRAME_RATE, Motion
 from trainer.data.splits import Split
 
 BodyKind = Literal["smplx", "smplh", "smpl", "open"]

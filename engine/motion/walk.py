@@ -1,0 +1,191 @@
+"""A walk to a place: feet that step under hips that travel, arms that swing against them.
+
+For a body that shall be somewhere else, where a network may dawdle. Knows poses and rest joints;
+knows no window, plan or network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.canonical import yaw_of
+from engine.body.kinematics import forward_kinematics
+from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
+from engine.body.rotations import rotmat_about
+from engine.body.skeleton import JOINT
+from engine.motion.feet import sole_heights
+from engine.motion.stance import Feet, Stance, standing_at, stepped
+
+Pose = tuple[Array, Array]
+"""rotmats (22, 3, 3), transl (3,)."""
+
+SPEED = 1.0
+"""Metres a second, between setting off and coming to stand."""
+TURN_SPEED = 2.0
+"""Radians a second."""
+RAMP_SECONDS = 0.8
+"""To set off, and to come to stand."""
+SETTLE_SECONDS = 0.5
+"""At the end, for the feet to come together."""
+FEET_LEAD = 0.15
+"""Seconds by which the feet step after the hips of later: a planned step comes before its need."""
+TURNS_FROM, BACKWARDS_UNTIL = 0.9, 1.6
+"""Metres from which one who walks turns to where he goes; and up to which he walks backwards, if
+it lies behind him."""
+BEHIND = np.radians(100.0)
+SINK = 0.025
+"""Metres that hips are lower in a walk at full speed than standing."""
+ARM_SWING = 1.1
+"""Radians of an arm for each metre that the other foot is ahead."""
+ELBOW_BEND = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to stand: x and z of the pelvis, metres; yaw to face, radians, or None for any."""
+
+    ground: Array
+    yaw: float | None = None
+
+
+def walk_frames(start: Pose, place: Place, rest_joints: Array, frame_rate: float) -> int:
+    """Frames that a walk takes at an easy pace."""
+    hips, turn, travel = _route(start, place, rest_joints)
+    distance = float(np.linalg.norm(place.ground - hips[:2]))
+    turning = abs(_wrapped(travel - hips[2])) + abs(_wrapped(turn - travel))
+    seconds = max(distance / SPEED + RAMP_SECONDS, turning / TURN_SPEED + RAMP_SECONDS)
+    return int(np.ceil((seconds + SETTLE_SECONDS) * frame_rate))
+
+
+def walk(
+    start: Pose,
+    place: Place,
+    at_ease: Array,
+    rest_joints: Array,
+    *,
+    floor: float,
+    frames: int,
+    frame_rate: float,
+) -> tuple[Array, Array]:
+    """The frames after `start` of a walk that ends, standing at ease, at a place.
+
+    at_ease  (22, 3, 3) of the body standing at ease, facing +Z
+    returns  rotmats (frames, 22, 3, 3), transl (frames, 3)
+    """
+    hips, last_yaw, travel_yaw = _route(start, place, rest_joints)
+    seconds = np.arange(1, frames + 1) / frame_rate
+    moving = max(frames / frame_rate - SETTLE_SECONDS, 1 / frame_rate)
+    way = place.ground - hips[:2]
+    part, speed = _progress(seconds, moving)
+    soon, _ = _progress(seconds + FEET_LEAD, moving)
+    ground, ground_soon = (hips[:2] + done[:, None] * way for done in (part, soon))
+    yaw, yaw_soon = (
+        _yaws(hips[2], travel_yaw, last_yaw, at, moving) for at in (seconds, seconds + FEET_LEAD)
+    )
+    pace = speed * float(np.linalg.norm(way))
+    joints, world = forward_kinematics(rest_joints, *start)
+    stance = _stance_of(joints, world, hips)
+    home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
+    resting, at_rest = forward_kinematics(rest_joints, at_ease, np.zeros(3))
+    sole = float(sole_heights(resting, at_rest, rest_joints).min())
+    rotmats, transl = [], []
+    for row in range(frames):
+        where = np.array([*ground[row], yaw[row]])
+        under = np.array([*ground_soon[row], yaw_soon[row]])
+        stance, feet = stepped(stance, under, home, float(seconds[row]))
+        sink = SINK * min(pace[row] / SPEED, 1.0)
+        root = np.array([ground[row, 0], floor - sole + resting[0, 1] - sink, ground[row, 1]])
+        pose = _posed(at_ease, root, where, feet, rest_joints, resting[ANKLES, 1] - sole, floor)
+        rotmats.append(pose)
+        transl.append(root - rest_joints[0])
+    return np.stack(rotmats), np.stack(transl)
+
+
+def _route(start: Pose, place: Place, rest_joints: Array) -> tuple[Array, float, float]:
+    """Where the hips are (x, z, yaw), and the yaws to arrive with and to travel with."""
+    joints, _ = forward_kinematics(rest_joints, *start)
+    yaw = float(yaw_of(joints))
+    hips = np.array([joints[0, 0], joints[0, 2], yaw])
+    way = place.ground - hips[:2]
+    distance = float(np.linalg.norm(way))
+    travel = yaw
+    if distance > TURNS_FROM:
+        ahead = float(np.arctan2(way[0], way[1]))
+        is_behind = abs(_wrapped(ahead - yaw)) > BEHIND
+        travel = yaw if is_behind and distance < BACKWARDS_UNTIL else ahead
+    return hips, travel if place.yaw is None else place.yaw, travel
+
+
+def _progress(seconds: Array, moving: float) -> tuple[Array, Array]:
+    """Part of the way that is done, and its change a second, with soft ramps at both ends."""
+    fine = np.linspace(0.0, moving, 400)
+    ramp = min(RAMP_SECONDS, moving / 2)
+    speed = _smooth(fine / ramp) * _smooth((moving - fine) / ramp)
+    way = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2)])
+    whole = way[-1] * (fine[1] - fine[0])
+    return (
+        np.interp(seconds, fine, way / way[-1]),
+        np.interp(seconds, fine, speed / whole, right=0.0),
+    )
+
+
+def _yaws(first: float, travel: float, last: float, seconds: Array, moving: float) -> Array:
+    """Turning to where he goes first, to where he shall face last."""
+    to_travel, to_last = _wrapped(travel - first), _wrapped(last - travel)
+    away = min(max(abs(to_travel) / TURN_SPEED, RAMP_SECONDS), moving)
+    back = min(max(abs(to_last) / TURN_SPEED, RAMP_SECONDS), moving)
+    return np.asarray(
+        first
+        + to_travel * _smooth(seconds / away)
+        + to_last * _smooth((seconds - moving + back) / back)
+    )
+
+
+def _stance_of(joints: Array, world: Array, hips: Array) -> Stance:
+    """Both feet standing under where the ankles are."""
+    ahead = world[ANKLES][..., 2]
+    yaws = np.arctan2(ahead[:, 0], ahead[:, 2])
+    places = np.stack([joints[ANKLES, 0], joints[ANKLES, 2], yaws], axis=-1)
+    return standing_at(places, hips, 0.0)
+
+
+def _posed(
+    at_ease: Array,
+    root: Array,
+    hips: Array,
+    feet: Feet,
+    rest_joints: Array,
+    ankle_height: Array,
+    floor: float,
+) -> Array:
+    """Rotations (22, 3, 3) of the body over its feet; each arm goes with the other foot."""
+    rotmats = at_ease.copy()
+    rotmats[0] = rotmat_about("y", float(hips[2])) @ at_ease[0]
+    forward = np.array([np.sin(hips[2]), np.cos(hips[2])])
+    ahead = (feet.places[:, :2] - hips[:2]) @ forward
+    for side in (0, 1):
+        swing = rotmat_about("x", float(-ARM_SWING * ahead[1 - side]))
+        rotmats[SHOULDERS[side]] = swing @ at_ease[SHOULDERS[side]]
+        bend = -ELBOW_BEND if side == 0 else ELBOW_BEND
+        rotmats[ELBOWS[side]] = at_ease[ELBOWS[side]] @ rotmat_about("y", bend)
+    rotmats[JOINT["spine2"]] = rotmat_about("y", float(0.15 * (ahead[1] - ahead[0])))
+    joints, world = forward_kinematics(rest_joints, rotmats, root - rest_joints[0])
+    trunk = Trunk(rotmats=rotmats, transl=root - rest_joints[0], joints=joints, world=world)
+    ankles = np.stack(
+        [feet.places[:, 0], floor + ankle_height + feet.lift, feet.places[:, 1]], axis=-1
+    )
+    turned = np.stack([rotmat_about("y", yaw) for yaw in feet.places[:, 2]])
+    ends = Ends(positions=ankles, rotmats=turned)
+    return with_legs(rest_joints, trunk, rotmats, ends, floor)
+
+
+def _smooth(x: Array) -> Array:
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

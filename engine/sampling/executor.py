@@ -1,0 +1,414 @@
+"""The executor: the one thread that owns the models.
+
+Windows of all sessions come in from any thread and share denoiser calls; anything else that needs
+the models (pair generation, text) runs between two calls. Knows no session and no socket. One
+window that fails takes no other with it, and nothing a caller passes in can end the thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from engine.errors import BackendError, ContraposeError, OverloadedError
+from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
+from engine.sampling.meters import BusyMeter
+from engine.sampling.sampler import (
+    Models,
+    SampledWindow,
+    WindowInProgress,
+    WindowRequest,
+    advance_windows,
+    begin_windows,
+)
+from engine.sampling.scheduler import CallCosts, Scheduler, even_costs
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OnDone = Callable[["SampledWindow | ContraposeError"], None]
+"""Called on the engine thread with the window, or why there is none. Must not block."""
+Steps = Generator[None, None, T]
+"""Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
+
+PATIENCE_S = 0.5
+"""After which offline work has one call in spite of live windows: it gets on, however slowly."""
+BEGIN_WEIGHT = 0.1
+"""Of the newest windows, in the average of what they took to begin."""
+TIMED_CALLS = 3
+"""Of each bucket when costs are measured, after one that warms up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorStatus:
+    windows_in_progress: int
+    windows: int
+    """Finished since the start, failed ones left out."""
+    late_windows: int
+    """Of these, finished after their deadline."""
+    denoiser_calls: int
+    rows: int
+    """Rows of all denoiser calls."""
+    live_s: float
+    """Seconds at work since the start while a window with a deadline waited."""
+    begin_s: float
+    """Seconds that a window takes before its first denoiser call, on average of late."""
+    busy: float
+    """Part of the last seconds in which the engine thread was at work, 0 to 1."""
+
+    @property
+    def mean_batch(self) -> float:
+        return self.rows / max(self.denoiser_calls, 1)
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    request: WindowRequest
+    deadline: float
+    on_done: OnDone
+
+
+class _Work(Generic[T]):
+    """Something to run in pieces on the engine thread, and the future of its result.
+
+    Pending until its last piece has run, so that it can be cancelled between two.
+    """
+
+    def __init__(self, begin: Callable[[Models], Steps[T]]) -> None:
+        self.future: Future[T] = Future()
+        self._begin = begin
+        self._steps: Steps[T] | None = None
+
+    def advance(self, models: Models) -> bool:
+        """Run the next piece; returns whether there are more."""
+        if self.future.cancelled():
+            return False
+        try:
+            if self._steps is None:
+                self._steps = self._begin(models)
+            next(self._steps)
+        except StopIteration as end:
+            self.finish(end.value)
+        except Exception as exc:
+            self.finish(exc)
+        else:
+            return True
+        return False
+
+    def finish(self, result: T | Exception) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class Executor:
+    """Start it, submit, close it. Also a context manager.
+
+    models  what windows are sampled with; only this thread touches it
+    costs   of denoiser calls; None: all alike until `measure` or real calls say better
+    clock   the time in seconds, on which all deadlines are
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        *,
+        costs: CallCosts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._models = models
+        self._costs = even_costs(models.buckets) if costs is None else costs
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._submitted: deque[_Submitted] = deque()
+        self._taken: list[_Submitted] = []
+        """Submitted, but not begun yet."""
+        self._calls: deque[_Work[Any]] = deque()
+        self._patient: deque[_Work[Any]] = deque()
+        self._is_closing = False
+        self._scheduler: Scheduler[WindowInProgress] = Scheduler()
+        self._on_done: dict[int, OnDone] = {}
+        self._is_live = False
+        """Whether a window with a deadline is among those of this turn."""
+        self._windows_at = self._pieces_at = clock()
+        """When patient windows, and pieces of patient work, last had a call."""
+        self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
+        self._begin_s = self._live_s = 0.0
+        self._busy = BusyMeter(clock())
+        self._thread = threading.Thread(target=self._run, name="contrapose-engine", daemon=True)
+        self._start()
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def costs(self) -> CallCosts:
+        """Of denoiser calls, as known now; for reading."""
+        return self._costs
+
+    def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
+        """Denoise a window; more urgent deadlines (seconds) go first. Any thread.
+
+        deadline  inf: when no other window waits, or a step every half a second
+        Raises BackendError once the executor is closed.
+        """
+        with self._changed:
+            self._require_open()
+            self._submitted.append(_Submitted(request, deadline, on_done))
+            self._notify()
+
+    def call(self, function: Callable[[Models], T]) -> Future[T]:
+        """Run `function(models)` on the engine thread, before the next denoiser call. Any thread.
+
+        No window goes on meanwhile, so it must be short.
+        """
+
+        def in_one_piece(models: Models) -> Steps[T]:
+            return function(models)
+            yield  # makes this a generator
+
+        return self._enqueue(self._calls, in_one_piece)
+
+    def call_in_steps(self, begin: Callable[[Models], Steps[T]]) -> Future[T]:
+        """Run `begin(models)` piece by piece while no window with a deadline waits, or else a piece
+        every half a second. Any thread.
+
+        Cancel the future to stop it before its next piece.
+        """
+        return self._enqueue(self._patient, begin)
+
+    def measure(self) -> None:
+        """Find out what calls cost, by timing a few of each bucket; blocks until done."""
+        self._costs = self.call(lambda models: measured_costs(models, models.buckets)).result()
+
+    def status(self) -> ExecutorStatus:
+        return ExecutorStatus(
+            windows_in_progress=len(self._scheduler),
+            windows=self._windows,
+            late_windows=self._late_windows,
+            denoiser_calls=self._denoiser_calls,
+            rows=self._rows,
+            live_s=self._live_s,
+            begin_s=self._begin_s,
+            busy=self._busy.fraction(self._clock()),
+        )
+
+    def close(self) -> None:
+        """Stop after the call that is running; what is unfinished gets a BackendError."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Steps[T]]) -> Future[T]:
+        work = _Work(begin)
+        with self._changed:
+            self._require_open()
+            queue.append(work)
+            self._notify()
+        return work.future
+
+    def _start(self) -> None:
+        self._thread.start()
+
+    def _notify(self) -> None:
+        self._changed.notify()
+
+    def _require_open(self) -> None:
+        if self._is_closing:
+            raise _closed()
+
+    # -- the engine thread -------------------------------------------------------------------------
+    def _run(self) -> None:
+        while self._wait_for_work():
+            started = self._clock()
+            try:
+                self._work()
+            except Exception as exc:  # out of memory, say, between two calls
+                self._fail_all(_translated(exc))
+            self._count(self._clock() - started)
+        self._give_up()
+
+    def _count(self, seconds: float) -> None:
+        """So much work is done."""
+        self._busy.add(self._clock(), seconds)
+        self._live_s += seconds * self._is_live
+
+    def _wait_for_work(self) -> bool:
+        """Until there is some; returns False when it is time to stop."""
+        with self._changed:
+            while not (self._has_work() or self._is_closing):
+                self._changed.wait()
+            return not self._is_closing
+
+    def _has_work(self) -> bool:
+        return bool(self._submitted or self._calls or self._patient or len(self._scheduler))
+
+    def _work(self) -> None:
+        """One call of each kind, the urgent first; then see what has come meanwhile."""
+        self._prepare()
+        self._advance()
+        self._finish()
+
+    def _prepare(self) -> None:
+        """Take what was submitted, run one of the short calls, begin windows."""
+        with self._changed:
+            self._taken, self._submitted = list(self._submitted), deque()
+        if self._calls:
+            self._calls.popleft().advance(self._models)
+        self._begin(self._taken)
+        self._taken = []
+        self._is_live = self._scheduler.urgent_count > 0
+
+    def _finish(self) -> None:
+        """Hand out what is done; with nothing urgent left, or for once, a piece of patient work."""
+        self._deliver()
+        is_idle = not self._scheduler.urgent_count and not self._submitted
+        if self._patient and (is_idle or self._clock() - self._pieces_at > PATIENCE_S):
+            self._pieces_at = self._clock()
+            work = self._patient.popleft()
+            if work.advance(self._models):
+                self._patient.append(work)  # the pieces of several take turns
+
+    def _begin(self, submitted: Sequence[_Submitted]) -> None:
+        if not submitted:
+            return
+        started = self._clock()
+        try:
+            windows = begin_windows(self._models, [entry.request for entry in submitted])
+        except Exception as exc:
+            if len(submitted) == 1:
+                _report(submitted[0].on_done, _translated(exc))
+                return
+            for half in _halves(submitted):
+                self._begin(half)
+            return
+        taken = (self._clock() - started) / len(submitted)
+        self._begin_s += (BEGIN_WEIGHT if self._begin_s else 1.0) * (taken - self._begin_s)
+        for window, entry in zip(windows, submitted, strict=True):
+            self._on_done[id(window)] = entry.on_done
+            self._scheduler.submit(window, entry.deadline)
+
+    def _advance(self) -> None:
+        started = self._clock()
+        rows = self._scheduler.next_patient() if self._is_their_turn(started) else []
+        if rows or not self._is_live:
+            self._windows_at = started
+        rows = rows or self._scheduler.next_rows(started, self._costs)
+        if not rows:
+            return
+        steps = self._advance_rows(rows)
+        if steps:
+            self._costs.observe(len(rows), (self._clock() - started) / steps)
+
+    def _is_their_turn(self, now: float) -> bool:
+        """Whether patient windows have waited for live ones long enough to have one call."""
+        return self._is_live and now - self._windows_at > PATIENCE_S
+
+    def _advance_rows(self, rows: Sequence[WindowInProgress]) -> int:
+        """One call; if it fails, one for each half: only the culprit is lost, and nobody where
+        half the rows fit into memory.
+
+        Returns the steps that the rows moved on; 0 after a failure that tells nothing of the cost
+        of a batch. One that did not fit does: what it took in halves is what it costs.
+        """
+        before = rows[0].step
+        try:
+            advance_windows(self._models, list(rows))
+        except Exception as exc:
+            if len(rows) > 1:
+                steps = max([self._advance_rows(half) for half in _halves(rows)])
+                return steps if isinstance(exc, OverloadedError | MemoryError) else 0
+            self._scheduler.drop(rows)
+            _report(self._on_done.pop(id(rows[0])), _translated(exc))
+            return 0
+        steps = rows[0].step - before
+        self._denoiser_calls += steps
+        self._rows += steps * len(rows)
+        return steps
+
+    def _deliver(self) -> None:
+        now = self._clock()
+        for window, deadline in self._scheduler.take_done():
+            assert window.x0 is not None
+            self._windows += 1
+            self._late_windows += now > deadline
+            sampled = SampledWindow(x0=window.x0, trace=window.trace)
+            _report(self._on_done.pop(id(window)), sampled)
+
+    def _fail_all(self, error: ContraposeError) -> None:
+        """Tell everyone whose window was taken that there will be none."""
+        receivers = [*self._on_done.values(), *(entry.on_done for entry in self._taken)]
+        self._scheduler, self._on_done, self._taken = Scheduler(), {}, []
+        for on_done in receivers:
+            _report(on_done, error)
+
+    def _give_up(self) -> None:
+        self._taken = list(self._submitted)
+        self._fail_all(_closed())
+        for work in [*self._calls, *self._patient]:
+            work.finish(_closed())
+
+
+def measured_costs(models: Models, buckets: Sequence[int]) -> CallCosts:
+    """What a denoiser call of each bucket takes, on windows that nobody asked for."""
+    request = WindowRequest(
+        known=np.zeros((2, WINDOW_FRAMES, POSE_FEATURES), np.float32),
+        known_mask=np.zeros((2, WINDOW_FRAMES, 1), np.float32),
+        anchor=np.zeros((2, POSE_FEATURES), np.float32),
+        anchor_joints=np.zeros((2, 22, 3), np.float32),
+        seed=0,
+        steps=1 + TIMED_CALLS,
+    )
+    seconds: dict[int, float] = {}
+    for size in buckets:
+        windows = begin_windows(models, [request] * size)
+        times: list[float] = []
+        while len(times) <= TIMED_CALLS:
+            if windows[0].is_done:  # after one call, where the models have a loop
+                windows = begin_windows(models, [request] * size)
+            before, started = windows[0].step, time.perf_counter()
+            advance_windows(models, windows)
+            times.append((time.perf_counter() - started) / (windows[0].step - before))
+        seconds[size] = statistics.median(times[1:])
+    return CallCosts(seconds)
+
+
+def _halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(items) // 2
+    return items[:middle], items[middle:]
+
+
+def _report(on_done: OnDone, result: SampledWindow | ContraposeError) -> None:
+    try:
+        on_done(result)
+    except Exception:
+        logger.exception("a window's receiver failed; the engine goes on")
+
+
+def _translated(exc: Exception) -> ContraposeError:
+    if isinstance(exc, ContraposeError):
+        return exc
+    if isinstance(exc, MemoryError):
+        return OverloadedError("the engine is out of memory; try again", reason="OUT_OF_MEMORY")
+    logger.error("denoiser failed", exc_info=exc)
+    return BackendError(f"the denoiser failed: {type(exc).__name__}: {exc}")
+
+
+def _closed() -> BackendError:
+    return BackendError("the engine is shutting down; open the session again", reason="CLOSED")

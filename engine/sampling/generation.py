@@ -1,0 +1,207 @@
+"""Generation: whole motions from one pair, and pairs from words or a single pose.
+
+Knows windows and bodies; how a window or a pair is sampled is handed in. Knows no session and no
+socket. Chains as in the paper: the last pair of a window is the anchor of the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.canonical import canonical_frame, from_canonical, to_canonical
+from engine.body.capsules import Capsules
+from engine.body.shape import Body, fit_betas
+from engine.body.skeleton import JOINT_COUNT, PARENTS
+from engine.errors import BackendError, InputError
+from engine.motion.motion import (
+    POSE_FEATURES,
+    WINDOW_FRAMES,
+    features_from_rotmats,
+    rotmats_from_features,
+)
+from engine.sampling.sampler import WindowRequest
+from engine.sampling.windows import (
+    MARGIN,
+    CleanupConfig,
+    Track,
+    Window,
+    anchor_window,
+    cleaned,
+    close_window,
+    floor_height,
+    joined,
+    known_track,
+    reaction_window,
+)
+
+PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT
+"""A pose (135) and the 22 rest joints of its body (66): one person of the generator."""
+
+SampleWindows = Callable[[list[WindowRequest]], Array]
+"""Requests -> residual windows (n, 2, 30, 135)."""
+SamplePair = Callable[[Array, Array, Array, Array], Array]
+"""noise (1, 2, 201), pose (1, 2, 201), pose_mask (1, 2), text (1, width) -> x0 (1, 2, 201)."""
+
+
+# ---------------------------------------------------------------------------------------- motions
+def generate_motion(
+    rotmats: Array,
+    transl: Array,
+    *,
+    rest_joints: Array,
+    anchor_index: int,
+    frames: int,
+    seed: int,
+    steps: int,
+    sample: SampleWindows,
+    history_frames: int,
+    text: Array | None = None,
+    cleanup: CleanupConfig | None = None,
+    foot_lock: bool = True,
+    capsules: tuple[Capsules, Capsules] | None = None,
+) -> tuple[Array, Array]:
+    """The motion of a pair, `frames` long, whose frame `anchor_index` is the given pair exactly.
+
+    rotmats (2, 22, 3, 3), transl (2, 3), rest_joints (2, 22, 3) of the pair, in the world
+    history_frames  known frames that a later window starts from; 1 is the paper's chain
+    text            (width,) what the two do, for an animator that takes text; None: no words
+    cleanup         None: the floor is where the lowest sole or joint of the pair is
+    foot_lock       with `cleanup` None: whether planted feet are held at one spot
+    capsules        with `cleanup` None: of both bodies, to draw them out of each other
+    returns         rotmats (2, frames, 22, 3, 3), transl (2, frames, 3)
+    Raises InputError for an anchor outside the motion, BackendError if a window is not finite.
+    """
+    if frames < 1:
+        raise InputError(f"frames is {frames}, must be at least 1", field="frames")
+    if not 0 <= anchor_index < frames:
+        raise InputError(
+            f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
+        )
+    if cleanup is None:
+        floor = float(floor_height(rotmats, transl, rest_joints).min())
+        cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock, capsules=capsules)
+    seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
+
+    def filled(window: Window) -> Track:
+        result = close_window(window, sample([replace(window.request, text=text)])[0])
+        given = window.known.cut(MARGIN, WINDOW_FRAMES).is_known
+        return cleaned(result, given, rest_joints, cleanup)
+
+    def around_anchor(track: Track, first: int) -> Track:
+        return filled(
+            anchor_window(
+                track, first=first, anchor=0, rest_joints=rest_joints, seed=next(seeds), steps=steps
+            )
+        )
+
+    def after(track: Track, history: int) -> Track:
+        window = reaction_window(
+            track, history_frames=history, rest_joints=rest_joints, seed=next(seeds), steps=steps
+        )
+        return filled(window).cut(history, WINDOW_FRAMES - history)
+
+    track = known_track(rotmats[:, None].astype(np.float64), transl[:, None].astype(np.float64))
+    before = _frames_before_anchor(anchor_index, frames)
+    track = around_anchor(track, -before)
+    start = anchor_index - before
+    while start + track.frames < frames:
+        track = joined([track, after(track, min(history_frames, WINDOW_FRAMES - 1))])
+    while start > 0:
+        track = joined([around_anchor(track, 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1), track])
+        start -= WINDOW_FRAMES - 1
+    track = track.cut(-start, frames)
+    return track.rotmats, track.transl
+
+
+def _frames_before_anchor(anchor_index: int, frames: int) -> int:
+    """Where the anchor stands in the first window: in its middle, or so that it covers an end."""
+    middle = WINDOW_FRAMES // 2
+    after = frames - 1 - anchor_index
+    if anchor_index <= middle or frames <= WINDOW_FRAMES:
+        return anchor_index
+    return max(middle, WINDOW_FRAMES - 1 - after)
+
+
+def _finite(x0: Array) -> Array:
+    if not np.isfinite(x0).all():
+        raise BackendError("the denoiser gave numbers that are not finite; try another precision")
+    return x0
+
+
+# ------------------------------------------------------------------------------------------ pairs
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two people at one instant: rotmats (2, 22, 3, 3), transl (2, 3), betas (2, 10)."""
+
+    rotmats: Array
+    transl: Array
+    betas: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinglePose:
+    """One person at one instant: rotmats (22, 3, 3), transl (3,), betas (10,)."""
+
+    rotmats: Array
+    transl: Array
+    betas: Array
+
+
+def generate_pair(
+    *, body: Body, text: Array, single: SinglePose | None, seed: int, sample: SamplePair
+) -> Pair:
+    """An interactive pair for a text (width,), for one given person, for both, or for neither.
+
+    text     the sentence vector; zeros for no text
+    single   becomes person 0 of the result, exactly as given, where it stands
+    The bodies stand on one floor: that of the given person, or y = 0.
+    """
+    noise = np.random.default_rng(seed).standard_normal((1, 2, PAIR_FEATURES), np.float32)
+    pose, mask = np.zeros_like(noise), np.zeros((1, 2), np.float32)
+    frame = None
+    if single is not None:
+        rest = np.stack([body.rest_joints(single.betas)] * 2)
+        twice = np.stack([single.rotmats] * 2), np.stack([single.transl] * 2)
+        frame = canonical_frame(*twice, rest)
+        canonical = features_from_rotmats(*to_canonical(frame, *twice, rest))
+        pose[0] = np.concatenate([canonical, rest.reshape(2, -1)], axis=-1)
+        mask[0, 0] = 1
+    x0 = _finite(sample(noise, pose, mask, np.asarray(text, np.float32)[None]))[0]
+    pair = decoded_pair(body, x0.astype(np.float64))
+    if single is None or frame is None:
+        return _on_floor(body, pair, floor=0.0, people=(0, 1))
+    rest = body.rest_joints(pair.betas)
+    rotmats, transl = from_canonical(frame, pair.rotmats, pair.transl, rest)
+    pair = Pair(
+        rotmats=np.stack([single.rotmats, rotmats[1]]),
+        transl=np.stack([single.transl, transl[1]]),
+        betas=np.stack([single.betas, pair.betas[1]]),
+    )
+    floor = floor_height(single.rotmats, single.transl, body.rest_joints(single.betas))
+    return _on_floor(body, pair, floor=float(floor), people=(1,))
+
+
+def decoded_pair(body: Body, x0: Array) -> Pair:
+    """The generator's answer (2, 201) as a pair of bodies.
+
+    The 22 rest joints are only a proxy of the shape: the shape is the one whose bones fit best, and
+    the pelvis stays where the answer has it.
+    """
+    rotmats, transl = rotmats_from_features(x0[:, :POSE_FEATURES])
+    rest = x0[:, POSE_FEATURES:].reshape(2, JOINT_COUNT, 3)
+    lengths = np.linalg.norm(rest[:, 1:] - rest[:, list(PARENTS[1:])], axis=-1)
+    betas = fit_betas(body, lengths)
+    pelvis = rest[:, 0] - body.rest_joints(betas)[:, 0]
+    return Pair(rotmats=rotmats, transl=transl + pelvis, betas=betas)
+
+
+def _on_floor(body: Body, pair: Pair, *, floor: float, people: tuple[int, ...]) -> Pair:
+    height = floor_height(pair.rotmats, pair.transl, body.rest_joints(pair.betas))
+    transl = pair.transl.copy()
+    for person in people:
+        transl[person, 1] += floor - height[person]
+    return replace(pair, transl=transl)

@@ -1,0 +1,165 @@
+"""Directions from the wire: what headers and controls say of mode, energy and targets, checked.
+
+Knows messages and directions; no session and no socket. What is wrong raises InputError or
+ConfigError whose `field` is the path of the offending field, as in `control.place.position`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from contrapose.v1 import interaction_pb2
+
+from engine.arrays import Array
+from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
+from engine.errors import ConfigError
+from engine.serving import wire
+from engine.session.direction import (
+    ContactTarget,
+    Direction,
+    Mode,
+    PlaceTarget,
+    PoseTarget,
+    TargetEvent,
+)
+
+MODES: dict[int, Mode] = {
+    interaction_pb2.SESSION_MODE_REACT: Mode.REACT,
+    interaction_pb2.SESSION_MODE_FOLLOW_PLAN: Mode.FOLLOW_PLAN,
+    interaction_pb2.SESSION_MODE_INBETWEEN: Mode.INBETWEEN,
+    interaction_pb2.SESSION_MODE_PAUSED: Mode.PAUSED,
+}
+HANDS = (JOINT["left_wrist"], JOINT["right_wrist"])
+MIN_ENERGY, MAX_ENERGY = 0.5, 1.5
+HOLD_FRAMES, MAX_HOLD_FRAMES = 5, 100
+MAX_FRAME = 2**40
+MAX_TARGETS = 64
+"""Poses wanted at a time."""
+
+
+def first_direction(header: interaction_pb2.SessionHeader) -> Direction:
+    """What a session begins with; its words come later."""
+    mode = _mode(header.mode, "header.mode")
+    energy = _energy(header.energy, "header.energy") if header.HasField("energy") else 1.0
+    return Direction(mode=mode or Mode.REACT, energy=energy)
+
+
+def start_from_wire(header: interaction_pb2.SessionHeader) -> tuple[Array, Array] | None:
+    """Where the partner stands at the beginning; None: before the player."""
+    if not header.HasField("partner_start"):
+        return None
+    return wire.pose_from_wire(header.partner_start, "header.partner_start")
+
+
+def changed_direction(
+    control: interaction_pb2.SessionControl,
+) -> Callable[[Direction], Direction] | None:
+    """What a control makes of the direction it finds; None if it says nothing of it.
+
+    What it makes raises ConfigError for poses in another mode than INBETWEEN, or too many.
+    """
+    found = {descriptor.name for descriptor, _ in control.ListFields()}
+    if not found & {"mode", "energy", "contact", "place", "targets", "clear_targets"}:
+        return None
+    wanted: dict[str, object] = {}
+    if mode := _mode(control.mode, "control.mode"):
+        wanted["mode"] = mode
+    if control.HasField("energy"):
+        wanted["energy"] = _energy(control.energy, "control.energy")
+    if control.HasField("contact"):
+        wanted["contact"] = _contact(control.contact, "control.contact")
+    if control.HasField("place"):
+        wanted["place"] = _place(control.place, "control.place")
+    poses = {
+        target.frame_index: _pose(target, f"control.targets[{number}]")
+        for number, target in enumerate(control.targets)
+    }
+
+    def change(direction: Direction) -> Direction:
+        if control.clear_targets:
+            direction = replace(direction, contact=None, place=None, poses=())
+        direction = replace(direction, **wanted)  # type: ignore[arg-type]  # mixed kinds
+        if not poses:
+            return direction
+        if direction.mode is not Mode.INBETWEEN:
+            raise ConfigError(
+                f"targets: poses in mode {direction.mode.name}; set mode INBETWEEN",
+                field="targets",
+            )
+        merged = {pose.frame: pose for pose in direction.poses} | poses
+        if len(merged) > MAX_TARGETS:
+            raise ConfigError(
+                f"targets: {len(merged)} poses wanted, at most {MAX_TARGETS} are; send the later "
+                "ones later",
+                field="targets",
+            )
+        return replace(direction, poses=tuple(merged[frame] for frame in sorted(merged)))
+
+    return change
+
+
+def target_event(event: TargetEvent) -> interaction_pb2.SessionEvent:
+    return interaction_pb2.SessionEvent(
+        kind=interaction_pb2.SESSION_EVENT_KIND_TARGET, text=event.text
+    )
+
+
+def _mode(value: int, field: str) -> Mode | None:
+    """None: as before."""
+    if value != interaction_pb2.SESSION_MODE_UNSPECIFIED and value not in MODES:
+        names = ", ".join(mode.name for mode in MODES.values())
+        raise ConfigError(f"{field}: {value}, expected one of {names}", field=field)
+    return MODES.get(value)
+
+
+def _energy(value: float, field: str) -> float:
+    if not MIN_ENERGY <= value <= MAX_ENERGY:
+        raise ConfigError(f"{field}: {value}, expected {MIN_ENERGY} to {MAX_ENERGY}", field=field)
+    return value
+
+
+def _frame(value: int, field: str) -> int:
+    return wire.count_from_wire(value, 0, MAX_FRAME, field)
+
+
+def _contact(target: interaction_pb2.ContactTarget, field: str) -> ContactTarget:
+    if target.partner_joint not in HANDS:
+        hands = " or ".join(f"{hand} ({JOINT_NAMES[hand]})" for hand in HANDS)
+        raise ConfigError(
+            f"{field}.partner_joint: {target.partner_joint}, expected {hands}",
+            field=f"{field}.partner_joint",
+        )
+    hold = target.hold_frames or HOLD_FRAMES
+    return ContactTarget(
+        partner_joint=target.partner_joint,
+        player_joint=wire.count_from_wire(
+            target.player_joint, 0, JOINT_COUNT - 1, f"{field}.player_joint"
+        ),
+        frame=_frame(target.frame_index, f"{field}.frame_index"),
+        hold_frames=wire.count_from_wire(hold, 1, MAX_HOLD_FRAMES, f"{field}.hold_frames"),
+    )
+
+
+def _place(target: interaction_pb2.PlaceTarget, field: str) -> PlaceTarget:
+    heading = target.heading if target.HasField("heading") else None
+    if heading is not None and not abs(heading) <= 100:
+        raise ConfigError(f"{field}.heading: {heading}, expected radians", field=f"{field}.heading")
+    return PlaceTarget(
+        position=wire.place_from_wire(target.position, f"{field}.position").astype(np.float64),
+        heading=heading,
+        frame=_frame(target.frame_index, f"{field}.frame_index") or None,
+    )
+
+
+def _pose(target: interaction_pb2.PoseTarget, field: str) -> PoseTarget:
+    wire.check_present(target, "partner", f"{field}.partner")
+    player = None
+    if target.HasField("player"):
+        player = wire.pose_from_wire(target.player, f"{field}.player")
+    return PoseTarget(
+        frame=_frame(target.frame_index, f"{field}.frame_index"),
+        partner=wire.pose_from_wire(target.partner, f"{field}.partner"),
+        player=player,
+    )

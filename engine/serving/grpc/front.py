@@ -1,0 +1,362 @@
+"""One address before several engines: sessions are assigned by load, bytes are passed on.
+
+Knows gRPC, calls and how busy engines are. Knows no message but the answer of GetServerInfo, which
+it merges; sessions are resumed by their clients, with a token that any engine takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import grpc
+import grpc.aio
+from contrapose.v1 import server_info_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from engine.errors import OverloadedError
+from engine.serving.fleet import EngineProcess, Fleet
+from engine.serving.grpc.server import OPTIONS, SERVICES, bound_port, set_health, watch_input
+from engine.serving.grpc.service import PROTOCOL_MINOR, details_of, status_of
+
+logger = logging.getLogger(__name__)
+
+INFO_METHOD = f"/{server_info_pb2.DESCRIPTOR.services_by_name['ServerInfoService'].full_name}/"
+INFO_METHOD += "GetServerInfo"
+DETAILS = "grpc-status-details-bin"
+TRIED_ELSEWHERE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+"""Refusals that another engine may not repeat."""
+WRITE_FAILED = "Internal error from Core"
+"""What grpc.aio makes of a call that ends while it is written to; the status is lost."""
+POLL_SECONDS = 1.0
+INFO_SECONDS = 2.0
+MOST_UNANSWERED = 3
+"""An engine that says nothing for longer gets a call only if no other takes it."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontConfig:
+    commands: Sequence[Sequence[str]]
+    """Of the engines: `contrapose serve` on a free port, until its input ends."""
+    host: str = "127.0.0.1"
+    port: int = 50051
+    drain_seconds: float = 5.0
+    stops_on_eof: bool = False
+
+
+async def serve_front(config: FrontConfig, on_ready: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT, then drain all engines.
+
+    on_ready  called with "host:port" once sessions are accepted
+    Returns an exit code: 0, or that of the first engine if it did not start.
+    Raises ConfigError if the port is taken.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if config.stops_on_eof:
+        watch_input(loop, stop)
+    probe = health.aio.HealthServicer()
+    front = Front(config.commands, probe)
+    server = grpc.aio.server(options=OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    reflection.enable_server_reflection(
+        [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+    )
+    server.add_generic_rpc_handlers((FrontHandler(front),))
+    address = bound_port(server, config.host, config.port)
+    await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
+    await server.start()
+    starting = asyncio.create_task(front.fleet.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    code = starting.result() if starting.done() else 0
+    if starting.done() and not code:
+        on_ready(address)
+        polling = asyncio.create_task(front.poll())
+        await stopping
+        polling.cancel()
+    starting.cancel()
+    stopping.cancel()
+    await probe.enter_graceful_shutdown()
+    front.is_draining = True
+    await front.fleet.stop(config.drain_seconds + 10)
+    await server.stop(1.0)
+    return code
+
+
+class Front:
+    """Which engine gets a call, and the calls under way. On one event loop."""
+
+    def __init__(self, commands: Sequence[Sequence[str]], probe: health.aio.HealthServicer) -> None:
+        self.fleet = Fleet(commands, on_change=self._changed)
+        self.is_draining = False
+        self._probe = probe
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _changed(self) -> None:
+        """Health is SERVING while any engine is."""
+        if self.is_draining:
+            return
+        kinds = health_pb2.HealthCheckResponse
+        status = kinds.SERVING if self.fleet.ready() else kinds.NOT_SERVING
+        task = asyncio.get_running_loop().create_task(set_health(self._probe, status))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- calls -------------------------------------------------------------------------------------
+    async def forward(self, method: str, incoming: AsyncIterator[bytes], context: Context) -> None:
+        """Pass a call on to the least busy engine, or the next one if it refuses."""
+        requests = Requests(incoming)
+        end = _End.of(OverloadedError("no engine is ready; try again", reason="NOT_READY"))
+        try:
+            for engine in by_load(self.fleet.ready()):
+                engine.calls += 1
+                try:
+                    end = await _passed_on(engine, method, requests, context)
+                finally:
+                    engine.calls -= 1
+                if end.code not in TRIED_ELSEWHERE or not requests.can_be_repeated:
+                    break
+        finally:
+            await requests.close()
+        if end.code is grpc.StatusCode.OK:
+            context.set_trailing_metadata(end.trailers)
+        else:
+            await context.abort(end.code, end.details, end.trailers)
+
+    # -- server info -------------------------------------------------------------------------------
+    async def server_info(self) -> server_info_pb2.GetServerInfoResponse:
+        answers = await asyncio.gather(*(_info_of(engine) for engine in self.fleet.ready()))
+        found = [info for info in answers if info is not None]
+        info = merged(found)
+        info.is_ready = info.is_ready and not self.is_draining
+        return info
+
+    async def poll(self) -> None:
+        """Ask engines how busy they are, for as long as it runs."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.gather(*(_info_of(engine) for engine in self.fleet.ready()))
+
+
+def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
+    """The one with the fewest calls first; of equals, the less busy. Those that hang come last."""
+    return sorted(
+        engines,
+        key=lambda e: (e.unanswered > MOST_UNANSWERED, e.calls, e.busy, e.index),
+    )
+
+
+def merged(
+    infos: Sequence[server_info_pb2.GetServerInfoResponse],
+) -> server_info_pb2.GetServerInfoResponse:
+    """What several engines with one bundle are together; not ready if there is none.
+
+    Sessions, windows and memory are summed; how busy they are is the mean; of the lag, and of what
+    sessions get, it is the worst.
+    """
+    if not infos:
+        return server_info_pb2.GetServerInfoResponse(
+            server_version=version("contrapose"), protocol_minor=PROTOCOL_MINOR
+        )
+    whole = server_info_pb2.GetServerInfoResponse()
+    whole.CopyFrom(infos[0])
+    whole.is_ready = any(info.is_ready for info in infos)
+    whole.max_sessions = sum(info.max_sessions for info in infos)
+    whole.active_sessions = sum(info.active_sessions for info in infos)
+    loads = [info.load for info in infos if info.HasField("load")]
+    if loads:
+        windows = sum(load.windows for load in loads)
+        batches = sum(load.mean_batch * load.windows for load in loads)
+        whole.load.CopyFrom(
+            server_info_pb2.ServerLoad(
+                engine_busy=sum(load.engine_busy for load in loads) / len(loads),
+                mean_batch=batches / max(windows, 1),
+                loop_lag_ms=max(load.loop_lag_ms for load in loads),
+                late_windows=sum(load.late_windows for load in loads),
+                windows=windows,
+                steps=min(load.steps for load in loads),
+                revision_frames=max(load.revision_frames for load in loads),
+                resident_mb=sum(load.resident_mb for load in loads),
+            )
+        )
+    return whole
+
+
+async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoResponse | None:
+    """What an engine says of itself; None if it says nothing in time."""
+    if engine.channel is None:
+        return None
+    call: Any = engine.channel.unary_unary(INFO_METHOD)  # of bytes, which its stubs do not know
+    try:
+        answer = await call(b"", timeout=INFO_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        engine.unanswered += 1
+        if engine.unanswered == MOST_UNANSWERED + 1:
+            logger.warning("engine %d: does not answer: %s", engine.index, error.details())
+        return None
+    engine.unanswered = 0
+    info = server_info_pb2.GetServerInfoResponse.FromString(answer)
+    engine.busy = info.load.engine_busy
+    return info
+
+
+# ----------------------------------------------------------------------------- passing on
+class Requests:
+    """A client's messages. An engine hears the first, which can be said to another one too, and the
+    rest once it has answered: what is written while a call ends would hide why it ended."""
+
+    def __init__(self, incoming: AsyncIterator[bytes]) -> None:
+        self._incoming = incoming
+        self._first: bytes | None = None
+        self._answered = asyncio.Event()
+        self._reading: asyncio.Future[bytes | None] | None = None
+        self._has_ended = False
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return not self._answered.is_set()
+
+    def answered(self) -> None:
+        """An engine has answered: nobody else will be asked."""
+        self._answered.set()
+
+    async def send_to(self, write: Callable[[bytes], Any]) -> None:
+        """Write what the client says, until it has no more.
+
+        May be cancelled and called again: no message is lost.
+        """
+        if self._first is None:
+            self._first = await self._next()
+        if self._first is None:
+            return
+        await write(self._first)
+        await self._answered.wait()
+        while (message := await self._next()) is not None:
+            await write(message)
+
+    async def _next(self) -> bytes | None:
+        if self._has_ended:
+            return None
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(anext(self._incoming, None))
+        message = await asyncio.shield(self._reading)
+        self._reading = None
+        self._has_ended = message is None
+        return message
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._reading
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a call ended, in gRPC's terms."""
+
+    code: grpc.StatusCode
+    details: str
+    trailers: Metadata
+
+    @staticmethod
+    def of(error: OverloadedError) -> _End:
+        details = details_of(error)
+        trailers = ((DETAILS, details.SerializeToString()),)
+        return _End(status_of(error), details.message, trailers)
+
+
+async def _passed_on(
+    engine: EngineProcess, method: str, requests: Requests, context: Context
+) -> _End:
+    """One call to one engine: what it answers goes to the client, how it ends is returned.
+
+    While `requests` can be repeated, the engine has said nothing.
+    """
+    if engine.channel is None:  # it went while another was asked
+        return _lost_call(engine, "not ready")
+    call: Any = engine.channel.stream_stream(method)(
+        metadata=_of_client(context.invocation_metadata() or ()), timeout=context.time_remaining()
+    )
+
+    async def send() -> None:
+        # A call that is over takes no more; its end is told by reading.
+        with suppress(Exception):
+            await requests.send_to(call.write)
+            await call.done_writing()
+
+    sending = asyncio.create_task(send())
+    try:
+        with suppress(grpc.aio.AioRpcError):
+            while (message := await call.read()) is not grpc.aio.EOF:
+                requests.answered()
+                await context.write(message)
+        code, details = await call.code(), await call.details()
+        trailers = tuple((str(key), value) for key, value in await call.trailing_metadata() or ())
+    finally:
+        sending.cancel()
+        call.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+    if details == WRITE_FAILED or (
+        code is grpc.StatusCode.UNAVAILABLE and DETAILS not in dict(trailers)
+    ):
+        return _lost_call(engine, details or "")
+    return _End(code, details or "", trailers)
+
+
+def _lost_call(engine: EngineProcess, details: str) -> _End:
+    """A connection that broke, as a status that tells the client what to do."""
+    logger.warning("engine %d: lost a call: %s", engine.index, details)
+    return _End.of(
+        OverloadedError(
+            "the engine of this call has gone; resume the session with its token",
+            reason="ENGINE_LOST",
+        )
+    )
+
+
+def _of_client(metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
+    """What a client said about its call, but for what belongs to its connection."""
+    return tuple(
+        (key, value)
+        for key, value in metadata
+        if not key.startswith((":", "grpc-")) and key not in ("user-agent", "te", "content-type")
+    )
+
+
+class FrontHandler(grpc.GenericRpcHandler):
+    """Every method of our services, as bytes; a call with one message is a stream of one."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        method: str = details.method
+        if method == INFO_METHOD:
+            return grpc.unary_unary_rpc_method_handler(self._info)
+        if method.strip("/").rpartition("/")[0] not in SERVICES:
+            return None
+
+        async def forward(incoming: AsyncIterator[bytes], context: Context) -> None:
+            await self._front.forward(method, incoming, context)
+
+        return grpc.stream_stream_rpc_method_handler(forward)
+
+    async def _info(self, _: bytes, context: Context) -> bytes:
+        info = await self._front.server_info()
+        return info.SerializeToString()

@@ -1,0 +1,489 @@
+"""One live stream on the event loop: a clock, an inbox and an outbox.
+
+Owns time and order, no decision about motion: `session.py` plans, on the planner's thread
+(`stream_plan.py`), and the executor denoises. Here messages are only moved, so that the loop is
+never held up. Knows the wire's messages; neither sockets nor statuses, which are `service.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from contrapose.v1 import interaction_pb2
+from google.protobuf.message import Message
+
+from engine.arrays import Array
+from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
+from engine.motion.motion import FRAME_RATE
+from engine.sampling.executor import Executor
+from engine.sampling.sampler import encode_text
+from engine.serving import wire
+from engine.serving.direction_wire import changed_direction
+from engine.serving.load import LoadLevel
+from engine.serving.outbox import Outbox, Response
+from engine.serving.planner import Planner
+from engine.serving.resume import EXPIRES_SECONDS, Sealer, StreamState
+from engine.serving.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
+from engine.serving.tracked_player import TrackedPlayer
+from engine.session.config import SessionConfig
+from engine.session.direction import Direction
+from engine.session.player import frame_at
+from engine.session.recording import AnySession
+from engine.session.tick import SessionStatus
+
+logger = logging.getLogger(__name__)
+
+CLOCK_LEAD = 0.1
+"""Seconds that a client's time codes may run ahead of the session's clock."""
+FRAME_GRACE = 0.03
+"""Seconds into a frame until which its player pose is waited for; a plan made then is newer."""
+SHORTEST_WAIT = 0.001
+"""Seconds; time may stand still where it is counted in floats."""
+MOST_POSES = 8
+"""Poses that wait for the planner: those of four frames; more, and the oldest go."""
+MOST_CHANGES = 16
+"""Changes that wait for the planner; with more, no message is read."""
+MOST_REACTIONS = 10_000
+"""Of which the summary tells percentiles: the newest."""
+LAST_WRITE_SECONDS = 1.0
+"""That a stream which ends with an error waits for a message on its way to a slow client."""
+DROP_NOTICE_SECONDS = 1.0
+"""Least time between two events about dropped poses."""
+
+T = TypeVar("T")
+Request = interaction_pb2.StreamInteractionRequest
+
+
+class LiveStream:
+    """A session between its first and its last message.
+
+    session         plans; its clock begins with the first pose. From now on the planner's alone
+    executor        denoises
+    planner         where the session runs
+    idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
+    player          makes poses of what the client sends
+    takes_text      whether the executor's models can read words and animate by them
+    sealer          makes tokens to resume by; None: there are none
+    resumes         what `session` was made of, if it goes on from another server
+    """
+
+    def __init__(
+        self,
+        session: AnySession,
+        executor: Executor,
+        planner: Planner,
+        *,
+        session_id: str,
+        idle_seconds: float,
+        player: TrackedPlayer,
+        takes_text: bool = False,
+        sealer: Sealer | None = None,
+        resumes: StreamState | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self._executor = executor
+        self._planner = planner
+        self._idle_seconds = idle_seconds
+        self._takes_text = takes_text
+        self._loop = asyncio.get_running_loop()
+        self._plan = StreamPlan(
+            session,
+            executor,
+            player,
+            session_id=session_id,
+            clock=self._loop.time,
+            on_answer=self._on_answer,
+            sealer=sealer,
+            fed_until=-np.inf if resumes is None else resumes.session.stamp.time_s,
+        )
+        self._config = session.config
+        """As the client wants it."""
+        self._level = LoadLevel()
+        self._status: SessionStatus = session.status()
+        self._news = asyncio.Event()
+        self._outbox = Outbox(most_frames=2 * session.config.horizon_frames)
+        self._is_closed = False
+        self._is_complete = False
+        """Whether the client has said that no more comes."""
+        self._ending: ContraposeError | None = None
+        self._started: float | None = None
+        self._newest: interaction_pb2.PlayerPose | None = None
+        self._first_time_code = 0.0
+        self._poses: deque[PoseArrival] = deque()
+        self._answers: list[Answer] = []
+        self._changes: list[Change] = []
+        self._posed_until = -np.inf
+        """Session time of the newest pose that was not dropped."""
+        self._planned_at: tuple[int, int] | None = None
+        self._reactions_ms: deque[float] = deque(maxlen=MOST_REACTIONS)
+        self._words: str | None = None
+        """To be encoded when the words before them are."""
+        self._is_encoding = False
+        self._room = asyncio.Event()
+        self._writes = asyncio.Lock()
+        self._received = 0
+        self._dropped = 0
+        self._told_of_drops = -np.inf
+        self._sent_until = -1
+        self._resumes = resumes
+        if resumes is not None:
+            self._newest = interaction_pb2.PlayerPose(
+                sequence=resumes.sequence, time_code=resumes.time_code
+            )
+            self._first_time_code = resumes.first_time_code
+            self._posed_until = resumes.session.stamp.time_s
+            self._plan.words = resumes.text
+
+    # -- from outside ------------------------------------------------------------------------------
+    async def run(
+        self, requests: AsyncIterator[Request], write: Callable[[Response], Awaitable[None]]
+    ) -> None:
+        """Serve until the client ends its input; then flush, and write the summary.
+
+        Raises the ContraposeError of a bad message, of a failing backend or of the idle limit.
+        """
+        reader = asyncio.ensure_future(self._read_all(requests))
+        clock = asyncio.ensure_future(self._run_clock())
+        writer = asyncio.ensure_future(self._write_all(write))
+        try:
+            # The clock goes on until the reader has read all and the session has seen it.
+            waiting = {reader, clock, writer}
+            while clock in waiting and writer in waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            self._outbox.close(Response(summary=self._summary()))
+            await writer
+        finally:
+            self._is_closed = True
+            # gRPC takes no status while a message is still being written.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_SECONDS):
+                    await self._writes.acquire()
+            for task in (reader, clock, writer):
+                task.cancel()
+            await asyncio.gather(reader, clock, writer, return_exceptions=True)
+            self._plan.close()
+
+    def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
+        """The first message."""
+        self._outbox.put(accepted=accepted)
+
+    def notify(self, event: interaction_pb2.SessionEvent) -> None:
+        self._outbox.put(event=event)
+
+    @property
+    def config(self) -> SessionConfig:
+        """The settings that the client asked for; load control may leave less of them."""
+        return self._config
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the first pose has come."""
+        return self._started is not None
+
+    def limit(self, level: LoadLevel) -> None:
+        """Give up what this level says, or take it back; the client is told what has changed."""
+        before, after = self._level.applied(self._config), level.applied(self._config)
+        self._level = level
+        if after == before:
+            return
+        self._change(partial(self._configure, self._config, after))
+        is_full = after == self._config
+        revisions = f"revisions {after.revision_frames} frames apart or more"
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_RECOVERED
+                if is_full
+                else interaction_pb2.SESSION_EVENT_KIND_DEGRADED,
+                text=f"{'full quality' if is_full else 'busy'}: {after.steps} steps, {revisions}",
+                steps=after.steps,
+                revision_frames=after.revision_frames,
+            )
+        )
+
+    def steer(self, text: str) -> None:
+        """Have the next revisions follow these words; none: the player's motion alone.
+
+        They are encoded on the engine thread, once. A client whose words cannot steer is told.
+        """
+        if self._takes_text:
+            self._words = text
+            self._encode()
+        elif text:
+            self.notify(
+                interaction_pb2.SessionEvent(
+                    kind=interaction_pb2.SESSION_EVENT_KIND_NOTICE,
+                    text="this bundle does not use text in live sessions",
+                )
+            )
+
+    def _encode(self) -> None:
+        """One text at a time: of those that come meanwhile the newest is next."""
+        if self._words is None or self._is_encoding:
+            return
+        words, self._words, self._is_encoding = self._words, None, True
+        encoded = self._executor.call(lambda models: encode_text(models, [words])[0])
+        receive = partial(self._text_encoded, words)
+        encoded.add_done_callback(lambda done: self._call_soon(receive, done))
+
+    def _text_encoded(self, words: str, done: Future[Array]) -> None:
+        if self._is_closed:
+            return
+        self._is_encoding = False
+        error = done.exception()
+        if error is None:
+            self._change(partial(self._follow, words, done.result()))
+            self._encode()
+        elif isinstance(error, ContraposeError):
+            self.end(error)
+        else:
+            self.end(BackendError(f"the text encoder failed: {type(error).__name__}: {error}"))
+
+    def _follow(self, words: str, text: Array, session: AnySession) -> None:
+        """On the planner's thread."""
+        session.direct(replace(session.direction, text=text))
+        self._plan.words = words
+
+    def end(self, error: ContraposeError) -> None:
+        """End the stream from outside, with this error."""
+        self._ending = error
+        self._news.set()
+
+    # -- incoming ----------------------------------------------------------------------------------
+    async def _read_all(self, requests: AsyncIterator[Request]) -> None:
+        handlers: dict[str, Callable[..., None]] = {
+            "pose": self._on_pose,
+            "control": self._on_control,
+            "ping": self._on_ping,
+        }
+        while (request := await self._next(requests)) is not None:
+            part = wire.part_from_wire(request)
+            if part == "end":
+                break
+            handlers[part](getattr(request, part))
+            while len(self._changes) >= MOST_CHANGES:
+                self._room.clear()
+                await self._room.wait()
+        self._is_complete = True
+        self._news.set()
+
+    async def _next(self, requests: AsyncIterator[Request]) -> Request | None:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                return await anext(requests, None)
+        except TimeoutError as exc:
+            raise SessionError(
+                f"no message for {self._idle_seconds:g} s; open a new session",
+                reason="IDLE_TIMEOUT",
+            ) from exc
+
+    def _on_pose(self, pose: interaction_pb2.PlayerPose) -> None:
+        """Keep the first and the newest pose of each frame: the plan has 10 frames a second, a
+        game may send 90 poses."""
+        wire.check_follows(self._newest, pose)
+        now = self._loop.time()
+        if self._started is None:
+            self._begin(now, pose.time_code)
+            assert self._started is not None
+        self._newest = pose
+        self._received += 1
+        time_s = min(pose.time_code - self._first_time_code, now - self._started + CLOCK_LEAD)
+        if time_s <= self._posed_until:
+            self._drop(now)
+            return
+        frame, self._posed_until = frame_at(time_s), time_s
+        if len(self._poses) > 1 and frame_at(self._poses[-2].time_s) == frame:
+            self._poses.pop()
+        self._poses.append(
+            PoseArrival(message=pose, time_s=time_s, at=now, first_time_code=self._first_time_code)
+        )
+        if len(self._poses) > MOST_POSES:
+            self._poses.popleft()
+            self._drop(now)
+        self._news.set()
+
+    def _begin(self, now: float, time_code: float) -> None:
+        """Start the session's clock; that of a resumed one goes on as the client's did."""
+        if self._resumes is None:
+            self._started, self._first_time_code = now, time_code
+            return
+        stopped = self._resumes.session.frame / FRAME_RATE
+        session_time = np.clip(
+            time_code - self._first_time_code, stopped, stopped + EXPIRES_SECONDS
+        )
+        self._started = now - float(session_time)
+
+    def _drop(self, now: float) -> None:
+        """Count a pose that came too fast; say so now and then."""
+        self._dropped += 1
+        if now - self._told_of_drops < DROP_NOTICE_SECONDS:
+            return
+        self._told_of_drops = now
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_INPUT_DROPPED,
+                text=f"{self._dropped} of {self._received} poses came too fast and were dropped",
+            )
+        )
+
+    def _on_control(self, control: interaction_pb2.SessionControl) -> None:
+        if control.HasField("text"):
+            self.steer(wire.text_from_wire(control.text, "control.text"))
+        if control.HasField("steps"):
+            wire.steps_from_wire(control.steps, "control.steps")
+        names = ("steps", "allow_contact", "zone_radius")
+        config = changed_config(self._config, control, names, "control")
+        if config is not self._config:
+            self._config = config
+            self._change(partial(self._configure, config, self._level.applied(config)))
+        change = changed_direction(control)
+        if change is not None:
+            self._change(partial(_redirected, change))
+
+    def _configure(
+        self, wanted: SessionConfig, limited: SessionConfig, session: AnySession
+    ) -> None:
+        """On the planner's thread."""
+        session.update(limited)
+        self._plan.wanted = wanted
+
+    def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
+        session_time = -1.0 if self._started is None else self._loop.time() - self._started
+        self._outbox.put(
+            pong=interaction_pb2.ClockPong(
+                ping_id=ping.ping_id, client_time=ping.client_time, session_time=session_time
+            )
+        )
+
+    def _on_answer(self, answer: Answer) -> None:
+        """A window is there, or failed. On the engine thread."""
+        self._call_soon(self._answered, answer)
+
+    def _answered(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        self._news.set()
+
+    def _change(self, change: Change) -> None:
+        """Have the session told, at the next step."""
+        self._changes.append(change)
+        self._news.set()
+
+    def _call_soon(self, function: Callable[[T], None], argument: T) -> None:
+        """On the event loop, from another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(function, argument)
+
+    # -- the clock ---------------------------------------------------------------------------------
+    async def _run_clock(self) -> None:
+        """Plan at every frame, and at once when something has come."""
+        if self._resumes is not None:
+            self._put(await self._planner.run(self._plan.again))
+        while True:
+            if self._ending is not None:
+                raise self._ending
+            self._news.clear()
+            if self._has_work():
+                step = partial(self._plan.step, self._taken(), self._started)
+                self._put(await self._planner.run(step))
+                continue
+            if self._is_complete:
+                return
+            # Not wait_for: before Python 3.12 it drops a cancellation that meets its result.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._until_next_frame()):
+                    await self._news.wait()
+
+    def _until_next_frame(self) -> float | None:
+        if self._started is None:
+            return None
+        now = self._loop.time() - self._started
+        next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
+        return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
+
+    def _has_work(self) -> bool:
+        """Whether a step could change anything: a new frame of the clock or of the player, a
+        window, a change. One that failed is asked for again at the next frame, not at once."""
+        has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
+        return has_window or bool(self._changes) or self._frames() != self._planned_at
+
+    def _frames(self) -> tuple[int, int] | None:
+        """That of the clock and that of the newest pose; None before the first pose."""
+        if self._started is None:
+            return None
+        return frame_at(self._loop.time() - self._started), frame_at(self._posed_until)
+
+    def _taken(self) -> Inbox:
+        self._planned_at = self._frames()
+        inbox = Inbox(
+            poses=tuple(self._poses), answers=tuple(self._answers), changes=tuple(self._changes)
+        )
+        for waiting in (self._poses, self._answers, self._changes):
+            waiting.clear()
+        self._room.set()
+        return inbox
+
+    def _put(self, outcome: Outcome) -> None:
+        self._status = outcome.session
+        for event in outcome.events:
+            self.notify(event)
+        if outcome.chunk is not None:
+            last = outcome.chunk.first_frame_index + len(outcome.chunk.frames) - 1
+            self._sent_until = max(self._sent_until, last)
+            self._outbox.put_chunk(outcome.chunk, outcome.reacts_to)
+        if outcome.status is not None:
+            self._outbox.put_status(outcome.status)
+
+    # -- outgoing ----------------------------------------------------------------------------------
+    async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:
+        while (taken := await self._outbox.take()) is not None:
+            response, reacts_to = taken
+            if reacts_to is not None:
+                reaction_ms = 1000 * (self._loop.time() - reacts_to)
+                response.frames.latency.reaction_ms = reaction_ms
+                self._reactions_ms.append(reaction_ms)
+            async with self._writes:
+                await write(response)
+
+    def _summary(self) -> interaction_pb2.SessionSummary:
+        reactions = self._reactions_ms or [0.0]
+        p50, p95, p99 = (float(np.percentile(reactions, p)) for p in (50, 95, 99))
+        return interaction_pb2.SessionSummary(
+            poses_received=self._received,
+            poses_dropped=self._dropped,
+            frames_sent=self._sent_until + 1,
+            chunks_coalesced=self._outbox.coalesced,
+            revisions=self._status.revision,
+            reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
+            duration=0.0 if self._started is None else self._loop.time() - self._started,
+        )
+
+
+def _redirected(change: Callable[[Direction], Direction], session: AnySession) -> None:
+    try:
+        session.direct(change(session.direction))
+    except ConfigError as error:
+        raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error
+
+
+def changed_config(
+    config: SessionConfig, message: Message, names: Sequence[str], field: str
+) -> SessionConfig:
+    """A session's settings with those of a message in their place; the same if it has none.
+
+    Raises ConfigError that names the field of the message, whose path is `field`.
+    """
+    wanted = {name: getattr(message, name) for name in names if message.HasField(name)}
+    try:
+        return replace(config, **wanted) if wanted else config
+    except ConfigError as error:
+        raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error

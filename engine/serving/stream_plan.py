@@ -1,0 +1,331 @@
+"""The planner's half of a live stream: what its session is told, and what comes of it.
+
+Runs on the planner thread alone, so it needs no lock. Knows the session, the executor and the
+wire's messages; no event loop and no socket. `stream.py` is the other half.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from contrapose.v1 import interaction_pb2, types_pb2
+
+from engine.devices.calibration import TrackerSample
+from engine.devices.trackers import Flags, Tracking
+from engine.errors import ContraposeError, OverloadedError
+from engine.motion.contacts import Contact
+from engine.motion.motion import FRAME_RATE
+from engine.sampling.executor import Executor
+from engine.sampling.sampler import SampledWindow
+from engine.serving import wire
+from engine.serving.direction_wire import target_event
+from engine.serving.resume import Sealer
+from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
+from engine.session.plan import PlanFrame, Quality
+from engine.session.player import frame_at
+from engine.session.recording import AnySession, RecordedSession
+from engine.session.tick import Chunk, SessionStatus, WantedWindow
+
+logger = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""Windows that may fail in a row before the stream ends with their error."""
+STATUS_SECONDS = 0.9
+"""Between two status messages while the plan stands; ticks come every 0.1 s."""
+KEPT_POSES, KEPT_WINDOWS = 1000, 100
+"""How many of the newest are remembered, for latencies."""
+
+QUALITY = {
+    Quality.GENERATED: types_pb2.FRAME_QUALITY_GENERATED,
+    Quality.HELD: types_pb2.FRAME_QUALITY_HELD,
+    Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
+}
+
+Change = Callable[[AnySession], None]
+"""A call of `update` or `direct`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseArrival:
+    """A pose to feed: seconds of session time that it is for, and when it came (stream's clock)."""
+
+    message: interaction_pb2.PlayerPose
+    time_s: float
+    at: float
+    first_time_code: float
+    """Of the client, where the session's clock begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What became of a window; when it was asked for and done, on the stream's clock."""
+
+    ticket: int
+    asked: float
+    done: float
+    result: SampledWindow | ContraposeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """What came since the last step, each kind in its order."""
+
+    poses: tuple[PoseArrival, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a step has for the client."""
+
+    session: SessionStatus
+    chunk: types_pb2.FrameChunk | None = None
+    reacts_to: float | None = None
+    """When the pose came that `chunk` is the first answer to."""
+    events: tuple[interaction_pb2.SessionEvent, ...] = ()
+    status: interaction_pb2.SessionStatus | None = None
+    """Only when one is due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fed:
+    """A pose that was fed: the client's number, and when it came."""
+
+    sequence: int
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WindowTimes:
+    asked: float
+    done: float
+
+
+class StreamPlan:
+    """A session, its player and what is remembered of their messages.
+
+    clock      the time in seconds, on which the executor's deadlines are; also from other threads
+    on_answer  called on the engine thread with every window that was asked for
+    sealer     makes tokens to resume by; None: there are none
+    fed_until  session time of the newest pose that a resumed session has had
+    """
+
+    def __init__(
+        self,
+        session: AnySession,
+        executor: Executor,
+        player: TrackedPlayer,
+        *,
+        session_id: str,
+        clock: Callable[[], float],
+        on_answer: Callable[[Answer], None],
+        sealer: Sealer | None = None,
+        fed_until: float = -np.inf,
+    ) -> None:
+        self._session = session
+        self._executor = executor
+        self._player = player
+        self._session_id = session_id
+        self._clock = clock
+        self._on_answer = on_answer
+        self._sealer = sealer
+        self._newest: PoseArrival | None = None
+        self.wanted = session.config
+        """The settings that the client asked for; load control may leave the session less."""
+        self.words = ""
+        """That the session follows; they go into tokens."""
+        self._events: list[interaction_pb2.SessionEvent] = []
+        self._told_flags: Flags = {}
+        self._fed_until = fed_until
+        self._fed: dict[int, _Fed] = {}
+        self._reacted_to = -1
+        self._windows: dict[int, _WindowTimes] = {}
+        """By the number that frames carry."""
+        self._failures = 0
+        self._status_at = -np.inf
+
+    def step(self, inbox: Inbox, started: float | None) -> Outcome:
+        """Tell the session what came, tick it, ask for its windows.
+
+        started  when the session's clock began; None: not yet
+        Raises the ContraposeError of what the session refuses, or of windows that keep failing.
+        """
+        for change in inbox.changes:
+            change(self._session)
+        for answer in inbox.answers:
+            self._take(answer)
+        for pose in inbox.poses:
+            self._feed(pose)
+        if started is None:
+            return Outcome(session=self._session.status())
+        now = max(self._clock() - started, self._fed_until)  # a pose may have come early
+        tick = self._session.tick(now)
+        for wanted in tick.wanted:
+            self._ask(wanted, started)
+        self._events += map(target_event, tick.events)
+        chunk, reacts_to = (None, None) if tick.chunk is None else self._to_wire(tick.chunk)
+        session = self._session.status()
+        events, self._events = tuple(self._events), []
+        return Outcome(
+            session=session,
+            chunk=chunk,
+            reacts_to=reacts_to,
+            events=events,
+            status=self._due_status(now, session, has_chunk=chunk is not None),
+        )
+
+    def close(self) -> None:
+        """No step that is still to begin counts any more. From any thread."""
+        if isinstance(self._session, RecordedSession):
+            self._session.close()
+
+    def again(self) -> Outcome:
+        """The plan of a resumed session, before its clock goes on."""
+        chunk, _ = self._to_wire(self._session.plan_again())
+        return Outcome(session=self._session.status(), chunk=chunk)
+
+    def resume_token(self) -> bytes:
+        """What the session goes on from elsewhere; empty: it cannot."""
+        state, newest = self._session.state(), self._newest
+        if self._sealer is None or state is None or newest is None:
+            return b""
+        return self._sealer.token(
+            replace(state, config=self.wanted),
+            text=self.words,
+            first_time_code=newest.first_time_code,
+            sequence=newest.message.sequence,
+            time_code=newest.message.time_code,
+        )
+
+    # -- what comes in -----------------------------------------------------------------------------
+    def _take(self, answer: Answer) -> None:
+        try:
+            if isinstance(answer.result, ContraposeError):
+                self._session.fail(answer.ticket)
+                raise answer.result
+            if isinstance(self._session, RecordedSession):
+                self._session.computed(answer.ticket, answer.result.trace)
+            self._session.accept(answer.ticket, answer.result.x0)
+        except ContraposeError as error:
+            logger.warning("%s: window %d failed: %s", self._session_id, answer.ticket, error)
+            # Want of memory says nothing about the session: it keeps its plan, and asks again.
+            self._failures += not isinstance(error, OverloadedError)
+            if self._failures >= MOST_FAILURES:
+                raise
+        else:
+            self._failures = 0
+            times = _WindowTimes(asked=answer.asked, done=answer.done)
+            self._windows[answer.ticket + 1] = times
+            self._windows.pop(answer.ticket + 1 - KEPT_WINDOWS, None)
+
+    def _feed(self, pose: PoseArrival) -> None:
+        self._newest = pose
+        seen = self._player.read(pose.message)
+        is_in_known_frame = frame_at(pose.time_s) == frame_at(max(self._fed_until, -1.0))
+        if isinstance(seen, TrackerSample) and is_in_known_frame:
+            return  # solving costs milliseconds, and a plan has 10 frames a second
+        self._fed_until = pose.time_s
+        number = self._session.feed(pose.time_s, *self._player.pose_at(pose.time_s, seen))
+        self._tell_tracking()
+        self._fed[number] = _Fed(sequence=pose.message.sequence, at=pose.at)
+        self._fed.pop(number - KEPT_POSES, None)
+
+    def _tell_tracking(self) -> None:
+        """Say which devices were lost or came back, when that has changed."""
+        flags = self._player.flags
+        if flags == self._told_flags:
+            return
+        self._told_flags = flags
+        lost = [role.name.lower() for role, how in flags.items() if how is Tracking.BRIDGED]
+        self._events.append(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_TRACKING,
+                text=f"lost: {', '.join(lost)}" if lost else "no device lost",
+                trackers=flags_to_wire(flags),
+            )
+        )
+
+    def _ask(self, wanted: WantedWindow, started: float) -> None:
+        asked = self._clock()
+
+        def on_done(result: SampledWindow | ContraposeError) -> None:
+            done = self._clock()
+            self._on_answer(Answer(ticket=wanted.ticket, asked=asked, done=done, result=result))
+
+        self._executor.submit(wanted.request, started + wanted.deadline, on_done)
+
+    # -- what goes out -----------------------------------------------------------------------------
+    def _to_wire(self, chunk: Chunk) -> tuple[types_pb2.FrameChunk, float | None]:
+        first = chunk.frames[0]
+        window = self._windows.get(first.window)
+        based_on = self._fed.get(first.based_on.sequence)
+        message = types_pb2.FrameChunk(
+            first_frame_index=chunk.first_frame,
+            revision=chunk.revision,
+            frames=frames_to_wire(chunk.frames),
+            based_on_sequence=0 if based_on is None else based_on.sequence,
+            steps=first.steps,
+            latency=types_pb2.LatencyBreakdown(),
+            contacts=[_contact_to_wire(contact) for contact in chunk.contacts],
+        )
+        if based_on is None or window is None:
+            return message, None
+        message.latency.waited_ms = 1000 * max(window.asked - based_on.at, 0.0)
+        message.latency.denoised_ms = 1000 * (window.done - window.asked)
+        if first.based_on.sequence <= self._reacted_to:
+            return message, None
+        self._reacted_to = first.based_on.sequence
+        return message, based_on.at
+
+    def _due_status(
+        self, now: float, session: SessionStatus, *, has_chunk: bool
+    ) -> interaction_pb2.SessionStatus | None:
+        """With every chunk, so that its token knows all that was sent; and when the last one is
+        long ago."""
+        if not has_chunk and now - self._status_at < STATUS_SECONDS:
+            return None
+        self._status_at = now
+        return interaction_pb2.SessionStatus(
+            frame_index=session.frame,
+            planned_until=max(session.planned_until, 0),
+            revision=session.revision,
+            departure=session.departure,
+            steps=self._session.config.steps,
+            revision_frames=self._session.config.revision_frames,
+            engine_load=self._executor.status().busy,
+            resume_token=self.resume_token(),
+        )
+
+
+def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
+    people = wire.poses_to_wire(
+        np.concatenate([frame.rotmats for frame in frames]),
+        np.concatenate([frame.transl for frame in frames]),
+    )
+    return [
+        types_pb2.Frame(
+            time_code=frame.index / FRAME_RATE,
+            player=player,
+            partner=partner,
+            quality=QUALITY[frame.quality],
+            window=frame.window,
+        )
+        for frame, player, partner in zip(frames, people[::2], people[1::2], strict=True)
+    ]
+
+
+def _contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
+    return types_pb2.ContactEvent(
+        contact_id=contact.id,
+        player_joint=contact.player_joint,
+        partner_joint=contact.partner_joint,
+        start_frame_index=contact.start,
+        end_frame_index=contact.end,
+        closing_speed=contact.closing_speed,
+        point=contact.point.tolist(),
+        is_open=contact.is_open,
+    )

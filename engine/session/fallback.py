@@ -1,0 +1,117 @@
+"""Frames that no network made: the partner stands, comes to rest, or his last motion dies away.
+
+Each function goes on with the plan of a timeline. Knows no window and no target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.motion.standing import settled, standing_partner
+from engine.sampling.windows import REST_DECAY, Track, brought_to, coasted, feet_locked, joined
+from engine.session.plan import PlanFrame, Quality
+from engine.session.timeline import LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
+
+
+def stand(timeline: Timeline, partner_start: tuple[Array, Array] | None) -> None:
+    """The plan before any window: the partner stands before the player, or at his start."""
+    config, now = timeline.config, timeline.now
+    first = max(min(timeline.player.last_frame, now), now - config.history_frames)
+    player = timeline.player.at(first)
+    partner = partner_start or standing_partner(
+        player, timeline.rest_joints, config.start_distance, timeline.player_floor
+    )
+    rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
+    for index in range(first, now + config.sent_frames + 1):
+        timeline.plan.append(
+            PlanFrame(
+                index=index,
+                rotmats=rotmats,
+                transl=transl,
+                quality=Quality.FALLBACK,
+                based_on=timeline.player.stamp_at(first),
+            )
+        )
+    timeline.sent_until = first - 1
+
+
+def bridge_absence(timeline: Timeline) -> None:
+    """Fill the time since a client had played all it held with what it has shown meanwhile: its
+    last frame."""
+    if timeline.now <= timeline.sent_until:
+        return
+    timeline.plan.cut_after(timeline.sent_until)
+    last = timeline.plan[timeline.plan_end]
+    first = max(last.index + 1, timeline.now - LONGEST_CATCH_UP)
+    for index in range(first, timeline.now + 1):
+        held = replace(last, index=index, quality=Quality.HELD, window=0, steps=0)
+        timeline.plan.append(held)
+    if first > last.index + 1:
+        timeline.plan.forget_before(first)
+    timeline.sent_until = max(timeline.sent_until, first - 1)
+
+
+def come_to_rest(timeline: Timeline) -> int:
+    """What is not frozen makes way for rest; returns the first frame that changed."""
+    frozen, history = timeline.frozen_until, timeline.config.history_frames
+    timeline.plan.cut_after(frozen)
+    shown = timeline.track(frozen - history + 1, history, frozen, frozen, is_shown=True)
+    floor = timeline.floor
+    poses = [
+        settled((shown.rotmats[person, -1], shown.transl[person, -1]), rest_joints, floor)
+        for person, rest_joints in enumerate(timeline.rest_joints)
+    ]
+    pair = np.stack([rotmats for rotmats, _ in poses]), np.stack([at for _, at in poses])
+    result = brought_to(shown, pair, timeline.config.horizon_frames, REST_DECAY)
+    _hold(timeline, _grounded(timeline, shown, result), frozen + 1)
+    return frozen + 1
+
+
+def coast(timeline: Timeline, *, is_paused: bool) -> None:
+    """Let the plan reach through the frozen frames, paused to the horizon: dry, its motion dies
+    away."""
+    config, end = timeline.config, timeline.plan_end
+    reach = config.sent_frames if is_paused else config.commit_frames
+    missing = timeline.now + reach - end
+    if missing <= 0:
+        return
+    missing += SPARE_FRAMES if is_paused else 0
+    history = config.history_frames
+    shown = timeline.track(end - history + 1, history, end, end, is_shown=True)
+    result = coasted(shown, min(missing, LONGEST_CATCH_UP))
+    if timeline.plan[end].quality is not Quality.FALLBACK:
+        result = _grounded(timeline, shown, result)
+    skipped = max(missing - LONGEST_CATCH_UP, 0)
+    if skipped:
+        timeline.sent_until = max(timeline.sent_until, end + skipped)
+    _hold(timeline, result, end + skipped + 1)
+    if skipped:
+        timeline.plan.forget_before(end + skipped + 1)
+
+
+def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:
+    """What follows frames that were shown, with its feet on the floor."""
+    if not timeline.config.has_cleanup:
+        return track
+    given = np.repeat([np.arange(shown.frames + track.frames) < shown.frames], 2, axis=0)
+    both = joined([shown, track])
+    result = feet_locked(both, given, timeline.rest_joints, timeline.cleanup)
+    return result.cut(shown.frames, track.frames)
+
+
+def _hold(timeline: Timeline, track: Track, first: int) -> None:
+    """Go on with frames that no network made."""
+    last = timeline.plan[timeline.plan_end]
+    quality = Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD
+    for offset in range(track.frames):
+        frame = PlanFrame(
+            index=first + offset,
+            rotmats=track.rotmats[:, offset],
+            transl=track.transl[:, offset],
+            quality=quality,
+            based_on=last.based_on,
+        )
+        timeline.plan.append(frame)

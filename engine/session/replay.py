@@ -1,0 +1,248 @@
+"""Replay: a recorded session run again, and whether it does the same, bit for bit.
+
+Reads what `recording.py` writes. Knows sessions and the sampler's models; no socket and no server.
+Every call into the session is made again with what it was given; every window is denoised again by
+the bundle's graphs, its row standing in each call where it stood then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgpack
+import numpy as np
+
+from engine.body.rotations import geodesic_angle
+from engine.body.skeleton import JOINT_NAMES
+from engine.errors import ContraposeError, InputError
+from engine.sampling.sampler import Models, sample_again
+from engine.session.plain import packed, unpacked
+from engine.session.plan import PlanFrame
+from engine.session.recording import FORMAT, SUFFIX, Record, digest
+from engine.session.session import Session
+from engine.session.tick import Chunk, WantedWindow
+
+PEOPLE = ("player", "partner")
+
+
+# ------------------------------------------------------------------------------------------ reading
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A file of a recorded session.
+
+    about     what was recorded, and how it was computed
+    records   (kind, ...) as `RecordedSession` puts them; the first is the session and the windows
+              it waits for
+    is_cut    whether the last record is incomplete: the server was killed, or still writes
+    """
+
+    path: Path
+    about: dict[str, Any]
+    session: Session
+    wanted: dict[int, WantedWindow]
+    records: list[Record]
+    is_cut: bool
+
+
+def recordings_in(path: Path) -> list[Path]:
+    """The files of a folder in order, or the one file. Raises InputError for an empty folder."""
+    found = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    if not found:
+        raise InputError(f"{path}: holds no {SUFFIX} file", field="recording")
+    return found
+
+
+def read_recording(path: Path) -> Recording:
+    """Raises InputError if the file is no recording, or one of another version."""
+    try:
+        with path.open("rb") as file:
+            parts, is_cut = _parts(file)
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror}", field="recording") from exc
+    about = parts[0] if parts else None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: no recording of format {FORMAT}; made by `contrapose serve --record`?",
+            field="recording",
+        )
+    if len(parts) < 2:
+        raise InputError(f"{path}: ends before the session begins", field="recording")
+    try:
+        session, wanted = unpacked(parts[1])
+        records = [unpacked(part) for part in parts[2:]]
+    except (InputError, TypeError, ValueError) as exc:
+        raise InputError(
+            f"{path}: {exc}; replay it with the version that recorded it, "
+            f"{about.get('engine_version', 'unknown')}",
+            field="recording",
+        ) from exc
+    return Recording(
+        path=path, about=about, session=session, wanted=wanted, records=records, is_cut=is_cut
+    )
+
+
+def _parts(file: IO[bytes]) -> tuple[list[Any], bool]:
+    """All whole msgpack objects of a file, and whether something follows that is not whole."""
+    unpacker = msgpack.Unpacker(file, max_buffer_size=0)
+    parts, end = [], 0
+    try:
+        for part in unpacker:
+            parts.append(part)
+            end = unpacker.tell()
+    except ValueError:  # no msgpack: what was read so far counts
+        return parts, True
+    return parts, end < os.fstat(file.fileno()).st_size
+
+
+# ---------------------------------------------------------------------------------------- replaying
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The first thing that came out otherwise.
+
+    frame, joint, amount  of the first frame that differs: radians of a joint, metres of `transl`;
+                          None where no pose differs
+    """
+
+    what: str
+    frame: int | None = None
+    person: str | None = None
+    joint: str | None = None
+    amount: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayReport:
+    calls: int
+    frames: int
+    """Frames sent, compared bit for bit; those that were sent again count again."""
+    windows: int
+    """Windows denoised again and compared bit for bit."""
+    difference: Difference | None
+
+
+def replayed(recording: Recording, models: Models) -> ReplayReport:
+    """Run a recording again, up to its end or the first frame that differs.
+
+    models  of the same bundle, backend, precision and device: else all will differ
+    Raises InputError for a window of which was not written down how it was computed.
+    """
+    replay = _Replay(recording, models)
+    for record in recording.records:
+        replay.run(record)
+        if replay.difference is not None:
+            break
+    return ReplayReport(
+        calls=replay.calls,
+        frames=replay.frames,
+        windows=replay.windows,
+        difference=replay.difference or replay.window_difference,
+    )
+
+
+class _Replay:
+    """A session on its second run. Changes the recording's session."""
+
+    def __init__(self, recording: Recording, models: Models) -> None:
+        self._session = recording.session
+        self._wanted = dict(recording.wanted)
+        self._models = models
+        self.calls = self.frames = self.windows = 0
+        self.difference: Difference | None = None
+        self.window_difference: Difference | None = None
+        """Kept until a frame shows it; a window may be replaced before any of it is sent."""
+        self._kinds: dict[str, Callable[..., object]] = {
+            "feed": self._session.feed,
+            "update": self._session.update,
+            "direct": self._session.direct,
+            "fail": self._fail,
+            "accept": self._accept,
+            "tick": self._tick,
+            "plan_again": self._plan_again,
+            "end": lambda: None,
+        }
+
+    def run(self, record: Record) -> None:
+        kind, *arguments = record
+        self.calls += 1
+        try:
+            self._kinds[kind](*arguments)
+        except ContraposeError as error:
+            if error.reason == "NO_TRACE":
+                raise  # all others were raised the first time too, or frames will differ
+
+    def _fail(self, ticket: int) -> None:
+        self._wanted.pop(ticket, None)
+        self._session.fail(ticket)
+
+    def _accept(self, ticket: int, trace: Any, recorded: bytes) -> None:
+        wanted = self._wanted.pop(ticket, None)
+        if trace is None or wanted is None:
+            raise InputError(
+                f"window {ticket}: was not written down how it was computed",
+                field="recording",
+                reason="NO_TRACE",
+            )
+        x0 = sample_again(self._models, wanted.request, trace)
+        self.windows += 1
+        if digest(x0) != recorded and self.window_difference is None:
+            self.window_difference = Difference(what=f"window {ticket + 1}")
+        self._session.accept(ticket, x0)
+
+    def _tick(self, now: float, recorded: Chunk | None, tickets: tuple[int, ...]) -> None:
+        tick = self._session.tick(now)
+        self._wanted |= {wanted.ticket: wanted for wanted in tick.wanted}
+        self._compare(tick.chunk, recorded)
+        found = tuple(wanted.ticket for wanted in tick.wanted)
+        if self.difference is None and found != tickets:
+            what = f"windows asked for at frame {tick.frame}: {found}, recorded {tickets}"
+            self.difference = Difference(what=what, frame=tick.frame)
+
+    def _plan_again(self, recorded: Chunk) -> None:
+        self._compare(self._session.plan_again(), recorded)
+
+    def _compare(self, chunk: Chunk | None, recorded: Chunk | None) -> None:
+        if chunk is None or recorded is None:
+            if chunk is not recorded:
+                told = "no frames" if recorded is None else f"frames from {recorded.first_frame}"
+                self.difference = Difference(what=f"a chunk; {told} were recorded")
+            return
+        for frame, before in zip(chunk.frames, recorded.frames, strict=False):
+            self.frames += 1
+            self.difference = _frame_difference(frame, before)
+            if self.difference is not None:
+                return
+        if len(chunk.frames) != len(recorded.frames):
+            self.difference = Difference(what="the length of a chunk", frame=chunk.first_frame)
+        elif packed((chunk.revision, chunk.contacts)) != packed(
+            (recorded.revision, recorded.contacts)
+        ):
+            self.difference = Difference(what="revision or contacts", frame=chunk.first_frame)
+
+
+def _frame_difference(frame: PlanFrame, before: PlanFrame) -> Difference | None:
+    """The first joint of two frames whose bits are not the same, and by how much."""
+    if packed(frame) == packed(before):
+        return None
+    if frame.index != before.index:
+        return Difference(what=f"frame {before.index} was recorded", frame=frame.index)
+    for person, name in enumerate(PEOPLE):
+        if frame.transl[person].tobytes() != before.transl[person].tobytes():
+            off = float(np.linalg.norm(frame.transl[person] - before.transl[person]))
+            return Difference(
+                what="a pose", frame=frame.index, person=name, joint="transl", amount=off
+            )
+        for joint, joint_name in enumerate(JOINT_NAMES):
+            now, then = frame.rotmats[person, joint], before.rotmats[person, joint]
+            if now.tobytes() != then.tobytes():
+                return Difference(
+                    what="a pose",
+                    frame=frame.index,
+                    person=name,
+                    joint=joint_name,
+                    amount=float(geodesic_angle(now, then)),
+                )
+    return Difference(what="quality, window or stamp of a frame", frame=frame.index)

@@ -1,0 +1,381 @@
+"""A session: the life of one player and one partner, frame by frame.
+
+Plain state and functions: `feed` takes the player's frames, `tick` says what to send and which
+windows to denoise, `accept` takes a window back. It owns no thread, socket or clock, so a test runs
+an hour of it in a second. Design: design.md 5.
+
+A plan holds both people's frames. Frames up to now + commit are frozen; a *revision* replaces the
+rest, from a reaction window that is told the real player and the frozen partner (Real-Time
+Chunking, arXiv:2506.07339); a *chain* adds to the plan's end, as in the paper. One window is under
+way at a time.
+
+The session sets the order of a tick and counts revisions. Its parts do the work, none of which
+knows it: the frames are `timeline.py`'s, what is asked for `wanted.py`'s, what becomes of a window
+`merge.py`'s, what is shown without one `fallback.py`'s. State lies in one place each, for a
+recording writes it down (`plain.py`): parts are handed the timeline, and do not keep it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.capsules import Capsules
+from engine.errors import ConfigError, SessionError
+from engine.motion.contacts import Contact, ContactTracker
+from engine.motion.space import PersonalSpace
+from engine.sampling.windows import MARGIN
+from engine.session.config import SessionConfig
+from engine.session.direction import Direction, Mode
+from engine.session.expectation import Expectation
+from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
+from engine.session.merging import merge
+from engine.session.plan import Quality
+from engine.session.player import PlayerTrack, frame_at
+from engine.session.shown import touch
+from engine.session.state import SessionState
+from engine.session.targets import Targets
+from engine.session.tick import Chunk, SessionStatus, Tick
+from engine.session.timeline import KEPT_FRAMES, LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
+from engine.session.wanted import WantedWindows
+from engine.session.zone import SpaceKeeper
+
+LOST_REVISIONS = 100
+"""By how much a resumed session's revision is ahead: more than a client can have had since."""
+
+
+class Session:
+    """One player and one partner.
+
+    rest_joints  (2, 22, 3) joints of both bodies in the rest pose
+    seed         all randomness of the session follows from it
+    capsules     of both bodies, for contacts and for a zone; None: no contacts are told
+    partner_start  rotmats (22, 3, 3), transl (3,) of the partner until the first window is there;
+                   None: he stands before the player
+    Times are seconds since the session began.
+    Raises ConfigError, as `update` does, for a zone without capsules.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        *,
+        rest_joints: Array,
+        seed: int,
+        capsules: tuple[Capsules, Capsules] | None = None,
+        partner_start: tuple[Array, Array] | None = None,
+    ) -> None:
+        self._timeline = Timeline(config, np.asarray(rest_joints, np.float64))
+        self._partner_start = partner_start
+        self._capsules = capsules
+        rest_joints = self._timeline.rest_joints
+        self._contacts = None if capsules is None else ContactTracker(capsules, rest_joints)
+        self._keeper = self._keeper_of(config)
+        self._targets = Targets(rest_joints, capsules)
+        self._windows = WantedWindows(seed)
+        self._expectation = Expectation()
+        self._is_resting = False
+        self._revision = 0
+        self._departure = 0.0
+        self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
+        self._is_resumed = False
+
+    @classmethod
+    def resumed(
+        cls,
+        state: SessionState,
+        *,
+        rest_joints: Array,
+        capsules: tuple[Capsules, Capsules] | None = None,
+    ) -> Session:
+        """The session that `state` was taken of, to go on at any later time, with a new revision.
+
+        A client that has played all it had shows its last frame until it hears more, so the plan
+        goes on from there, at rest.
+        """
+        session = cls(state.config, rest_joints=rest_joints, seed=state.seed, capsules=capsules)
+        session._targets.want(state.direction)
+        timeline = session._timeline
+        is_led = state.direction.mode is Mode.FOLLOW_PLAN
+        timeline.leads_from = state.plan[0].index if is_led else None
+        timeline.now = state.frame
+        timeline.player = PlayerTrack.restored(
+            KEPT_FRAMES,
+            last_frame=state.player_last,
+            frames=list(zip(state.rotmats, state.transl, strict=True)),
+            stamp=state.stamp,
+            newest=(state.newest_rotmats, state.newest_transl),
+        )
+        for frame in state.plan:
+            timeline.plan.append(frame)
+        timeline.floors.append(state.floor)
+        timeline.sent_until = state.sent_until
+        if capsules is not None:
+            session._contacts = ContactTracker(
+                capsules, timeline.rest_joints, contacts=state.contacts, ids=state.contact_ids
+            )
+        session._windows = WantedWindows(
+            state.seed,
+            tickets=state.tickets,
+            delays=state.delays,
+            accepted=state.accepted,
+            failed=state.failed,
+        )
+        session._revision = state.revision + LOST_REVISIONS
+        session._due = dict(zip(Quality, state.due, strict=True))
+        session._is_resumed = True
+        return session
+
+    def state(self) -> SessionState | None:
+        """What `resumed` goes on from; None as long as there is no plan."""
+        timeline, windows, contacts = self._timeline, self._windows, self._contacts
+        if not timeline.plan:
+            return None
+        reach = self.config.history_frames + self.config.commit_frames + 2 * MARGIN
+        first = timeline.now - reach
+        frames = timeline.player.frames_from(first)
+        return SessionState(
+            config=self.config,
+            direction=self.direction,
+            seed=windows.seed,
+            frame=timeline.now,
+            revision=self._revision,
+            sent_until=timeline.sent_until,
+            tickets=windows.tickets,
+            delays=tuple(windows.delays),
+            floor=timeline.floor,
+            player_last=timeline.player.last_frame,
+            rotmats=np.stack([rotmats for rotmats, _ in frames]),
+            transl=np.stack([transl for _, transl in frames]),
+            stamp=timeline.player.stamp,
+            newest_rotmats=timeline.player.newest[0],
+            newest_transl=timeline.player.newest[1],
+            plan=tuple(timeline.plan[index] for index in timeline.plan if index >= first),
+            contacts=() if contacts is None else contacts.contacts,
+            contact_ids=0 if contacts is None else contacts.ids,
+            due=tuple(self._due[quality] for quality in Quality),
+            accepted=windows.accepted,
+            failed=windows.failed,
+        )
+
+    def plan_again(self) -> Chunk:
+        """What the client of a resumed session should hold, before the clock goes on."""
+        timeline = self._timeline
+        indices = range(timeline.now, timeline.sent_until + 1)
+        frames = tuple(timeline.plan[index] for index in indices)
+        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+
+    @property
+    def config(self) -> SessionConfig:
+        return self._timeline.config
+
+    @property
+    def direction(self) -> Direction:
+        """What is wanted, without the targets that were reached or missed."""
+        return self._targets.direction
+
+    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
+        """Take a player frame (22, 3, 3), (3,) at a time; returns its sequence number, from 0.
+
+        Any rate will do. Raises SessionError if the time does not increase.
+        """
+        return self._timeline.player.feed(time_s, rotmats, transl)
+
+    def update(self, config: SessionConfig) -> None:
+        """New settings, for a revision that the next tick asks for; a zone holds at once.
+
+        Those of load control (`load.py`) call for none: they hold for all windows from the next on.
+        """
+        before = replace(
+            self.config,
+            steps=config.steps,
+            revision_frames=config.revision_frames,
+            refill_frames=config.refill_frames,
+        )
+        zone, zone_before = (
+            (each.allow_contact, each.zone_radius, each.leash) for each in (config, self.config)
+        )
+        if zone != zone_before:
+            self._keeper = self._keeper_of(config)
+        self._timeline.config = config
+        if config.has_zone:
+            self._targets.forbid_contact()
+        if config != before:
+            self._windows.call_for_revision()
+
+    def direct(self, direction: Direction) -> None:
+        """What is wanted of the two, for a revision that the next tick asks for.
+
+        `direction.text` only for an animator that takes text. Raises ConfigError for a contact
+        where there is a zone, or of what is no hand and no part of a body.
+        """
+        if direction.contact is not None and self.config.has_zone:
+            raise ConfigError(
+                "contact: the partner may not touch the player; allow contact, with a zone of 0",
+                field="contact",
+            )
+        before = self.direction
+        self._targets.want(direction)
+        if direction.mode is not before.mode:
+            leads_at_once = direction.mode is Mode.FOLLOW_PLAN and not self._timeline.plan
+            self._timeline.leads_from = 0 if leads_at_once else None
+            self._is_resting = False
+        self._windows.call_for_revision()
+
+    def accept(self, ticket: int, x0: Array) -> None:
+        """Take a sampled window (2, 30, 135) back; the next tick merges it into the plan.
+
+        Raises SessionError for a ticket that is not under way, and BackendError (the window counts
+        as failed) when x0 is not finite or has another shape.
+        """
+        self._windows.accept(ticket, x0)
+
+    def fail(self, ticket: int) -> None:
+        """The window could not be denoised: the plan goes on, and the next tick asks again."""
+        self._windows.fail(ticket)
+
+    def tick(self, now: float) -> Tick:
+        """Move the clock to `now` (seconds): what to send, and which windows to denoise.
+
+        May be called as often as the caller likes. Raises SessionError if time runs backwards.
+        """
+        timeline, frame = self._timeline, frame_at(now)
+        if frame < timeline.now:
+            raise SessionError(
+                f"tick at frame {frame} after frame {timeline.now}; time must not run backwards",
+                field="now",
+                reason="TIME_NOT_INCREASING",
+            )
+        before, timeline.now = timeline.now, frame
+        if timeline.player.last_frame < 0:
+            return Tick(frame=frame, chunk=None, wanted=())
+        if not timeline.plan:
+            stand(timeline, self._partner_start)
+        if self._is_resumed:
+            self._is_resumed = False
+            bridge_absence(timeline)
+        self._count_due(before)
+        if not timeline.is_led or not timeline.floors:
+            timeline.floors.append(timeline.player_floor)
+        chunk = self._chunk(self._planned())
+        self._targets.judge(timeline.plan, frame, timeline.player.at)
+        self._departure = self._expectation.departure(timeline)
+        keep_away = None if self._keeper is None else self._keeper.keep_away
+        wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
+        timeline.plan.forget_before(timeline.oldest)
+        self._expectation.forget_before(timeline.oldest)
+        events = self._targets.take_events()
+        return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events)
+
+    def status(self) -> SessionStatus:
+        return SessionStatus(
+            frame=self._timeline.now,
+            planned_until=self._timeline.plan_end,
+            revision=self._revision,
+            departure=self._departure,
+            generated_frames=self._due[Quality.GENERATED],
+            held_frames=self._due[Quality.HELD],
+            fallback_frames=self._due[Quality.FALLBACK],
+            windows_accepted=self._windows.accepted,
+            windows_failed=self._windows.failed,
+        )
+
+    def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:
+        """Of the zone that the settings want; None: they want none."""
+        if not config.has_zone:
+            return None
+        if self._capsules is None:
+            raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
+        rest_joints = self._timeline.rest_joints
+        space = PersonalSpace(self._capsules, rest_joints, config.zone_radius)
+        return SpaceKeeper(space, rest_joints, config.leash)
+
+    # -- the plan of a tick ------------------------------------------------------------------------
+    def _planned(self) -> int | None:
+        """Bring the plan up to date; returns the first frame that changed, if any.
+
+        Frames that were sent change in a new revision only: one for all that a tick does to them.
+        """
+        timeline, revision = self._timeline, self._revision
+        is_paused = self.direction.mode is Mode.PAUSED
+        changed_from = self._rest() if is_paused else self._merge()
+        coast(timeline, is_paused=is_paused)
+        shifts = partial(self._expectation.shifts, timeline)
+        touched_from = touch(timeline, self._targets, shifts, changed_from)
+        changed_from = _earlier(changed_from, touched_from)
+        kept_from = None if self._keeper is None else self._keeper.keep(timeline, changed_from)
+        corrected_from = _earlier(touched_from, kept_from)
+        if corrected_from is not None and corrected_from <= timeline.sent_until:
+            self._revision = max(self._revision, revision + 1)
+        return _earlier(changed_from, kept_from)
+
+    def _rest(self) -> int | None:
+        """Paused: what is not frozen makes way for rest; returns the first frame that changed.
+
+        A window that arrives is dropped: it was asked for in another mode.
+        """
+        self._windows.drop_arrived()
+        if self._is_resting:
+            return None
+        self._is_resting = True
+        self._windows.disown()
+        self._revision += 1
+        return come_to_rest(self._timeline)
+
+    def _merge(self) -> int | None:
+        """Put an arrived window into the plan; returns the first frame that changed, if any."""
+        arrived = self._windows.take_arrived(self._timeline.now)
+        if arrived is None:
+            return None
+        asked, sampled = arrived
+        changed_from = merge(
+            asked,
+            sampled,
+            timeline=self._timeline,
+            expectation=self._expectation,
+            keeper=self._keeper,
+            direction=self.direction,
+        )
+        self._revision += asked.is_revision and changed_from is not None
+        return changed_from
+
+    # -- what is sent ------------------------------------------------------------------------------
+    def _chunk(self, changed_from: int | None) -> Chunk | None:
+        """What the client has to be sent, from the first frame that changed on.
+
+        Frames that only follow what it holds come some at a time, before the horizon is touched.
+        """
+        timeline, end = self._timeline, self._timeline.plan_end
+        horizon = timeline.now + self.config.sent_frames
+        if changed_from is None and timeline.sent_until >= min(end, horizon):
+            return None
+        first = timeline.sent_until + 1
+        if changed_from is not None:
+            first = max(min(first, changed_from), timeline.plan.first)
+        last = min(end, horizon + SPARE_FRAMES)
+        timeline.sent_until = last
+        frames = tuple(timeline.plan[index] for index in range(first, last + 1))
+        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+
+    def _touches(self) -> tuple[Contact, ...]:
+        """All contacts of the plan from now on, beyond the horizon too."""
+        if self._contacts is None:
+            return ()
+        plan, now = self._timeline.plan, self._timeline.now
+        frames = [plan[index] for index in plan if index >= now - 2]
+        return self._contacts.update(
+            now, [(frame.index, frame.rotmats, frame.transl) for frame in frames]
+        )
+
+    def _count_due(self, before: int) -> None:
+        plan, now = self._timeline.plan, self._timeline.now
+        for index in range(max(before + 1, now - LONGEST_CATCH_UP), now + 1):
+            if index in plan:
+                self._due[plan[index].quality] += 1
+
+
+def _earlier(first: int | None, second: int | None) -> int | None:
+    return second if first is None else first if second is None else min(first, second)

@@ -1,0 +1,168 @@
+"""Personal space over a session's plan: no frame is sent in which the partner is in the zone.
+
+Which frames are held against the zone, and around which of the player's poses; how a frame is
+corrected is `body/space.py`'s. Knows the timeline; knows no network and no target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray
+from engine.body.capsules import Segments
+from engine.body.rotations import rotmat_about
+from engine.body.skeleton import JOINT_COUNT
+from engine.motion.space import PersonalSpace
+from engine.motion.standing import standing_pose
+from engine.sampling.steering import KeepAway
+from engine.sampling.windows import Track
+from engine.session.plan import PlanFrame
+from engine.session.timeline import Timeline
+
+NEWEST_POSE_FRAMES = 2
+"""Frames after the frozen ones whose partner also keeps away from where the player is now."""
+SPARE_DISTANCE = 0.3
+"""Metres that windows are steered to beyond where two who stand keep out, for arms and legs that
+swing; 0.1 left two thirds of the correction, 0.3 a tenth to a sixth."""
+
+
+class SpaceKeeper:
+    """Keeps the partner of one session out of the player's zone.
+
+    leash  metres; no window shows the player further off, so none is steered beyond
+    """
+
+    def __init__(self, space: PersonalSpace, rest_joints: Array, leash: float) -> None:
+        self._space = space
+        self._rest_joints = rest_joints
+        self._leash = leash
+        self._kept_until = -1
+
+    @cached_property
+    def keep_away(self) -> KeepAway:
+        """What windows are steered by, so that there is less to correct.
+
+        Found when first asked for, which takes tens of milliseconds: sessions are made on the event
+        loop, and tick elsewhere.
+        """
+        distance = _standing_distance(self._space, self._rest_joints) + SPARE_DISTANCE
+        return KeepAway(distance=min(distance, self._leash), rest_pelvis=self._rest_joints[:, 0])
+
+    def keep(self, timeline: Timeline, changed_from: int | None) -> int | None:
+        """Correct frames, from the one due now on, that reach into the player's zone.
+
+        changed_from  the first frame that is new since the last call, if any
+        Returns the first frame that it corrects, if any. Frozen frames too change when the player
+        has come into them.
+        """
+        plan, now = timeline.plan, timeline.now
+        start = min(now, timeline.sent_until + 1)
+        indices = [index for index in plan if index >= start]
+        frames = [plan[index] for index in indices]
+        unchecked = self._kept_until if changed_from is None else changed_from - 1
+        commit_frames = timeline.config.commit_frames
+        near = now + commit_frames + NEWEST_POSE_FRAMES
+        depths = self._depths(timeline, frames, near, unchecked)
+        self._kept_until = indices[-1]
+        if not depths.any():
+            return None
+        kept = self._space.kept(
+            np.stack([frame.rotmats[1] for frame in frames]),
+            np.stack([frame.transl[1] for frame in frames]),
+            self._zone(timeline, frames, near),
+            is_free=np.array(indices) > now + commit_frames,
+            depths=depths,
+            before=plan[indices[0] - 1].transl[1] if indices[0] - 1 in plan else None,
+        )
+        changed = np.flatnonzero(kept.is_changed)
+        for at in changed:
+            plan.move_partner(indices[at], kept.rotmats[at], kept.transl[at])
+        return indices[int(changed[0])]
+
+    def _depths(
+        self, timeline: Timeline, frames: Sequence[PlanFrame], near: int, unchecked: int
+    ) -> Array:
+        """How deep (frame, 3) the partner reaches into the zone, as of `PersonalSpace.depths`.
+
+        A frame up to `unchecked` kept out of the zone around the expected player before, and still
+        does unless he is known there by now; the newest pose counts anew up to frame `near`.
+        """
+        known = timeline.player_known_until
+        rows = [
+            row
+            for row, frame in enumerate(frames)
+            if frame.index <= known or frame.index > unchecked
+        ]
+        players = [_player_in(timeline, frames[row]) for row in rows]
+        which = list(range(len(rows)))
+        if not timeline.is_led:
+            near_rows = [row for row, frame in enumerate(frames) if frame.index <= near]
+            rows, which = rows + near_rows, which + [len(players)] * len(near_rows)
+            players.append(timeline.player.newest)
+        depths = np.zeros((len(frames), 3))
+        if rows:
+            zone = self._space.zone(
+                np.stack([rotmats for rotmats, _ in players])[:, None],
+                np.stack([transl for _, transl in players])[:, None],
+            )
+            found = self._space.depths(
+                np.stack([frames[row].rotmats[1] for row in rows]),
+                np.stack([frames[row].transl[1] for row in rows]),
+                Segments(starts=zone.starts[which], axes=zone.axes[which]),
+            )
+            np.maximum.at(depths, rows, found)
+        return depths
+
+    def _zone(self, timeline: Timeline, frames: Sequence[PlanFrame], near: int) -> Segments:
+        """Around the player where he is expected and, up to frame `near`, also where he is."""
+        poses = []
+        for frame in frames:
+            expected = _player_in(timeline, frame)
+            is_near = frame.index <= near and not timeline.is_led
+            poses.append([expected, timeline.player.newest if is_near else expected])
+        return self._space.zone(
+            np.array([[rotmats for rotmats, _ in both] for both in poses]),
+            np.array([[transl for _, transl in both] for both in poses]),
+        )
+
+    def spaced(self, track: Track, given: BoolArray) -> Track:
+        """A window's frames out of the zone before the feet are placed, so that they step."""
+        is_free = ~given[1]
+        players = track.rotmats[0, :, None], track.transl[0, :, None]
+        free_zone = self._space.zone(players[0][is_free], players[1][is_free])
+        depths = np.zeros((track.frames, 3))
+        depths[is_free] = self._space.depths(
+            track.rotmats[1, is_free], track.transl[1, is_free], free_zone
+        )
+        if not depths.any():
+            return track
+        zone = self._space.zone(*players)
+        kept = self._space.kept(
+            track.rotmats[1], track.transl[1], zone, is_free=is_free, depths=depths
+        )
+        rotmats, transl = track.rotmats.copy(), track.transl.copy()
+        rotmats[1, is_free], transl[1, is_free] = kept.rotmats[is_free], kept.transl[is_free]
+        return replace(track, rotmats=rotmats, transl=transl)
+
+
+def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:
+    """Metres between the pelvises of two who stand face to face, from which on the zone is free."""
+    distances = np.linspace(0.0, space.radius + 1.0, 100)
+    player = np.broadcast_to(standing_pose(), (100, JOINT_COUNT, 3, 3))
+    partner = player.copy()
+    partner[:, 0] = rotmat_about("y", np.pi) @ partner[:, 0]
+    transl = distances[:, None] * [0.0, 0.0, 1.0] + rest_joints[0, 0] - rest_joints[1, 0]
+    zone = space.zone(player[:, None], np.zeros((100, 1, 3)))
+    is_in = space.depths(partner, transl, zone).any(axis=1)
+    return float(distances[is_in].max(initial=0.0))
+
+
+def _player_in(timeline: Timeline, frame: PlanFrame) -> tuple[Array, Array]:
+    """The player's pose in a frame: as he was while that is known, then as planned."""
+    if not timeline.is_led and frame.index <= timeline.player_known_until:
+        return timeline.player.at(frame.index)
+    return frame.rotmats[0], frame.transl[0]

@@ -1,0 +1,198 @@
+"""Laws of generation: the given pose is kept, seams are smooth, feet stay on the floor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about
+from engine.body.shape import load_body
+from engine.errors import BackendError, InputError
+from engine.motion.standing import facing, standing_partner, standing_pose
+from engine.sampling.generation import (
+    SamplePair,
+    SampleWindows,
+    SinglePose,
+    generate_motion,
+    generate_pair,
+)
+from engine.sampling.sampler import WindowRequest, sample_generator
+from engine.sampling.windows import floor_height
+from engine.testing import noisy_windows, still_models
+
+BODY = load_body()
+BETAS = np.array([np.zeros(10), 0.5 * np.ones(10)])
+REST = BODY.rest_joints(BETAS)
+
+
+def a_pair() -> tuple[Array, Array]:
+    """Two people standing 0.8 m apart."""
+    player = standing_pose()
+    player[0] = rotmat_about("y", 0.3)
+    transl = np.array([0.0, -float(floor_height(player, np.zeros(3), REST[0])), 0.0])
+    partner = standing_partner((player, transl), REST, 0.8, 0.0)
+    rotmats, transls = (np.stack(both) for both in zip((player, transl), partner, strict=True))
+    return rotmats, transls
+
+
+def motion(
+    frames: int,
+    anchor_index: int,
+    *,
+    seed: int = 3,
+    sample: SampleWindows | None = None,
+    history_frames: int = 10,
+) -> tuple[Array, Array]:
+    return generate_motion(
+        *a_pair(),
+        rest_joints=REST,
+        anchor_index=anchor_index,
+        frames=frames,
+        seed=seed,
+        steps=8,
+        sample=sample or noisy_windows(0.05),
+        history_frames=history_frames,
+    )
+
+
+def joints_of(made: tuple[Array, Array]) -> Array:
+    return forward_kinematics(REST[:, None], *made)[0]
+
+
+@settings(max_examples=12, deadline=None)
+@given(frames=st.integers(1, 130), where=st.floats(0, 1), history=st.integers(1, 15))
+def test_the_anchor_is_the_given_pair_wherever_it_stands(
+    frames: int, where: float, history: int
+) -> None:
+    anchor_index = round(where * (frames - 1))
+    rotmats, transl = motion(frames, anchor_index, history_frames=history)
+    assert transl.shape == (2, frames, 3)
+    given_rotmats, given_transl = a_pair()
+    np.testing.assert_array_equal(rotmats[:, anchor_index], given_rotmats)
+    np.testing.assert_array_equal(transl[:, anchor_index], given_transl)
+    assert np.isfinite(rotmats).all()
+    products = rotmats @ np.swapaxes(rotmats, -1, -2)
+    np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), products.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("history", [1, 10])
+def test_windows_are_joined_without_a_jump(history: int) -> None:
+    made = motion(200, 100, history_frames=history)
+    jerk = np.linalg.norm(np.diff(joints_of(made), n=3, axis=1), axis=-1).mean(axis=(0, 2))
+    fresh = 30 - history
+    seams = [*range(115, 200, fresh), *range(85, 0, -29)]
+    at_seam = np.zeros(len(jerk), np.bool_)
+    for seam in seams:
+        at_seam[max(seam - 2, 0) : seam] = True
+    # This sampler is blind to the history: its windows bring errors of centimetres to each seam.
+    assert jerk[at_seam].mean() <= 3.5 * jerk[~at_seam].mean()
+
+
+def test_feet_stay_on_the_floor_and_no_joint_is_too_fast() -> None:
+    made = motion(150, 20, sample=noisy_windows(0.2))
+    height = joints_of(made)[..., 1].min(axis=-1)
+    assert height.min() > -0.05
+    speed = 10 * np.linalg.norm(np.diff(joints_of(made), axis=1), axis=-1)
+    assert speed.max() < 12
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
+    first, same, other = (motion(70, 10, seed=seed)[1] for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, same)
+    assert abs(first - other).max() > 1e-3
+
+
+def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
+    here = motion(45, 0)
+    turn, shift = rotmat_about("y", 1.1), np.array([3.0, 0.5, -2.0])
+    pelvis = (REST[:, 0] + a_pair()[1]) @ turn.T + shift
+    rotmats, _ = a_pair()
+    rotmats[:, 0] = turn @ rotmats[:, 0]
+    there = generate_motion(
+        rotmats,
+        pelvis - REST[:, 0],
+        rest_joints=REST,
+        anchor_index=0,
+        frames=45,
+        seed=3,
+        steps=8,
+        sample=noisy_windows(0.05),
+        history_frames=10,
+    )
+    moved = joints_of(here) @ turn.T + shift
+    np.testing.assert_allclose(joints_of(there), moved, atol=2e-4)
+
+
+def test_an_anchor_outside_the_motion_is_named() -> None:
+    for frames, anchor_index, field in ((10, 10, "anchor_index"), (0, 0, "frames")):
+        with pytest.raises(InputError) as caught:
+            motion(frames, anchor_index)
+        assert caught.value.field == field
+
+
+def test_a_window_that_is_not_finite_is_an_error_not_a_motion() -> None:
+    def broken(requests: list[WindowRequest]) -> Array:
+        return np.full((len(requests), 2, 30, 135), np.nan, np.float32)
+
+    with pytest.raises(BackendError):
+        motion(30, 0, sample=broken)
+
+
+# ------------------------------------------------------------------------------------------- pairs
+def still_pair(noise: Array, pose: Array, pose_mask: Array, text: Array) -> Array:
+    return sample_generator(still_models(), noise, pose, pose_mask, text, 2.5, 4)
+
+
+def a_person(yaw: float, place: tuple[float, float, float]) -> SinglePose:
+    rotmats = standing_pose()
+    rotmats[0] = rotmat_about("y", yaw) @ rotmat_about("x", 0.2)
+    return SinglePose(rotmats=rotmats, transl=np.array(place), betas=0.4 * np.ones(10))
+
+
+def pair_of(
+    single: SinglePose | None, sample: SamplePair = still_pair
+) -> tuple[Array, Array, Array]:
+    pair = generate_pair(body=BODY, text=np.zeros(8), single=single, seed=1, sample=sample)
+    return pair.rotmats, pair.transl, pair.betas
+
+
+def test_a_given_person_stays_exactly_as_given_and_the_partner_stands_before_it() -> None:
+    single = a_person(2.0, (4.0, 1.5, -3.0))
+    rotmats, transl, betas = pair_of(single)
+    np.testing.assert_array_equal(rotmats[0], single.rotmats)
+    np.testing.assert_array_equal(transl[0], single.transl)
+    np.testing.assert_array_equal(betas[0], single.betas)
+    joints, _ = forward_kinematics(BODY.rest_joints(betas), rotmats, transl)
+    between = joints[1, 0] - joints[0, 0]
+    ahead = facing(joints[0])
+    assert between @ ahead == pytest.approx(1.0, abs=0.15)
+    assert facing(joints[1]) @ ahead < -0.95
+    floors = floor_height(rotmats, transl, BODY.rest_joints(betas))
+    assert floors[1] == pytest.approx(floors[0], abs=1e-6)
+
+
+def test_the_network_sees_a_given_person_in_the_canonical_frame() -> None:
+    seen: list[tuple[Array, Array]] = []
+
+    def sample(noise: Array, pose: Array, pose_mask: Array, text: Array) -> Array:
+        seen.append((pose, pose_mask))
+        return still_pair(noise, pose, pose_mask, text)
+
+    single = a_person(2.0, (4.0, 1.5, -3.0))
+    pair_of(single, sample)
+    ((pose, mask),) = seen
+    assert mask.tolist() == [[1, 0]]
+    np.testing.assert_allclose(pose[0, 0, [132, 134]], 0, atol=1e-5)
+    rest = BODY.rest_joints(single.betas)
+    np.testing.assert_allclose(pose[0, 0, 135:], rest.ravel(), atol=1e-5)
+
+
+def test_without_a_given_person_both_stand_on_the_floor() -> None:
+    rotmats, transl, betas = pair_of(None)
+    height = floor_height(rotmats, transl, BODY.rest_joints(betas))
+    np.testing.assert_allclose(height, 0, atol=1e-6)
+    np.testing.assert_allclose(betas, 0, atol=0.3)

@@ -1,0 +1,338 @@
+"""Tokens: what goes in comes out, as near as they promise; and no altered bit is believed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contrapose.v1 import interaction_pb2 as pb
+from contrapose.v1 import types_pb2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.arrays import Array
+from engine.body.rotations import geodesic_angle, rotmat_from_axis_angle
+from engine.body.shape import load_body
+from engine.errors import ConfigError, ContraposeError, InputError, SessionError
+from engine.motion.contacts import Contact
+from engine.serving.resume import (
+    EXPIRES_SECONDS,
+    MOST_BYTES,
+    ResumeKeys,
+    StreamState,
+    opened,
+    packed_poses,
+    random_keys,
+    read_keys,
+    sealed,
+    unpacked_poses,
+)
+from engine.serving.tracked_player import calibration_from_wire
+from engine.session.config import SessionConfig
+from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
+from engine.session.plan import PlanFrame, Quality
+from engine.session.player import PlayerStamp
+from engine.session.state import SessionState
+
+BODY = load_body()
+KEYS = random_keys()
+ENGINE = b"this bundle and body"
+MOST_ANGLE, MOST_METRES = np.radians(0.1), 0.001
+Change = Callable[[bytes], bytes]
+
+
+def poses(seed: int, frames: int, speed: float = 0.05) -> tuple[Array, Array]:
+    """A body whose joints wander from anywhere, `speed` radians and metres a frame."""
+    rng = np.random.default_rng(seed)
+    turns = rng.uniform(-3, 3, (1, 22, 3)) + speed * rng.standard_normal((frames, 22, 3)).cumsum(0)
+    places = rng.uniform(-900, 900, (1, 3)) + speed * rng.standard_normal((frames, 3)).cumsum(0)
+    return rotmat_from_axis_angle(turns), places
+
+
+def a_state(
+    seed: int = 0, *, speed: float = 0.05, horizon: int = 20, text: str = "hug"
+) -> StreamState:
+    config = SessionConfig(horizon_frames=horizon, steps=4, zone_radius=0.25)
+    now, history = 100, 17
+    (rotmats, transl), (planned, places) = poses(seed, history, speed), poses(seed + 1, 200, speed)
+    people = [poses(seed + person, 200, speed) for person in (1, 2)]
+    plan = tuple(
+        PlanFrame(
+            index=index,
+            rotmats=np.stack([people[0][0][at], people[1][0][at]]),
+            transl=np.stack([people[0][1][at], people[1][1][at]]),
+            quality=list(Quality)[at % 3],
+            based_on=PlayerStamp(at, at / 10),
+            window=at // 7,
+            steps=4,
+        )
+        for at, index in enumerate(range(now - history + 1, now + horizon + 12))
+    )
+    pair = planned[:2], places[:2]
+    direction = Direction(
+        mode=Mode.INBETWEEN,
+        text=np.ones(384, np.float32),
+        energy=1.25,
+        contact=ContactTarget(partner_joint=20, player_joint=16, frame=130),
+        place=PlaceTarget(position=np.array([1.0, 0.0, 2.0]), heading=0.5, frame=140),
+        poses=(
+            PoseTarget(frame=120, partner=(pair[0][0], pair[1][0])),
+            PoseTarget(
+                frame=125,
+                partner=(pair[0][0], pair[1][0]),
+                player=(pair[0][1], pair[1][1]),
+            ),
+        ),
+    )
+    contact = Contact(
+        id=9,
+        player_joint=16,
+        partner_joint=20,
+        start=98,
+        end=104,
+        closing_speed=0.5,
+        point=np.array([1.0, 2.0, 3.0]),
+        is_open=True,
+    )
+    session = SessionState(
+        config=config,
+        direction=direction,
+        seed=2**64 - 1,
+        frame=now,
+        revision=31,
+        sent_until=now + horizon,
+        tickets=57,
+        delays=(0, 1, 2),
+        floor=-0.01,
+        player_last=now,
+        rotmats=rotmats,
+        transl=transl,
+        stamp=PlayerStamp(400, 10.04),
+        newest_rotmats=rotmats[-1],
+        newest_transl=transl[-1],
+        plan=plan,
+        contacts=(contact,),
+        contact_ids=12,
+        due=(80, 10, 10),
+        accepted=55,
+        failed=1,
+    )
+    header = pb.SessionHeader(
+        calibration=types_pb2.Calibration(size=types_pb2.PlayerSize(height=1.8, arm_span=1.75))
+    )
+    return StreamState(
+        session=session,
+        session_id="mine",
+        text=text,
+        calibration=calibration_from_wire(header, BODY),
+        partner_betas=np.linspace(-1, 1, 10).astype(np.float32),
+        first_time_code=3.25,
+        sequence=401,
+        time_code=13.3,
+    )
+
+
+def through(state: StreamState, **changes: float) -> StreamState:
+    token = sealed(KEYS, state, engine=ENGINE, now=1000.0)
+    return opened(KEYS, token, engine=ENGINE, now=1000.0 + changes.get("later", 0.0), body=BODY)
+
+
+# ------------------------------------------------------------------------------------- round trips
+@given(st.integers(0, 10_000), st.integers(1, 60), st.sampled_from([0.0, 0.05, 3.0]))
+def test_poses_come_back_within_a_tenth_of_a_degree_and_a_millimetre(
+    seed: int, frames: int, speed: float
+) -> None:
+    rotmats, transl = poses(seed, frames, speed)
+    back = unpacked_poses(packed_poses(rotmats, transl))
+    assert geodesic_angle(back[0], rotmats).max() < MOST_ANGLE
+    assert np.linalg.norm(back[1] - transl, axis=-1).max() < MOST_METRES
+
+
+def test_no_poses_are_no_poses() -> None:
+    rotmats, transl = unpacked_poses(packed_poses(np.zeros((0, 22, 3, 3)), np.zeros((0, 3))))
+    assert (rotmats.shape, transl.shape) == ((0, 22, 3, 3), (0, 3))
+
+
+@pytest.mark.parametrize("mode", [Mode.REACT, Mode.FOLLOW_PLAN])
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed: int) -> None:
+    state = a_state(seed)
+    direction = replace(state.session.direction, mode=mode)
+    state = replace(state, session=replace(state.session, direction=direction))
+    back = through(state)
+    for name in ("session_id", "text", "first_time_code", "sequence", "time_code"):
+        assert getattr(back, name) == getattr(state, name)
+    np.testing.assert_array_equal(back.partner_betas, state.partner_betas)
+    was, now = state.session, back.session
+    for name in (
+        "config",
+        "seed",
+        "frame",
+        "revision",
+        "tickets",
+        "sent_until",
+        "delays",
+        "floor",
+        "due",
+        "player_last",
+        "stamp",
+        "accepted",
+        "failed",
+        "contact_ids",
+    ):
+        assert getattr(now, name) == getattr(was, name)
+    assert len(now.plan) == len(was.plan)
+    for old, new in zip(was.plan, now.plan, strict=True):
+        assert (new.index, new.quality, new.window, new.steps) == (
+            old.index,
+            old.quality,
+            old.window,
+            old.steps,
+        )
+        is_planned = mode is Mode.FOLLOW_PLAN or old.index > was.player_last
+        people = [0, 1] if is_planned else [1]  # else the real player counts
+        assert geodesic_angle(new.rotmats[people], old.rotmats[people]).max() < MOST_ANGLE
+        assert np.abs(new.transl[people] - old.transl[people]).max() < MOST_METRES
+    assert geodesic_angle(now.rotmats, was.rotmats).max() < MOST_ANGLE
+    assert np.abs(now.newest_transl - was.newest_transl).max() < MOST_METRES
+    assert now.contacts[0].parts == was.contacts[0].parts
+    np.testing.assert_array_equal(now.contacts[0].point, was.contacts[0].point)
+
+
+def test_a_token_holds_what_was_asked_for_but_not_the_vector_of_the_words() -> None:
+    state = a_state()
+    was, now = state.session.direction, through(state).session.direction
+    assert (now.mode, now.energy, now.contact) == (was.mode, was.energy, was.contact)
+    assert now.text is None
+    assert now.place is not None
+    assert now.place.heading == 0.5
+    assert [target.frame for target in now.poses] == [120, 125]
+    assert now.poses[0].player is None
+    for old, new in zip(was.poses, now.poses, strict=True):
+        assert geodesic_angle(new.partner[0], old.partner[0]).max() < MOST_ANGLE
+    assert now.poses[1].player is not None
+    assert was.poses[1].player is not None
+    assert np.abs(now.poses[1].player[1] - was.poses[1].player[1]).max() < MOST_METRES
+
+
+def test_a_token_holds_how_the_player_wears_his_devices() -> None:
+    state = a_state()
+    was, now = state.calibration, through(state).calibration
+    np.testing.assert_allclose(now.worn.rest_joints, was.worn.rest_joints, atol=1e-9)
+    np.testing.assert_allclose(now.worn.turns, was.worn.turns, atol=1e-6)
+    np.testing.assert_allclose(now.worn.offsets, was.worn.offsets, atol=1e-6)
+    np.testing.assert_allclose(now.humanoid, was.humanoid, atol=1e-6)
+    assert now.worn.sole == pytest.approx(was.worn.sole, abs=1e-9)
+
+
+# -------------------------------------------------------------------------------------------- size
+@pytest.mark.parametrize("horizon", [6, 20, 29, 100])
+@pytest.mark.parametrize("speed", [0.02, 0.3, 3.0])
+def test_a_token_is_never_too_large(horizon: int, speed: float) -> None:
+    """Even for plans of noise, the longest text, many targets and contacts."""
+    rng = np.random.default_rng(0)
+    text = "".join(chr(rng.integers(0x10000, 0x10FFFF)) for _ in range(1000))
+    state = a_state(speed=speed, horizon=horizon, text=text)
+    session = state.session
+    session = replace(
+        session,
+        contacts=session.contacts * 100,
+        direction=replace(session.direction, poses=session.direction.poses * 50),
+    )
+    state = replace(state, session=session)
+    token = sealed(KEYS, state, engine=ENGINE, now=0.0)
+    assert len(token) <= MOST_BYTES
+    back = opened(KEYS, token, engine=ENGINE, now=0.0, body=BODY).session
+    assert back.plan[-1].index >= session.frame + session.config.commit_frames
+
+
+# -------------------------------------------------------------------------------------------- trust
+TOKEN = sealed(KEYS, a_state(), engine=ENGINE, now=1000.0)
+
+
+def refusal(
+    token: bytes, *, keys: ResumeKeys = KEYS, engine: bytes = ENGINE, now: float = 1000.0
+) -> ContraposeError:
+    with pytest.raises(ContraposeError) as error:
+        opened(keys, token, engine=engine, now=now, body=BODY)
+    assert error.value.field == "header.resume_token"
+    assert "open a new session" in str(error.value)
+    return error.value
+
+
+@given(st.integers(0, 8 * len(TOKEN) - 1))
+@settings(max_examples=300)
+def test_any_flipped_bit_is_refused(bit: int) -> None:
+    altered = bytearray(TOKEN)
+    altered[bit // 8] ^= 1 << bit % 8
+    assert refusal(bytes(altered)).reason == "RESUME_BAD_TOKEN"
+
+
+@given(st.integers(0, len(TOKEN) - 1))
+def test_a_truncated_token_is_refused(length: int) -> None:
+    assert refusal(TOKEN[:length]).reason == "RESUME_BAD_TOKEN"
+
+
+@given(st.binary(max_size=2000))
+def test_bytes_that_no_server_made_are_refused(data: bytes) -> None:
+    assert isinstance(refusal(data), InputError)
+
+
+def test_a_token_that_is_too_long_is_refused_unread() -> None:
+    assert refusal(TOKEN + bytes(MOST_BYTES)).reason == "RESUME_BAD_TOKEN"
+
+
+def test_another_version_says_so() -> None:
+    assert "version 9, this server reads 1" in str(refusal(b"\x09" + TOKEN[1:]))
+
+
+def test_another_key_is_refused() -> None:
+    assert refusal(TOKEN, keys=random_keys()).reason == "RESUME_BAD_TOKEN"
+
+
+def test_another_bundle_is_refused() -> None:
+    error = refusal(TOKEN, engine=b"another")
+    assert (type(error), error.reason) == (SessionError, "RESUME_OTHER_BUNDLE")
+
+
+@pytest.mark.parametrize("age", [EXPIRES_SECONDS + 1, -120.0])
+def test_an_old_token_and_one_of_the_future_are_refused(age: float) -> None:
+    assert refusal(TOKEN, now=1000.0 + age).reason == "RESUME_EXPIRED"
+    assert opened(KEYS, TOKEN, engine=ENGINE, now=1000.0 + age / 2, body=BODY).session_id == "mine"
+
+
+def test_keys_can_be_changed_without_losing_a_session() -> None:
+    """A server that signs with the new key still takes the old one's tokens."""
+    new = ResumeKeys((*random_keys().secrets, *KEYS.secrets))
+    assert opened(new, TOKEN, engine=ENGINE, now=1000.0, body=BODY).session_id == "mine"
+    renewed = sealed(new, a_state(), engine=ENGINE, now=1000.0)
+    assert refusal(renewed).reason == "RESUME_BAD_TOKEN"
+
+
+# --------------------------------------------------------------------------------------------- keys
+def test_a_key_file_is_a_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(bytes(range(40)))
+    path.chmod(0o600)
+    with caplog.at_level(logging.WARNING):
+        assert read_keys([path]) == ResumeKeys((bytes(range(40)),))
+    assert not caplog.records
+    path.chmod(0o644)
+    read_keys([path])
+    assert "others can read the resume key" in caplog.text
+
+
+@pytest.mark.parametrize("length", [0, 31])
+def test_a_short_or_missing_key_is_refused(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "key"
+    if length:
+        path.write_bytes(bytes(length))
+    with pytest.raises(ConfigError, match=r"--resume-key: .*/key: .*; make one with"):
+        read_keys([path])
+    with pytest.raises(ConfigError, match="at least 32 bytes"):
+        ResumeKeys((bytes(length),))

@@ -1,0 +1,297 @@
+"""Recordings: whole, bounded, and of no concern to the session; and what runs again is the same."""
+
+from __future__ import annotations
+
+import logging
+import resource
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.capsules import fitted_capsules
+from engine.body.rotations import rotmat_about
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.errors import ConfigError, InputError
+from engine.motion.standing import standing_pose
+from engine.sampling.sampler import Models, WindowInProgress, advance_windows, begin_windows
+from engine.sampling.windows import floor_height
+from engine.session.config import SessionConfig
+from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
+from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
+from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
+from engine.session.session import Session
+
+BODY = load_body()
+REST = BODY.rest_joints(np.zeros((2, 10)))
+CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, np.zeros(10)))
+ABOUT: Mapping[str, object] = {"engine_version": "0", "bundle": "parity"}
+
+
+def player_at(time_s: float) -> tuple[Array, Array]:
+    rotmats = standing_pose()
+    rotmats[0] = rotmat_about("y", 0.5 * time_s)
+    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
+    transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
+    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
+    return rotmats.astype(np.float32), transl.astype(np.float32)
+
+
+def to_the_side() -> PlaceTarget:
+    return PlaceTarget(position=np.array([2.0, 0.0, 1.0]), heading=0.3)
+
+
+def a_touch() -> ContactTarget:
+    wrist, shoulder = JOINT["right_wrist"], JOINT["left_shoulder"]
+    return ContactTarget(partner_joint=wrist, player_joint=shoulder, frame=10**6)
+
+
+class Played:
+    """Sessions whose windows share denoiser calls, and are written down."""
+
+    def __init__(self, recorder: Recorder, models: Models, count: int = 2) -> None:
+        self._models = models
+        self.sessions = [
+            RecordedSession(
+                Session(
+                    SessionConfig(steps=2 + number, history_frames=3),
+                    rest_joints=REST,
+                    seed=number,
+                    capsules=CAPSULES,
+                ),
+                recorder.tape(f"s/{number}", {"seed": number}),
+            )
+            for number in range(count)
+        ]
+        self._under_way: list[tuple[RecordedSession, int, WindowInProgress]] = []
+
+    def run(self, frames: range) -> None:
+        for frame in frames:
+            for session in self.sessions:
+                session.feed(frame / 10, *player_at(frame / 10))
+                tick = session.tick(frame / 10 + 0.01)
+                windows = begin_windows(self._models, [w.request for w in tick.wanted])
+                for wanted, window in zip(tick.wanted, windows, strict=True):
+                    self._under_way.append((session, wanted.ticket, window))
+            advance_windows(self._models, [window for _, _, window in self._under_way])
+            for session, ticket, window in self._under_way:
+                if window.is_done:
+                    assert window.x0 is not None
+                    session.computed(ticket, window.trace)
+                    session.accept(ticket, window.x0)
+            self._under_way = [entry for entry in self._under_way if not entry[2].is_done]
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.close()
+
+
+def recorded(folder: Path, models: Models, frames: int, *, limit_mb: int = 100) -> list[Path]:
+    recorder = Recorder(folder, about=ABOUT, limit_mb=limit_mb)
+    played = Played(recorder, models)
+    played.run(range(frames // 2))
+    first, second = played.sessions
+    first.update(replace(first.config, zone_radius=0.4))
+    second.direct(replace(second.direction, energy=1.2, place=to_the_side(), contact=a_touch()))
+    played.run(range(frames // 2, frames))
+    played.close()
+    recorder.close()
+    assert not recorder.is_over
+    return recordings_in(folder)
+
+
+def run_again(path: Path, models: Models) -> tuple[Recording, ReplayReport]:
+    recording = read_recording(path)
+    return recording, replayed(recording, models)
+
+
+# ---------------------------------------------------------------------------------------- the same
+def test_a_session_that_shared_its_calls_is_the_same_when_run_alone(
+    tmp_path: Path, models: Models
+) -> None:
+    paths = recorded(tmp_path, models, 60)
+    assert len(paths) == 2
+    for path in paths:
+        assert path.stat().st_mode & 0o077 == 0  # of no concern to others
+        recording, report = run_again(path, models)
+        assert report.difference is None
+        assert report.windows >= 4
+        assert report.frames >= 60
+        assert not recording.is_cut
+        assert recording.about["session_id"] in ("s/0", "s/1")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_is_the_same_again(tmp_path: Path, models: Models, mode: Mode) -> None:
+    recorder = Recorder(tmp_path, about=ABOUT)
+    played = Played(recorder, models, 1)
+    played.run(range(20))
+    (session,) = played.sessions
+    poses: tuple[PoseTarget, ...] = ()
+    if mode is Mode.INBETWEEN:
+        poses = (PoseTarget(frame=38, partner=player_at(1.0)),)
+    session.direct(Direction(mode=mode, place=to_the_side(), poses=poses))
+    played.run(range(20, 45))
+    session._begin_file()  # the second file begins in the midst of it
+    played.run(range(45, 70))
+    played.close()
+    recorder.close()
+    paths = recordings_in(tmp_path)
+    assert len(paths) == 2
+    for path in paths:
+        assert run_again(path, models)[1].difference is None
+
+
+def test_every_file_of_a_long_session_runs_alone_and_the_oldest_go(
+    tmp_path: Path, models: Models
+) -> None:
+    paths = recorded(tmp_path, models, 500, limit_mb=8)
+    parts = {path.name[-len(SUFFIX) - 4 : -len(SUFFIX)] for path in paths}
+    assert max(parts) > "0002"
+    assert sum(path.stat().st_size for path in paths) <= 8_000_000
+    reports = [run_again(path, models)[1] for path in paths]
+    assert {report.difference for report in reports} == {None}
+    assert sum(report.frames for report in reports) > 100
+
+
+def test_another_network_is_told_from_this_one(tmp_path: Path, models: Models) -> None:
+    """The first frame and the joint that differ are named."""
+    path = recorded(tmp_path, models, 30)[0]
+    step = models.animator_step
+
+    def other_step(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        outputs = dict(step(inputs))
+        outputs["x0"] = outputs["x0"].copy()
+        outputs["x0"][:, 1, 20, 3] += 1e-4
+        return outputs
+
+    difference = replayed(
+        read_recording(path), replace(models, animator_step=other_step)
+    ).difference
+    assert difference is not None
+    assert difference.frame is not None
+    assert difference.person == "partner"
+    assert difference.joint is not None
+    assert difference.amount is not None
+    assert 0 <= difference.amount < 0.01
+
+
+def test_a_single_bit_of_a_window_is_a_difference(models: Models) -> None:
+    x0 = np.zeros((2, 30, 135), np.float32)
+    other = x0.copy()
+    other.view(np.uint32)[1, 29, 134] = 1
+    assert digest(x0) != digest(other)
+
+
+# ---------------------------------------------------------------------------------------- accidents
+def test_a_file_that_was_cut_anywhere_runs_up_to_there(tmp_path: Path, models: Models) -> None:
+    path = recorded(tmp_path, models, 30)[0]
+    whole = path.read_bytes()
+    full = run_again(path, models)[1]
+    for length in (len(whole) - 1, len(whole) * 3 // 4):
+        path.write_bytes(whole[:length])
+        recording, report = run_again(path, models)
+        assert recording.is_cut
+        assert report.difference is None
+        assert report.calls < full.calls
+    path.write_bytes(whole[:100])
+    with pytest.raises(InputError):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"no recording at all", bytes(1000)])
+def test_what_is_no_recording_says_so(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / f"a{SUFFIX}"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="no recording"):
+        read_recording(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_recording(tmp_path / "b")
+    path.unlink()
+    with pytest.raises(InputError, match="holds no"):
+        recordings_in(tmp_path)
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_session(
+    models: Models, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The system refuses files over 100 KB, as a full disk refuses all."""
+    recorder = Recorder(tmp_path, about=ABOUT)
+    played = Played(recorder, models, 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with caplog.at_level(logging.WARNING):
+            played.run(range(40))
+            recorder.close()
+            played.run(range(40, 60))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert recorder.is_over
+    assert len(caplog.records) == 1
+    assert "recording ends, sessions go on" in caplog.text
+    assert [session.status().frame for session in played.sessions] == [59, 59]
+    recording, report = run_again(recordings_in(tmp_path)[0], models)
+    assert recording.is_cut
+    assert report.difference is None
+
+
+def test_a_disk_that_is_too_slow_ends_the_recording_and_takes_no_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands of megabytes at once, which no disk takes as fast as they are put."""
+    recorder = Recorder(tmp_path, about=ABOUT)
+    tape = recorder.tape("a", {})
+    session = RecordedSession(Session(SessionConfig(), rest_joints=REST, seed=1), tape)
+    megabyte = np.zeros(125_000)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2 * MOST_WAITING):
+            tape.put("feed", 0.0, megabyte, megabyte)
+    assert recorder.is_over
+    assert "too slow" in caplog.text
+    session.feed(0.0, *player_at(0.0))
+    assert session.tick(0.0).chunk is not None
+    recorder.close()
+
+
+def test_a_session_that_cannot_be_written_down_goes_on(
+    tmp_path: Path, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = Session(SessionConfig(), rest_joints=REST, seed=1)
+    session.secret = print  # type: ignore[attr-defined]
+    recorder = Recorder(tmp_path, about=ABOUT)
+    with caplog.at_level(logging.WARNING):
+        recorded_session = RecordedSession(session, recorder.tape("a", {}))
+    recorded_session.feed(0.0, *player_at(0.0))
+    assert recorded_session.tick(0.0).chunk is not None
+    assert recorder.is_over
+    assert "cannot be written down" in caplog.text
+    recorder.close()
+
+
+def test_a_folder_that_cannot_be_and_a_limit_of_nothing_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"--record: .*cannot be written"):
+        Recorder(tmp_path / "file" / "folder", about=ABOUT)
+    with pytest.raises(ConfigError, match="--record-limit"):
+        Recorder(tmp_path, about=ABOUT, limit_mb=0)
+
+
+def test_what_is_asked_of_a_recorded_session_is_answered_by_the_session(
+    tmp_path: Path, models: Models
+) -> None:
+    recorder = Recorder(tmp_path, about=ABOUT)
+    played = Played(recorder, models, 1)
+    played.run(range(10))
+    (session,) = played.sessions
+    session.direct(replace(session.direction, mode=Mode.PAUSED))
+    assert session.direction.mode is Mode.PAUSED
+    assert session.config.steps == 2
+    state = session.state()
+    assert state is not None
+    assert state.frame == session.status().frame == 9
+    recorder.close()

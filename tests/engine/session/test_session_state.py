@@ -1,0 +1,205 @@
+"""A session that is put away and taken up again goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.arrays import Array
+from engine.body.capsules import Capsules, fitted_capsules
+from engine.body.rotations import rotmat_about
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.motion.standing import standing_pose
+from engine.sampling.windows import floor_height
+from engine.session.config import SessionConfig
+from engine.session.direction import Direction, Mode
+from engine.session.plan import PlanFrame, Quality
+from engine.session.session import Session
+from engine.session.state import SessionState
+from engine.testing import noisy_windows, still_windows
+
+BODY = load_body()
+REST = BODY.rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
+
+
+@pytest.fixture(scope="module")
+def capsules() -> tuple[Capsules, Capsules]:
+    return fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, 0.5 * np.ones(10))
+
+
+def player_at(time_s: float) -> tuple[Array, Array]:
+    """A player who walks in a circle of 1 m and waves."""
+    rotmats = standing_pose()
+    rotmats[0] = rotmat_about("y", 0.3 * time_s)
+    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
+    transl = np.array([np.cos(0.3 * time_s), 0.0, -np.sin(0.3 * time_s)])
+    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
+    return rotmats, transl
+
+
+class Client:
+    """Feeds a session, and shows frames as a client does: the last one again when it has none."""
+
+    def __init__(self, sample: Callable[..., Array]) -> None:
+        self._sample = sample
+        self.held: dict[int, PlanFrame] = {}
+        self.shown: list[tuple[Array, Array]] = []
+        self.revision = 0
+
+    def show(self, frame: int) -> None:
+        if frame in self.held:
+            held = self.held[frame]
+            self.shown.append((held.rotmats[1], held.transl[1]))
+        elif self.shown:
+            self.shown.append(self.shown[-1])
+
+    def run(self, session: Session, frames: range) -> None:
+        for frame in frames:
+            session.feed(frame / 10, *player_at(frame / 10))
+            tick = session.tick(frame / 10 + 0.01)
+            if tick.chunk is not None:
+                self.take(tick.chunk.revision, tick.chunk.frames)
+            for wanted in tick.wanted:
+                session.accept(wanted.ticket, self._sample([wanted.request])[0])
+            self.show(frame)
+
+    def take(self, revision: int, frames: tuple[PlanFrame, ...]) -> None:
+        if revision > self.revision:
+            self.revision = revision
+            self.held = {i: frame for i, frame in self.held.items() if i < frames[0].index}
+        self.held |= {frame.index: frame for frame in frames}
+
+
+def new_session(capsules: tuple[Capsules, Capsules] | None = None) -> Session:
+    return Session(SessionConfig(steps=4), rest_joints=REST, seed=3, capsules=capsules)
+
+
+def state_of(session: Session) -> SessionState:
+    state = session.state()
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize("gap", [0, 1, 5, 19, 25, 50, 130])
+@given(cut=st.integers(1, 60))
+@settings(max_examples=8)
+def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
+    gap: int, cut: int
+) -> None:
+    """However long it lasts: as planned, or else standing as it was left."""
+    client = Client(noisy_windows(0.03))
+    session = new_session()
+    client.run(session, range(cut))
+    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    expected = dict(client.held)
+    for frame in range(cut, cut + gap):
+        client.show(frame)
+    again = resumed.plan_again()
+    client.take(again.revision, again.frames)
+    client.run(resumed, range(cut + gap, cut + gap + 30))
+    known = [*range(cut, min(max(expected), cut + gap + 3) + 1), cut + gap]
+    for frame in known:
+        rotmats, transl = client.shown[frame]
+        planned = expected[min(frame, max(expected))]
+        np.testing.assert_array_equal(rotmats, planned.rotmats[1])
+        np.testing.assert_array_equal(transl, planned.transl[1])
+    assert len(client.shown) == cut + gap + 30
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("gap", [0, 8, 40])
+def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -> None:
+    client = Client(noisy_windows(0.03))
+    session = new_session()
+    client.run(session, range(20))
+    session.direct(Direction(mode=mode, energy=1.2))
+    client.run(session, range(20, 40))
+    before, last = dict(client.held), max(client.held)
+    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    assert resumed.direction.mode is mode
+    again = resumed.plan_again()
+    client.take(again.revision, again.frames)
+    client.run(resumed, range(40 + gap, 80 + gap))
+    rotmats, transl = client.shown[40]
+    expected = before[min(40 + gap, last)]
+    np.testing.assert_array_equal(rotmats, expected.rotmats[1])
+    np.testing.assert_array_equal(transl, expected.transl[1])
+    quality = client.held[79 + gap].quality
+    assert quality is (Quality.HELD if mode is Mode.PAUSED else Quality.GENERATED)
+
+
+def test_without_a_gap_the_resumed_plan_is_the_plan() -> None:
+    client = Client(noisy_windows(0.03))
+    session = new_session()
+    client.run(session, range(30))
+    again = Session.resumed(state_of(session), rest_joints=REST).plan_again()
+    assert again.frames[0].index == 29
+    for frame in again.frames:
+        assert frame is client.held[frame.index]
+    assert again.revision > client.revision
+
+
+def test_revisions_tickets_and_counts_go_on() -> None:
+    client = Client(still_windows)
+    session = new_session()
+    client.run(session, range(25))
+    before = session.status()
+    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    client.run(resumed, range(25, 50))
+    after = resumed.status()
+    assert after.revision > before.revision
+    assert after.windows_accepted > before.windows_accepted
+    assert after.generated_frames + after.held_frames + after.fallback_frames == 50
+    assert client.held[49].window > before.windows_accepted
+
+
+def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> None:
+    client = Client(still_windows)
+    session = new_session()
+    client.run(session, range(25))
+    last = max(client.held)
+    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    resumed.feed(8.0, *player_at(8.0))
+    chunk = resumed.tick(8.0).chunk
+    assert chunk is not None
+    due = next(frame for frame in chunk.frames if frame.index == 80)
+    np.testing.assert_array_equal(due.rotmats[1], client.held[last].rotmats[1])
+    assert due.quality is Quality.HELD
+
+
+def test_a_contact_keeps_its_id(capsules: tuple[Capsules, Capsules]) -> None:
+    config = SessionConfig(steps=4, start_distance=0.3)
+    session = Session(config, rest_joints=REST, seed=3, capsules=capsules)
+    session.feed(0.0, *player_at(0.0))
+    chunk = session.tick(0.01).chunk
+    assert chunk is not None
+    assert chunk.contacts
+    resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
+    known = {contact.parts: contact.id for contact in chunk.contacts}
+    assert {contact.parts: contact.id for contact in resumed.plan_again().contacts} == known
+
+
+def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules]) -> None:
+    session = new_session(capsules)
+    session.update(replace(session.config, zone_radius=0.3))
+    Client(still_windows).run(session, range(20))
+    resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
+    sent = resumed.plan_again()
+    rotmats, transl = player_at(0.0)
+    transl[[0, 2]] = sent.frames[0].transl[1][[0, 2]]  # where the partner stands
+    resumed.feed(2.5, rotmats, transl)
+    chunk = resumed.tick(2.5).chunk
+    assert chunk is not None
+    assert chunk.revision > sent.revision
+    away = np.linalg.norm((chunk.frames[0].transl[1] - transl)[[0, 2]])
+    assert away > 0.3
+
+
+def test_a_session_without_a_player_has_no_state() -> None:
+    assert new_session().state() is None

@@ -1,0 +1,472 @@
+"""Testing each other's strength: push and catch, a blocked punch, a tug. Each turns a cast into a
+scene."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray
+from engine.body.vectors import unit
+from trainer.choreography.kinds.closeness import flailing, pushing
+from trainer.choreography.kinds.greetings import (
+    between,
+    clasping,
+    grip_point,
+    leftwards,
+    reach_distance,
+)
+from trainer.choreography.performer import (
+    SIDES,
+    UP,
+    Body,
+    Reach,
+    Score,
+    lay_palm,
+    move_arms,
+    stand,
+)
+from trainer.choreography.stage import (
+    PLAYER,
+    Cast,
+    Scene,
+    clock,
+    eyes,
+    fine_frame,
+    hurried,
+    leave_steps,
+    named,
+    plan_approach,
+    scene_of,
+    touching,
+    touching_between,
+    watch_each_other,
+    write_scores,
+)
+from trainer.choreography.stepping import LEFT, RIGHT, SIDE
+from trainer.choreography.timing import pulse, ramp, smoothed
+
+FOREARM = 0.034
+"""From the forearm's axis to its skin, metres, a hand's breadth above the wrist."""
+
+
+def ahead_of(who: int) -> Array:
+    """The ground direction (2,) from one person to the other as `write_scores` places them."""
+    return np.array([0.0, 1.0 if who == PLAYER else -1.0])
+
+
+# ------------------------------------------------------------------------------ push and catch
+def push_and_catch(cast: Cast) -> Scene:
+    """The second loses balance, pushed or by a slip; the first catches the arms and pulls."""
+    first, second = cast.roles(0.7)
+    is_pushed = cast.chance(0.75)
+    style = str(cast.rng.choice(["both", "right", "left"], p=[0.45, 0.35, 0.2]))
+    hands = {"both": [LEFT, RIGHT], "right": [RIGHT], "left": [LEFT]}[style]
+    arm, chest = cast.figures[first].arm, cast.figures[second].chest
+    apart = 0.95 * arm + chest + cast.uniform(-0.06, 0.03)
+    if not is_pushed:
+        apart = arm + cast.arm + cast.uniform(0.0, 0.2)
+    approach = plan_approach(cast, apart)
+    begin = approach.arrive + cast.uniform(-0.2, 0.5)
+    hit = max(begin + cast.uniform(0.45, 0.7), approach.arrive + 0.1)
+    force = cast.uniform(0.5, 1.0)
+    caught = hit + cast.uniform(0.5, 0.7)
+    upright = caught + cast.uniform(0.6, 1.0)
+    release = upright + cast.uniform(0.1, 0.9)
+    time = clock(release + cast.uniform(1.3, 2.4))
+    cast = hurried(cast, second, swing=0.28, double_support=0.04)
+    scores = write_scores(cast, time, approach, release + 0.3, leave_steps(cast))
+    slide = (0.16 + 0.22 * force) * (1.0 if is_pushed else 0.5)
+    _lose_balance(scores[second], time, hit, caught, upright, force, slide * ahead_of(first))
+    hold = 0.82 * (cast.figures[first].arm + cast.figures[second].arm) - 0.04
+    closing = max(apart + slide - hold, 0.0)
+    step = ramp(time, hit + 0.15, caught + 0.1)[:, None]
+    scores[first].path += closing * step * ahead_of(first)
+    if is_pushed:
+        thrust = pulse(time, begin + 0.1, hit + 0.1, hit + 0.15, hit + 0.6)
+        scores[first].lean[:, 0] += cast.uniform(0.10, 0.18) * thrust
+    scores[first].lean[:, 0] += 0.16 * pulse(time, hit + 0.1, caught, caught + 0.1, upright)
+    scores[first].lean[:, 0] -= 0.08 * pulse(time, caught + 0.2, upright - 0.2, upright, release)
+    scores[first].drop += 0.04 * pulse(time, hit + 0.2, caught, upright, release)
+    bodies = (stand(scores[0]), stand(scores[1]))
+    watch_each_other(
+        bodies, cast, bodies[second].at("spine3"), 0.6 * pulse(time, begin, hit, caught, upright)
+    )
+    helped = [1 - hand for hand in hands]
+    flung = flailing(cast, bodies[second], time, hit, force)
+    grasped = [_held_out(bodies, second, h, time, hit, caught, release) for h in helped]
+    move_arms(bodies[second], flung + grasped)
+    reaches = pushing(cast, bodies, first, hands, time, begin, hit) if is_pushed else []
+    reaches += [_catching(bodies, first, hand, time, hit, caught, release) for hand in hands]
+    move_arms(bodies[first], reaches)
+    frames = [fine_frame(t, time) for t in (caught + 0.1, 0.5 * (caught + upright), upright)]
+    pairs = [(f"{SIDES[h]}_wrist", f"{SIDES[1 - h]}_wrist") for h in hands]
+    return scene_of(
+        bodies,
+        captions=_catch_captions(first, style, is_pushed),
+        anchors=tuple(frames),
+        contacts=touching_between(first, frames, pairs),
+    )
+
+
+def _lose_balance(
+    score: Score,
+    time: Array,
+    hit: float,
+    caught: float,
+    upright: float,
+    force: float,
+    slide: Array,
+) -> None:
+    """The chest is thrown back, a foot follows, and the body hangs there until it is pulled up."""
+    u = np.clip((time - hit) / (caught + 0.2 - hit), 0, 1)
+    score.path += smoothed(1 - (1 - u) ** 2.5, 3)[:, None] * slide
+    thrown = ramp(time, hit, hit + 0.35) - ramp(time, caught + 0.1, upright + 0.1)
+    over = pulse(time, upright - 0.3, upright + 0.1, upright + 0.2, upright + 0.9)
+    score.lean[:, 0] += force * (0.10 * over - 0.30 * thrown)
+    score.hip_pitch += force * (0.05 * over - 0.16 * thrown)
+    score.drop += 0.05 * force * thrown
+    score.nod[:, 0] += 0.22 * force * thrown
+    score.shrug += 0.10 * force * thrown[:, None]
+
+
+def _held_out(
+    bodies: tuple[Body, Body],
+    who: int,
+    hand: int,
+    time: Array,
+    hit: float,
+    caught: float,
+    release: float,
+) -> Reach:
+    """The arm flung out for help, and held by the other."""
+    body, forward = bodies[who], between(bodies, who)
+    local = np.array([0.03 * SIDE[hand], -0.16, 0.83 * body.figure.arm])
+    fingers = unit(forward - 0.15 * SIDE[hand] * leftwards(forward))
+    return Reach(
+        side=hand,
+        weight=pulse(time, hit + 0.1, caught, release, release + 0.7),
+        wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local),
+        fingers=fingers,
+        palm=unit(0.3 * UP - SIDE[hand] * leftwards(forward)),
+        elbow=body.direction([0.3 * SIDE[hand], -1.0, -0.2]),
+    )
+
+
+def grasp_forearm(
+    other: Body, theirs: int, mine: int, forward: Array, weight: Array, *, arc: float = 0.1
+) -> Reach:
+    """Take hold of the other's forearm from above, near the wrist; forward: mine to the other."""
+    wrist, elbow = other.at(f"{SIDES[theirs]}_wrist"), other.at(f"{SIDES[theirs]}_elbow")
+    along = unit(elbow - wrist)
+    out = SIDE[mine] * leftwards(forward)
+    normal = UP + 0.7 * out
+    normal = unit(normal - np.sum(normal * along, axis=-1, keepdims=True) * along)
+    spot = wrist + 0.05 * along + FOREARM * normal
+    return lay_palm(mine, weight, spot, unit(along - 0.35 * out), -normal, arc=arc)
+
+
+def _catching(
+    bodies: tuple[Body, Body],
+    first: int,
+    hand: int,
+    time: Array,
+    hit: float,
+    caught: float,
+    release: float,
+) -> Reach:
+    weight = pulse(time, hit + 0.2, caught, release, release + 0.7)
+    return grasp_forearm(bodies[1 - first], 1 - hand, hand, between(bodies, first), weight)
+
+
+def _catch_captions(first: int, style: str, is_pushed: bool) -> tuple[str, ...]:
+    one, two = named(first)
+    hand = "both hands" if style == "both" else f"the {style} hand"
+    if not is_pushed:
+        return (
+            "one person stumbles and the other catches them",
+            "someone is caught before falling",
+            f"one person loses balance and the other catches the arm with {hand}",
+            f"the {two} stumbles backwards and the {one} catches the {two}",
+            f"the {one} saves the {two} from falling",
+            "two people, one of whom nearly falls and is held",
+        )
+    return (
+        "one person pushes the other and catches them",
+        "a push and a catch",
+        f"one person pushes the other with {hand} and catches the stumbling one by the arm",
+        f"the {one} pushes the {two} and then catches the {two}'s arm",
+        f"the {two} is pushed, stumbles, and is caught by the {one}",
+        "a playful push, then a saving grip",
+    )
+
+
+# ------------------------------------------------------------------------------- block a punch
+def block_punch(cast: Cast) -> Scene:
+    first, second = cast.roles(0.6)
+    ahead = reach_distance(cast.figures[first].arm, cast.uniform(0.86, 0.95), 0.08, 0.05)
+    approach = plan_approach(cast, ahead + cast.uniform(0.36, 0.42))
+    guard = approach.arrive + cast.uniform(-0.8, 0.1)
+    hits = [max(guard + 1.0, approach.arrive + 0.35) + cast.uniform(0.0, 0.5)]
+    punching = [RIGHT if cast.chance(0.65) else LEFT]
+    for _ in range(int(cast.rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))):
+        hits.append(hits[-1] + cast.uniform(0.75, 1.2))
+        punching.append(1 - punching[-1] if cast.chance(0.7) else punching[-1])
+    lower = hits[-1] + cast.uniform(0.6, 1.4)
+    time = clock(lower + cast.uniform(1.2, 2.2))
+    cast = hurried(cast, first, half_width=cast.uniform(0.12, 0.16))
+    cast = hurried(cast, second, half_width=cast.uniform(0.12, 0.16))
+    scores = write_scores(cast, time, approach, lower, leave_steps(cast))
+    guarded = {
+        first: pulse(time, guard, guard + 0.6, lower, lower + 0.8),
+        second: pulse(time, guard + 0.2, guard + 0.8, lower + 0.1, lower + 1.0),
+    }
+    force = cast.uniform(0.5, 1.0)
+    strikes = [pulse(time, t - 0.28, t, t + 0.06, t + 0.45) for t in hits]
+    for who, score in enumerate(scores):
+        lead = -0.35 if cast.chance(0.7) else 0.35
+        score.heading += lead * guarded[who]
+        score.lean[:, 2] -= 0.6 * lead * guarded[who]
+        score.drop += cast.uniform(0.02, 0.05) * guarded[who]
+        score.lean[:, 0] += cast.uniform(0.02, 0.08) * guarded[who]
+        score.shift[:, 0] += 0.012 * guarded[who] * np.sin(2 * np.pi * 0.9 * time + 2.0 * who)
+    for strike, hit, hand in zip(strikes, hits, punching, strict=True):
+        cocked = pulse(time, hit - 0.6, hit - 0.32, hit - 0.28, hit - 0.05)
+        scores[first].lean[:, 2] -= SIDE[hand] * (0.30 * strike - 0.12 * cocked)
+        scores[first].lean[:, 0] += 0.08 * strike
+        scores[first].shift[:, 1] += 0.035 * strike - 0.02 * cocked
+        flinch = pulse(time, hit - 0.18, hit + 0.05, hit + 0.12, hit + 0.7)
+        scores[second].lean[:, 0] -= (0.05 + 0.08 * force) * flinch
+        scores[second].lean[:, 2] += 0.10 * SIDE[1 - hand] * flinch
+        scores[second].shift[:, 1] -= 0.03 * force * flinch
+    bodies = (stand(scores[0]), stand(scores[1]))
+    target = eyes(bodies[second]) - 0.06 * UP
+    watch_each_other(bodies, cast, target, 0.3 * np.clip(np.sum(strikes, axis=0), 0, 1))
+    reaches: dict[int, list[Reach]] = {
+        who: [_guarding(cast, bodies, who, h, guarded[who]) for h in (LEFT, RIGHT)]
+        for who in (first, second)
+    }
+    level = cast.uniform(-0.16, 0.0)
+    for hit, hand in zip(hits, punching, strict=True):
+        spot = _stopped_at(bodies, second, 1 - hand, level, time, hit)
+        reaches[first] += _punching(bodies, first, hand, spot, time, hit)
+        reaches[second].append(_blocking(bodies, second, 1 - hand, spot, time, hit))
+    for who in (first, second):
+        move_arms(bodies[who], reaches[who])
+    frames = [fine_frame(t + 0.02, time) for t in hits]
+    return scene_of(
+        bodies,
+        captions=_block_captions(first, punching[0]),
+        anchors=tuple(frames),
+        contacts=tuple(
+            contact
+            for frame, hand in zip(frames, punching, strict=True)
+            for contact in touching_between(
+                first, [frame], [(f"{SIDES[hand]}_wrist", f"{SIDES[1 - hand]}_wrist")]
+            )
+        ),
+    )
+
+
+def _stopped_at(
+    bodies: tuple[Body, Body], second: int, side: int, level: float, time: Array, hit: float
+) -> Array:
+    """Where the blocked wrist stops: before the face, then brushed outwards.
+
+    side: the blocking arm; level: metres from the eyes up
+    """
+    body, forward = bodies[second], between(bodies, second)
+    out = SIDE[side] * leftwards(forward)
+    brushed = 0.05 + 0.07 * ramp(time, hit - 0.03, hit + 0.2)
+    place = body.at("neck") + (0.10 + level) * UP + 0.30 * forward
+    return np.asarray(smoothed(place, 3) + brushed[:, None] * out)
+
+
+def _guarding(cast: Cast, bodies: tuple[Body, Body], who: int, hand: int, weight: Array) -> Reach:
+    """Hands before the chin, elbows in."""
+    body, forward = bodies[who], between(bodies, who)
+    out = SIDE[hand] * leftwards(forward)
+    near = cast.uniform(0.15, 0.24)
+    wrist = body.at("neck") + (cast.uniform(-0.06, 0.02) * UP) + near * forward + 0.11 * out
+    return Reach(
+        side=hand,
+        weight=weight,
+        wrist=wrist,
+        fingers=unit(UP + 0.25 * forward - 0.2 * out),
+        palm=unit(-out + 0.2 * forward),
+        elbow=unit(0.25 * out - UP),
+    )
+
+
+def _punching(
+    bodies: tuple[Body, Body], first: int, hand: int, spot: Array, time: Array, hit: float
+) -> list[Reach]:
+    body, forward = bodies[first], between(bodies, first)
+    out = SIDE[hand] * leftwards(forward)
+    cocked = body.at(f"{SIDES[hand]}_shoulder") + 0.06 * out - 0.14 * UP + 0.10 * forward
+    elbow = unit(0.6 * out - 0.8 * UP - 0.3 * forward)
+    fingers = unit(forward - 0.5 * UP)
+    palm = unit(-UP - 0.5 * forward)
+    back = pulse(time, hit - 0.6, hit - 0.32, hit - 0.25, hit + 0.1)
+    thrown = pulse(time, hit - 0.26, hit, hit + 0.08, hit + 0.45)
+    return [
+        Reach(side=hand, weight=back, wrist=cocked, elbow=elbow, arc=0.0),
+        Reach(
+            side=hand, weight=thrown, wrist=spot, fingers=fingers, palm=palm, elbow=elbow, arc=0.0
+        ),
+    ]
+
+
+def _blocking(
+    bodies: tuple[Body, Body], second: int, hand: int, spot: Array, time: Array, hit: float
+) -> Reach:
+    """The forearm upright inside the other's, a hand's breadth below the wrist."""
+    forward = between(bodies, second)
+    out = SIDE[hand] * leftwards(forward)
+    fingers = unit(UP + 0.15 * forward)
+    wrist = spot - 0.072 * out + 0.065 * UP - 0.01 * forward
+    return Reach(
+        side=hand,
+        weight=pulse(time, hit - 0.22, hit - 0.01, hit + 0.18, hit + 0.65),
+        wrist=wrist,
+        fingers=fingers,
+        palm=unit(forward - 0.3 * out),
+        elbow=unit(0.35 * out - UP),
+        arc=0.0,
+    )
+
+
+def _block_captions(first: int, hand: int) -> tuple[str, ...]:
+    one, two = named(first)
+    return (
+        "one person throws a punch and the other blocks it",
+        "blocking a punch",
+        "two people spar, one punches and the other blocks",
+        f"one person punches with the {SIDES[hand]} hand and the other blocks",
+        f"the {one} punches and the {two} blocks with the {SIDES[1 - hand]} forearm",
+        f"the {two} stands on guard and blocks the {one}'s punch",
+        f"the {one} attacks the {two}, who parries the blow",
+    )
+
+
+# ----------------------------------------------------------------------------------------- tug
+def tug(cast: Cast) -> Scene:
+    """Pulling each other by the hand or by the wrists; one of them gives way."""
+    first, second = cast.roles()
+    style = str(cast.rng.choice(["hand", "wrist", "wrists"], p=[0.45, 0.3, 0.25]))
+    hand = RIGHT if cast.chance(0.7) else LEFT
+    hands = [LEFT, RIGHT] if style == "wrists" else [hand]
+    ahead = reach_distance(cast.arm, cast.uniform(0.90, 0.95), 0.15, 0.22)
+    approach = plan_approach(cast, 2 * ahead + (0.16 if style == "hand" else 0.04))
+    begin = approach.arrive + cast.uniform(-0.4, 0.4)
+    grip = max(begin + cast.uniform(0.65, 0.95), approach.arrive + 0.15)
+    pulls, hz = int(cast.rng.integers(1, 4)), cast.uniform(0.6, 1.0)
+    decided = grip + 0.3 + pulls / hz
+    released = decided + cast.uniform(0.7, 1.1)
+    time = clock(released + cast.uniform(1.4, 2.4))
+    winner = first if style != "hand" or cast.chance(0.6) else second
+    cast = hurried(cast, 1 - winner, swing=0.32)
+    scores = write_scores(cast, time, approach, released + 0.5, leave_steps(cast))
+    strain = pulse(time, grip + 0.05, grip + 0.5, decided + 0.2, released)
+    wave = strain * np.sin(2 * np.pi * hz * (time - grip - 0.2))
+    drawn = cast.uniform(0.25, 0.6) * ramp(time, decided - 0.1, released)
+    given = pulse(time, decided, decided + 0.4, released - 0.1, released + 0.6)
+    for who, score in enumerate(scores):
+        pull = wave if who == first else -wave
+        score.path -= drawn[:, None] * ahead_of(winner)
+        effort = cast.uniform(0.7, 1.1)
+        score.lean[:, 0] -= (0.05 * strain + 0.08 * pull) * effort
+        score.hip_pitch -= (0.06 * strain + 0.05 * pull) * effort
+        score.shift[:, 1] -= (0.09 * strain + 0.05 * pull) * effort
+        score.drop += (0.02 * strain + 0.01 * pull) * effort
+        score.lean[:, 0] += (-0.10 if who == winner else 0.26) * given
+        score.nod[:, 0] += 0.10 * strain
+        if len(hands) == 1:
+            mine = hand if style == "hand" or who == first else 1 - hand
+            score.lean[:, 2] -= 0.16 * SIDE[mine] * strain
+    below = cast.uniform(0.16, 0.27)
+    theirs = {h: h if style == "hand" else 1 - h for h in hands}
+    pairs = [(h, theirs[h]) if first == PLAYER else (theirs[h], h) for h in hands]
+    reach = 0.97 * cast.arm + 0.05
+    bodies = _within_reach(
+        scores, pairs, (time > grip) & (time < decided), 2 * np.sqrt(reach**2 - below**2)
+    )
+    nearer = 0.04 * wave - (0.0 if style == "hand" else 0.06)
+    pulled = nearer[:, None] * (bodies[first].at("pelvis") - bodies[second].at("pelvis"))
+    meets = [grip_point(bodies, pair, below) + pulled for pair in pairs]
+    watch_each_other(bodies, cast, meets[0], 0.6 * pulse(time, begin, grip, grip + 0.3, decided))
+    weight = pulse(time, begin, grip, released, released + 0.8)
+    late = pulse(time, min(begin + 0.2, grip - 0.4), grip, released, released + 0.8)
+    if style == "hand":
+        for who, body in enumerate(bodies):
+            wrist, fingers, palm = clasping(bodies, who, hand, meets[0])
+            w = weight if who == first else late
+            move_arms(body, [Reach(side=hand, weight=w, wrist=wrist, fingers=fingers, palm=palm)])
+    else:
+        lent = [
+            _lent(bodies, second, theirs[h], m, weight) for h, m in zip(hands, meets, strict=True)
+        ]
+        move_arms(bodies[second], lent)
+        forward = between(bodies, first)
+        grasps = [grasp_forearm(bodies[second], theirs[h], h, forward, late) for h in hands]
+        move_arms(bodies[first], grasps)
+    frames = [fine_frame(t, time) for t in (grip + 0.2, 0.5 * (grip + decided), decided)]
+    return scene_of(
+        bodies,
+        captions=_tug_captions(first, winner, style, hand),
+        anchors=tuple(frames),
+        contacts=touching(frames, [(f"{SIDES[a]}_wrist", f"{SIDES[b]}_wrist") for a, b in pairs]),
+    )
+
+
+def _within_reach(
+    scores: tuple[Score, Score], hands: list[tuple[int, int]], held: BoolArray, most: float
+) -> tuple[Body, Body]:
+    """Both stand, so that the shoulders of the hands that hold are at most `most` metres apart."""
+    bodies = (stand(scores[0]), stand(scores[1]))
+    apart = [
+        np.linalg.norm(
+            bodies[0].at(f"{SIDES[a]}_shoulder") - bodies[1].at(f"{SIDES[b]}_shoulder"), axis=-1
+        )[held]
+        for a, b in hands
+    ]
+    excess = float(np.max(apart)) - most
+    for who, score in enumerate(scores):
+        score.path += 0.5 * excess * ahead_of(who)
+    return stand(scores[0]), stand(scores[1])
+
+
+def _lent(bodies: tuple[Body, Body], who: int, hand: int, place: Array, weight: Array) -> Reach:
+    """The arm by which the other pulls; its wrist is at `place` (frame, 3)."""
+    body, forward = bodies[who], between(bodies, who)
+    out = SIDE[hand] * leftwards(forward)
+    return Reach(
+        side=hand,
+        weight=weight,
+        wrist=place,
+        fingers=unit(forward - 0.1 * UP),
+        palm=unit(-out - 0.4 * UP),
+        elbow=body.direction([0.4 * SIDE[hand], -1.0, -0.3]),
+    )
+
+
+def _tug_captions(first: int, winner: int, style: str, hand: int) -> tuple[str, ...]:
+    one, two = named(first)
+    strong, weak = named(winner)
+    if style == "hand":
+        return (
+            "two people pull each other by the hand",
+            "a tug of war by the hand",
+            "two people hold hands and pull, until one gives way",
+            f"two people grip {SIDES[hand]} hands and try to pull each other over",
+            f"the {one} takes the {two}'s {SIDES[hand]} hand and pulls",
+            f"the {strong} pulls the {weak} off balance",
+        )
+    held = "both wrists" if style == "wrists" else f"the {SIDES[1 - hand]} wrist"
+    return (
+        "one person pulls the other by the wrist",
+        "a tug at the arm",
+        f"one person grabs the other by {held} and pulls",
+        f"the {one} pulls the {two} along by {held}",
+        f"the {two} resists, but the {one} drags the {two} closer",
+        "someone is pulled along by the arm",
+    )

@@ -1,0 +1,255 @@
+"""`contrapose eval`: what a bundle or a checkpoint is worth, on clips it never saw.
+
+Puts together what this folder measures and hands it to `report.py`. The parser imports
+nothing heavy, so a machine without PyTorch still lists the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.formats.plot import Plot
+    from trainer.data.shards import Clips
+    from trainer.evaluation.measures import Draw, EvaluationSettings
+    from trainer.evaluation.report import Report
+    from trainer.evaluation.subject import Subject
+    from trainer.evaluation.training import Evaluator
+
+logger = logging.getLogger(__name__)
+
+PLOTTED = 128
+"""Windows of each set in the plots."""
+
+
+def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "eval",
+        help="measure a bundle or a checkpoint on clips it never saw",
+        description="Measures windows, chains, sessions and pairs beside the truth, on the test "
+        "split of SHARDS. Windows are what a user gets: sampled, joined and cleaned up by the "
+        "engine; --raw adds rows of the network alone. Trains its own evaluator once.",
+    )
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="BUNDLE|CHECKPOINT",
+        help="of several, their quality over --steps is compared, and nothing else measured",
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
+    )
+    parser.add_argument("--windows", type=int, default=256, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", metavar="K", help="step schedules; default: the bundle's"
+    )
+    parser.add_argument("--repeats", type=int, default=5, metavar="R", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="(%(default)s)")
+    parser.add_argument("--raw", action="store_true", help="rows without the engine's clean-up too")
+    parser.add_argument(
+        "--mesh-frames",
+        type=int,
+        default=64,
+        metavar="N",
+        help="frames of each repeat whose meshes are compared (%(default)s)",
+    )
+    parser.add_argument(
+        "--evaluator",
+        type=Path,
+        metavar="FILE",
+        help="trained there if it is not; default: SHARDS.evaluator.pt",
+    )
+    parser.add_argument(
+        "--body", type=Path, metavar="NPZ", help="the body that betas mean; default: the packaged"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from trainer.commands import require_torch
+
+    require_torch()
+    from engine.body.shape import load_body
+    from trainer.data.shards import load_clips
+    from trainer.evaluation.curves import step_curves
+    from trainer.evaluation.measures import EvaluationSettings
+    from trainer.evaluation.report import check_paths, markdown, write_report
+    from trainer.evaluation.subject import open_subject
+    from trainer.evaluation.training import open_evaluator, shards_hash
+
+    check_paths(args.out)
+    clips, shards = load_clips(args.data), shards_hash(args.data)
+    subjects = [open_subject(path) for path in args.models]
+    subject = subjects[0]
+    folder = args.data.absolute()
+    path = args.evaluator or folder.with_name(f"{folder.name}.evaluator.pt")
+    evaluator = open_evaluator(path, clips, shards)
+    settings = EvaluationSettings(
+        windows=args.windows,
+        steps=tuple(args.steps or (subject.steps_default,)),
+        repeats=args.repeats,
+        seed=args.seed,
+        with_raw=args.raw,
+        mesh_frames=args.mesh_frames,
+        history_frames=subject.history_frames,
+        body=load_body(args.body),
+    )
+    if len(subjects) > 1:
+        report = step_curves(subjects, clips, settings, evaluator)
+    else:
+        report = evaluate(subject, clips, settings, evaluator)
+    write_report(report, args.out)
+    if not args.out:
+        sys.stdout.write(markdown(report))
+    return 0
+
+
+def evaluate(
+    subject: Subject, clips: Clips, settings: EvaluationSettings, evaluator: Evaluator
+) -> Report:
+    """All tables and plots of one subject."""
+    from trainer.evaluation import measures, pairs, sequences
+    from trainer.evaluation.report import Report, Table
+    from trainer.evaluation.training import read_captions
+
+    started = time.monotonic()
+    captions = read_captions(clips)
+    tables: list[Table] = []
+
+    def add(title: str, rows: Mapping[str, Mapping[str, Any]], note: str = "") -> None:
+        logger.info("%5.0f s  %s", time.monotonic() - started, title)
+        if rows:
+            tables.append(Table(title=title, rows=rows, note=note))
+
+    drawn = {
+        case: measures.draws(clips, captions, known_sets, settings)
+        for case, known_sets in measures.CASES.items()
+    }
+    for case, draws in drawn.items():
+        rows = measures.measure_case(subject.sample, draws, settings, evaluator, subject.encode)
+        add(f"windows from the {case}", rows, NOTES[case])
+    for steps in settings.steps:
+        checked = measures.acceptance(subject.sample, clips, settings, captions, steps)
+        add(f"acceptance, {measures.label_of(steps)}", checked, NOTES["acceptance"])
+    chains = sequences.chain_table(subject.sample, drawn["anchor"], settings)
+    add("chains of windows", chains, NOTES["chains"])
+    sessions = sequences.session_table(subject.sample, clips, settings)
+    add("sessions", sessions, NOTES["sessions"])
+    if subject.has_generator:
+        words = pairs.text_table(subject, clips, settings, evaluator, captions)
+        add("words to pairs to windows", words, NOTES["words"])
+        add("pairs of each kind", pairs.kind_table(subject, clips, settings), NOTES["kinds"])
+        add("handshakes", pairs.handshake_table(subject, settings), NOTES["handshakes"])
+    return Report(
+        title=f"Evaluation of {subject.name}",
+        about=_about(subject, clips, settings, evaluator, time.monotonic() - started),
+        tables=tables,
+        plots=_plots(subject, drawn["anchor"][0], settings, evaluator),
+    )
+
+
+NOTES = {
+    "anchor": "One pair is known and nothing else.",
+    "history": "Both people are known up to the anchor, the partner perhaps some frames further.",
+    "acceptance": "Windows around anchors never seen, over the truth of the same windows; met at "
+    "1.5 times the truth at most, and contact at no less than the truth / 1.5.",
+    "chains": "Seven seconds from one anchor, windows laid end to start.",
+    "sessions": "The partner of a live session, revised every half second.",
+    "words": "Captions of test clips: measures of the pair, then those of the window around it.",
+    "kinds": "Eight pairs from captions of each kind, beside eight true anchors.",
+    "handshakes": "Distance of the right wrists, seeds 0 to 19.",
+}
+
+
+def _about(
+    subject: Subject,
+    clips: Clips,
+    settings: EvaluationSettings,
+    evaluator: Evaluator,
+    seconds: float,
+) -> dict[str, Any]:
+    from trainer.evaluation.distributions import NEIGHBOURS, POOL
+
+    return {
+        "model": subject.name,
+        "model sha256": subject.sha256,
+        "shards sha256": evaluator.shards,
+        "test clips": len(clips.subset("test")),
+        "windows": settings.windows,
+        "repeats": f"{settings.repeats}, mean ± 1.96 s / sqrt(R)",
+        "seed": settings.seed,
+        "mesh frames a repeat": settings.mesh_frames,
+        "body": settings.body.name if settings.body else "contrapose",
+        "evaluator": f"{evaluator.config}",
+        "precision and recall": f"k = {NEIGHBOURS} nearest neighbours",
+        "R-precision": f"pool of {POOL}",
+        "seconds": round(seconds),
+    }
+
+
+def _plots(
+    subject: Subject, draw: Draw, settings: EvaluationSettings, evaluator: Evaluator
+) -> list[Plot]:
+    """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
+    import numpy as np
+
+    from engine.formats.plot import Plot
+    from trainer.evaluation import measures
+    from trainer.evaluation.subject import animated, capsules_of
+
+    rows = np.arange(min(len(draw.batch.motion), PLOTTED))
+    batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
+    bodies = capsules_of(measures.body_of(settings), draw.betas[rows])
+    made = {
+        measures.label_of(steps): animated(subject.sample, batch, bodies, steps, draw.seed)[0]
+        for steps in settings.steps
+    }
+    sets = {"real": evaluator.windows(reference.motion, reference.rest_joints)}
+    sets |= {name: evaluator.windows(motion, batch.rest_joints) for name, motion in made.items()}
+    errors = {n: measures.error_over_window(motion, batch) for n, motion in made.items()}
+    return [
+        Plot(
+            title="Embeddings on the first two principal components of real windows",
+            x_label="component 1",
+            y_label="component 2",
+            series=_map(sets),
+            is_line=False,
+        ),
+        Plot(
+            title="Error over the window",
+            x_label="frames from the anchor",
+            y_label="mean joint error to the one true continuation, cm",
+            series={n: [(i, float(e)) for i, e in enumerate(es)] for n, es in errors.items()},
+            is_line=True,
+        ),
+    ]
+
+
+def _map(sets: dict[str, Any]) -> dict[str, Sequence[tuple[float, float]]]:
+    """All sets on the first two principal components of the first."""
+    import numpy as np
+
+    first = next(iter(sets.values()))
+    axes = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)[2][:2]
+    return {
+        name: [
+            (round(float(x), 3), round(float(y), 3))
+            for x, y in ((vectors - first.mean(axis=0)) @ axes.T)
+        ]
+        for name, vectors in sets.items()
+    }

@@ -1,0 +1,153 @@
+"""The state of a run: what a checkpoint holds, how it is written, and how a run goes on from it.
+
+Knows weights and optimisers. Knows no batch, no loss and no clock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import ConfigError, InputError
+from trainer.training.config import TrainConfig, plain
+
+CHECKPOINT = "checkpoint.pt"
+PREFIX = "model.decoder.net."
+"""Before every key of `state_dict`, as in the published checkpoints."""
+MAY_CHANGE = {"steps", "minutes", "data", "processes", "threads", "draw_workers", "compile"} | {
+    "checkpoint_minutes",
+    "check_batches",
+    "log_every",
+}
+"""Keys of a configuration that a resumed run may have otherwise than the run it goes on with."""
+
+
+@dataclass
+class Run:
+    """A run between two steps.
+
+    average  the weights that get exported: an exponential moving average of `network`
+    sums     of what is logged, since the last line of the log, over `summed` steps
+    """
+
+    network: nn.Module
+    average: nn.Module
+    optimisers: Sequence[torch.optim.Optimizer]
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    summed: int = 0
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Count a step's values towards the next line of the log."""
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
+        self.summed += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of all values since the last call, which begins a new line."""
+        means = {name: value / self.summed for name, value in self.sums.items()}
+        self.sums, self.summed = {}, 0
+        return means
+
+    @torch.no_grad()
+    def update_average(self, decay: float) -> None:
+        """The decay grows with the steps, so early weights are soon forgotten."""
+        weight = 1 - min(decay, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.network.parameters()), weight
+        )
+
+    def save(self, out: Path, config: TrainConfig, about: Mapping[str, Any]) -> None:
+        """Write OUT/checkpoint.pt whole or not at all; `about` says what the network is.
+
+        Raises InputError when the disk is full or not writable; the checkpoint before is untouched.
+        """
+        state = {
+            "state_dict": {PREFIX + k: v for k, v in self.average.state_dict().items()},
+            "contrapose": {**about, "config": plain(config)},
+            "training": {
+                "network": self.network.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                **{name: getattr(self, name) for name in ("step", "seconds", "sums", "summed")},
+            },
+        }
+        partial = out / f"{CHECKPOINT}.partial"
+        try:
+            with partial.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(out / CHECKPOINT)
+        except (OSError, RuntimeError) as exc:  # torch's writer hides an OSError in the latter
+            partial.unlink(missing_ok=True)
+            raise InputError(
+                f"{out / CHECKPOINT}: cannot write step {self.step} ({exc}); make room and start "
+                "the same command again: it goes on from the last whole checkpoint",
+                field="out",
+            ) from exc
+
+    def restore(self, out: Path, config: TrainConfig) -> None:
+        """Go on from OUT/checkpoint.pt. Raises ConfigError if it is of another configuration."""
+        path = out / CHECKPOINT
+        stored = read_checkpoint(path)
+        _refuse_other(stored["contrapose"]["config"], plain(config), path)
+        training = stored["training"]
+        self.average.load_state_dict(averaged_weights(stored))
+        self.network.load_state_dict(training["network"])
+        for optimiser, state in zip(self.optimisers, training["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        for name in ("step", "seconds", "sums", "summed"):
+            setattr(self, name, training[name])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU. Raises InputError if `path` holds none of ours."""
+    try:
+        stored: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, ValueError, EOFError) as exc:
+        raise InputError(f"{path}: cannot be read as a checkpoint ({exc})") from exc
+    if not isinstance(stored, dict) or "contrapose" not in stored:
+        raise InputError(f"{path}: is no checkpoint of `contrapose train`", field="contrapose")
+    return stored
+
+
+def averaged_weights(stored: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The exported weights of a checkpoint, under the names that the network gives them."""
+    return {key.removeprefix(PREFIX): value for key, value in stored["state_dict"].items()}
+
+
+def start_from(network: nn.Module, path: Path) -> None:
+    """Set a fresh network to another run's averaged weights; what the other lacks stays.
+
+    Only `text_embed` may be missing: it starts at zero, so words change nothing at first.
+    Raises ConfigError that names the first tensor that does not fit.
+    """
+    weights, own = averaged_weights(read_checkpoint(path)), network.state_dict()
+    for name in sorted(weights.keys() | own.keys()):
+        found, wanted = weights.get(name), own.get(name)
+        if found is None and name.startswith("text_embed."):
+            continue
+        if found is None or wanted is None or found.shape != wanted.shape:
+            shapes = [None if t is None else tuple(t.shape) for t in (found, wanted)]
+            raise ConfigError(
+                f"init: {path} has {name} as {shapes[0]}, this network as {shapes[1]}; give the "
+                "same [size] and text_encoder as that run",
+                field="init",
+            )
+    network.load_state_dict(weights, strict=False)
+
+
+def _refuse_other(stored: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> None:
+    for key in sorted((stored.keys() | own.keys()) - MAY_CHANGE):
+        if stored.get(key) != own.get(key):
+            raise ConfigError(
+                f"{path}: was trained with {key} = {stored.get(key)}, now it is {own.get(key)}; "
+                "give another --out, or --fresh to begin anew",
+                field=key,
+            )

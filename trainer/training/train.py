@@ -1,0 +1,305 @@
+"""The training loop, for one process or many: `contrapose train`, or below torchrun
+`python -m trainer.training.train animator CONFIG.toml`.
+
+Knows tasks, optimisers, checkpoints and the log. Knows no pose, no loss by name and no bundle. All
+randomness of a step comes from (seed, step): a resumed run draws what an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections import abc, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.distributed import run as torchrun
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.utils.data import DataLoader, Dataset
+
+from engine.errors import ContraposeError
+from trainer.commands import add_train_arguments, train_arguments
+from trainer.training.config import OBJECTIVES, DistillConfig, TrainConfig, load_config
+from trainer.training.distill import distill_task
+from trainer.training.optimisers import make_optimisers, set_learning_rate
+from trainer.training.run_log import RunLog
+from trainer.training.runs import CHECKPOINT, Run
+from trainer.training.tasks import Draw, LossTerms, Task, Tensors, make_task
+from trainer.training.world import GradientBuffer, World, joined_world
+
+logger = logging.getLogger(__name__)
+
+CHECK_SEED = 12345
+
+
+def train(config: TrainConfig, out: Path, *, resume: bool = True) -> Path:
+    """Train until the plan is fulfilled or SIGTERM asks to stop; returns the checkpoint's path.
+
+    In each process that torchrun starts; they share every batch and average their gradients.
+    """
+    with joined_world(config.threads) as world:
+        if world.local_rank:  # what the first on a machine stores, its neighbours only read
+            world.wait()
+        if isinstance(config.objective, DistillConfig):
+            task = distill_task(config, config.objective)
+        else:
+            task = make_task(config)
+        if not world.local_rank:
+            world.wait()
+        return run_task(config, task, out, world, resume=resume)
+
+
+def run_task(
+    config: TrainConfig, task: Task, out: Path, world: World, *, resume: bool = True
+) -> Path:
+    """The loop. Only rank 0 writes and reads the clock; any process may be asked to stop."""
+    out.mkdir(parents=True, exist_ok=True)
+    network, average = task.network.to(world.device), task.average.to(world.device)
+    gradients = GradientBuffer(network)
+    run = Run(network, average, make_optimisers(network, config.optimiser))
+    if resume and (out / CHECKPOINT).exists():
+        run.restore(out, config)
+    loss_terms = torch.compile(task.loss_terms) if config.compile else task.loss_terms
+    held_out = [
+        on_device(share(task.check, config, World())(CHECK_SEED, i), world.device)
+        for i in range(config.check_batches if world.is_first else 0)
+    ]
+    batch = share(task.draw, config, world)
+    batches = (
+        from_workers(batch, config.seed, run.step, config.draw_workers)
+        if config.draw_workers
+        else prefetched(batch, config.seed, run.step)
+    )
+
+    saved, last = run.seconds, time.monotonic()
+    done = progress(config, run.step, run.seconds)
+    with (
+        stop_signals() as stop,
+        closing(batches),
+        RunLog(out, run.step, done) if world.is_first else nullcontext() as log,
+    ):
+        while done < 1:
+            set_learning_rate(run.optimisers, config.optimiser, done)
+            torch.manual_seed(stream_seed(config.seed, run.step, world.rank))  # for dropout
+            terms = loss_terms(network, on_device(next(batches), world.device))
+            terms["total"].backward()  # type: ignore[no-untyped-call]  # torch
+            now = time.monotonic()
+            run.step, run.seconds, last = run.step + 1, run.seconds + now - last, now
+            done = progress(config, run.step, run.seconds)
+            done, values = agreed(world, done, stop.is_set(), terms)
+
+            gradients.average(world)
+            norm = nn.utils.clip_grad_norm_(
+                network.parameters(), config.optimiser.gradient_clip or torch.inf
+            )
+            is_finite = bool(torch.isfinite(norm))
+            if is_finite:
+                for optimiser in run.optimisers:
+                    optimiser.step()
+            gradients.clear()
+            run.update_average(config.optimiser.ema)
+            if log is None:
+                continue
+
+            values |= {"gradient_norm": float(norm), "skipped_steps": float(not is_finite)}
+            run.add(values)
+            if is_due := run.step % config.log_every == 0:
+                log.record("train", run.step, run.seconds, run.means())
+            part = progress(config, run.step, run.seconds)
+            log.progress(run.step, part, values["total"], is_due=is_due)
+            if done >= 1 or run.seconds - saved >= 60 * config.checkpoint_minutes:
+                run.save(out, config, task.about)
+                means = held_out_means(task.loss_terms, average, held_out)
+                log.record("held_out", run.step, run.seconds, means)
+                saved = run.seconds
+    if world.is_first:
+        is_over = progress(config, run.step, run.seconds) >= 1
+        print(f"{out / CHECKPOINT}: {'finished' if is_over else 'stopped'} at step {run.step}")
+    return out / CHECKPOINT
+
+
+def progress(config: TrainConfig, step: int, seconds: float) -> float:
+    """0 at the start, 1 when the run is over."""
+    if config.steps is not None:
+        return step / config.steps
+    assert config.minutes is not None
+    return seconds / (60 * config.minutes)
+
+
+def agreed(
+    world: World, done: float, is_stopped: bool, terms: Tensors
+) -> tuple[float, dict[str, float]]:
+    """What rank 0 says of progress, or 1 if any process was asked to stop; the mean of all terms.
+
+    Each process averages over its own valid frames and contacts, as with PyTorch's DDP.
+    """
+    notice = float(is_stopped) + (done if world.is_first else 0.0)
+    values = torch.stack([value.detach().double() for value in terms.values()])
+    message = world.summed(torch.cat([values.new_tensor([notice]), values / world.size]))
+    notices, *means = message.tolist()
+    return min(notices, 1.0), dict(zip(terms, means, strict=True))
+
+
+# ----------------------------------------------------------------------------------------- batches
+def stream_seed(*words: int) -> int:
+    """64 bits that differ whenever one of `words` does."""
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+
+
+def share(draw: Draw, config: TrainConfig, world: World) -> Callable[[int, int], Tensors]:
+    """(seed, step) -> this process's part of the batch, on the CPU.
+
+    A batch is made of parts of `draw_rows` rows, each from a random stream of its own, so that all
+    processes together have the same batch however many they are.
+    """
+    parts = config.batch // config.draw_rows
+
+    def batch(seed: int, step: int) -> Tensors:
+        drawn = [
+            draw(config.draw_rows, np.random.default_rng([seed, step, part]))
+            for part in range(world.rank, parts, world.size)
+        ]
+        tensors = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
+        if "valid" in tensors and bool(tensors["valid"].all()):
+            del tensors["valid"]
+        return tensors
+
+    return batch
+
+
+def on_device(batch: Tensors, device: torch.device) -> Tensors:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+class Batches(Dataset[Tensors]):
+    """Batches by step, as PyTorch's DataLoader asks its worker processes for them."""
+
+    def __init__(self, batch: Callable[[int, int], Tensors], seed: int) -> None:
+        self._batch, self._seed = batch, seed
+
+    def __getitem__(self, step: int) -> Tensors:
+        return self._batch(self._seed, step)
+
+
+def from_workers(
+    batch: Callable[[int, int], Tensors], seed: int, first: int, workers: int
+) -> abc.Generator[Tensors]:
+    """Batches of steps first, first + 1, ... assembled by worker processes, two ahead in each."""
+    steps: Any = range(first, sys.maxsize)
+    yield from DataLoader(
+        Batches(batch, seed),
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        multiprocessing_context="fork",
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def prefetched(
+    batch: Callable[[int, int], Tensors], seed: int, first: int
+) -> abc.Generator[Tensors]:
+    """Batches of steps first, first + 1, ... assembled by one thread, at most three ahead."""
+    ready: queue.Queue[Tensors | Exception] = queue.Queue(maxsize=3)
+    stop = threading.Event()
+
+    def fill() -> None:
+        step = first
+        while not stop.is_set():
+            try:
+                item: Tensors | Exception = batch(seed, step)
+            except Exception as exc:
+                item = exc
+            while not stop.is_set():
+                try:
+                    ready.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            step += 1
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+@torch.no_grad()
+def held_out_means(
+    loss_terms: LossTerms, network: nn.Module, batches: Sequence[Tensors]
+) -> dict[str, float]:
+    """Mean loss terms of the averaged weights on clips that training never sees."""
+    totals = defaultdict[str, float](float)
+    for batch in batches:
+        for name, value in loss_terms(network, batch).items():
+            totals[name] += value.item() / len(batches)
+    return dict(totals)
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs: the step under way is finished."""
+    stop = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+# ------------------------------------------------------------------------------------ command line
+def run_command(args: argparse.Namespace) -> int:
+    """`contrapose train`, and each process below torchrun."""
+    config = load_config(args.config, args.objective, OBJECTIVES[args.objective], args.set)
+    if config.processes > 1 and "RANK" not in os.environ:
+        return under_torchrun(config.processes, args)
+    out = args.out or Path("runs") / args.config.stem
+    train(config, out, resume=not args.fresh)
+    return 0
+
+
+def under_torchrun(processes: int, args: argparse.Namespace) -> int:
+    """Run this command in `processes` processes of this machine; what they print is shown."""
+    launcher = ["--standalone", f"--nproc-per-node={processes}", "-m", "trainer.training.train"]
+    try:
+        torchrun.main([*launcher, *train_arguments(args)])
+    except SignalException as exc:  # the processes were told too, and have saved
+        logger.info("stopped by signal %s", exc.sigval)
+    except ChildFailedError as exc:
+        return int(exc.get_first_failure()[1].exitcode)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m trainer.training.train", description=__doc__)
+    add_train_arguments(parser)
+    try:
+        return run_command(parser.parse_args(arguments))
+    except ContraposeError as error:
+        print(f"trainer.training.train: error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
