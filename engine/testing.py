@@ -22,12 +22,12 @@ from engine.arrays import Array, IntArray
 from engine.backends import Graph
 from engine.backends.ports import out_of_memory
 from engine.body.shape import load_body
+from engine.motion.floor import floor_height
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
 from engine.motion.standing import standing_partner, standing_pose
 from engine.sampling.executor import Executor
 from engine.sampling.sampler import Models, WindowRequest, ddim_update
 from engine.sampling.scheduler import CallCosts
-from engine.sampling.windows import floor_height
 from engine.serving.planner import Planner
 
 T = TypeVar("T")

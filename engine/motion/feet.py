@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
+from engine.body.easing import smoothstep
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT
 from engine.body.vectors import cross, dots, lengths, rotated
@@ -364,7 +365,7 @@ class _Given:
         frames = is_given.shape[1]
         distance = np.where(is_given[:, None], _distances(frames), frames + EASE_FRAMES)
         part = np.minimum(distance.min(axis=-1) / EASE_FRAMES, 1.0)
-        hold = np.asarray(1 - part * part * (3 - 2 * part))
+        hold = 1 - smoothstep(part)
         return cls(is_given=is_given, nearest=distance.argmin(axis=-1), hold=hold)
 
     @property

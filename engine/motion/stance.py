@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray
+from engine.body.easing import smoothstep
 from engine.body.rotations import rotmat_about
 
 STEP_DISTANCE = 0.15
@@ -171,9 +172,8 @@ def _feet(stance: Stance) -> Feet:
     way = stance.goal - stance.start
     way[:, 2] = _wrapped(way[:, 2])
     length = np.minimum(np.hypot(way[:, 0], way[:, 1]) / LONG_STEP, 1.0)
-    smooth = part * part * (3 - 2 * part)
     lift = STEP_LIFT * (0.4 + 0.6 * length) * np.sin(np.pi * part) ** 2
-    return Feet(places=stance.start + smooth[:, None] * way, lift=lift)
+    return Feet(places=stance.start + smoothstep(part)[:, None] * way, lift=lift)
 
 
 def _under(hips: Array, home: Array) -> Array:

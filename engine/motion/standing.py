@@ -13,7 +13,7 @@ from engine.body.reach import ANKLES, HIPS, KNEES, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.motion.feet import sole_heights
-from engine.sampling.windows import floor_height
+from engine.motion.floor import floor_height
 
 STANDING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
 """Radians about Z that take the arms of the T pose down to the sides."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
+from engine.body.easing import smoothstep
 from engine.body.kinematics import forward_kinematics
 from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
@@ -183,8 +184,7 @@ def _posed(
 
 
 def _smooth(x: Array) -> Array:
-    x = np.clip(x, 0.0, 1.0)
-    return np.asarray(x * x * (3 - 2 * x))
+    return smoothstep(np.clip(x, 0.0, 1.0))
 
 
 def _wrapped(angle: float) -> float:

@@ -17,26 +17,18 @@ from engine.body.capsules import Capsules
 from engine.body.shape import Body, fit_betas
 from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import BackendError, InputError
+from engine.motion.cleanup import CleanupConfig, cleaned
+from engine.motion.floor import floor_height
 from engine.motion.motion import (
     POSE_FEATURES,
     WINDOW_FRAMES,
     features_from_rotmats,
     rotmats_from_features,
 )
+from engine.motion.seams import MARGIN
+from engine.motion.track import Track, joined, known_track
 from engine.sampling.sampler import WindowRequest
-from engine.sampling.windows import (
-    MARGIN,
-    CleanupConfig,
-    Track,
-    Window,
-    anchor_window,
-    cleaned,
-    close_window,
-    floor_height,
-    joined,
-    known_track,
-    reaction_window,
-)
+from engine.sampling.windows import Window, anchor_window, close_window, reaction_window
 
 PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT
 """A pose (135) and the 22 rest joints of its body (66): one person of the generator."""

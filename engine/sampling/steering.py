@@ -12,6 +12,7 @@ from math import pi
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import smoothstep
 from engine.motion.motion import WINDOW_FRAMES
 
 FLOOR_FEATURES = [-3, -1]
@@ -86,5 +87,4 @@ def _ramp(is_known: Array) -> Array:
     if len(index) == 0:
         return np.ones(len(is_known))
     distance = np.abs(np.arange(len(is_known))[:, None] - index).min(axis=1)
-    part = np.minimum(distance / RAMP_FRAMES, 1.0)
-    return np.asarray(part * part * (3 - 2 * part))
+    return smoothstep(np.minimum(distance / RAMP_FRAMES, 1.0))

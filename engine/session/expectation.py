@@ -10,7 +10,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.vectors import lengths
-from engine.sampling.windows import Track
+from engine.motion.track import Track
 from engine.session.timeline import Timeline
 
 SHIFT_FRAMES = 5

@@ -10,8 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Array
+from engine.motion.cleanup import feet_locked
+from engine.motion.seams import REST_DECAY, brought_to, coasted
 from engine.motion.standing import settled, standing_partner
-from engine.sampling.windows import REST_DECAY, Track, brought_to, coasted, feet_locked, joined
+from engine.motion.track import Track, joined
 from engine.session.plan import PlanFrame, Quality
 from engine.session.timeline import LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
 

@@ -6,8 +6,10 @@ cleaned up, and made as lively as is wanted. Knows no clock, and not why the win
 
 from __future__ import annotations
 
+from engine.motion.cleanup import corrected, feet_locked
 from engine.motion.motion import WINDOW_FRAMES
-from engine.sampling.windows import MARGIN, Track, corrected, feet_locked, joined_to, pinned
+from engine.motion.seams import MARGIN, joined_to, pinned
+from engine.motion.track import Track
 from engine.session.direction import Direction, Mode
 from engine.session.expectation import Expectation
 from engine.session.plan import PlanFrame, Quality

@@ -26,8 +26,8 @@ from engine.arrays import Array
 from engine.body.capsules import Capsules
 from engine.errors import ConfigError, SessionError
 from engine.motion.contacts import Contact, ContactTracker
+from engine.motion.seams import MARGIN
 from engine.motion.space import PersonalSpace
-from engine.sampling.windows import MARGIN
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.expectation import Expectation

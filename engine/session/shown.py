@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.motion.energy import UPPER_JOINTS, enlivened
-from engine.sampling.windows import REST_DECAY, Track, known_track, pinned
+from engine.motion.seams import REST_DECAY, pinned
+from engine.motion.track import Track, known_track
 from engine.session.direction import Mode
 from engine.session.targets import Targets
 from engine.session.timeline import Timeline

@@ -14,6 +14,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
 from engine.body.capsules import Capsules
+from engine.body.easing import smoothstep
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.skeleton import JOINT, JOINT_NAMES
@@ -161,8 +162,7 @@ class _Touch:
         """Of the touch against the arm as it came: 0 to 1 and back."""
         up = (frames - self.first) / RAISE_FRAMES
         down = (self.last - frames) / LOWER_FRAMES
-        part = np.clip(np.minimum(up, down), 0.0, 1.0)
-        return np.asarray(part * part * (3 - 2 * part))
+        return smoothstep(np.clip(np.minimum(up, down), 0.0, 1.0))
 
 
 class Targets:

@@ -13,8 +13,11 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
+from engine.motion.cleanup import CleanupConfig
+from engine.motion.floor import lowest_heights
 from engine.motion.motion import WINDOW_FRAMES
-from engine.sampling.windows import MARGIN, CleanupConfig, Track, lowest_heights
+from engine.motion.seams import MARGIN
+from engine.motion.track import Track
 from engine.session.config import SessionConfig
 from engine.session.plan import Plan
 from engine.session.player import PlayerTrack

@@ -14,8 +14,10 @@ import numpy as np
 from engine.arrays import Array
 from engine.errors import BackendError, SessionError
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.motion.seams import MARGIN
+from engine.motion.track import Track, moved
 from engine.sampling.steering import KeepAway
-from engine.sampling.windows import MARGIN, Track, Window, moved, open_window, read_window
+from engine.sampling.windows import Window, open_window, read_window
 from engine.session.direction import Mode
 from engine.session.plan import Quality
 from engine.session.player import PlayerStamp

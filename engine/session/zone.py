@@ -18,8 +18,8 @@ from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.space import PersonalSpace
 from engine.motion.standing import standing_pose
+from engine.motion.track import Track
 from engine.sampling.steering import KeepAway
-from engine.sampling.windows import Track
 from engine.session.plan import PlanFrame
 from engine.session.timeline import Timeline
 

@@ -12,9 +12,11 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
+from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.motion import WINDOW_FRAMES, rotmats_from_features
+from engine.motion.track import Track
 from engine.sampling.generation import SampleWindows, generate_motion
-from engine.sampling.windows import CleanupConfig, Track, Window, cleaned, close_window, open_window
+from engine.sampling.windows import Window, close_window, open_window
 from trainer.data.shards import Clips
 from trainer.evaluation import metrics
 from trainer.evaluation.distributions import Estimate

@@ -20,7 +20,11 @@ from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.shape import Body
 from engine.bundle import MANIFEST
 from engine.errors import InputError
+from engine.motion.cleanup import CleanupConfig, cleaned
+from engine.motion.floor import floor_height
 from engine.motion.motion import WINDOW_FRAMES, features_from_rotmats, rotmats_from_features
+from engine.motion.seams import MARGIN
+from engine.motion.track import Track
 from engine.sampling.generation import PAIR_FEATURES, Pair, SampleWindows, generate_pair
 from engine.sampling.sampler import (
     Models,
@@ -31,17 +35,7 @@ from engine.sampling.sampler import (
     schedule_of,
     window_noise,
 )
-from engine.sampling.windows import (
-    MARGIN,
-    CleanupConfig,
-    Track,
-    Window,
-    cleaned,
-    close_window,
-    floor_height,
-    open_window,
-    read_window,
-)
+from engine.sampling.windows import Window, close_window, open_window, read_window
 from trainer.data.windows import WindowBatch
 from trainer.models.animator import Animator
 from trainer.models.blocks import config_from_state_dict

@@ -9,8 +9,8 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.motion.floor import floor_height
 from engine.motion.standing import settled, standing_pose
-from engine.sampling.windows import floor_height
 
 REST = load_body().rest_joints(np.zeros((1, 10)))[0].astype(np.float64)
 FLOOR = 0.3

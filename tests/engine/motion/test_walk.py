@@ -8,9 +8,9 @@ from engine.body.canonical import yaw_of
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
+from engine.motion.floor import floor_height
 from engine.motion.standing import standing_partner, standing_pose
 from engine.motion.walk import Place, walk, walk_frames
-from engine.sampling.windows import floor_height
 
 REST = load_body().rest_joints(np.zeros((2, 10))).astype(np.float64)
 

@@ -12,6 +12,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.errors import BackendError, InputError
+from engine.motion.floor import floor_height
 from engine.motion.standing import facing, standing_partner, standing_pose
 from engine.sampling.generation import (
     SamplePair,
@@ -21,7 +22,6 @@ from engine.sampling.generation import (
     generate_pair,
 )
 from engine.sampling.sampler import WindowRequest, sample_generator
-from engine.sampling.windows import floor_height
 from engine.testing import noisy_windows, still_models
 
 BODY = load_body()

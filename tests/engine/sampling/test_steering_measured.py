@@ -17,8 +17,8 @@ from engine.bundle import STARTER, load_bundle
 from engine.commands.play import DEMO_PLAYER
 from engine.formats.files import read_motion
 from engine.motion.space import PersonalSpace
+from engine.motion.track import Track
 from engine.sampling.sampler import WindowRequest, load_models, sample_windows
-from engine.sampling.windows import Track
 from engine.session.config import SessionConfig
 from engine.session.plan import PlanFrame
 from engine.session.session import Session

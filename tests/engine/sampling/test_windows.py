@@ -11,27 +11,12 @@ from engine.arrays import Array
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.motion.cleanup import CleanupConfig, cleaned, corrected, feet_locked
+from engine.motion.floor import floor_height
+from engine.motion.seams import bridged, coasted, decayed, pinned, spread
 from engine.motion.standing import standing_partner, standing_pose
-from engine.sampling.windows import (
-    CleanupConfig,
-    Track,
-    anchor_window,
-    bridged,
-    cleaned,
-    close_window,
-    coasted,
-    corrected,
-    decayed,
-    feet_locked,
-    floor_height,
-    joined,
-    joints_of,
-    known_track,
-    open_window,
-    pinned,
-    reaction_window,
-    spread,
-)
+from engine.motion.track import Track, joined, joints_of, known_track
+from engine.sampling.windows import anchor_window, close_window, open_window, reaction_window
 from engine.testing import noisy_windows, still_windows
 
 LEG = ("hip", "knee", "ankle", "foot")

@@ -13,8 +13,9 @@ from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
+from engine.motion.cleanup import CleanupConfig
+from engine.motion.floor import floor_height
 from engine.sampling.sampler import WindowRequest
-from engine.sampling.windows import CleanupConfig, floor_height
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, PoseTarget
 from engine.session.plan import Quality

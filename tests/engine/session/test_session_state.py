@@ -15,8 +15,8 @@ from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
-from engine.sampling.windows import floor_height
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.plan import PlanFrame, Quality

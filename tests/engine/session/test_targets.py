@@ -16,7 +16,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.body.touch import part_of, skin_gap
 from engine.errors import ConfigError
-from engine.sampling.windows import floor_height
+from engine.motion.floor import floor_height
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.session.session import Session
