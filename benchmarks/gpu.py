@@ -37,12 +37,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.arrays import Array, IntArray
 from engine.backends import Backend, Loop, Precision
-from engine.backends.protocol import PRECISIONS, default_cache_dir
+from engine.backends.open import default_cache_dir
+from engine.backends.protocol import PRECISIONS
 from engine.backends.torch import TorchBackend, TorchLoop
 from engine.backends.torch_graph import read_module
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
-from engine.sampling.sampler import step_schedule
+from engine.sampling.schedule import step_schedule
 from trainer.export.benchmark import export_full_size
 from trainer.models.blocks import NetworkConfig
 

@@ -26,7 +26,9 @@ from engine.motion.floor import floor_height
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
 from engine.motion.standing import standing_partner, standing_pose
 from engine.sampling.executor import Executor
-from engine.sampling.sampler import Models, WindowRequest, ddim_update
+from engine.sampling.models import Models
+from engine.sampling.request import WindowRequest
+from engine.sampling.schedule import ddim_update
 from engine.sampling.scheduler import CallCosts
 from engine.serving.planner import Planner
 

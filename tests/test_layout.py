@@ -52,7 +52,7 @@ def test_nothing_but_the_opener_of_backends_imports_the_torch_backend() -> None:
         for path in (REPOSITORY / "engine").rglob("*.py")
         if modules & set(_imports(path))
     }
-    assert importers <= TORCH_BACKEND | {Path("engine/backends/protocol.py")}
+    assert importers <= TORCH_BACKEND | {Path("engine/backends/open.py")}
 
 
 def test_only_the_play_commands_know_the_client() -> None:

@@ -34,6 +34,7 @@ from engine.backends.arena import (
 )
 from engine.backends.cache import BlobCache
 from engine.backends.cuda import Block, Cuda, CudaGraph
+from engine.backends.driver import has_nvidia_driver
 from engine.backends.ports import (
     Inputs,
     Port,
@@ -42,7 +43,7 @@ from engine.backends.ports import (
     require_finite,
     row_count,
 )
-from engine.backends.protocol import Precision, has_nvidia_driver
+from engine.backends.protocol import Precision
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,
     RANGES,

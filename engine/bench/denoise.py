@@ -27,7 +27,7 @@ from engine.formats.plot import Plot, check_plot_path, write_plots
 
 if TYPE_CHECKING:
     from engine.backends.roofline import Roofline, RooflineProbe
-    from engine.sampling.sampler import Models
+    from engine.sampling.models import Models
 
 INT8 = "int8"
 BATCHES = (1, 16)
@@ -196,7 +196,7 @@ def measure_denoise(
     Raises ConfigError for bundles of different networks, or without the precision that is asked.
     """
     from engine.backends.openvino import OpenVinoBackend
-    from engine.sampling.sampler import step_schedule
+    from engine.sampling.schedule import step_schedule
 
     step_schedule(steps)  # a wrong step count is refused before minutes of work
     with _network(paths, with_int8=precision in (None, INT8)) as network:
@@ -211,7 +211,7 @@ def _kinds(bundle: Bundle, wanted: str | None, batches: tuple[int, ...]) -> list
     """The precisions that a bundle is measured in, each once."""
     from engine.backends.openvino import OpenVinoBackend
     from engine.backends.roofline import RooflineProbe, weight_shapes
-    from engine.sampling.sampler import load_models
+    from engine.sampling.models import load_models
 
     is_int8 = bundle.manifest.animator.precision == INT8
     backends = {

@@ -27,7 +27,7 @@ from engine.errors import ConfigError
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
-    from engine.sampling.sampler import WindowRequest
+    from engine.sampling.request import WindowRequest
     from engine.session.config import SessionConfig
     from engine.session.plan import PlanFrame
     from engine.session.tick import Tick, WantedWindow
@@ -126,7 +126,8 @@ def _sampler(path: Path, *, is_noise: bool) -> Sample:
     if is_noise:
         return noisy_windows(NOISE)
     from engine.backends import open_backend
-    from engine.sampling.sampler import load_models, sample_windows
+    from engine.sampling.models import load_models
+    from engine.sampling.sampler import sample_windows
 
     models = load_models(load_bundle(path), open_backend(threads=1), buckets=(1,))
     return lambda requests: sample_windows(models, requests)

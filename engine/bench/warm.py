@@ -25,7 +25,7 @@ from engine.errors import ConfigError
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
-    from engine.sampling.sampler import WindowRequest
+    from engine.sampling.request import WindowRequest
     from engine.session.config import SessionConfig
     from engine.session.session import Session
 
@@ -68,7 +68,8 @@ def _run(args: argparse.Namespace) -> int:
         if not least <= value <= most:
             raise ConfigError(f"{name} is {value}, must lie in {least}..{most}", field=name)
     from engine.backends import open_backend
-    from engine.sampling.sampler import load_models, sample_windows
+    from engine.sampling.models import load_models
+    from engine.sampling.sampler import sample_windows
 
     models = load_models(load_bundle(args.bundle), open_backend(threads=1), buckets=(1,))
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.backends import open_backend
-from engine.backends.protocol import BACKENDS, PRECISIONS
+from engine.backends.open import BACKENDS
+from engine.backends.protocol import PRECISIONS
 from engine.bench.denoise import TOKENS, window_ms
 from engine.bench.figures import rounded
 from engine.bundle import STARTER, load_bundle
@@ -27,7 +28,7 @@ from engine.formats.plot import Plot, check_plot_path, write_plots
 
 if TYPE_CHECKING:
     from engine.backends.roofline import RooflineProbe
-    from engine.sampling.sampler import Models
+    from engine.sampling.models import Models
 
 HELP = """\
 Times whole windows (the condition graph once, then one denoiser call per step) for every number of
@@ -96,7 +97,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from engine.sampling.sampler import step_schedule
+    from engine.sampling.schedule import step_schedule
 
     if args.repeats < 1:
         raise ConfigError(f"repeats is {args.repeats}, must be at least 1", field="repeats")
@@ -122,7 +123,7 @@ def _measurable(
     args: argparse.Namespace,
 ) -> Iterator[tuple[dict[str, str], dict[str, Models], dict[tuple[str, int], RooflineProbe]]]:
     """What is measured in words, its models by precision, its probes by precision and batch."""
-    from engine.sampling.sampler import load_models
+    from engine.sampling.models import load_models
 
     with ExitStack() as stack:
         path = args.bundle or STARTER

@@ -20,7 +20,7 @@ from engine.commands.serve import add_backend_options
 from engine.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from engine.sampling.sampler import Models
+    from engine.sampling.models import Models
 
 MOST_LISTED = 10
 """Timesteps of a schedule that `info` lists one by one."""
@@ -143,7 +143,7 @@ def _verify(args: argparse.Namespace) -> int:
 # ----------------------------------------------------------------------------- run
 def _run(args: argparse.Namespace) -> int:
     from engine.backends import open_backend
-    from engine.sampling.sampler import load_models
+    from engine.sampling.models import load_models
 
     bundle = load_bundle(args.bundle)
     execute = _run_animator if args.network == "animator" else _run_generator
@@ -172,7 +172,7 @@ def _run_animator(
 def _run_generator(
     bundle: Bundle, models: Models, path: Path, arrays: Mapping[str, Array], steps: int | None
 ) -> Array:
-    from engine.sampling.sampler import sample_generator
+    from engine.sampling.pairs import sample_generator
 
     spec = bundle.manifest.generator
     if spec is None:

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.backends.protocol import BACKENDS, PRECISIONS, default_cache_dir, open_backend
+from engine.backends.open import BACKENDS, default_cache_dir, open_backend
+from engine.backends.protocol import PRECISIONS
 from engine.backends.tensorrt import TensorRtBackend
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.commands.full_size import QUANTISE, trainer_offers
@@ -134,7 +135,7 @@ def show_bar(out: TextIO, done: float, total: int, what: str) -> None:
 
 
 def _start_s(bundle: Bundle, backend: Backend, buckets: Sequence[int]) -> float:
-    from engine.sampling.sampler import load_models
+    from engine.sampling.models import load_models
 
     started = time.perf_counter()
     load_models(bundle, backend, buckets=buckets)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
-    from engine.sampling.sampler import Models
+    from engine.sampling.models import Models
     from engine.session.replay import Recording, ReplayReport
 
 HOW_IT_WAS_COMPUTED = ("device", "precision")
@@ -79,7 +79,7 @@ def _models(recording: Recording, bundle_path: Path | None) -> Models:
     """
     from engine.backends import open_backend
     from engine.errors import ConfigError
-    from engine.sampling.sampler import load_models
+    from engine.sampling.models import load_models
 
     about = recording.about
     bundle = _bundle(recording, bundle_path)

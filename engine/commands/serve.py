@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.backends.protocol import BACKENDS, PRECISIONS, nvidia_gpu_count
+from engine.backends.driver import nvidia_gpu_count
+from engine.backends.open import BACKENDS
+from engine.backends.protocol import PRECISIONS
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -22,14 +22,9 @@ import numpy as np
 from engine.errors import BackendError, ContraposeError, OverloadedError
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampling.meters import BusyMeter
-from engine.sampling.sampler import (
-    Models,
-    SampledWindow,
-    WindowInProgress,
-    WindowRequest,
-    advance_windows,
-    begin_windows,
-)
+from engine.sampling.models import Models
+from engine.sampling.request import SampledWindow, WindowRequest
+from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
 from engine.sampling.scheduler import CallCosts, Scheduler, even_costs
 
 logger = logging.getLogger(__name__)

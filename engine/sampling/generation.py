@@ -27,7 +27,7 @@ from engine.motion.motion import (
 )
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track, joined, known_track
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.sampling.windows import Window, anchor_window, close_window, reaction_window
 
 PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT

@@ -21,7 +21,7 @@ from engine.motion.motion import (
 )
 from engine.motion.seams import MARGIN, joined_to
 from engine.motion.track import Track, known_track
-from engine.sampling.sampler import WINDOW_SHAPE, WindowRequest
+from engine.sampling.request import WINDOW_SHAPE, WindowRequest
 
 
 @dataclass(frozen=True, kw_only=True)

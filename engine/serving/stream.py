@@ -25,7 +25,7 @@ from engine.arrays import Array
 from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
-from engine.sampling.sampler import encode_text
+from engine.sampling.models import encode_text
 from engine.serving import wire
 from engine.serving.direction_wire import changed_direction
 from engine.serving.load import LoadLevel

@@ -19,7 +19,7 @@ from engine.errors import ContraposeError, OverloadedError
 from engine.motion.contacts import Contact
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
-from engine.sampling.sampler import SampledWindow
+from engine.sampling.request import SampledWindow
 from engine.serving import wire
 from engine.serving.direction_wire import target_event
 from engine.serving.resume import Sealer

@@ -28,7 +28,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.errors import ConfigError, SessionError
-from engine.sampling.sampler import WindowTrace
+from engine.sampling.request import WindowTrace
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction
 from engine.session.plain import packed

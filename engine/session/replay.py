@@ -19,7 +19,8 @@ import numpy as np
 from engine.body.rotations import geodesic_angle
 from engine.body.skeleton import JOINT_NAMES
 from engine.errors import ContraposeError, InputError
-from engine.sampling.sampler import Models, sample_again
+from engine.sampling.models import Models
+from engine.sampling.sampler import sample_again
 from engine.session.plain import packed, unpacked
 from engine.session.plan import PlanFrame
 from engine.session.recording import FORMAT, SUFFIX, Record, digest

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.motion.contacts import Contact
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.session.direction import TargetEvent
 from engine.session.plan import PlanFrame
 

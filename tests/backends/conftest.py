@@ -18,7 +18,9 @@ from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
-from engine.sampling.sampler import Models, WindowRequest, load_models, sample_windows
+from engine.sampling.models import Models, load_models
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 

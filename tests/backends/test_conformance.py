@@ -18,16 +18,10 @@ from onnx import TensorProto, helper
 from engine.arrays import Array
 from engine.backends import Backend
 from engine.errors import BackendError, InputError, OverloadedError
-from engine.sampling.sampler import (
-    Models,
-    WindowRequest,
-    advance_windows,
-    begin_windows,
-    draw_noise,
-    encode_text,
-    sample_generator,
-    sample_windows,
-)
+from engine.sampling.models import Models, encode_text
+from engine.sampling.pairs import sample_generator
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import advance_windows, begin_windows, draw_noise, sample_windows
 from tests.backends.conftest import BUCKETS, CASES, FOUND, MISSING, WIDTH, Case, small_rows, written
 
 SCHEDULES = (1, 2, 4, 8, 10, 20, 50)

@@ -11,7 +11,7 @@ import pytest
 from engine.arrays import Array
 from engine.backends import open_backend
 from engine.bundle import Bundle
-from engine.sampling.sampler import Models, load_models
+from engine.sampling.models import Models, load_models
 
 
 @pytest.fixture(scope="session")

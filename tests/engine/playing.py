@@ -14,7 +14,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import TargetEvent
 from engine.session.plan import PlanFrame

@@ -12,7 +12,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
-from engine.sampling.sampler import BUCKETS, Models
+from engine.sampling.models import BUCKETS, Models
 from engine.sampling.scheduler import CallCosts
 from engine.serving.stream import LiveStream
 from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire

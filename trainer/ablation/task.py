@@ -16,7 +16,7 @@ import torch
 
 from engine.arrays import Array
 from engine.sampling.generation import SampleWindows
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from trainer.data.shards import Clips
 from trainer.evaluation.subject import torch_sampler
 from trainer.models.ablated import AblatedAnimator, Sight

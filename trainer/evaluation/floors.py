@@ -12,7 +12,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.motion.motion import WINDOW_FRAMES
 from engine.sampling.generation import SampleWindows
-from engine.sampling.sampler import WINDOW_SHAPE, WindowRequest
+from engine.sampling.request import WINDOW_SHAPE, WindowRequest
 from trainer.data.shards import Clips
 from trainer.data.windows import anchor_joints_of, canonicalised
 

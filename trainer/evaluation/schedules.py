@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.bundle import ScheduleSpec, StepQuality
 from engine.errors import InputError
-from engine.sampling.sampler import step_schedule
+from engine.sampling.schedule import step_schedule
 from trainer.evaluation.curves import short_name
 from trainer.evaluation.measures import label_of
 from trainer.evaluation.subject import checkpoint_schedules

@@ -26,15 +26,11 @@ from engine.motion.motion import WINDOW_FRAMES, features_from_rotmats, rotmats_f
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
 from engine.sampling.generation import PAIR_FEATURES, Pair, SampleWindows, generate_pair
-from engine.sampling.sampler import (
-    Models,
-    StepSchedule,
-    WindowRequest,
-    encode_text,
-    sample_generator,
-    schedule_of,
-    window_noise,
-)
+from engine.sampling.models import Models, encode_text
+from engine.sampling.pairs import sample_generator
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import window_noise
+from engine.sampling.schedule import StepSchedule, schedule_of
 from engine.sampling.windows import Window, close_window, open_window, read_window
 from trainer.data.windows import WindowBatch
 from trainer.models.animator import Animator
@@ -96,7 +92,8 @@ def open_subject(path: Path) -> Subject:
 def _open_bundle(path: Path) -> Subject:
     from engine.backends import open_backend
     from engine.bundle import load_bundle
-    from engine.sampling.sampler import load_models, sample_windows
+    from engine.sampling.models import load_models
+    from engine.sampling.sampler import sample_windows
 
     bundle = load_bundle(path)
     models = load_models(bundle, open_backend("openvino"), is_lazy=True)

@@ -30,7 +30,7 @@ from engine.bundle import (
 )
 from engine.errors import BundleError
 from engine.motion.motion import WINDOW_FRAMES
-from engine.sampling.sampler import step_schedule
+from engine.sampling.schedule import step_schedule
 from trainer.export.onnx_graph import store_halves, store_int8, store_sinusoids, trace
 from trainer.models.animator import Animator
 from trainer.models.diffusion import DIFFUSION_STEPS, ddim_update

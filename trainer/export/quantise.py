@@ -27,7 +27,8 @@ from engine.arrays import Array, IntArray
 from engine.backends import Graph, open_backend
 from engine.bundle import Bundle, load_bundle, reseal
 from engine.errors import BackendError, BundleError
-from engine.sampling.sampler import Models, encode_text, load_models, sample_animator
+from engine.sampling.models import Models, encode_text, load_models
+from engine.sampling.sampler import sample_animator
 from trainer.data.shards import Clips, load_clips
 from trainer.data.windows import WindowSampler
 from trainer.export.onnx_graph import restore_floats

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.bundle import DIFFUSION_STEPS
-from engine.sampling import sampler
-from engine.sampling.sampler import StepSchedule
+from engine.sampling import schedule as schedules
+from engine.sampling.schedule import StepSchedule
 from trainer.models.generator import Generator
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 @cache
 def cumulative_alphas() -> Tensor:
     """The cumulative product of alpha of the cosine schedule, (1000,) float64."""
-    return torch.from_numpy(sampler.cumulative_alphas().copy())
+    return torch.from_numpy(schedules.cumulative_alphas().copy())
 
 
 def q_sample(x0: Tensor, timesteps: Tensor, noise: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def ddim_sample(
 
     denoise(x_t, timesteps (batch,)) -> x0; steps: a number spaces them evenly, as published.
     """
-    schedule = sampler.step_schedule(steps) if isinstance(steps, int) else steps
+    schedule = schedules.step_schedule(steps) if isinstance(steps, int) else steps
     x = noise
     for index in range(schedule.steps):
         abar_t, abar_s = noise.new_tensor([schedule.abar_t[index], schedule.abar_s[index]])

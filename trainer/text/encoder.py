@@ -25,7 +25,8 @@ from engine.arrays import Array
 from engine.backends import open_backend
 from engine.bundle import STARTER, TextSpec, load_bundle
 from engine.errors import BundleError, ConfigError
-from engine.sampling import sampler
+from engine.sampling.text import TextEncoder as CompiledEncoder
+from engine.sampling.text import encode_with, truncating
 from trainer.export.onnx_graph import store_halves, store_int4, trace
 from trainer.models.clip import HEAD_WIDTH, ClipText, ClipTextConfig, state_from_transformers
 from trainer.models.sentence_encoder import SentenceEncoder
@@ -223,20 +224,20 @@ def encode_texts(texts: Sequence[str], encoder: TextEncoder | None = None) -> Ar
     with tempfile.TemporaryDirectory() as folder:
         onnx.save(chosen.model, Path(folder) / "encoder.onnx")
         backend = open_backend(precision="f32", cache_dir=None)
-        reader = sampler.TextEncoder(
+        reader = CompiledEncoder(
             graph=backend.load(Path(folder) / "encoder.onnx"),
             tokenizer=open_tokenizer(chosen.tokenizer, chosen.max_tokens),
             spec=TextSpec(kind=chosen.kind, max_tokens=chosen.max_tokens),
             text_width=chosen.width,
         )
-    return sampler.encode_with(reader, texts)
+    return encode_with(reader, texts)
 
 
 def open_tokenizer(written: str, max_tokens: int) -> Any:
     """A tokenizers.Tokenizer from its JSON, as the engine sets it up."""
     from tokenizers import Tokenizer
 
-    return sampler.truncating(Tokenizer.from_str(written), max_tokens)
+    return truncating(Tokenizer.from_str(written), max_tokens)
 
 
 def minilm() -> SentenceEncoder:

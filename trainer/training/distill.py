@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ConfigError
-from engine.sampling.sampler import step_schedule
+from engine.sampling.schedule import step_schedule
 from trainer.data.shards import load_clips
 from trainer.evaluation.subject import load_checkpoint
 from trainer.models.animator import Animator

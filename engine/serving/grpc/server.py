@@ -40,7 +40,7 @@ from engine.errors import ConfigError, OverloadedError
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 from engine.sampling.executor import Executor
-from engine.sampling.sampler import load_models
+from engine.sampling.models import load_models
 from engine.serving.grpc.service import (
     RETRY_SECONDS,
     GenerationService,

@@ -55,7 +55,9 @@ from engine.sampling.generation import (
     generate_motion,
     generate_pair,
 )
-from engine.sampling.sampler import SampledWindow, WindowRequest, encode_text, generator_steps
+from engine.sampling.models import encode_text
+from engine.sampling.pairs import generator_steps
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.serving import wire
 from engine.serving.direction_wire import first_direction, start_from_wire
 from engine.serving.host import Engine, Host, resident_mb

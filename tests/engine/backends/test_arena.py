@@ -26,7 +26,8 @@ from engine.backends.arena import (
     loop_arena,
     loop_steps,
 )
-from engine.sampling.sampler import Models, sample_animator
+from engine.sampling.models import Models
+from engine.sampling.sampler import sample_animator
 
 FLOAT = np.dtype(np.float32)
 IDENTITY = PlanIdentity(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.backends import Backend, open_backend
-from engine.backends.protocol import first_that_opens, has_nvidia_driver
+from engine.backends.driver import has_nvidia_driver
+from engine.backends.open import first_that_opens
 from engine.errors import BackendError, ConfigError
 
 WITHOUT_DRIVER = not has_nvidia_driver()

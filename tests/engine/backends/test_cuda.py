@@ -11,7 +11,7 @@ import pytest
 
 from engine.backends import cuda
 from engine.backends.cuda import Cuda, checked
-from engine.backends.protocol import has_nvidia_driver
+from engine.backends.driver import has_nvidia_driver
 from engine.errors import BackendError, OverloadedError
 
 runtime = pytest.importorskip(

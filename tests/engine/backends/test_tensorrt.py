@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine.backends import open_backend
-from engine.backends.protocol import has_nvidia_driver
+from engine.backends.driver import has_nvidia_driver
 from engine.backends.tensorrt import BUCKETS
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,

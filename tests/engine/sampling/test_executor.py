@@ -12,16 +12,9 @@ import pytest
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError, OverloadedError
 from engine.sampling.executor import TIMED_CALLS, Executor, Steps, measured_costs
-from engine.sampling.sampler import (
-    BUCKETS,
-    Models,
-    SampledWindow,
-    WindowRequest,
-    advance_windows,
-    begin_windows,
-    sample_again,
-    sample_windows,
-)
+from engine.sampling.models import BUCKETS, Models
+from engine.sampling.request import SampledWindow, WindowRequest
+from engine.sampling.sampler import advance_windows, begin_windows, sample_again, sample_windows
 from engine.sampling.scheduler import CallCosts
 from engine.testing import GraphInputs, LoopOf, VirtualClock, small_memory, still_models
 

@@ -21,7 +21,8 @@ from engine.sampling.generation import (
     generate_motion,
     generate_pair,
 )
-from engine.sampling.sampler import WindowRequest, sample_generator
+from engine.sampling.pairs import sample_generator
+from engine.sampling.request import WindowRequest
 from engine.testing import noisy_windows, still_models
 
 BODY = load_body()

@@ -16,24 +16,20 @@ from engine.arrays import Array
 from engine.backends import open_backend
 from engine.bundle import Bundle, TextSpec, write_manifest
 from engine.errors import ConfigError, InputError
+from engine.sampling.models import Models, encode_text, load_models
+from engine.sampling.pairs import sample_generator
+from engine.sampling.request import WindowRequest
 from engine.sampling.sampler import (
-    TEXT_CHARACTERS,
-    Models,
-    WindowRequest,
     advance_windows,
     begin_windows,
-    cumulative_alphas,
-    ddim_update,
     draw_noise,
-    encode_text,
-    load_models,
     sample_again,
     sample_animator,
-    sample_generator,
     sample_windows,
-    step_schedule,
     window_noise,
 )
+from engine.sampling.schedule import cumulative_alphas, ddim_update, step_schedule
+from engine.sampling.text import TEXT_CHARACTERS
 from trainer.text.encoder import encode_texts, minilm_text
 
 

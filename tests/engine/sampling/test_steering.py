@@ -10,15 +10,10 @@ import pytest
 
 from engine.arrays import Array
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
-from engine.sampling.sampler import (
-    Models,
-    WindowRequest,
-    advance_windows,
-    begin_windows,
-    ddim_update,
-    sample_again,
-    sample_windows,
-)
+from engine.sampling.models import Models
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import advance_windows, begin_windows, sample_again, sample_windows
+from engine.sampling.schedule import ddim_update
 from engine.sampling.steering import RAMP_FRAMES, KeepAway
 from engine.testing import GraphInputs, LoopOf, still_models
 

@@ -18,7 +18,9 @@ from engine.commands.play import DEMO_PLAYER
 from engine.formats.files import read_motion
 from engine.motion.space import PersonalSpace
 from engine.motion.track import Track
-from engine.sampling.sampler import WindowRequest, load_models, sample_windows
+from engine.sampling.models import load_models
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.plan import PlanFrame
 from engine.session.session import Session

@@ -13,7 +13,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.errors import BackendError, InputError, OverloadedError, SessionError
-from engine.sampling.sampler import Models, encode_text
+from engine.sampling.models import Models, encode_text
 from engine.serving.load import LoadLevel
 from engine.serving.stream_plan import MOST_FAILURES
 from engine.testing import run_virtually

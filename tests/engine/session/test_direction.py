@@ -15,7 +15,7 @@ from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import floor_height
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, PoseTarget
 from engine.session.plan import Quality

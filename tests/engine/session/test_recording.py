@@ -19,7 +19,8 @@ from engine.body.skeleton import JOINT
 from engine.errors import ConfigError, InputError
 from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
-from engine.sampling.sampler import Models, WindowInProgress, advance_windows, begin_windows
+from engine.sampling.models import Models
+from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest

@@ -16,7 +16,7 @@ from engine.body.skeleton import JOINT
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion.floor import floor_height
 from engine.motion.standing import facing, standing_pose
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.plan import Quality

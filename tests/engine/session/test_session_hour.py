@@ -20,7 +20,9 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.motion.feet import sole_heights
 from engine.motion.standing import standing_partner
-from engine.sampling.sampler import WindowRequest, load_models, sample_windows
+from engine.sampling.models import load_models
+from engine.sampling.request import WindowRequest
+from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.session.plain import packed

@@ -9,9 +9,8 @@ import pytest
 
 from engine.arrays import Array
 from engine.errors import ConfigError
+from engine.sampling.request import WINDOW_SHAPE, WindowRequest
 from engine.sampling.sampler import (
-    WINDOW_SHAPE,
-    WindowRequest,
     advance_windows,
     begin_windows,
     sample_again,

@@ -16,7 +16,7 @@ from engine.body.shape import load_body
 from engine.errors import ConfigError
 from engine.motion.space import PUSH_STEP, PersonalSpace
 from engine.motion.standing import standing_pose
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.plan import PlanFrame
 from engine.session.session import Session

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
 from trainer.ablation.ablate import CONFIG, FLOORS, OURS, ablate, variant_configs
 from trainer.ablation.task import ablation_sampler, ablation_task, absolute, open_network

@@ -12,7 +12,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.errors import InputError
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
 from trainer.evaluation import evaluate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import IntArray
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import Clips, load_clips
 from trainer.data.windows import anchor_joints_of, canonicalised

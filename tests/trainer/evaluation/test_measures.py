@@ -13,7 +13,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import ConfigError
 from engine.sampling.generation import SampleWindows
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
 from trainer.data import windows
 from trainer.data.shards import Clips, load_clips

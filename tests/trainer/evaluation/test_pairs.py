@@ -9,7 +9,8 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER
 from engine.motion.motion import POSE_FEATURES, rotmats_from_features
 from engine.sampling.generation import Pair, generate_pair
-from engine.sampling.sampler import encode_text, sample_generator
+from engine.sampling.models import encode_text
+from engine.sampling.pairs import sample_generator
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
 from trainer.data.windows import WindowSampler

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from trainer.evaluation.subject import torch_sampler
 from trainer.models.animator import Animator
 from trainer.models.blocks import NetworkConfig

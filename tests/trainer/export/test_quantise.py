@@ -15,7 +15,7 @@ from engine.arrays import Array
 from engine.backends import open_backend
 from engine.bundle import Bundle, load_bundle
 from engine.errors import BundleError, InputError
-from engine.sampling.sampler import load_models
+from engine.sampling.models import load_models
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
 from trainer.export.export import animator_step, even_schedules, export_bundle

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ConfigError
-from engine.sampling.sampler import schedule_of
+from engine.sampling.schedule import schedule_of
 from tests.trainer.synthetic import write_clips
 from tests.trainer.training.test_train import same, tiny, weights
 from trainer.evaluation.subject import load_checkpoint

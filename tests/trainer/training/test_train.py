@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from engine.errors import ConfigError
-from engine.sampling.sampler import WindowRequest
+from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import clip_records, write_clips
 from trainer import starter
 from trainer.data import windows

@@ -1,0 +1,89 @@
+"""The graphs of one bundle, compiled: what samplers run.
+
+Knows bundles and backends; no window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.arrays import Array
+from engine.backends import Backend, Graph, Loop
+from engine.bundle import Bundle
+from engine.errors import InputError
+from engine.sampling.schedule import StepSchedule, schedule_of, step_schedule
+from engine.sampling.text import TextEncoder, encode_with, load_text
+
+BUCKETS = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """The graphs of one bundle, compiled; None stands for a network the bundle lacks."""
+
+    animator_condition: Graph
+    animator_step: Graph
+    animator_loop: Loop | None = None
+    """All steps in one call, on a device that would wait for the host between two."""
+    animator_text_width: int = 0
+    """Length of the text vector that the animator takes; 0: it takes none."""
+    buckets: tuple[int, ...] = BUCKETS
+    """Batch sizes that the animator's denoiser is compiled for."""
+    schedules: Mapping[int, StepSchedule] = field(default_factory=dict)
+    """The animator's own step schedules, by their number of steps."""
+    generator_condition: Graph | None = None
+    generator_step: Graph | None = None
+    text: TextEncoder | None = None
+
+    def schedule(self, steps: int) -> StepSchedule:
+        """The animator's schedule of so many steps: the bundle's, or else the even one."""
+        return self.schedules.get(steps) or step_schedule(steps)
+
+
+def load_models(
+    bundle: Bundle,
+    backend: Backend,
+    *,
+    buckets: Sequence[int] | None = None,
+    is_lazy: bool = False,
+) -> Models:
+    """Compile what a bundle holds.
+
+    buckets  batch sizes of the animator's denoiser, None: the backend's own; all else takes any
+    is_lazy  compile each graph when it is first called; else the loop is ready for the bundle's
+             own step count, and for another when that is first asked for
+
+    Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
+    """
+
+    def load(relative: str) -> Graph:
+        return backend.load(bundle.file(relative), is_lazy=is_lazy)
+
+    sizes = tuple(backend.buckets if buckets is None else buckets)
+    animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
+    condition, step = (bundle.file(f"animator/{part}.onnx") for part in ("condition", "step"))
+    loop = backend.load_loop(condition, step, sizes)
+    if loop is not None and not is_lazy:
+        loop.prepare(animator.steps_default)
+    return Models(
+        animator_condition=backend.load(condition, is_lazy=is_lazy),
+        animator_step=backend.load(step, sizes, is_lazy=is_lazy or loop is not None),
+        animator_loop=loop,
+        buckets=sizes,
+        animator_text_width=animator.text_width,
+        schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
+        generator_condition=load("generator/condition.onnx") if has_generator else None,
+        generator_step=load("generator/step.onnx") if has_generator else None,
+        text=load_text(bundle, load("text/encoder.onnx")) if bundle.manifest.text else None,
+    )
+
+
+def encode_text(models: Models, texts: Sequence[str]) -> Array:
+    """Texts as the networks read them, (len(texts), text width); an empty text is a zero row.
+
+    Raises InputError for a text over TEXT_CHARACTERS, or if the bundle has no text encoder.
+    """
+    if models.text is None:
+        raise InputError("the bundle has no text encoder, so it cannot read text", field="text")
+    return encode_with(models.text, texts)
