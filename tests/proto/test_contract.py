@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import re
 import sys
 from collections.abc import Iterator
@@ -11,29 +10,18 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
+from tests.data.make_contract import current_contract
+
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 sys.path.insert(0, str(PROTO))
 
 from generate import generate  # noqa: E402  # the build's own module, in no package
 
-SOURCES = sorted((PROTO / "contrapose").rglob("*.proto"))
-
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[descriptor_pb2.FileDescriptorProto]:
+def files() -> list[descriptor_pb2.FileDescriptorProto]:
     """Our protos, parsed, comments included."""
-    from grpc_tools import protoc
-
-    out = tmp_path_factory.mktemp("descriptors") / "set.pb"
-    well_known = importlib.resources.files("grpc_tools") / "_proto"
-    flags = [
-        f"-I{PROTO}",
-        f"-I{well_known}",
-        f"--descriptor_set_out={out}",
-        "--include_source_info",
-    ]
-    assert protoc.main(["protoc", *flags, *map(str, SOURCES)]) == 0
-    return list(descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file)
+    return list(current_contract(with_comments=True).file)
 
 
 def undocumented(file: descriptor_pb2.FileDescriptorProto) -> Iterator[str]:
