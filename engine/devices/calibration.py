@@ -237,7 +237,8 @@ def _mounting(axes: Axes) -> tuple[Array, Array]:
 
 
 def _require_human(field: str, metres: float, limits: tuple[float, float]) -> None:
-    if not limits[0] <= metres <= limits[1]:
+    # What was meant to be the limit may have become a float32 beyond it.
+    if not np.float32(limits[0]) <= np.float32(metres) <= np.float32(limits[1]):
         raise InputError(
             f"{field}: {metres:g} m, expected {limits[0]:g} to {limits[1]:g}", field=field
         )
