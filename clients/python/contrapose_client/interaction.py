@@ -290,7 +290,8 @@ class Interaction:
             with translated(self._address):
                 while (response := await self._stream.read()) is not grpc.aio.EOF:
                     part = response.WhichOneof("part")
-                    self._handlers[part](getattr(response, part), time.monotonic())
+                    if part in self._handlers:  # else a newer server's, which says nothing to us
+                        self._handlers[part](getattr(response, part), time.monotonic())
                     self._changed.set()
         finally:
             self._changed.set()

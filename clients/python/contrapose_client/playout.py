@@ -27,6 +27,12 @@ def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
     return quats, np.array(body.root_translation, np.float32)
 
 
+def quality_name(quality: int) -> str:
+    """GENERATED, HELD or FALLBACK; UNSPECIFIED for one that only a newer server knows."""
+    known = quality if quality in types_pb2.FrameQuality.values() else 0
+    return types_pb2.FrameQuality.Name(known).removeprefix("FRAME_QUALITY_")
+
+
 class ClockSync:
     """Estimates the session's clock from pings, by NTP's rule.
 
@@ -150,7 +156,7 @@ class PlayoutBuffer:
                 time_code=frame.time_code,
                 quats_xyzw=quats,
                 transl=transl,
-                quality=types_pb2.FrameQuality.Name(frame.quality).removeprefix("FRAME_QUALITY_"),
+                quality=quality_name(frame.quality),
                 revision=chunk.revision,
                 window=frame.window,
                 based_on_sequence=chunk.based_on_sequence,
