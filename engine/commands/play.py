@@ -290,18 +290,14 @@ def _anchor_index(at: str, frames: int) -> int:
 async def _generate_motion(
     address: str, pair: People | None, frames: int, anchor: int, args: argparse.Namespace
 ) -> Generated:
-    """Animate a pair; without one, the words make it first, and go on to the animator if that takes
-    any."""
+    """Animate a pair; without one, the words make it first."""
     from contrapose_client import connect
 
-    text = args.text
+    settings = {"frames": frames, "anchor_index": anchor, "seed": args.seed, "steps": args.steps}
     async with connect(address) as client:
         if pair is None:
-            pair = (await client.generate_pair(text=text, seed=args.seed)).people
-            text = text if (await client.server_info()).animator_takes_text else ""
-        return await client.generate_motion(
-            pair, frames=frames, anchor_index=anchor, text=text, seed=args.seed, steps=args.steps
-        )
+            return await client.generate(args.text, **settings)
+        return await client.generate_motion(pair, text=args.text, **settings)
 
 
 async def _generate_pair(

@@ -151,11 +151,11 @@ def test_a_client_that_is_killed_leaves_nothing_behind(
     server: RunningServer, channel: grpc.Channel
 ) -> None:
     code = (
-        "import asyncio, numpy as np\n"
-        "from contrapose_client import connect\n"
+        "import asyncio\n"
+        "from contrapose_client import connect, standing\n"
         "async def main():\n"
         f"    async with connect({server.address!r}) as client, client.interact() as session:\n"
-        "        await session.send_pose(np.tile(np.float32([0, 0, 0, 1]), (22, 1)), np.zeros(3))\n"
+        "        await session.send_pose(*standing())\n"
         "        print('open', flush=True)\n"
         "        async for _ in session.frames(): pass\n"
         "asyncio.run(main())\n"

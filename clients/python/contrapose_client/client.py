@@ -19,24 +19,11 @@ from contrapose.v1 import (
 
 from contrapose_client.errors import translated
 from contrapose_client.interaction import Interaction
+from contrapose_client.people import People
 from contrapose_client.playout import Array, pose_arrays
 from contrapose_client.targets import body_pose, mode_number
 
 CONNECT_TIMEOUT = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class People:
-    """Poses of one or more people: player first.
-
-    quats_xyzw  (person, ..., 22, 4) unit, parent-relative, root first
-    transl      (person, ..., 3) metres, SMPL-X `transl`
-    betas       (person, 10) body shapes
-    """
-
-    quats_xyzw: Array
-    transl: Array
-    betas: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +89,10 @@ class Client:
         text         what the two do; a server whose bundle makes no use of it sends an event
         calibration  of a player who is sent as trackers, humanoid or OpenXR joints: `calibrate`
         allow_contact, zone_radius  whether the partner may touch the player, and how many metres
-                     around the player's body he keeps out of; None: as the server has it
+                     around the player's body stay free of the partner's; None: as the server has it
         mode, energy  as in Interaction.control
-        partner_start  (22, 4) and (3,) of the partner at the beginning; None: he stands a step
-                     before the player, facing him
+        partner_start  (22, 4) and (3,) of the partner at the beginning; None: a step in front of
+                     the player, face to face
         """
         header = interaction_pb2.SessionHeader(
             text=text,
@@ -131,8 +118,8 @@ class Client:
     ) -> Interaction:
         """The same session, on this client's server: that of `session` died, or cannot be reached.
 
-        Enter it as `interact`'s; it shares clock, numbers and playout with `session`, so that
-        frames and poses go on. Raises ValueError if the server gave no token.
+        Enter it as you enter `interact`. It shares clock, numbers and playout with `session`, so
+        that frames and poses go on. Raises ValueError if the server gave no token.
         """
         if not session.resume_token:
             raise ValueError("the server gave no resume token; open a new session")
@@ -141,6 +128,27 @@ class Client:
         )
         stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         return Interaction(stub.StreamInteraction(), header, self.address, session)
+
+    async def generate(
+        self,
+        text: str,
+        *,
+        frames: int = 30,
+        anchor_index: int = 0,
+        seed: int | None = None,
+        steps: int | None = None,
+    ) -> Generated:
+        """A motion (2, frames, ...) from words: they make a pair, and the motion around it."""
+        pair = await self.generate_pair(text=text, seed=seed)
+        takes_text = (await self.server_info()).animator_takes_text
+        return await self.generate_motion(
+            pair.people,
+            frames=frames,
+            anchor_index=anchor_index,
+            text=text if takes_text else "",
+            seed=seed,
+            steps=steps,
+        )
 
     async def generate_motion(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -20,6 +21,7 @@ from contrapose.v1 import types_pb2
 from contrapose_client.devices import Device, humanoid_pose, tracker_set
 from contrapose_client.errors import translated
 from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
+from contrapose_client.standing import lowest_joint
 from contrapose_client.targets import (
     Place,
     PoseAt,
@@ -32,6 +34,8 @@ from contrapose_client.targets import (
 
 KEPT = 10_000
 """Of what has come, in whatever list of it: an hour and more of chunks."""
+FLOATING = 0.5
+"""Metres off the floor at which a first pose is taken for a mistake."""
 QUICK_PINGS, QUICK_PING_INTERVAL, PING_INTERVAL = 5, 0.1, 1.0
 
 
@@ -119,11 +123,24 @@ class Interaction:
         """Send the player's pose: (22, 4) unit quaternions and (3,) metres; returns its sequence.
 
         time_code  seconds since the first pose; default: the session's clock
+        Warns if the first pose floats over the floor y = 0, or is under it; `standing()` is on it.
         """
+        if self._sequence == 0:
+            self._check_floor(quats_xyzw, transl)
         body = types_pb2.BodyPose(
             root_translation=transl.tolist(), rotations=quats_xyzw.ravel().tolist()
         )
         return await self._send_player(time_code, body=body)
+
+    def _check_floor(self, quats_xyzw: Array, transl: Array) -> None:
+        height = lowest_joint(self.accepted.player_skeleton, quats_xyzw, transl)
+        if abs(height) > FLOATING:
+            where = "over" if height > 0 else "under"
+            warnings.warn(
+                f"the player's lowest joint is {abs(height):.2f} m {where} the floor y = 0: transl "
+                "is not where the pelvis is; begin with standing()",
+                stacklevel=3,
+            )
 
     async def send_trackers(
         self, trackers: Mapping[str, Device], time_code: float | None = None
