@@ -21,9 +21,10 @@ import numpy as np
 from engine.arrays import Array, IntArray
 from engine.backends import Graph
 from engine.backends.ports import out_of_memory
+from engine.body.pose import Pose, stacked
 from engine.body.shape import load_body
 from engine.motion.floor import floor_height
-from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_rotmats
+from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_pose
 from engine.motion.standing import standing_partner, standing_pose
 from engine.sampling.executor import Executor
 from engine.sampling.models import Models
@@ -139,13 +140,10 @@ class LoopOf:
 def _standing_pair() -> Array:
     """(2, 201): the first person at the canonical origin, the second 1 m before it."""
     rest = load_body().rest_joints(np.zeros((2, 10)))
-    player = (
-        standing_pose(),
-        -floor_height(standing_pose(), np.zeros(3), rest[0]) * np.array([0, 1, 0]),
-    )
+    player = Pose(standing_pose(), np.zeros(3))
+    player = Pose(player.rotmats, -floor_height(player, rest[0]) * np.array([0, 1, 0]))
     partner = standing_partner(player, rest, 1.0, 0.0)
-    rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
-    features = features_from_rotmats(rotmats, transl)
+    features = features_from_pose(stacked([player, partner]))
     return np.concatenate([features, rest.reshape(2, -1)], axis=-1)
 
 

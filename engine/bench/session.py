@@ -21,6 +21,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import ConfigError
@@ -152,9 +153,9 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
     )
     watch = Stopwatch()
 
-    def read(data: bytes) -> tuple[float, Array, Array]:
+    def read(data: bytes) -> tuple[float, Pose]:
         pose = interaction_pb2.StreamInteractionRequest.FromString(data).pose
-        return (pose.time_code, *player.pose_at(pose.time_code, player.read(pose)))
+        return pose.time_code, player.pose_at(pose.time_code, player.read(pose))
 
     def tick(now: float, name: Callable[[Tick], str]) -> tuple[WantedWindow, ...]:
         tick = watch.timed(lambda: session.tick(now), name)

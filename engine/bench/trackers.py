@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import geodesic_angle, rotmat_from_axis_angle
 from engine.body.shape import Body, load_body
 from engine.body.skeleton import FOOT_JOINTS, JOINT_NAMES
@@ -144,18 +144,17 @@ def first_seconds(motion: Motion, seconds: float) -> Motion:
 def measured(motion: Motion, body: Body, count: int, kind: str) -> Figures:
     """Solve the first person of a motion from its first `count` devices."""
     true_rest = body.rest_joints(motion.betas[0]).astype(np.float64)
-    rotmats, transl = motion.rotmats[0].astype(np.float64), motion.transl[0].astype(np.float64)
-    joints, world = forward_kinematics(true_rest, rotmats, transl)
+    true = Pose(motion.rotmats[0].astype(np.float64), motion.transl[0].astype(np.float64))
+    joints, world = true.in_world(true_rest)
     calibration = calibration_for(body, motion.betas[0], kind)
     state = begin(calibration)
     poses = []
     started = time.process_time()
     for sample in samples_of(joints, world, motion.frame_rate, count):
         state, pose, _ = solve(state, sample)
-        poses.append((pose.rotmats, pose.transl))
+        poses.append(pose)
     seconds = time.process_time() - started
-    found_rotmats, found_transl = (np.stack(parts) for parts in zip(*poses, strict=True))
-    found, found_world = forward_kinematics(calibration.rest_joints, found_rotmats, found_transl)
+    found, found_world = stacked(poses).in_world(calibration.rest_joints)
     return compared(joints, world, found, found_world, motion.frame_rate, seconds)
 
 
@@ -217,7 +216,7 @@ def calibration_for(body: Body, betas: Array, kind: str) -> Calibration:
         droop = rotmat_from_axis_angle(np.array([0.0, 0.0, sign * np.radians(5.0)]))
         rotmats[JOINT_NAMES.index(f"{side}_shoulder")] = droop
     lift = np.array([0.0, -exact.sole, 0.0])
-    joints, world = forward_kinematics(exact.rest_joints, rotmats[None], lift[None])
+    joints, world = Pose(rotmats, lift)[None].in_world(exact.rest_joints)
     (sample,) = samples_of(joints, world, 30.0, len(Role))
     return calibrated_by_t_pose(body, sample)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -27,6 +27,7 @@ from engine.motion.motion import FRAME_RATE
 if TYPE_CHECKING:
     from engine.sampling.request import WindowRequest
     from engine.session.config import SessionConfig
+    from engine.session.plan import PlanFrame
     from engine.session.session import Session
 
 HELP = """\
@@ -44,7 +45,7 @@ SETTLED, MOVED, LAST = 40, 45, 60
 LOW = 0.03
 
 Sample = Callable[[list["WindowRequest"]], Array]
-Player = Callable[[float], tuple[Array, Array]]
+Player = Callable[[float], Pose]
 
 
 def add_action(actions: argparse._SubParsersAction[Any]) -> None:
@@ -100,14 +101,14 @@ class _Run:
     session: Session
     sample: Sample
     rest_joints: Array
-    shown: dict[int, tuple[Array, Array, int]] = field(default_factory=dict)
+    shown: dict[int, PlanFrame] = field(default_factory=dict)
     waiting: list[tuple[int, Array]] = field(default_factory=list)
 
     def play(self, player: Player, first: int, last: int) -> None:
         """Every window arrives one frame after it was asked for."""
         for frame in range(first, last + 1):
             now = frame / FRAME_RATE
-            self.session.feed(now, *player(now))
+            self.session.feed(now, player(now))
             for ticket, x0 in self.waiting:
                 self.session.accept(ticket, x0)
             tick = self.session.tick(now + 0.01)
@@ -115,15 +116,12 @@ class _Run:
                 (wanted.ticket, self.sample([wanted.request])[0]) for wanted in tick.wanted
             ]
             if tick.chunk is not None:
-                for shown in tick.chunk.frames:
-                    pose = shown.rotmats[1], shown.transl[1], shown.based_on.sequence
-                    self.shown[shown.index] = pose
+                self.shown |= {frame.index: frame for frame in tick.chunk.frames}
 
     def joints(self, first: int, last: int) -> Array:
         """(frame, 22, 3) of the partner."""
-        poses = [self.shown[frame] for frame in range(first, last + 1)]
-        rotmats, transl = (np.stack([pose[part] for pose in poses]) for part in (0, 1))
-        return forward_kinematics(self.rest_joints[1], rotmats, transl)[0]
+        poses = [self.shown[frame].pose[1] for frame in range(first, last + 1)]
+        return stacked(poses).in_world(self.rest_joints[1])[0]
 
 
 def _begun(sample: Sample, config: SessionConfig, seed: int) -> _Run:
@@ -174,7 +172,7 @@ def _smoothness(sample: Sample, steps: int, skip: int, seconds: int) -> dict[str
     first = 20
     joints = run.joints(first, last)
     jerk = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean(axis=-1)
-    stamps = np.array([run.shown[frame][2] for frame in range(first, last + 1)])
+    stamps = np.array([run.shown[frame].based_on.sequence for frame in range(first, last + 1)])
     seams = np.flatnonzero(np.diff(stamps)) + 1
     is_seam = np.zeros(len(jerk), np.bool_)
     for seam in seams:
@@ -198,7 +196,7 @@ def _player(move: str | None) -> Player:
     """Stands; from frame SETTLED on he makes his move within a second."""
     from engine.motion.standing import standing_pose
 
-    def player(time_s: float) -> tuple[Array, Array]:
+    def player(time_s: float) -> Pose:
         part = float(np.clip(time_s - SETTLED / FRAME_RATE, 0.0, 1.0))
         part = part * part * (3 - 2 * part)
         rotmats, transl = standing_pose(), np.array([0.0, 1.3, 0.0])
@@ -208,15 +206,17 @@ def _player(move: str | None) -> Player:
             transl[2] += 0.8 * part
         elif move == "goes aside":
             transl[0] += 1.0 * part
-        return rotmats, transl
+        return Pose(rotmats, transl)
 
     return player
 
 
-def _wanderer(time_s: float) -> tuple[Array, Array]:
+def _wanderer(time_s: float) -> Pose:
     """Walks to and fro and waves."""
-    rotmats, transl = _player(None)(0.0)
+    still = _player(None)(0.0)
+    rotmats = still.rotmats
     rotmats[JOINT["right_shoulder"]] = rotmat_about("z", 0.4 + 0.8 * np.sin(1.9 * time_s))
     rotmats[JOINT["left_shoulder"]] = rotmat_about("z", -0.8 + 0.4 * np.sin(1.3 * time_s))
     rotmats[0] = rotmat_about("y", 0.5 * np.sin(0.6 * time_s))
-    return rotmats, transl + np.array([0.6 * np.sin(0.7 * time_s), 0.0, 0.4 * np.sin(0.5 * time_s)])
+    way = np.array([0.6 * np.sin(0.7 * time_s), 0.0, 0.4 * np.sin(0.5 * time_s)])
+    return Pose(rotmats, still.transl + way)

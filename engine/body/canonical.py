@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics, turned_about_origin
+from engine.body.kinematics import turned_about_origin
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 
@@ -27,10 +28,8 @@ class CanonicalFrame:
     shift: Array
 
 
-def canonical_frame(rotmats: Array, transl: Array, rest_joints: Array) -> CanonicalFrame:
-    """The frame that one pair defines.
-
-    rotmats (2, 22, 3, 3), transl (2, 3), rest_joints (2, 22, 3)
+def canonical_frame(pair: Pose, rest_joints: Array) -> CanonicalFrame:
+    """The frame that one pair defines; rest_joints (2, 22, 3).
 
     across  = (right hip - left hip) + (right shoulder - left shoulder) of person 0
     forward = Y x across is turned about Y to +Z; a yaw only, so a torso keeps its lean
@@ -38,8 +37,8 @@ def canonical_frame(rotmats: Array, transl: Array, rest_joints: Array) -> Canoni
               joints y = 0
     A person whose shoulders and hips stand exactly above each other has no yaw: none is taken.
     """
-    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
-    return canonical_frame_of(joints, transl, rest_joints)
+    joints, _ = pair.in_world(rest_joints)
+    return canonical_frame_of(joints, pair.transl, rest_joints)
 
 
 def canonical_frame_of(joints: Array, transl: Array, rest_joints: Array) -> CanonicalFrame:
@@ -62,33 +61,21 @@ def _between(joints: Array, start: str, end: str) -> Array:
     return joints[..., JOINT[end], :] - joints[..., JOINT[start], :]
 
 
-def to_canonical(
-    frame: CanonicalFrame, rotmats: Array, transl: Array, rest_joints: Array
-) -> tuple[Array, Array]:
-    """World poses in the canonical frame.
-
-    rotmats (2, ..., 22, 3, 3), transl (2, ..., 3), rest_joints (2, 22, 3) -> the same shapes
-    """
-    pelvis = _rest_pelvis(rest_joints, transl)
-    rotmats, transl = _turned(frame.rotation, rotmats, transl, pelvis)
-    return rotmats, transl + frame.shift
+def to_canonical(frame: CanonicalFrame, pose: Pose, rest_joints: Array) -> Pose:
+    """World poses (2, ...) in the canonical frame; rest_joints (2, 22, 3)."""
+    turned = _turned(frame.rotation, pose, rest_joints)
+    return Pose(turned.rotmats, turned.transl + frame.shift)
 
 
-def from_canonical(
-    frame: CanonicalFrame, rotmats: Array, transl: Array, rest_joints: Array
-) -> tuple[Array, Array]:
+def from_canonical(frame: CanonicalFrame, pose: Pose, rest_joints: Array) -> Pose:
     """The inverse of `to_canonical`."""
-    pelvis = _rest_pelvis(rest_joints, transl)
-    return _turned(frame.rotation.T, rotmats, transl - frame.shift, pelvis)
+    turned = Pose(pose.rotmats, pose.transl - frame.shift)
+    return _turned(frame.rotation.T, turned, rest_joints)
 
 
-def _rest_pelvis(rest_joints: Array, transl: Array) -> Array:
-    """(2, 22, 3) -> (2, 1, ..., 1, 3), to broadcast against transl (2, ..., 3)."""
-    return rest_joints[:, 0].reshape(len(rest_joints), *(1,) * (transl.ndim - 2), 3)
-
-
-def _turned(
-    rotation: Array, rotmats: Array, transl: Array, rest_pelvis: Array
-) -> tuple[Array, Array]:
+def _turned(rotation: Array, pose: Pose, rest_joints: Array) -> Pose:
+    rotmats, transl = pose.rotmats, pose.transl
+    # (2, 22, 3) -> (2, 1, ..., 1, 3), to broadcast against transl (2, ..., 3)
+    rest_pelvis = rest_joints[:, 0].reshape(len(rest_joints), *(1,) * (transl.ndim - 2), 3)
     root, transl = turned_about_origin(rotation, rotmats[..., 0, :, :], transl, rest_pelvis)
-    return np.concatenate([root[..., None, :, :], rotmats[..., 1:, :, :]], axis=-3), transl
+    return Pose(np.concatenate([root[..., None, :, :], rotmats[..., 1:, :, :]], axis=-3), transl)

@@ -13,7 +13,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.capsules import Capsules, Segments, near_pairs
 from engine.body.ik import arc_vector, limited, two_bone
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_axis_angle, slerp_rotmat
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
@@ -79,8 +79,7 @@ def arm_length(rest_joints: Array, wrist: int) -> float:
 
 
 def touching(
-    rotmats: Array,
-    transl: Array,
+    pose: Pose,
     rest_joints: Array,
     wrist: int,
     points: Array,
@@ -91,7 +90,7 @@ def touching(
 ) -> Array:
     """The poses with the hand of `wrist` on the points, as far as the arm reaches.
 
-    rotmats  (frame, 22, 3, 3), transl (frame, 3), rest_joints (22, 3), capsules of the body
+    pose     (frame,); rest_joints (22, 3), capsules of the body
     points, normals  (frame, 3) on the other's skin, outwards
     skin     of the part: axes (frame, C, 3), radii (C,)
     weight   (frame,) 1: it touches; 0: it stays as it is
@@ -100,17 +99,17 @@ def touching(
     """
     palm = _Palm.of(capsules, rest_joints, wrist)
     away = np.full(len(points), palm.depth)
-    turned = rotmats
+    turned = pose.rotmats
     for _ in range(ROUNDS):
-        turned = _reaching(rotmats, transl, rest_joints, wrist, points, normals, palm, away)
-        posed = forward_kinematics(rest_joints, turned, transl)
+        turned = _reaching(pose, rest_joints, wrist, points, normals, palm, away)
+        posed = Pose(turned, pose.transl).in_world(rest_joints)
         gap = skin_gap(part_of(capsules, wrist, *posed), skin)
         away = np.clip(away - gap - PRESS, -0.1, 0.3)
     joints = _arm(wrist)
-    weight = weight * _nearness(rotmats, transl, rest_joints, wrist, points)
-    result = rotmats.copy()
+    weight = weight * _nearness(pose, rest_joints, wrist, points)
+    result = pose.rotmats.copy()
     result[:, joints] = slerp_rotmat(
-        rotmats[:, joints], turned[:, joints], np.repeat(weight[:, None], 3, axis=1)
+        pose.rotmats[:, joints], turned[:, joints], np.repeat(weight[:, None], 3, axis=1)
     )
     return result
 
@@ -144,19 +143,16 @@ def _arm(wrist: int) -> list[int]:
     return [JOINT[f"{SIDES[wrist]}_{part}"] for part in ("shoulder", "elbow", "wrist")]
 
 
-def _nearness(
-    rotmats: Array, transl: Array, rest_joints: Array, wrist: int, points: Array
-) -> Array:
+def _nearness(pose: Pose, rest_joints: Array, wrist: int, points: Array) -> Array:
     """1 (frame,) for points that the arm nearly reaches, 0 for those far beyond it."""
-    shoulders, _ = forward_kinematics(rest_joints, rotmats, transl)
+    shoulders, _ = pose.in_world(rest_joints)
     apart = np.linalg.norm(points - shoulders[:, _arm(wrist)[0]], axis=-1)
     beyond = apart / arm_length(rest_joints, wrist)
     return np.asarray(np.clip((FAR_REACH - beyond) / (FAR_REACH - NEAR_REACH), 0.0, 1.0))
 
 
 def _reaching(
-    rotmats: Array,
-    transl: Array,
+    pose: Pose,
     rest_joints: Array,
     wrist: int,
     points: Array,
@@ -167,7 +163,7 @@ def _reaching(
     """The arm with the palm's middle `away` (frame,) metres before the points."""
     shoulder, elbow, _ = _arm(wrist)
     collar = JOINT[f"{SIDES[wrist]}_collar"]
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
+    joints, world = pose.in_world(rest_joints)
     root = joints[:, shoulder]
     goal = points + away[:, None] * normals
     upper, lower = (
@@ -176,7 +172,7 @@ def _reaching(
     )
     hinge = np.cross(unit(upper), [0.0, 0.0, 1.0])
     pole = unit(joints[:, elbow] - root) + np.array([0.0, -ELBOW_DOWN, 0.0])
-    result = rotmats.copy()
+    result = pose.rotmats.copy()
     at_wrist = goal
     for _ in range(3):
         world_upper, world_lower, _, _ = two_bone(root, at_wrist, pole, upper, lower, hinge)

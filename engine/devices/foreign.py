@@ -13,10 +13,11 @@ from enum import Enum
 import numpy as np
 
 from engine.arrays import Array, BoolArray
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.devices.calibration import ROLE_COUNT, ROLE_JOINTS, Calibration, Role, TrackerSample
-from engine.devices.trackers import Pose, on_floor
+from engine.devices.trackers import on_floor
 from engine.errors import InputError
 
 HUMAN_BONES = {
@@ -120,8 +121,7 @@ def posed(calibration: Calibration, world: Array, pelvis: Array) -> Pose:
     """The pose with these world rotations (22, 3, 3) and the pelvis here (3,), over the floor."""
     parents = world[list(PARENTS[1:])]
     rotmats = np.concatenate([world[:1], np.swapaxes(parents, -1, -2) @ world[1:]])
-    transl = on_floor(calibration, rotmats, pelvis - calibration.rest_joints[0])
-    return Pose(rotmats=rotmats, transl=transl)
+    return on_floor(calibration, Pose(rotmats, pelvis - calibration.rest_joints[0]))
 
 
 def openxr_sample(

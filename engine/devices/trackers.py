@@ -18,7 +18,7 @@ from enum import Enum
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.reach import (
     ANKLES,
     HEAD,
@@ -81,14 +81,6 @@ class Tracking(Enum):
 
 
 Flags = dict[Role, Tracking]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Pose:
-    """rotmats (22, 3, 3) parent-relative, transl (3,)"""
-
-    rotmats: Array
-    transl: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -188,7 +180,7 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
     rotmats = with_arms(rest, body, hands)
     feet, state = _feet(state, body)
     rotmats = within_limits(with_legs(rest, body, rotmats, feet, floor))
-    transl = on_floor(state.calibration, rotmats, body.transl)
+    pose = on_floor(state.calibration, Pose(rotmats, body.transl))
     state = replace(
         state,
         sample=sample,
@@ -196,7 +188,7 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
         was_seen=state.was_seen | is_good,
     )
     state.shown.follows[:] = is_good
-    return state, Pose(rotmats=rotmats, transl=transl), _flags(state, is_good)
+    return state, pose, _flags(state, is_good)
 
 
 def _flags(state: TrackerState, is_good: BoolArray) -> Flags:
@@ -403,13 +395,13 @@ def _feet(state: TrackerState, body: Trunk) -> tuple[Ends, TrackerState]:
     return replace(ends, positions=above), replace(state, stance=stance)
 
 
-def on_floor(calibration: Calibration, rotmats: Array, transl: Array) -> Array:
-    """The translation, raised so that no sole and no joint is under the floor."""
+def on_floor(calibration: Calibration, pose: Pose) -> Pose:
+    """The pose, raised so that no sole and no joint is under the floor."""
     rest = calibration.rest_joints
-    joints, world = forward_kinematics(rest, rotmats, transl)
+    joints, world = pose.in_world(rest)
     lowest = min(sole_heights(joints, world, rest).min(), joints[:, 1].min())
     raised = np.array([0.0, max(calibration.floor - float(lowest), 0.0), 0.0])
-    return np.asarray(transl + raised)
+    return Pose(pose.rotmats, pose.transl + raised)
 
 
 def _norm(vectors: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules
 from engine.body.easing import smoothstep
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.vectors import lengths
@@ -50,17 +50,17 @@ def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupC
 def corrected(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
     """The clean-up without its last stage, the feet."""
     result = track
-    posed = forward_kinematics(rest_joints[:, None], track.rotmats, track.transl)
+    posed = track.pose.in_world(rest_joints[:, None])
     if config.top_speed is not None:
         reach = config.top_speed / FRAME_RATE
         result = _speed_limited(result, posed[0], given, rest_joints, reach)
     if config.capsules is not None:
-        apart = parted(result.rotmats, result.transl, given, rest_joints, config.capsules)
+        apart = parted(result.pose, given, rest_joints, config.capsules)
         result = replace(result, transl=apart)
     if config.floor is None:
         return result
     if result is not track:
-        posed = forward_kinematics(rest_joints[:, None], result.rotmats, result.transl)
+        posed = result.pose.in_world(rest_joints[:, None])
     lowest = lowest_heights(*posed, rest_joints[:, None]) - config.floor
     return _floored(result, lowest, given, config)
 
@@ -78,9 +78,9 @@ def feet_locked(
     """
     if config.floor is None or not config.foot_lock:
         return track
-    before = None if shown is None else (shown.rotmats, shown.transl)
-    rotmats, transl = locked(track.rotmats, track.transl, given, rest_joints, config.floor, before)
-    return replace(track, rotmats=rotmats, transl=transl)
+    before = None if shown is None else shown.pose
+    pose = locked(track.pose, given, rest_joints, config.floor, before)
+    return replace(track, rotmats=pose.rotmats, transl=pose.transl)
 
 
 def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfig) -> Track:
@@ -130,7 +130,7 @@ def _speed_limited(
     """
     if lengths(joints[:, 1:] - joints[:, :-1]).max(initial=0.0) <= reach:
         return track
-    rotmats, transl = track.rotmats.copy(), track.transl.copy()
+    pose = Pose(track.rotmats.copy(), track.transl.copy())
     for person in range(len(given)):
         index = np.flatnonzero(given[person])
         first, last = (int(index[0]), int(index[-1])) if len(index) else (0, 0)
@@ -139,27 +139,22 @@ def _speed_limited(
             (t + 1, t) for t in range(last - 1, -1, -1) if not given[person, t] and t < first
         ]
         for source, target in forward + backward:
-            rotmats[person, target], transl[person, target] = _reachable(
-                (rotmats[person, source], transl[person, source]),
-                (rotmats[person, target], transl[person, target]),
-                rest_joints[person],
-                reach,
-            )
-    return replace(track, rotmats=rotmats, transl=transl)
+            start, goal = pose[person, source], pose[person, target]
+            reached = _reachable(start, goal, rest_joints[person], reach)
+            goal.rotmats[:], goal.transl[:] = reached.rotmats, reached.transl
+    return replace(track, rotmats=pose.rotmats, transl=pose.transl)
 
 
-def _reachable(
-    start: tuple[Array, Array], goal: tuple[Array, Array], rest_joints: Array, reach: float
-) -> tuple[Array, Array]:
+def _reachable(start: Pose, goal: Pose, rest_joints: Array, reach: float) -> Pose:
     """The pose on the way from start to goal at which the fastest joint has travelled `reach`."""
-    origin, _ = forward_kinematics(rest_joints, *start)
+    origin, _ = start.in_world(rest_joints)
     pose, fraction = goal, 1.0
     for _ in range(8):
-        joints, _ = forward_kinematics(rest_joints, *pose)
+        joints, _ = pose.in_world(rest_joints)
         travelled = float(lengths(joints - origin).max())
         if travelled <= reach:
             break
         fraction *= 0.98 * reach / travelled
-        turned = slerp_rotmat(start[0], goal[0], np.full(JOINT_COUNT, fraction))
-        pose = (turned, start[1] + fraction * (goal[1] - start[1]))
+        turned = slerp_rotmat(start.rotmats, goal.rotmats, np.full(JOINT_COUNT, fraction))
+        pose = Pose(turned, start.transl + fraction * (goal.transl - start.transl))
     return pose

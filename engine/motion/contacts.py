@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.capsules import Capsules, NearPairs, Segments, gaps, near_pairs
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.vectors import lengths
 from engine.motion.motion import FRAME_RATE
 
@@ -95,29 +95,32 @@ class ContactTracker:
         self.contacts = contacts
         self.ids = ids
 
-    def update(self, now: int, frames: Sequence[tuple[int, Array, Array]]) -> tuple[Contact, ...]:
+    def update(self, now: int, frames: Sequence[tuple[int, Pose]]) -> tuple[Contact, ...]:
         """The contacts of a plan that are not over at frame `now`, in the order they begin.
 
-        frames  successive: index, rotmats (2, 22, 3, 3), transl (2, 3); they replace what was known
-                from the first of them on
+        frames  successive: index, and pair; they replace what was known from the first of them on
         """
         first = frames[0][0]
         kept = {i: look for i, look in self._looks.items() if now - 3 <= i < first}
-        known = {i: self._looks.get(i) for i, _, _ in frames}
-        new = [f for f in frames if (look := known[f[0]]) is None or look.rotmats is not f[1]]
+        known = {i: self._looks.get(i) for i, _ in frames}
         kept |= {i: look for i, look in known.items() if look is not None}
-        kept |= self._looked_at(new)
+        kept |= self._looked_at(
+            [
+                (i, pair)
+                for i, pair in frames
+                if (look := known[i]) is None or look.rotmats is not pair.rotmats
+            ]
+        )
         self._looks = dict(sorted(kept.items()))
         found = [self._identified(contact) for contact in self._found() if contact.end >= now]
         self.contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
         return self.contacts
 
-    def _looked_at(self, frames: Sequence[tuple[int, Array, Array]]) -> dict[int, _Look]:
+    def _looked_at(self, frames: Sequence[tuple[int, Pose]]) -> dict[int, _Look]:
         if not frames:
             return {}
-        rotmats = np.stack([rotmats for _, rotmats, _ in frames], axis=1)
-        transl = np.stack([transl for _, _, transl in frames], axis=1)
-        joints, world = forward_kinematics(self._rest_joints[:, None], rotmats, transl)
+        pairs = stacked([pair for _, pair in frames], axis=1)
+        joints, world = pairs.in_world(self._rest_joints[:, None])
         player, partner = (
             capsules.posed(joints[person], world[person])
             for person, capsules in enumerate(self._capsules)
@@ -125,13 +128,13 @@ class ContactTracker:
         near = near_parts(self._capsules, (player, partner), RELEASE)
         return {
             index: _Look(
-                rotmats=seen,
+                rotmats=pair.rotmats,
                 segments=(player, partner),
                 row=row,
                 near=near.get(row, {}),
                 far={},
             )
-            for row, (index, seen, _) in enumerate(frames)
+            for row, (index, pair) in enumerate(frames)
         }
 
     def _found(self) -> list[Contact]:

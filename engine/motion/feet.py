@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.easing import smoothstep
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT
 from engine.body.vectors import cross, dots, lengths, rotated
@@ -80,28 +81,27 @@ def sole_heights(joints: Array, world: Array, rest_joints: Array) -> Array:
 
 
 def locked(
-    rotmats: Array,
-    transl: Array,
+    pose: Pose,
     given: BoolArray,
     rest_joints: Array,
     floor: float,
-    shown: tuple[Array, Array] | None = None,
-) -> tuple[Array, Array]:
+    shown: Pose | None = None,
+) -> Pose:
     """The motion with its planted feet held at one spot, flat, and no sole under the floor.
 
-    rotmats (person, frame, 22, 3, 3), transl (person, frame, 3), rest_joints (person, 22, 3)
-    given   (person, frame) frames that come back as they were shown
-    shown   rotmats and transl of the same shapes, where given: these frames after an earlier call;
-            None: as they are. Locks and steps that began there go on.
-    returns rotmats and transl of the same shapes
+    pose    (person, frame), as all others; rest_joints (person, 22, 3)
+    given   frames that come back as they were shown
+    shown   where given, these frames after an earlier call; None: as they are. Locks and steps that
+            began there go on.
     """
+    rotmats, transl = pose.rotmats, pose.transl
     kept = given[..., None, None, None]
     if shown is None:
         new_rotmats, new_transl = rotmats.copy(), transl.copy()
         legs = before = _posed_legs(rotmats[:, :, LEGS], transl, rest_joints)
     else:
-        new_rotmats = np.where(kept, shown[0], rotmats)
-        new_transl = np.where(given[..., None], shown[1], transl)
+        new_rotmats = np.where(kept, shown.rotmats, rotmats)
+        new_transl = np.where(given[..., None], shown.transl, transl)
         legs, before = _posed_legs(
             np.stack([rotmats[:, :, LEGS], new_rotmats[:, :, LEGS]]),
             np.stack([transl, new_transl]),
@@ -115,7 +115,7 @@ def locked(
     for joints, turned in zip((HIPS, KNEES, ANKLES, BALLS), moved, strict=True):
         new_rotmats[:, :, joints] = np.where(kept, new_rotmats[:, :, joints], turned)
     new_transl[..., 1] -= np.where(given, 0.0, drop)
-    return new_rotmats, new_transl
+    return Pose(new_rotmats, new_transl)
 
 
 @lru_cache

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.motion.feet import sole_heights
 
 
-def floor_height(rotmats: Array, transl: Array, rest_joints: Array) -> Array:
-    """Height of the lowest joint or sole, (...,) for poses (..., 22, 3, 3): a person's floor."""
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
+def floor_height(pose: Pose, rest_joints: Array) -> Array:
+    """Height (...,) of the lowest joint or sole: a person's floor."""
+    joints, world = pose.in_world(rest_joints)
     return np.asarray(lowest_heights(joints, world, rest_joints).min(axis=-1))
 
 

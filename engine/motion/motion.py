@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.rotations import (
     rot6d_from_rotmat,
     rotmat_from_quat,
@@ -64,13 +65,13 @@ class Motion:
         return rotmat_from_quat(self.quats_xyzw)
 
 
-def features_from_rotmats(rotmats: Array, transl: Array) -> Array:
-    """(..., 22, 3, 3) and (..., 3) -> (..., 135) float32."""
-    rot6d = rot6d_from_rotmat(rotmats).reshape(*transl.shape[:-1], 6 * JOINT_COUNT)
-    return np.concatenate([rot6d, transl], axis=-1).astype(np.float32)
+def features_from_pose(pose: Pose) -> Array:
+    """(..., 135) float32."""
+    rot6d = rot6d_from_rotmat(pose.rotmats).reshape(*pose.transl.shape[:-1], 6 * JOINT_COUNT)
+    return np.concatenate([rot6d, pose.transl], axis=-1).astype(np.float32)
 
 
-def rotmats_from_features(features: Array) -> tuple[Array, Array]:
-    """(..., 135) -> proper rotations (..., 22, 3, 3) and transl (..., 3)."""
+def pose_from_features(features: Array) -> Pose:
+    """Of (..., 135), whose 6D need not be of proper rotations."""
     rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
-    return rotmat_from_rot6d(rot6d), features[..., -3:]
+    return Pose(rotmat_from_rot6d(rot6d), features[..., -3:])

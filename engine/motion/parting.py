@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 
 GIVE = 0.01
 """Metres that skin gives way: hands that press and chests that hug sink in so far."""
@@ -26,40 +26,36 @@ SMOOTH = np.array([0.25, 0.5, 0.25])
 
 
 def parted(
-    rotmats: Array,
-    transl: Array,
+    pose: Pose,
     given: BoolArray,
     rest_joints: Array,
     capsules: tuple[Capsules, Capsules],
 ) -> Array:
     """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible.
 
-    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3), rest_joints (2, 22, 3)
+    pose (2, frame), rest_joints (2, 22, 3)
     given (2, frame)  poses that must stay; where only one may move, he goes all the way
 
     Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
         minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
     """
     posed = [
-        capsules[person].posed(
-            *forward_kinematics(rest_joints[person], rotmats[person], transl[person])
-        )
-        for person in range(2)
+        capsules[person].posed(*pose[person].in_world(rest_joints[person])) for person in range(2)
     ]
     share = np.where(given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
     most = np.minimum(_frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
-    apart: Array = np.zeros_like(transl[0])
+    apart: Array = np.zeros_like(pose.transl[0])
     for _ in range(ROUNDS):
         step = _way_apart(posed[0], _moved(posed[1], apart), capsules)
         if not step.any():
             break
         apart = _shortened(apart + step, most)
     if not apart.any():
-        return transl
+        return pose.transl
     apart = _shortened(_smoothed(apart), most)
     signs = np.array([-1.0, 1.0])[:, None]
-    return np.asarray(transl + (signs * share)[..., None] * apart)
+    return np.asarray(pose.transl + (signs * share)[..., None] * apart)
 
 
 def _way_apart(first: Segments, second: Segments, capsules: tuple[Capsules, Capsules]) -> Array:

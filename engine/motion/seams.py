@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.easing import smoothstep
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.vectors import lengths
@@ -188,19 +189,13 @@ def decayed(newest_first: Array, steps: Array, decay: float = SEAM_DECAY) -> Arr
 
 def coasted(track: Track, frames: int) -> Track:
     """`frames` more of a known track, its motion dying away within half a second: plan B."""
-    last = track.frames - 1
-    return brought_to(track, (track.rotmats[:, last], track.transl[:, last]), frames)
+    return brought_to(track, track.pose[:, track.frames - 1], frames)
 
 
-def brought_to(
-    track: Track, pair: tuple[Array, Array], frames: int, decay: float = SEAM_DECAY
-) -> Track:
-    """`frames` more of a known track, in which it comes to rest at a pair.
-
-    pair  rotmats (2, 22, 3, 3), transl (2, 3)
-    """
+def brought_to(track: Track, pair: Pose, frames: int, decay: float = SEAM_DECAY) -> Track:
+    """`frames` more of a known track, in which it comes to rest at a pair."""
     still = track.cut(track.frames - 3, 3)
-    resting = known_track(*(np.repeat(values[:, None], frames + 3, axis=1) for values in pair))
+    resting = known_track(stacked([pair] * (frames + 3), axis=1))
     return pinned(resting, still.cut(0, frames + 3), decay).cut(3, frames)
 
 

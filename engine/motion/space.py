@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.body.skeleton import JOINT, JOINT_COUNT
 
@@ -51,8 +51,7 @@ SPARE = 0.001
 class Kept:
     """Partner poses that keep out of the zone, and which frames had to change (frame,)."""
 
-    rotmats: Array
-    transl: Array
+    pose: Pose
     is_changed: BoolArray
 
 
@@ -78,33 +77,30 @@ class PersonalSpace:
         for number, arm in enumerate(ARMS):
             self._limbs[np.isin(self._partner.joints, arm[1:])] = number + 1
 
-    def zone(self, rotmats: Array, transl: Array) -> Segments:
-        """What the partner must keep away from, of players (frame, pose, 22, 3, 3), (frame, pose,
-        3): in each frame of all these poses."""
-        posed = self._player.posed(*forward_kinematics(self._rest_joints[0], rotmats, transl))
-        count = transl.shape[1] * len(self._player)
+    def zone(self, players: Pose) -> Segments:
+        """What the partner must keep away from, of players (frame, pose): in each frame of all
+        these poses."""
+        posed = self._player.posed(*players.in_world(self._rest_joints[0]))
+        count = players.transl.shape[1] * len(self._player)
         return Segments(
             starts=posed.starts.reshape(-1, count, 3), axes=posed.axes.reshape(-1, count, 3)
         )
 
-    def depths(self, rotmats: Array, transl: Array, zone: Segments) -> Array:
-        """How deep (frame, 3) body, left and right arm of the partner reach into the zone, metres.
-
-        rotmats (frame, 22, 3, 3), transl (frame, 3); 0 where they keep out
-        """
-        joints, world = forward_kinematics(self._rest_joints[1], rotmats, transl)
+    def depths(self, partner: Pose, zone: Segments) -> Array:
+        """How deep (frame, 3) body, left and right arm of the partner (frame,) reach into the zone,
+        metres; 0 where they keep out."""
+        joints, world = partner.in_world(self._rest_joints[1])
         covers = np.tile(self._player.covers, zone.starts.shape[1] // len(self._player))
         pairs = near_pairs(
             zone, covers + self.radius, self._partner.posed(joints, world), self._partner.covers, 0
         )
-        result = np.zeros((len(transl), 3))
+        result = np.zeros((len(joints), 3))
         np.maximum.at(result, (pairs.frames, self._limbs[pairs.second]), -pairs.gaps)
         return result
 
     def kept(
         self,
-        rotmats: Array,
-        transl: Array,
+        partner: Pose,
         zone: Segments,
         *,
         is_free: BoolArray,
@@ -113,20 +109,20 @@ class PersonalSpace:
     ) -> Kept:
         """The partner's frames, corrected so that none reaches into the zone.
 
-        rotmats   (frame, 22, 3, 3), transl (frame, 3), successive
-        zone      of as many frames
+        partner   (frame,), successive; zone of as many frames
         is_free   (frame,) frames that may also change to make the motion smooth; others change only
                   where they reach in
         depths    (frame, 3) as of `depths`, 0 for frames that may stay as they are; None: of all
         before    transl (3,) of the frame before; None: the first may be anywhere
         """
-        depths = self.depths(rotmats, transl, zone) if depths is None else depths
+        rotmats, transl = partner.rotmats, partner.transl
+        depths = self.depths(partner, zone) if depths is None else depths
         if not depths.any():
-            return Kept(rotmats=rotmats, transl=transl, is_changed=np.zeros(len(transl), np.bool_))
+            return Kept(pose=partner, is_changed=np.zeros(len(transl), np.bool_))
         way, shift = self._ways(transl, zone, is_free, before)
         push: Array = np.zeros(len(transl))
         bend: Array = np.zeros((len(transl), 2))
-        pose = rotmats, transl + shift
+        pose = Pose(rotmats, transl + shift)
         is_moved = shift.any(axis=1)
         for round_ in range(ROUNDS):
             is_bent_enough = bend >= 1
@@ -136,19 +132,18 @@ class PersonalSpace:
             last = push, bend
             push = _gradual(push + needed, PUSH_STEP, is_free)
             bend = _gradual(bent, BEND_STEP, is_free)
-            pose = self._bent(rotmats, bend), transl + shift + push[:, None] * way
+            pose = Pose(self._bent(rotmats, bend), transl + shift + push[:, None] * way)
             is_moved |= (push != last[0]) | (bend != last[1]).any(axis=1)
             depths = np.zeros_like(depths)
-            depths[is_moved] = self.depths(
-                pose[0][is_moved], pose[1][is_moved], _rows(zone, is_moved)
-            )
+            depths[is_moved] = self.depths(pose[is_moved], _rows(zone, is_moved))
             if not depths.any():
                 break
             is_moved = np.zeros_like(is_moved)
         is_in = np.asarray(depths.any(axis=1))
-        pose[1][is_in] += self._safe_distance(pose, zone, is_in)[:, None] * way[is_in]
+        away = self._safe_distance(pose[is_in], _rows(zone, is_in))
+        pose.transl[is_in] += away[:, None] * way[is_in]
         is_changed = (push > 0) | (bend > 0).any(axis=1) | shift.any(axis=1)
-        return Kept(rotmats=pose[0], transl=pose[1], is_changed=is_changed)
+        return Kept(pose=pose, is_changed=is_changed)
 
     def _ways(
         self, transl: Array, zone: Segments, is_free: BoolArray, before: Array | None
@@ -192,13 +187,11 @@ class PersonalSpace:
                 result[rows] = slerp_rotmat(rotmats[rows], self._hanging[list(arm)], part)
         return result
 
-    def _safe_distance(self, pose: tuple[Array, Array], zone: Segments, is_in: BoolArray) -> Array:
+    def _safe_distance(self, pose: Pose, zone: Segments) -> Array:
         """How far (n,) bodies must go so that spheres about both people are apart."""
-        rotmats, transl = pose[0][is_in], pose[1][is_in]
-        posed = self._partner.posed(*forward_kinematics(self._rest_joints[1], rotmats, transl))
-        zone = _rows(zone, is_in)
+        posed = self._partner.posed(*pose.in_world(self._rest_joints[1]))
         middle = zone.starts.mean(axis=1, keepdims=True)
-        pelvis = (self._rest_joints[1, 0] + transl)[:, None]
+        pelvis = (self._rest_joints[1, 0] + pose.transl)[:, None]
         reach = _reach(zone, middle, self._player) + self.radius
         reach += _reach(posed, pelvis, self._partner)
         return np.asarray(reach - np.linalg.norm((pelvis - middle)[:, 0] * GROUND, axis=-1) + SPARE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.reach import ANKLES, HIPS, KNEES, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT
@@ -35,43 +35,37 @@ def standing_pose() -> Array:
     return rotmats
 
 
-def standing_partner(
-    player: tuple[Array, Array], rest_joints: Array, distance: float, floor: float
-) -> tuple[Array, Array]:
+def standing_partner(player: Pose, rest_joints: Array, distance: float, floor: float) -> Pose:
     """A partner who stands `distance` metres before the player, faces him, feet on the floor.
 
-    player       rotmats (22, 3, 3), transl (3,)
     rest_joints  (2, 22, 3) of player and partner
-    returns      rotmats (22, 3, 3), transl (3,)
     """
-    joints, _ = forward_kinematics(rest_joints[0], *player)
+    joints, _ = player.in_world(rest_joints[0])
     forward = facing(joints)
     rotmats = standing_pose()
     rotmats[0] = rotmat_about("y", np.arctan2(-forward[0], -forward[2]))
     pelvis = joints[JOINT["pelvis"]] + distance * forward
     transl = pelvis - rest_joints[1, 0]
     transl[1] = 0.0
-    transl[1] = floor - floor_height(rotmats, transl, rest_joints[1])
-    return rotmats, transl
+    transl[1] = floor - floor_height(Pose(rotmats, transl), rest_joints[1])
+    return Pose(rotmats, transl)
 
 
-def settled(pose: tuple[Array, Array], rest_joints: Array, floor: float) -> tuple[Array, Array]:
-    """The pose with both feet put down flat, as near to where they are as the legs allow; one who
-    is in the air comes down.
-
-    pose  rotmats (22, 3, 3), transl (3,); rest_joints (22, 3)
+def settled(pose: Pose, rest_joints: Array, floor: float) -> Pose:
+    """One person's pose with both feet put down flat, as near to where they are as the legs allow;
+    one who is in the air comes down. rest_joints (22, 3)
     """
-    rotmats, transl = pose
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
+    joints, world = pose.in_world(rest_joints)
     heights = sole_heights(joints, world, rest_joints) - floor
     if np.abs(heights).max() < FLAT:
         return pose
     down = np.array([0.0, max(float(heights.min()), 0.0), 0.0])
-    joints, transl = joints - down, transl - down
+    joints, transl = joints - down, pose.transl - down
     ahead = world[ANKLES][..., 2]
     yaws = np.arctan2(ahead[:, 0], ahead[:, 2])
     ankles = joints[ANKLES]
-    standing = floor_height(np.eye(3) + np.zeros((JOINT_COUNT, 3, 3)), np.zeros(3), rest_joints)
+    at_rest = Pose(np.eye(3) + np.zeros((JOINT_COUNT, 3, 3)), np.zeros(3))
+    standing = floor_height(at_rest, rest_joints)
     ankles[:, 1] = floor + rest_joints[ANKLES][:, 1] - standing
     thigh, shin = rest_joints[KNEES] - rest_joints[HIPS], rest_joints[ANKLES] - rest_joints[KNEES]
     length = REACH * (np.linalg.norm(thigh, axis=-1) + np.linalg.norm(shin, axis=-1))
@@ -79,9 +73,9 @@ def settled(pose: tuple[Array, Array], rest_joints: Array, floor: float) -> tupl
     away = ankles[:, [0, 2]] - joints[HIPS][:, [0, 2]]
     part = np.minimum(across / np.maximum(np.linalg.norm(away, axis=-1), 1e-9), 1.0)
     ankles[:, [0, 2]] = joints[HIPS][:, [0, 2]] + part[:, None] * away
-    trunk = Trunk(rotmats=rotmats, transl=transl, joints=joints, world=world)
+    trunk = Trunk(rotmats=pose.rotmats, transl=transl, joints=joints, world=world)
     feet = Ends(positions=ankles, rotmats=np.stack([rotmat_about("y", yaw) for yaw in yaws]))
-    return with_legs(rest_joints, trunk, rotmats, feet, floor), transl
+    return Pose(with_legs(rest_joints, trunk, pose.rotmats, feet, floor), transl)
 
 
 def facing(joints: Array) -> Array:

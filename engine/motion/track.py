@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,11 @@ class Track:
     rotmats: Array
     transl: Array
     is_known: BoolArray
+
+    @property
+    def pose(self) -> Pose:
+        """(2, T)"""
+        return Pose(self.rotmats, self.transl)
 
     @property
     def frames(self) -> int:
@@ -50,9 +55,10 @@ class Track:
         )
 
 
-def known_track(rotmats: Array, transl: Array) -> Track:
-    """A track of (2, T, 22, 3, 3) and (2, T, 3) that is known throughout."""
-    return Track(rotmats=rotmats, transl=transl, is_known=np.ones(transl.shape[:2], np.bool_))
+def known_track(pose: Pose) -> Track:
+    """A track of poses (2, T) that is known throughout."""
+    is_known = np.ones(pose.transl.shape[:2], np.bool_)
+    return Track(rotmats=pose.rotmats, transl=pose.transl, is_known=is_known)
 
 
 def joined(tracks: Sequence[Track]) -> Track:
@@ -73,4 +79,4 @@ def moved(track: Track, *, player: Array) -> Track:
 
 def joints_of(track: Track, rest_joints: Array) -> Array:
     """World joints (2, T, 22, 3) of a track; rest_joints (2, 22, 3)."""
-    return forward_kinematics(rest_joints[:, None], track.rotmats, track.transl)[0]
+    return track.pose.in_world(rest_joints[:, None])[0]

@@ -13,15 +13,12 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
 from engine.body.easing import smoothstep
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.motion.feet import sole_heights
 from engine.motion.stance import Feet, Stance, standing_at, stepped
-
-Pose = tuple[Array, Array]
-"""rotmats (22, 3, 3), transl (3,)."""
 
 SPEED = 1.0
 """Metres a second, between setting off and coming to stand."""
@@ -70,11 +67,11 @@ def walk(
     floor: float,
     frames: int,
     frame_rate: float,
-) -> tuple[Array, Array]:
+) -> Pose:
     """The frames after `start` of a walk that ends, standing at ease, at a place.
 
     at_ease  (22, 3, 3) of the body standing at ease, facing +Z
-    returns  rotmats (frames, 22, 3, 3), transl (frames, 3)
+    returns  (frames,)
     """
     hips, last_yaw, travel_yaw = _route(start, place, rest_joints)
     seconds = np.arange(1, frames + 1) / frame_rate
@@ -87,10 +84,10 @@ def walk(
         _yaws(hips[2], travel_yaw, last_yaw, at, moving) for at in (seconds, seconds + FEET_LEAD)
     )
     pace = speed * float(np.linalg.norm(way))
-    joints, world = forward_kinematics(rest_joints, *start)
+    joints, world = start.in_world(rest_joints)
     stance = _stance_of(joints, world, hips)
     home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
-    resting, at_rest = forward_kinematics(rest_joints, at_ease, np.zeros(3))
+    resting, at_rest = Pose(at_ease, np.zeros(3)).in_world(rest_joints)
     sole = float(sole_heights(resting, at_rest, rest_joints).min())
     rotmats, transl = [], []
     for row in range(frames):
@@ -99,15 +96,16 @@ def walk(
         stance, feet = stepped(stance, under, home, float(seconds[row]))
         sink = SINK * min(pace[row] / SPEED, 1.0)
         root = np.array([ground[row, 0], floor - sole + resting[0, 1] - sink, ground[row, 1]])
-        pose = _posed(at_ease, root, where, feet, rest_joints, resting[ANKLES, 1] - sole, floor)
-        rotmats.append(pose)
+        rotmats.append(
+            _posed(at_ease, root, where, feet, rest_joints, resting[ANKLES, 1] - sole, floor)
+        )
         transl.append(root - rest_joints[0])
-    return np.stack(rotmats), np.stack(transl)
+    return Pose(np.stack(rotmats), np.stack(transl))
 
 
 def _route(start: Pose, place: Place, rest_joints: Array) -> tuple[Array, float, float]:
     """Where the hips are (x, z, yaw), and the yaws to arrive with and to travel with."""
-    joints, _ = forward_kinematics(rest_joints, *start)
+    joints, _ = start.in_world(rest_joints)
     yaw = float(yaw_of(joints))
     hips = np.array([joints[0, 0], joints[0, 2], yaw])
     way = place.ground - hips[:2]
@@ -173,8 +171,9 @@ def _posed(
         bend = -ELBOW_BEND if side == 0 else ELBOW_BEND
         rotmats[ELBOWS[side]] = at_ease[ELBOWS[side]] @ rotmat_about("y", bend)
     rotmats[JOINT["spine2"]] = rotmat_about("y", float(0.15 * (ahead[1] - ahead[0])))
-    joints, world = forward_kinematics(rest_joints, rotmats, root - rest_joints[0])
-    trunk = Trunk(rotmats=rotmats, transl=root - rest_joints[0], joints=joints, world=world)
+    transl = root - rest_joints[0]
+    joints, world = Pose(rotmats, transl).in_world(rest_joints)
+    trunk = Trunk(rotmats=rotmats, transl=transl, joints=joints, world=world)
     ankles = np.stack(
         [feet.places[:, 0], floor + ankle_height + feet.lift, feet.places[:, 1]], axis=-1
     )

@@ -14,6 +14,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.canonical import canonical_frame, from_canonical, to_canonical
 from engine.body.capsules import Capsules
+from engine.body.pose import Pose, stacked
 from engine.body.shape import Body, fit_betas
 from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import BackendError, InputError
@@ -22,8 +23,8 @@ from engine.motion.floor import floor_height
 from engine.motion.motion import (
     POSE_FEATURES,
     WINDOW_FRAMES,
-    features_from_rotmats,
-    rotmats_from_features,
+    features_from_pose,
+    pose_from_features,
 )
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track, joined, known_track
@@ -41,8 +42,7 @@ SamplePair = Callable[[Array, Array, Array, Array], Array]
 
 # ---------------------------------------------------------------------------------------- motions
 def generate_motion(
-    rotmats: Array,
-    transl: Array,
+    pair: Pose,
     *,
     rest_joints: Array,
     anchor_index: int,
@@ -55,16 +55,15 @@ def generate_motion(
     cleanup: CleanupConfig | None = None,
     foot_lock: bool = True,
     capsules: tuple[Capsules, Capsules] | None = None,
-) -> tuple[Array, Array]:
-    """The motion of a pair, `frames` long, whose frame `anchor_index` is the given pair exactly.
+) -> Pose:
+    """The motion of a pair, (2, frames), whose frame `anchor_index` is the given pair exactly.
 
-    rotmats (2, 22, 3, 3), transl (2, 3), rest_joints (2, 22, 3) of the pair, in the world
+    rest_joints     (2, 22, 3) of the pair, which is in the world
     history_frames  known frames that a later window starts from; 1 is the paper's chain
     text            (width,) what the two do, for an animator that takes text; None: no words
     cleanup         None: the floor is where the lowest sole or joint of the pair is
     foot_lock       with `cleanup` None: whether planted feet are held at one spot
     capsules        with `cleanup` None: of both bodies, to draw them out of each other
-    returns         rotmats (2, frames, 22, 3, 3), transl (2, frames, 3)
     Raises InputError for an anchor outside the motion, BackendError if a window is not finite.
     """
     if frames < 1:
@@ -74,7 +73,7 @@ def generate_motion(
             f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
         )
     if cleanup is None:
-        floor = float(floor_height(rotmats, transl, rest_joints).min())
+        floor = float(floor_height(pair, rest_joints).min())
         cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock, capsules=capsules)
     seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
 
@@ -96,7 +95,8 @@ def generate_motion(
         )
         return filled(window).cut(history, WINDOW_FRAMES - history)
 
-    track = known_track(rotmats[:, None].astype(np.float64), transl[:, None].astype(np.float64))
+    pair = Pose(pair.rotmats.astype(np.float64), pair.transl.astype(np.float64))
+    track = known_track(pair[:, None])
     before = _frames_before_anchor(anchor_index, frames)
     track = around_anchor(track, -before)
     start = anchor_index - before
@@ -105,8 +105,7 @@ def generate_motion(
     while start > 0:
         track = joined([around_anchor(track, 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1), track])
         start -= WINDOW_FRAMES - 1
-    track = track.cut(-start, frames)
-    return track.rotmats, track.transl
+    return track.cut(-start, frames).pose
 
 
 def _frames_before_anchor(anchor_index: int, frames: int) -> int:
@@ -126,26 +125,16 @@ def _finite(x0: Array) -> Array:
 
 # ------------------------------------------------------------------------------------------ pairs
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Two people at one instant: rotmats (2, 22, 3, 3), transl (2, 3), betas (2, 10)."""
+class People:
+    """One person, or a pair (2,), at one instant: betas (..., 10)."""
 
-    rotmats: Array
-    transl: Array
-    betas: Array
-
-
-@dataclass(frozen=True, kw_only=True)
-class SinglePose:
-    """One person at one instant: rotmats (22, 3, 3), transl (3,), betas (10,)."""
-
-    rotmats: Array
-    transl: Array
+    pose: Pose
     betas: Array
 
 
 def generate_pair(
-    *, body: Body, text: Array, single: SinglePose | None, seed: int, sample: SamplePair
-) -> Pair:
+    *, body: Body, text: Array, single: People | None, seed: int, sample: SamplePair
+) -> People:
     """An interactive pair for a text (width,), for one given person, for both, or for neither.
 
     text     the sentence vector; zeros for no text
@@ -157,9 +146,9 @@ def generate_pair(
     frame = None
     if single is not None:
         rest = np.stack([body.rest_joints(single.betas)] * 2)
-        twice = np.stack([single.rotmats] * 2), np.stack([single.transl] * 2)
-        frame = canonical_frame(*twice, rest)
-        canonical = features_from_rotmats(*to_canonical(frame, *twice, rest))
+        twice = stacked([single.pose] * 2)
+        frame = canonical_frame(twice, rest)
+        canonical = features_from_pose(to_canonical(frame, twice, rest))
         pose[0] = np.concatenate([canonical, rest.reshape(2, -1)], axis=-1)
         mask[0, 0] = 1
     x0 = _finite(sample(noise, pose, mask, np.asarray(text, np.float32)[None]))[0]
@@ -167,33 +156,31 @@ def generate_pair(
     if single is None or frame is None:
         return _on_floor(body, pair, floor=0.0, people=(0, 1))
     rest = body.rest_joints(pair.betas)
-    rotmats, transl = from_canonical(frame, pair.rotmats, pair.transl, rest)
-    pair = Pair(
-        rotmats=np.stack([single.rotmats, rotmats[1]]),
-        transl=np.stack([single.transl, transl[1]]),
-        betas=np.stack([single.betas, pair.betas[1]]),
+    partner = from_canonical(frame, pair.pose, rest)[1]
+    pair = People(
+        pose=stacked([single.pose, partner]), betas=np.stack([single.betas, pair.betas[1]])
     )
-    floor = floor_height(single.rotmats, single.transl, body.rest_joints(single.betas))
+    floor = floor_height(single.pose, body.rest_joints(single.betas))
     return _on_floor(body, pair, floor=float(floor), people=(1,))
 
 
-def decoded_pair(body: Body, x0: Array) -> Pair:
+def decoded_pair(body: Body, x0: Array) -> People:
     """The generator's answer (2, 201) as a pair of bodies.
 
     The 22 rest joints are only a proxy of the shape: the shape is the one whose bones fit best, and
     the pelvis stays where the answer has it.
     """
-    rotmats, transl = rotmats_from_features(x0[:, :POSE_FEATURES])
+    pose = pose_from_features(x0[:, :POSE_FEATURES])
     rest = x0[:, POSE_FEATURES:].reshape(2, JOINT_COUNT, 3)
     lengths = np.linalg.norm(rest[:, 1:] - rest[:, list(PARENTS[1:])], axis=-1)
     betas = fit_betas(body, lengths)
     pelvis = rest[:, 0] - body.rest_joints(betas)[:, 0]
-    return Pair(rotmats=rotmats, transl=transl + pelvis, betas=betas)
+    return People(pose=Pose(pose.rotmats, pose.transl + pelvis), betas=betas)
 
 
-def _on_floor(body: Body, pair: Pair, *, floor: float, people: tuple[int, ...]) -> Pair:
-    height = floor_height(pair.rotmats, pair.transl, body.rest_joints(pair.betas))
-    transl = pair.transl.copy()
+def _on_floor(body: Body, pair: People, *, floor: float, people: tuple[int, ...]) -> People:
+    height = floor_height(pair.pose, body.rest_joints(pair.betas))
+    transl = pair.pose.transl.copy()
     for person in people:
         transl[person, 1] += floor - height[person]
-    return replace(pair, transl=transl)
+    return replace(pair, pose=Pose(pair.pose.rotmats, transl))

@@ -12,15 +12,11 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame_of, from_canonical, to_canonical
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.errors import BackendError
-from engine.motion.motion import (
-    WINDOW_FRAMES,
-    features_from_rotmats,
-    rotmats_from_features,
-)
+from engine.motion.motion import WINDOW_FRAMES, features_from_pose, pose_from_features
 from engine.motion.seams import MARGIN, joined_to
-from engine.motion.track import Track, known_track
+from engine.motion.track import Track, joined, known_track
 from engine.sampling.request import WINDOW_SHAPE, WindowRequest
 
 
@@ -71,11 +67,10 @@ def open_window(
         raise ValueError(f"frame {anchor} cannot be the anchor: one person is not known there")
     known = track.cut(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN)
     window = known.cut(MARGIN, WINDOW_FRAMES)
-    anchor_transl = window.transl[:, index]
-    joints, _ = forward_kinematics(rest_joints, window.rotmats[:, index], anchor_transl)
-    frame = canonical_frame_of(joints, anchor_transl, rest_joints)
-    rotmats, transl = to_canonical(frame, window.rotmats, window.transl, rest_joints)
-    features = features_from_rotmats(rotmats, transl)
+    pair = window.pose[:, index]
+    joints, _ = pair.in_world(rest_joints)
+    frame = canonical_frame_of(joints, pair.transl, rest_joints)
+    features = features_from_pose(to_canonical(frame, window.pose, rest_joints))
     shown = window.is_known if told is None else window.is_known & told
     shown = shown | (np.arange(WINDOW_FRAMES) == index)
     joints = joints @ frame.rotation.T + frame.shift
@@ -147,27 +142,23 @@ def read_window(window: Window, x0: Array) -> Track:
         raise BackendError(f"the denoiser gave a window of shape {x0.shape}, expected (2, 30, 135)")
     features = (x0 + window.request.anchor[:, None]).astype(np.float64)
     with np.errstate(all="ignore"):
-        rotmats, transl = rotmats_from_features(features)
-    if not (np.isfinite(rotmats).all() and np.isfinite(transl).all()):
+        pose = pose_from_features(features)
+    if not (np.isfinite(pose.rotmats).all() and np.isfinite(pose.transl).all()):
         raise BackendError("the denoiser gave a window that is not finite", reason="BAD_WINDOW")
-    rotmats, transl = from_canonical(window.frame, rotmats, transl, window.rest_joints)
-    return _with_margins(known_track(rotmats, transl))
+    return _with_margins(from_canonical(window.frame, pose, window.rest_joints))
 
 
-def _with_margins(track: Track) -> Track:
+def _with_margins(window: Pose) -> Track:
     """Continue at steady velocity MARGIN frames beyond both ends, to compare with what is there."""
 
-    def ahead(rotmats: Array, transl: Array) -> tuple[Array, Array]:
-        turn = np.swapaxes(rotmats[:, -2], -1, -2) @ rotmats[:, -1]
-        new_rotmats, new_transl = [rotmats[:, -1] @ turn], [2 * transl[:, -1] - transl[:, -2]]
+    def ahead(pose: Pose) -> Pose:
+        last, before = pose[:, -1], pose[:, -2]
+        turn = np.swapaxes(before.rotmats, -1, -2) @ last.rotmats
+        new = [Pose(last.rotmats @ turn, 2 * last.transl - before.transl)]
         for _ in range(MARGIN - 1):
-            new_rotmats.append(new_rotmats[-1] @ turn)
-            new_transl.append(new_transl[-1] + transl[:, -1] - transl[:, -2])
-        return np.stack(new_rotmats, axis=1), np.stack(new_transl, axis=1)
+            transl = new[-1].transl + last.transl - before.transl
+            new.append(Pose(new[-1].rotmats @ turn, transl))
+        return stacked(new, axis=1)
 
-    after = ahead(track.rotmats, track.transl)
-    before = ahead(track.rotmats[:, ::-1], track.transl[:, ::-1])
-    return known_track(
-        np.concatenate([before[0][:, ::-1], track.rotmats, after[0]], axis=1),
-        np.concatenate([before[1][:, ::-1], track.transl, after[1]], axis=1),
-    )
+    parts = [ahead(window[:, ::-1])[:, ::-1], window, ahead(window)]
+    return joined([known_track(part) for part in parts])

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from contrapose.v1 import interaction_pb2
 
-from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
 from engine.errors import ConfigError
 from engine.serving import wire
@@ -46,7 +46,7 @@ def first_direction(header: interaction_pb2.SessionHeader) -> Direction:
     return Direction(mode=mode or Mode.REACT, energy=energy)
 
 
-def start_from_wire(header: interaction_pb2.SessionHeader) -> tuple[Array, Array] | None:
+def start_from_wire(header: interaction_pb2.SessionHeader) -> Pose | None:
     """Where the partner stands at the beginning; None: before the player."""
     if not header.HasField("partner_start"):
         return None

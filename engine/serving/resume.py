@@ -18,12 +18,14 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
@@ -250,10 +252,10 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
     targets = [target.partner for target in poses]
     targets += [target.player for target in poses if target.player is not None]
     people = [
-        list(zip(session.rotmats, session.transl, strict=True)),
-        [(session.newest_rotmats, session.newest_transl)],
-        [(frame.rotmats[1], frame.transl[1]) for frame in plan],
-        [(frame.rotmats[0], frame.transl[0]) for frame in planned],
+        [Pose(*pose) for pose in zip(session.rotmats, session.transl, strict=True)],
+        [Pose(session.newest_rotmats, session.newest_transl)],
+        [frame.pose[1] for frame in plan],
+        [frame.pose[0] for frame in planned],
         targets,
     ]
     everyone = [pose for person in people for pose in person]
@@ -273,10 +275,7 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
         "direction": replace(session.direction, text=None, poses=()),
         "targets": [(target.frame, target.player is not None) for target in poses],
         "people": [len(person) for person in people],
-        "poses": packed_poses(
-            np.array([rotmats for rotmats, _ in everyone]),
-            np.array([transl for _, transl in everyone]),
-        ),
+        "poses": packed_poses(stacked(everyone)),
         "counts": [
             session.seed,
             session.frame,
@@ -302,10 +301,9 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
     counts = plain["counts"]
     seed, frame, revision, sent_until, tickets, player_last, contact_ids, accepted, failed = counts
     turns, offsets, floor = plain["devices"]
-    rotmats, transl = unpacked_poses(plain["poses"])
-    ends = np.cumsum(plain["people"])[:-1]
-    people = list(zip(np.split(rotmats, ends), np.split(transl, ends), strict=True))
-    player, newest, partner, planned, targets = people
+    poses = unpacked_poses(plain["poses"])
+    ends = np.cumsum([0, *plain["people"]]).tolist()
+    player, newest, partner, planned, targets = (poses[start:end] for start, end in pairwise(ends))
     plan = _rebuilt_plan(plain, player, player_last, partner, planned)
     worn = calibration_of(
         body,
@@ -325,11 +323,11 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         delays=plain["delays"],
         floor=plain["floor"],
         player_last=player_last,
-        rotmats=player[0],
-        transl=player[1],
+        rotmats=player.rotmats,
+        transl=player.transl,
         stamp=PlayerStamp(*plain["stamp"]),
-        newest_rotmats=newest[0][0],
-        newest_transl=newest[1][0],
+        newest_rotmats=newest.rotmats[0],
+        newest_transl=newest.transl[0],
         plan=plan,
         contacts=plain["contacts"],
         contact_ids=contact_ids,
@@ -357,25 +355,22 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
 
 def _rebuilt_plan(
     plain: dict[str, Any],
-    player: tuple[Array, Array],
+    player: Pose,
     player_last: int,
-    partner: tuple[Array, Array],
-    planned: tuple[Array, Array],
+    partner: Pose,
+    planned: Pose,
 ) -> tuple[PlanFrame, ...]:
     """The frames of a plan; the player as he was where he was not planned."""
     frames = []
     for at, (index, window, steps) in enumerate(plain["numbers"]):
-        ahead = at - len(plain["numbers"]) + len(planned[1])
-        back = min(max(player_last - index, 0), len(player[1]) - 1)
-        of_player = [
-            known[-1 - back] if ahead < 0 else expected[ahead]
-            for known, expected in zip(player, planned, strict=True)
-        ]
+        ahead = at - len(plain["numbers"]) + len(planned.transl)
+        back = min(max(player_last - index, 0), len(player.transl) - 1)
+        pair = stacked([player[-1 - back] if ahead < 0 else planned[ahead], partner[at]])
         frames.append(
             PlanFrame(
                 index=index,
-                rotmats=np.stack([of_player[0], partner[0][at]]),
-                transl=np.stack([of_player[1], partner[1][at]]),
+                rotmats=pair.rotmats,
+                transl=pair.transl,
                 quality=QUALITIES[plain["frames"][at]],
                 based_on=NOBODY,
                 window=window,
@@ -389,8 +384,8 @@ NOBODY = PlayerStamp(-1, -np.inf)
 """The stamp of what was computed elsewhere."""
 
 
-def _rebuilt_targets(plain: dict[str, Any], people: tuple[Array, Array]) -> tuple[PoseTarget, ...]:
-    poses = list(zip(*people, strict=True))
+def _rebuilt_targets(plain: dict[str, Any], people: Pose) -> tuple[PoseTarget, ...]:
+    poses = [people[row] for row in range(len(people.transl))]
     players = iter(poses[len(plain["targets"]) :])
     return tuple(
         PoseTarget(frame=frame, partner=poses[at], player=next(players) if has_player else None)
@@ -398,23 +393,23 @@ def _rebuilt_targets(plain: dict[str, Any], people: tuple[Array, Array]) -> tupl
     )
 
 
-def packed_poses(rotmats: Array, transl: Array) -> bytes:
-    """Poses (n, 22, 3, 3), (n, 3), rounded, as bytes that compress well.
+def packed_poses(poses: Pose) -> bytes:
+    """Poses (n,), rounded, as bytes that compress well.
 
     Differences from frame to frame, zigzag coded, joint by joint, all low bytes first.
     """
-    turns = axis_angle_from_rotmat(rotmats).reshape(len(transl), 3 * JOINT_COUNT)
-    numbers = np.rint(np.concatenate([turns / TURN_STEP, transl / PLACE_STEP], axis=1))
+    turns = axis_angle_from_rotmat(poses.rotmats).reshape(-1, 3 * JOINT_COUNT)
+    numbers = np.rint(np.concatenate([turns / TURN_STEP, poses.transl / PLACE_STEP], axis=1))
     steps = np.diff(numbers.astype(np.int64), axis=0, prepend=0).T
     zigzag = np.ascontiguousarray((steps << 1) ^ (steps >> 63)).astype("<u4")
     return zigzag.view(np.uint8).reshape(-1, 4).T.tobytes()
 
 
-def unpacked_poses(data: bytes) -> tuple[Array, Array]:
-    """(n, 22, 3, 3), (n, 3)"""
+def unpacked_poses(data: bytes) -> Pose:
+    """(n,)"""
     width = 3 * JOINT_COUNT + 3
     planes = np.frombuffer(data, np.uint8).reshape(4, -1)
     zigzag = np.ascontiguousarray(planes.T).view("<u4").astype(np.int64).reshape(width, -1)
     numbers = np.cumsum((zigzag >> 1) ^ -(zigzag & 1), axis=1).T.astype(np.float64)
     turns = TURN_STEP * numbers[:, :-3].reshape(-1, JOINT_COUNT, 3)
-    return rotmat_from_axis_angle(turns), PLACE_STEP * numbers[:, -3:]
+    return Pose(rotmat_from_axis_angle(turns), PLACE_STEP * numbers[:, -3:])

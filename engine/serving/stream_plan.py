@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
 
+from engine.body.pose import stacked
 from engine.devices.calibration import TrackerSample
 from engine.devices.trackers import Flags, Tracking
 from engine.errors import ContraposeError, OverloadedError
@@ -229,7 +230,7 @@ class StreamPlan:
         if isinstance(seen, TrackerSample) and is_in_known_frame:
             return  # solving costs milliseconds, and a plan has 10 frames a second
         self._fed_until = pose.time_s
-        number = self._session.feed(pose.time_s, *self._player.pose_at(pose.time_s, seen))
+        number = self._session.feed(pose.time_s, self._player.pose_at(pose.time_s, seen))
         self._tell_tracking()
         self._fed[number] = _Fed(sequence=pose.message.sequence, at=pose.at)
         self._fed.pop(number - KEPT_POSES, None)
@@ -302,10 +303,7 @@ class StreamPlan:
 
 
 def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
-    people = wire.poses_to_wire(
-        np.concatenate([frame.rotmats for frame in frames]),
-        np.concatenate([frame.transl for frame in frames]),
-    )
+    people = wire.poses_to_wire(stacked([frame.pose for frame in frames]))
     return [
         types_pb2.Frame(
             time_code=frame.index / FRAME_RATE,

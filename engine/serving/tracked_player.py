@@ -13,6 +13,7 @@ import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
 
 from engine.arrays import Array, BoolArray
+from engine.body.pose import Pose
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.devices.calibration import (
@@ -56,9 +57,7 @@ STATES = {
     Tracking.ABSENT: types_pb2.TRACKING_STATE_ABSENT,
 }
 MOST_FLOOR = 100.0
-PoseArrays = tuple[Array, Array]
-"""Rotations (22, 3, 3) and transl (3,)."""
-Seen = PoseArrays | TrackerSample
+Seen = Pose | TrackerSample
 """What a message says: a pose, or what one is to be made of."""
 
 
@@ -97,29 +96,27 @@ class TrackedPlayer:
         """A pose, or what one is to be made of; nothing is remembered. Raises InputError."""
         return self._readers[pose.WhichOneof("input") or "body"](pose)
 
-    def pose_at(self, time_s: float, seen: Seen) -> PoseArrays:
+    def pose_at(self, time_s: float, seen: Seen) -> Pose:
         """The pose at a time after all before it."""
-        if not isinstance(seen, TrackerSample):
+        if isinstance(seen, Pose):
             return seen
         self._state, pose, self.flags = solve(self._state, replace(seen, time_s=time_s))
-        return pose.rotmats, pose.transl
+        return pose
 
-    def _humanoid(self, pose: interaction_pb2.PlayerPose) -> PoseArrays:
+    def _humanoid(self, pose: interaction_pb2.PlayerPose) -> Pose:
         field = "pose.humanoid"
         world = humanoid_from_wire(pose.humanoid, field)
         world = world @ np.swapaxes(self._calibration.humanoid, -1, -2)
         hips = wire.place_from_wire(pose.humanoid.hips_position, f"{field}.hips_position")
         pelvis, floor = from_unity(hips), self._calibration.worn.floor
         pelvis[1] = floor + self._calibration.hips_scale * (pelvis[1] - floor)
-        made = posed(self._calibration.worn, world, pelvis)
-        return made.rotmats, made.transl
+        return posed(self._calibration.worn, world, pelvis)
 
     def _openxr(self, pose: interaction_pb2.PlayerPose) -> Seen:
         joint_set, positions, rotmats, is_valid = joints_from_wire(pose.openxr, "pose.openxr")
         worn = self._calibration.worn
         if joint_set is JointSet.BD and is_valid[:JOINT_COUNT].all():
-            made = posed(worn, rotmats[:JOINT_COUNT], positions[0])
-            return made.rotmats, made.transl
+            return posed(worn, rotmats[:JOINT_COUNT], positions[0])
         sample = openxr_sample(joint_set, positions, rotmats, is_valid, 0.0)
         if joint_set is JointSet.BD:
             return worn.worn_on(sample)

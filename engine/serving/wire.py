@@ -14,11 +14,13 @@ from contrapose.v1 import interaction_pb2, types_pb2
 from google.protobuf.message import Message
 
 from engine.arrays import Array, BoolArray
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
 from engine.body.shape import SHAPE_COUNT
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.body.vectors import lengths
 from engine.errors import ConfigError, InputError, SessionError
+from engine.sampling.generation import People
 
 MAX_BETA = 5.0
 MAX_TEXT_CHARACTERS = 1000
@@ -29,8 +31,8 @@ MIN_STEPS, MAX_STEPS = 1, 50
 MIN_QUAT_LENGTH, MAX_QUAT_LENGTH = 0.9, 1.1
 
 
-def pose_from_wire(body: types_pb2.BodyPose, field: str) -> tuple[Array, Array]:
-    """Rotations (22, 3, 3) and transl (3,) of a body, float32; `field` is the body's path."""
+def pose_from_wire(body: types_pb2.BodyPose, field: str) -> Pose:
+    """One pose, float32; `field` is the body's path."""
     quats = _floats(
         body.rotations, 4 * JOINT_COUNT, f"{field}.rotations", "22 quaternions x, y, z, w"
     )
@@ -38,11 +40,10 @@ def pose_from_wire(body: types_pb2.BodyPose, field: str) -> tuple[Array, Array]:
     for joint in np.flatnonzero(~_is_unit(quats)):
         _check_quat(quats[joint], f"{field}.rotations[{JOINT_NAMES[joint]}]")
     transl = place_from_wire(body.root_translation, f"{field}.root_translation")
-    return rotmat_from_quat(quats).astype(np.float32), transl
+    return Pose(rotmat_from_quat(quats).astype(np.float32), transl)
 
 
-def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> tuple[Array, Array]:
-    """Rotations (22, 3, 3) and transl (3,) of a streamed player pose."""
+def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> Pose:
     check_present(pose, "body", "pose.body")
     return pose_from_wire(pose.body, "pose.body")
 
@@ -96,23 +97,20 @@ def check_follows(
             )
 
 
-def person_from_wire(person: types_pb2.Person, field: str) -> tuple[Array, Array, Array]:
-    """Rotations (22, 3, 3), transl (3,) and betas (10,) of one person."""
+def person_from_wire(person: types_pb2.Person, field: str) -> People:
     check_present(person, "pose", f"{field}.pose")
-    rotmats, transl = pose_from_wire(person.pose, f"{field}.pose")
-    return rotmats, transl, betas_from_wire(person.betas, f"{field}.betas")
+    pose = pose_from_wire(person.pose, f"{field}.pose")
+    return People(pose=pose, betas=betas_from_wire(person.betas, f"{field}.betas"))
 
 
-def pair_from_wire(pair: types_pb2.Pair, field: str) -> tuple[Array, Array, Array]:
-    """Rotations (2, 22, 3, 3), transl (2, 3) and betas (2, 10) of player and partner."""
+def pair_from_wire(pair: types_pb2.Pair, field: str) -> People:
     for name in ("player", "partner"):
         check_present(pair, name, f"{field}.{name}")
-    people = [
-        person_from_wire(pair.player, f"{field}.player"),
-        person_from_wire(pair.partner, f"{field}.partner"),
-    ]
-    rotmats, transl, betas = (np.stack(part) for part in zip(*people, strict=True))
-    return rotmats, transl, betas
+    player = person_from_wire(pair.player, f"{field}.player")
+    partner = person_from_wire(pair.partner, f"{field}.partner")
+    return People(
+        pose=stacked([player.pose, partner.pose]), betas=np.stack([player.betas, partner.betas])
+    )
 
 
 def betas_from_wire(betas: Sequence[float], field: str) -> Array:
@@ -211,22 +209,23 @@ def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
     return str(part)
 
 
-def poses_to_wire(rotmats: Array, transl: Array) -> list[types_pb2.BodyPose]:
-    """(n, 22, 3, 3) and (n, 3) to the wire's quaternions."""
-    quats = quat_from_rotmat(rotmats).reshape(len(rotmats), 4 * JOINT_COUNT)
+def poses_to_wire(poses: Pose) -> list[types_pb2.BodyPose]:
+    """All poses (...,), in order, to the wire's quaternions."""
+    quats = quat_from_rotmat(poses.rotmats).reshape(-1, 4 * JOINT_COUNT)
+    places = poses.transl.reshape(-1, 3)
     return [
-        types_pb2.BodyPose(root_translation=translation, rotations=rotations)
-        for translation, rotations in zip(transl.tolist(), quats.tolist(), strict=True)
+        types_pb2.BodyPose(root_translation=place, rotations=rotations)
+        for place, rotations in zip(places.tolist(), quats.tolist(), strict=True)
     ]
 
 
-def pose_to_wire(rotmats: Array, transl: Array) -> types_pb2.BodyPose:
-    """(22, 3, 3) and (3,), one pose."""
-    return poses_to_wire(rotmats[None], transl[None])[0]
+def pose_to_wire(pose: Pose) -> types_pb2.BodyPose:
+    """One pose."""
+    return poses_to_wire(pose)[0]
 
 
-def person_to_wire(rotmats: Array, transl: Array, betas: Array) -> types_pb2.Person:
-    return types_pb2.Person(pose=pose_to_wire(rotmats, transl), betas=betas.tolist())
+def person_to_wire(pose: Pose, betas: Array) -> types_pb2.Person:
+    return types_pb2.Person(pose=pose_to_wire(pose), betas=betas.tolist())
 
 
 def skeleton_to_wire(rest_joints: Array, betas: Array) -> types_pb2.Skeleton:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 
 
 class Mode(Enum):
@@ -45,11 +46,11 @@ class PlaceTarget:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseTarget:
-    """Poses at a frame: rotmats (22, 3, 3), transl (3,); the player's may be left open."""
+    """Poses at a frame; the player's may be left open."""
 
     frame: int
-    partner: tuple[Array, Array]
-    player: tuple[Array, Array] | None = None
+    partner: Pose
+    player: Pose | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
 from engine.body.vectors import lengths
 from engine.motion.track import Track
 from engine.session.timeline import Timeline
@@ -33,7 +32,7 @@ class Expectation:
         rest_joints  (22, 3) of the player
         """
         new = max(player_until + 1 - first, 0)
-        joints, _ = forward_kinematics(rest_joints, result.rotmats[0, new:], result.transl[0, new:])
+        joints, _ = result.pose[0, new:].in_world(rest_joints)
         for offset, expected in enumerate(joints):
             self._joints[first + new + offset] = expected
 

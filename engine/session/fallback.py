@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.motion.cleanup import feet_locked
 from engine.motion.seams import REST_DECAY, brought_to, coasted
 from engine.motion.standing import settled, standing_partner
@@ -18,7 +18,7 @@ from engine.session.plan import PlanFrame, Quality
 from engine.session.timeline import LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
 
 
-def stand(timeline: Timeline, partner_start: tuple[Array, Array] | None) -> None:
+def stand(timeline: Timeline, partner_start: Pose | None) -> None:
     """The plan before any window: the partner stands before the player, or at his start."""
     config, now = timeline.config, timeline.now
     first = max(min(timeline.player.last_frame, now), now - config.history_frames)
@@ -26,13 +26,13 @@ def stand(timeline: Timeline, partner_start: tuple[Array, Array] | None) -> None
     partner = partner_start or standing_partner(
         player, timeline.rest_joints, config.start_distance, timeline.player_floor
     )
-    rotmats, transl = (np.stack(values) for values in zip(player, partner, strict=True))
+    pair = stacked([player, partner])
     for index in range(first, now + config.sent_frames + 1):
         timeline.plan.append(
             PlanFrame(
                 index=index,
-                rotmats=rotmats,
-                transl=transl,
+                rotmats=pair.rotmats,
+                transl=pair.transl,
                 quality=Quality.FALLBACK,
                 based_on=timeline.player.stamp_at(first),
             )
@@ -62,12 +62,11 @@ def come_to_rest(timeline: Timeline) -> int:
     timeline.plan.cut_after(frozen)
     shown = timeline.track(frozen - history + 1, history, frozen, frozen, is_shown=True)
     floor = timeline.floor
-    poses = [
-        settled((shown.rotmats[person, -1], shown.transl[person, -1]), rest_joints, floor)
+    pair = [
+        settled(shown.pose[person, -1], rest_joints, floor)
         for person, rest_joints in enumerate(timeline.rest_joints)
     ]
-    pair = np.stack([rotmats for rotmats, _ in poses]), np.stack([at for _, at in poses])
-    result = brought_to(shown, pair, timeline.config.horizon_frames, REST_DECAY)
+    result = brought_to(shown, stacked(pair), timeline.config.horizon_frames, REST_DECAY)
     _hold(timeline, _grounded(timeline, shown, result), frozen + 1)
     return frozen + 1
 

@@ -6,6 +6,7 @@ cleaned up, and made as lively as is wanted. Knows no clock, and not why the win
 
 from __future__ import annotations
 
+from engine.body.pose import Pose
 from engine.motion.cleanup import corrected, feet_locked
 from engine.motion.motion import WINDOW_FRAMES
 from engine.motion.seams import MARGIN, joined_to, pinned
@@ -77,7 +78,7 @@ def merge(
             window=asked.ticket + 1,
             steps=asked.window.request.steps,
         )
-        made = result.rotmats[:, at].copy(), result.transl[:, at].copy()
+        made = Pose(result.rotmats[:, at].copy(), result.transl[:, at].copy())
         plan.append(frame, made=made)
     if not takes_lead:
         return kept + 1
@@ -85,9 +86,5 @@ def merge(
     timeline.leads_from = player_until + 1
     for index in range(player_until + 1, kept + 1):
         at = index - first
-        plan.move_player(
-            index,
-            shown=(final.rotmats[0, at], final.transl[0, at]),
-            made=(result.rotmats[0, at], result.transl[0, at]),
-        )
+        plan.move_player(index, shown=final.pose[0, at], made=result.pose[0, at])
     return max(player_until, timeline.now) + 1

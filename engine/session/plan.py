@@ -12,6 +12,7 @@ from enum import Enum
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.motion.space import ARM_JOINTS
 from engine.session.player import PlayerStamp
 
@@ -39,8 +40,9 @@ class PlanFrame:
     """Denoiser steps of that window."""
 
     @property
-    def pose(self) -> tuple[Array, Array]:
-        return self.rotmats, self.transl
+    def pose(self) -> Pose:
+        """(2,)"""
+        return Pose(self.rotmats, self.transl)
 
 
 class Plan:
@@ -53,7 +55,7 @@ class Plan:
 
     def __init__(self) -> None:
         self._frames: dict[int, PlanFrame] = {}
-        self._made: dict[int, tuple[Array, Array]] = {}
+        self._made: dict[int, Pose] = {}
         self._untouched: dict[int, Array] = {}
 
     def __bool__(self) -> bool:
@@ -76,24 +78,21 @@ class Plan:
     def last(self) -> int:
         return next(reversed(self._frames))
 
-    def poses(self, index: int, *, is_shown: bool) -> tuple[Array, Array]:
-        """rotmats (2, 22, 3, 3), transl (2, 3) of a frame; those of the nearest beyond the ends."""
+    def pair(self, index: int, *, is_shown: bool) -> Pose:
+        """Of a frame; that of the nearest beyond the ends."""
         held = min(max(index, self.first), self.last)
         shown = self._frames[held].pose
         return shown if is_shown else self._made.get(held, shown)
 
-    def stretch(self, first: int, count: int, *, is_shown: bool) -> tuple[Array, Array]:
-        """New arrays (2, count, 22, 3, 3), (2, count, 3) of the poses of as many frames."""
+    def stretch(self, first: int, count: int, *, is_shown: bool) -> Pose:
+        """New arrays (2, count) of the poses of as many frames."""
         held = np.clip(np.arange(first, first + count), self.first, self.last).tolist()
         poses = [self._frames[index].pose for index in held]
         if not is_shown:
             poses = [self._made.get(index, pose) for index, pose in zip(held, poses, strict=True)]
-        return (
-            np.stack([rotmats for rotmats, _ in poses], axis=1),
-            np.stack([transl for _, transl in poses], axis=1),
-        )
+        return stacked(poses, axis=1)
 
-    def append(self, frame: PlanFrame, made: tuple[Array, Array] | None = None) -> None:
+    def append(self, frame: PlanFrame, made: Pose | None = None) -> None:
         self._frames[frame.index] = frame
         if made is not None:
             self._made[frame.index] = made
@@ -104,21 +103,16 @@ class Plan:
             self._made.pop(later, None)
             self._untouched.pop(later, None)
 
-    def move_partner(self, index: int, rotmats: Array, transl: Array) -> None:
-        """Correct a frame, and what windows go on from: he stands there now.
-
-        rotmats (22, 3, 3), transl (3,)
-        """
+    def move_partner(self, index: int, partner: Pose) -> None:
+        """Correct a frame, and what windows go on from: he stands there now."""
         frame = self._frames[index]
-        self._frames[index] = replace(
-            frame,
-            rotmats=np.stack([frame.rotmats[0], rotmats]),
-            transl=np.stack([frame.transl[0], transl]),
-        )
+        pair = stacked([frame.pose[0], partner])
+        self._frames[index] = replace(frame, rotmats=pair.rotmats, transl=pair.transl)
         if index in self._made:
-            made = self._made[index][0].copy(), self._made[index][1].copy()
-            made[0][1, ARM_JOINTS] = rotmats[ARM_JOINTS]
-            made[1][1] += transl - frame.transl[1]
+            made = self._made[index]
+            made = Pose(made.rotmats.copy(), made.transl.copy())
+            made.rotmats[1, ARM_JOINTS] = partner.rotmats[ARM_JOINTS]
+            made.transl[1] += partner.transl - frame.transl[1]
             self._made[index] = made
 
     def untouched(self, index: int) -> Array:
@@ -131,19 +125,13 @@ class Plan:
         frame = self._frames[index]
         self._frames[index] = replace(frame, rotmats=np.stack([frame.rotmats[0], rotmats]))
 
-    def move_player(
-        self, index: int, *, shown: tuple[Array, Array], made: tuple[Array, Array]
-    ) -> None:
-        """Have the player elsewhere in a frame: rotmats (22, 3, 3), transl (3,)."""
+    def move_player(self, index: int, *, shown: Pose, made: Pose) -> None:
+        """Have the player elsewhere in a frame."""
         frame = self._frames[index]
-        self._frames[index] = replace(
-            frame,
-            rotmats=np.stack([shown[0], frame.rotmats[1]]),
-            transl=np.stack([shown[1], frame.transl[1]]),
-        )
+        pair = stacked([shown, frame.pose[1]])
+        self._frames[index] = replace(frame, rotmats=pair.rotmats, transl=pair.transl)
         if index in self._made:
-            rotmats, transl = self._made[index]
-            self._made[index] = np.stack([made[0], rotmats[1]]), np.stack([made[1], transl[1]])
+            self._made[index] = stacked([made, self._made[index][1]])
 
     def forget_before(self, index: int) -> None:
         for store in (self._frames, self._made, self._untouched):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.rotations import slerp_rotmat
 from engine.errors import SessionError
 from engine.motion.motion import FRAME_RATE
@@ -30,9 +31,9 @@ class PlayerTrack:
     """The player's poses, resampled from any rate onto the session's 10 Hz grid."""
 
     def __init__(self, keep_frames: int) -> None:
-        self._grid: deque[tuple[Array, Array]] = deque(maxlen=keep_frames)
+        self._grid: deque[Pose] = deque(maxlen=keep_frames)
         self._grid_stamps: deque[PlayerStamp] = deque(maxlen=keep_frames)
-        self._sample: tuple[Array, Array] | None = None
+        self._sample: Pose | None = None
         self._last = -1
         self.stamp = PlayerStamp(-1, -np.inf)
 
@@ -42,9 +43,9 @@ class PlayerTrack:
         keep_frames: int,
         *,
         last_frame: int,
-        frames: Sequence[tuple[Array, Array]],
+        frames: Sequence[Pose],
         stamp: PlayerStamp,
-        newest: tuple[Array, Array],
+        newest: Pose,
     ) -> PlayerTrack:
         """The track after other samples, of which `newest` was the last: its last frames, oldest
         first, are known."""
@@ -54,7 +55,7 @@ class PlayerTrack:
         track._sample, track.stamp = newest, stamp
         return track
 
-    def frames_from(self, first: int) -> list[tuple[Array, Array]]:
+    def frames_from(self, first: int) -> list[Pose]:
         """The poses of the frames from `first` on, or of the last one alone."""
         count = min(max(self._last - first + 1, 1), len(self._grid))
         return list(self._grid)[-count:]
@@ -64,7 +65,7 @@ class PlayerTrack:
         """The last frame of the grid that is known; -1 before the first sample."""
         return self._last
 
-    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
+    def feed(self, time_s: float, pose: Pose) -> int:
         if not max(self.stamp.time_s, -1e-9) < time_s < np.inf:
             raise SessionError(
                 f"player frame at {time_s} s follows one at {self.stamp.time_s} s; "
@@ -72,7 +73,7 @@ class PlayerTrack:
                 field="time_s",
                 reason="TIME_NOT_INCREASING",
             )
-        sample = (np.asarray(rotmats, np.float64), np.asarray(transl, np.float64))
+        sample = Pose(np.asarray(pose.rotmats, np.float64), np.asarray(pose.transl, np.float64))
         before, before_s = self._sample, self.stamp.time_s
         self._sample, self.stamp = sample, PlayerStamp(self.stamp.sequence + 1, time_s)
         newest = frame_at(time_s)
@@ -84,17 +85,18 @@ class PlayerTrack:
         oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
         frames = np.arange(oldest, newest + 1)
         fractions = (frames / FRAME_RATE - before_s) / (time_s - before_s)
-        for frame, *pose in zip(frames, *_between(before, sample, fractions), strict=True):
-            self._append(int(frame), (pose[0], pose[1]))
+        between = _between(before, sample, fractions)
+        for at, frame in enumerate(frames.tolist()):
+            self._append(frame, between[at])
         return self.stamp.sequence
 
     @property
-    def newest(self) -> tuple[Array, Array]:
+    def newest(self) -> Pose:
         """The last sample, off the grid. There must have been one."""
         assert self._sample is not None
         return self._sample
 
-    def at(self, frame: int) -> tuple[Array, Array]:
+    def at(self, frame: int) -> Pose:
         """The pose at a frame of the grid; before the first and after the last known, held."""
         back = min(max(self._last - frame, 0), len(self._grid) - 1)
         return self._grid[-1 - back]
@@ -103,7 +105,7 @@ class PlayerTrack:
         back = min(max(self._last - frame, 0), len(self._grid) - 1)
         return self._grid_stamps[-1 - back]
 
-    def _append(self, frame: int, pose: tuple[Array, Array]) -> None:
+    def _append(self, frame: int, pose: Pose) -> None:
         self._grid.append(pose)
         self._grid_stamps.append(self.stamp)
         self._last = frame
@@ -114,9 +116,8 @@ def frame_at(time_s: float) -> int:
     return math.floor(time_s * FRAME_RATE + 1e-6)
 
 
-def _between(
-    a: tuple[Array, Array], b: tuple[Array, Array], fractions: Array
-) -> tuple[Array, Array]:
-    """Poses (n, 22, 3, 3), (n, 3) at fractions (n,) of the way from a to b."""
+def _between(a: Pose, b: Pose, fractions: Array) -> Pose:
+    """Poses (n,) at fractions (n,) of the way from a to b."""
     fractions = np.clip(fractions, 0.0, 1.0)[:, None]
-    return slerp_rotmat(a[0], b[0], fractions), a[1] + fractions * (b[1] - a[1])
+    rotmats = slerp_rotmat(a.rotmats, b.rotmats, fractions)
+    return Pose(rotmats, a.transl + fractions * (b.transl - a.transl))

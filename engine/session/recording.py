@@ -27,6 +27,7 @@ import msgpack
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
 from engine.sampling.request import WindowTrace
 from engine.session.config import SessionConfig
@@ -77,9 +78,9 @@ class RecordedSession:
     def state(self) -> SessionState | None:
         return self._session.state()
 
-    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
-        self._tape.put("feed", time_s, rotmats, transl)
-        return self._session.feed(time_s, rotmats, transl)
+    def feed(self, time_s: float, pose: Pose) -> int:
+        self._tape.put("feed", time_s, pose)
+        return self._session.feed(time_s, pose)
 
     def update(self, config: SessionConfig) -> None:
         self._tape.put("update", config)

@@ -24,6 +24,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules
+from engine.body.pose import Pose, stacked
 from engine.errors import ConfigError, SessionError
 from engine.motion.contacts import Contact, ContactTracker
 from engine.motion.seams import MARGIN
@@ -53,8 +54,7 @@ class Session:
     rest_joints  (2, 22, 3) joints of both bodies in the rest pose
     seed         all randomness of the session follows from it
     capsules     of both bodies, for contacts and for a zone; None: no contacts are told
-    partner_start  rotmats (22, 3, 3), transl (3,) of the partner until the first window is there;
-                   None: he stands before the player
+    partner_start  of the partner until the first window is there; None: he stands before the player
     Times are seconds since the session began.
     Raises ConfigError, as `update` does, for a zone without capsules.
     """
@@ -66,7 +66,7 @@ class Session:
         rest_joints: Array,
         seed: int,
         capsules: tuple[Capsules, Capsules] | None = None,
-        partner_start: tuple[Array, Array] | None = None,
+        partner_start: Pose | None = None,
     ) -> None:
         self._timeline = Timeline(config, np.asarray(rest_joints, np.float64))
         self._partner_start = partner_start
@@ -105,9 +105,9 @@ class Session:
         timeline.player = PlayerTrack.restored(
             KEPT_FRAMES,
             last_frame=state.player_last,
-            frames=list(zip(state.rotmats, state.transl, strict=True)),
+            frames=[Pose(*pose) for pose in zip(state.rotmats, state.transl, strict=True)],
             stamp=state.stamp,
-            newest=(state.newest_rotmats, state.newest_transl),
+            newest=Pose(state.newest_rotmats, state.newest_transl),
         )
         for frame in state.plan:
             timeline.plan.append(frame)
@@ -136,7 +136,7 @@ class Session:
             return None
         reach = self.config.history_frames + self.config.commit_frames + 2 * MARGIN
         first = timeline.now - reach
-        frames = timeline.player.frames_from(first)
+        player = stacked(timeline.player.frames_from(first))
         return SessionState(
             config=self.config,
             direction=self.direction,
@@ -148,11 +148,11 @@ class Session:
             delays=tuple(windows.delays),
             floor=timeline.floor,
             player_last=timeline.player.last_frame,
-            rotmats=np.stack([rotmats for rotmats, _ in frames]),
-            transl=np.stack([transl for _, transl in frames]),
+            rotmats=player.rotmats,
+            transl=player.transl,
             stamp=timeline.player.stamp,
-            newest_rotmats=timeline.player.newest[0],
-            newest_transl=timeline.player.newest[1],
+            newest_rotmats=timeline.player.newest.rotmats,
+            newest_transl=timeline.player.newest.transl,
             plan=tuple(timeline.plan[index] for index in timeline.plan if index >= first),
             contacts=() if contacts is None else contacts.contacts,
             contact_ids=0 if contacts is None else contacts.ids,
@@ -177,12 +177,12 @@ class Session:
         """What is wanted, without the targets that were reached or missed."""
         return self._targets.direction
 
-    def feed(self, time_s: float, rotmats: Array, transl: Array) -> int:
-        """Take a player frame (22, 3, 3), (3,) at a time; returns its sequence number, from 0.
+    def feed(self, time_s: float, pose: Pose) -> int:
+        """Take the player's pose at a time; returns its sequence number, from 0.
 
         Any rate will do. Raises SessionError if the time does not increase.
         """
-        return self._timeline.player.feed(time_s, rotmats, transl)
+        return self._timeline.player.feed(time_s, pose)
 
     def update(self, config: SessionConfig) -> None:
         """New settings, for a revision that the next tick asks for; a zone holds at once.
@@ -366,9 +366,7 @@ class Session:
             return ()
         plan, now = self._timeline.plan, self._timeline.now
         frames = [plan[index] for index in plan if index >= now - 2]
-        return self._contacts.update(
-            now, [(frame.index, frame.rotmats, frame.transl) for frame in frames]
-        )
+        return self._contacts.update(now, [(frame.index, frame.pose) for frame in frames])
 
     def _count_due(self, before: int) -> None:
         plan, now = self._timeline.plan, self._timeline.now

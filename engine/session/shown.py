@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray
+from engine.body.pose import Pose, stacked
 from engine.motion.energy import UPPER_JOINTS, enlivened
 from engine.motion.seams import REST_DECAY, pinned
 from engine.motion.track import Track, known_track
@@ -64,22 +65,12 @@ def touch(
     if not frames or targets.direction.mode is Mode.PAUSED:
         return None
     span = range(max(edge - 2, plan.first), frames[-1] + 1)
-    shown = [plan[index] for index in span]
-    touched = targets.touched(
-        span,
-        (
-            np.stack([plan.untouched(index) for index in span]),
-            np.stack([frame.transl[1] for frame in shown]),
-        ),
-        (
-            np.stack([frame.rotmats[0] for frame in shown]),
-            np.stack([frame.transl[0] for frame in shown]),
-        ),
-        shifts,
-    )
-    before = np.stack([frame.rotmats[1] for frame in shown])
-    touched = _carried_on(touched, before, np.array(span) <= edge)
-    turned = np.linalg.norm(touched - before, axis=(-2, -1)).max(axis=-1)
+
+    shown = stacked([plan[index].pose for index in span], axis=1)
+    untouched = Pose(np.stack([plan.untouched(index) for index in span]), shown.transl[1])
+    touched = targets.touched(span, untouched, shown[0], shifts)
+    touched = _carried_on(touched, shown.rotmats[1], np.array(span) <= edge)
+    turned = np.linalg.norm(touched - shown.rotmats[1], axis=(-2, -1)).max(axis=-1)
     if changed_from is None and turned.max() < LEAST_TURN:
         return None
     for index, rotmats in zip(span, touched, strict=True):
@@ -92,5 +83,5 @@ def _carried_on(rotmats: Array, shown: Array, given: BoolArray) -> Array:
     """Rotations (frame, 22, 3, 3) that go on from those that were shown, where given."""
     nowhere = np.zeros((1, len(rotmats), 3))
     known = Track(rotmats=shown[None], transl=nowhere, is_known=given[None])
-    track = pinned(known_track(rotmats[None], nowhere), known, REST_DECAY)
+    track = pinned(known_track(Pose(rotmats[None], nowhere)), known, REST_DECAY)
     return np.asarray(track.rotmats[0])

@@ -15,7 +15,7 @@ from engine.arrays import Array
 from engine.body.canonical import yaw_of
 from engine.body.capsules import Capsules
 from engine.body.easing import smoothstep
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.skeleton import JOINT, JOINT_NAMES
 from engine.body.touch import (
@@ -41,9 +41,6 @@ from engine.session.direction import (
     TargetEvent,
 )
 from engine.session.plan import Plan
-
-Pose = tuple[Array, Array]
-"""rotmats (22, 3, 3), transl (3,)."""
 
 NEAR_ENOUGH, TURNED_ENOUGH = 0.02, np.radians(3.0)
 """Metres, and radians, in any joint within which a pose counts as reached."""
@@ -83,7 +80,7 @@ class PoseError:
 
 
 def pose_error(pose: Pose, wanted: Pose, rest_joints: Array) -> PoseError:
-    turned = np.swapaxes(pose[0], -1, -2) @ wanted[0]
+    turned = np.swapaxes(pose.rotmats, -1, -2) @ wanted.rotmats
     return PoseError(
         distance=float(_distances(pose, wanted, rest_joints).max()),
         angle=float(np.linalg.norm(axis_angle_from_rotmat(turned), axis=-1).max()),
@@ -98,8 +95,7 @@ def is_within_reach(start: Pose, goal: Pose, rest_joints: Array, frames: int) ->
 
 def _distances(pose: Pose, other: Pose, rest_joints: Array) -> Array:
     """(22,) metres between the joints of two poses."""
-    rotmats, transl = (np.stack(values) for values in zip(pose, other, strict=True))
-    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
+    joints, _ = stacked([pose, other]).in_world(rest_joints)
     return np.asarray(np.linalg.norm(joints[0] - joints[1], axis=-1))
 
 
@@ -116,26 +112,18 @@ class KnownAhead:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Walk:
-    """Frames `first` on of a walk: rotmats (n, 22, 3, 3), transl (n, 3)."""
+    """Frames `first` to `last` of a walk; poses (n,), in the last of which the partner stays."""
 
     first: int
-    rotmats: Array
-    transl: Array
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.transl) - 1
+    last: int
+    poses: Pose
 
     def standing_for(self, frames: int) -> _Walk:
         """The walk, and so many frames more in its last pose."""
-        return replace(
-            self,
-            rotmats=np.concatenate([self.rotmats, np.repeat(self.rotmats[-1:], frames, axis=0)]),
-            transl=np.concatenate([self.transl, np.repeat(self.transl[-1:], frames, axis=0)]),
-        )
+        return replace(self, last=self.last + frames)
 
     def at(self, frame: int) -> Pose:
-        return self.rotmats[frame - self.first], self.transl[frame - self.first]
+        return self.poses[min(frame - self.first, len(self.poses.transl) - 1)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -318,16 +306,17 @@ class Targets:
         self, place: Place, start: Pose, until: int, floor: float, frames: int = 0
     ) -> None:
         needed = self._walk_frames(start, place)
-        rotmats, transl = walk(
+        frames = max(frames, needed)
+        poses = walk(
             start,
             place,
             standing_pose(),
             self._rest_joints[1],
             floor=floor,
-            frames=max(frames, needed),
+            frames=frames,
             frame_rate=FRAME_RATE,
         )
-        self._walk = _Walk(first=until + 1, rotmats=rotmats, transl=transl)
+        self._walk = _Walk(first=until + 1, last=until + frames, poses=poses)
         self._walks += 1
 
     def _is_off_walk(self, plan: Plan) -> bool:
@@ -336,8 +325,8 @@ class Targets:
         frame = min(self._walk.last, plan.last)
         if self._walks >= MOST_WALKS or frame < self._walk.first + 5:
             return False
-        _, transl = _partner(plan, frame, is_shown=False)
-        return bool(np.linalg.norm((transl - self._walk.at(frame)[1])[[0, 2]]) > OFF_WALK)
+        off = _partner(plan, frame, is_shown=False).transl - self._walk.at(frame).transl
+        return bool(np.linalg.norm(off[[0, 2]]) > OFF_WALK)
 
     # -- touches -----------------------------------------------------------------------------------
     def _begin_touch(self, contact: ContactTarget, plan: Plan, until: int, floor: float) -> None:
@@ -366,7 +355,7 @@ class Targets:
         length = arm_length(self._rest_joints[1], contact.partner_joint) + HAND
         if np.linalg.norm(point[0] - shoulder) <= length + STEP_NEARER:
             return None
-        joints, _ = forward_kinematics(self._rest_joints[1], *pose)
+        joints, _ = pose.in_world(self._rest_joints[1])
         away = (joints[0] - point[0]) * [1.0, 0.0, 1.0]
         away = away / max(float(np.linalg.norm(away)), 1e-9)
         up = float(point[0, 1] - shoulder[1])
@@ -378,23 +367,17 @@ class Targets:
         return Place(ground=(point[0] + across * away - side)[[0, 2]], yaw=yaw)
 
     def _shoulder(self, pose: Pose, wrist: int) -> Array:
-        joints, _ = forward_kinematics(self._rest_joints[1], *pose)
+        joints, _ = pose.in_world(self._rest_joints[1])
         return np.asarray(joints[JOINT[f"{SIDES[wrist]}_shoulder"]])
 
     def _spot(self, contact: ContactTarget, plan: Plan, frame: int, seen_from: Array) -> Spot:
         assert self._capsules is not None
-        rotmats, transl = plan.poses(frame, is_shown=True)
-        joints, world = forward_kinematics(self._rest_joints[0], rotmats[0], transl[0])
+        joints, world = plan.pair(frame, is_shown=True)[0].in_world(self._rest_joints[0])
         return nearest_spot(self._capsules[0], contact.player_joint, joints, world, seen_from)
 
     def _on_player(self, spot: Spot, plan: Plan, frames: list[int]) -> tuple[Array, Array]:
-        poses = [plan.poses(frame, is_shown=True) for frame in frames]
-        joints, world = forward_kinematics(
-            self._rest_joints[0],
-            np.stack([rotmats[0] for rotmats, _ in poses]),
-            np.stack([transl[0] for _, transl in poses]),
-        )
-        return on_body(spot, joints, world)
+        player = stacked([plan.pair(frame, is_shown=True)[0] for frame in frames])
+        return on_body(spot, *player.in_world(self._rest_joints[0]))
 
     def touch_frames(self, first: int, last: int) -> range:
         """The frames of first .. last whose arm a touch changes."""
@@ -411,17 +394,17 @@ class Targets:
     ) -> Array:
         """The partner's rotations (n, 22, 3, 3) with his hand where it is wanted.
 
-        partner, player  rotmats (n, 22, 3, 3), transl (n, 3), without the touch, and as planned
+        partner, player  (n,), without the touch, and as planned
         shifts  metres (n, 3) from where a joint of the player is planned to where it will be
         """
         assert self._touch is not None
         assert self._capsules is not None
         spot = self._touch.spot
-        joints, world = forward_kinematics(self._rest_joints[0], *player)
+        joints, world = player.in_world(self._rest_joints[0])
         if shifts is not None:
             joints = joints + shifts(spot.joint, frames)[:, None]
         return touching(
-            *partner,
+            partner,
             self._rest_joints[1],
             self._touch.target.partner_joint,
             *on_body(spot, joints, world),
@@ -432,16 +415,11 @@ class Targets:
 
     def _reaching(self, touch: _Touch, plan: Plan) -> Pose:
         """The pose at the beginning of a touch: as planned, the arm raised."""
-        rotmats, transl = plan.poses(touch.frame, is_shown=False)
-        partner = _partner(plan, touch.frame, is_shown=False)
+        player, partner = (plan.pair(touch.frame, is_shown=False)[person] for person in (0, 1))
         if self._walk is not None and self._walk.first <= touch.frame <= self._walk.last:
             partner = self._walk.at(touch.frame)
-        turned = self.touched(
-            range(touch.frame, touch.frame + 1),
-            (partner[0][None], partner[1][None]),
-            (rotmats[None, 0], transl[None, 0]),
-        )
-        return turned[0], partner[1]
+        turned = self.touched(range(touch.frame, touch.frame + 1), partner[None], player[None])
+        return Pose(turned[0], partner.transl)
 
     def forbid_contact(self) -> None:
         """A touch that is wanted, or under way, is given up: there is a zone now."""
@@ -471,7 +449,7 @@ class Targets:
             return
         if now < self._walk.last:
             return
-        joints, _ = forward_kinematics(self._rest_joints[1], *_partner(plan, self._walk.last))
+        joints, _ = _partner(plan, self._walk.last).in_world(self._rest_joints[1])
         distance = float(np.linalg.norm((joints[0] - place.position)[[0, 2]]))
         turn = 0.0 if place.heading is None else _wrapped(float(yaw_of(joints)) - place.heading)
         is_reached = bool(distance <= PLACE_NEAR and abs(turn) <= PLACE_TURNED)
@@ -494,8 +472,7 @@ class Targets:
         assert self._capsules is not None
         people = player_at(now), _partner(plan, now)
         posed = [
-            forward_kinematics(rest, pose[0][None], pose[1][None])
-            for rest, pose in zip(self._rest_joints, people, strict=True)
+            pose[None].in_world(rest) for rest, pose in zip(self._rest_joints, people, strict=True)
         ]
         gap = float(
             skin_gap(
@@ -533,8 +510,7 @@ class Targets:
 
 
 def _partner(plan: Plan, frame: int, *, is_shown: bool = True) -> Pose:
-    rotmats, transl = plan.poses(frame, is_shown=is_shown)
-    return rotmats[1], transl[1]
+    return plan.pair(frame, is_shown=is_shown)[1]
 
 
 def _is_same_place(first: PlaceTarget | None, second: PlaceTarget | None) -> bool:

@@ -11,7 +11,6 @@ from collections import deque
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import lowest_heights
@@ -83,7 +82,7 @@ class Timeline:
         """World joints (22, 3) of the player at a known frame, and the height of his lowest point;
         asked for several times in a frame."""
         if self._posed_player[0] != frame:
-            joints, world = forward_kinematics(self.rest_joints[0], *self.player.at(frame))
+            joints, world = self.player.at(frame).in_world(self.rest_joints[0])
             lowest = lowest_heights(joints, world, self.rest_joints[0])
             self._posed_player = frame, joints, float(lowest.min())
         return self._posed_player[1:]
@@ -108,16 +107,17 @@ class Timeline:
         ahead     known frames after those
         is_shown  as the client has them; else as the network made them
         """
-        rotmats, transl = self.plan.stretch(first, frames, is_shown=is_shown)
+        poses = self.plan.stretch(first, frames, is_shown=is_shown)
         real_until = self.player_known_until
         if self.leads_from is not None:
             real_until = min(real_until, self.leads_from - 1)
         for index in range(first, min(first + frames, real_until + 1)):
-            rotmats[0, index - first], transl[0, index - first] = self.player.at(index)
+            at, player = index - first, self.player.at(index)
+            poses.rotmats[0, at], poses.transl[0, at] = player.rotmats, player.transl
         indices = np.arange(first, first + frames)
         track = Track(
-            rotmats=rotmats,
-            transl=transl,
+            rotmats=poses.rotmats,
+            transl=poses.transl,
             is_known=np.stack([indices <= player_until, indices <= partner_until]),
         )
         for target in ahead:
@@ -125,7 +125,7 @@ class Timeline:
                 at = target.frame - first
                 if pose is None or not 0 <= at < frames or track.is_known[person, at]:
                     continue
-                track.rotmats[person, at], track.transl[person, at] = pose
+                track.rotmats[person, at], track.transl[person, at] = pose.rotmats, pose.transl
                 track.is_known[person, at] = True
         return track
 

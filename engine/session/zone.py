@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Segments
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.space import PersonalSpace
@@ -71,17 +72,16 @@ class SpaceKeeper:
         if not depths.any():
             return None
         kept = self._space.kept(
-            np.stack([frame.rotmats[1] for frame in frames]),
-            np.stack([frame.transl[1] for frame in frames]),
+            stacked([frame.pose for frame in frames], axis=1)[1],
             self._zone(timeline, frames, near),
             is_free=np.array(indices) > now + commit_frames,
             depths=depths,
             before=plan[indices[0] - 1].transl[1] if indices[0] - 1 in plan else None,
         )
-        changed = np.flatnonzero(kept.is_changed)
+        changed = np.flatnonzero(kept.is_changed).tolist()
         for at in changed:
-            plan.move_partner(indices[at], kept.rotmats[at], kept.transl[at])
-        return indices[int(changed[0])]
+            plan.move_partner(indices[at], kept.pose[at])
+        return indices[changed[0]]
 
     def _depths(
         self, timeline: Timeline, frames: Sequence[PlanFrame], near: int, unchecked: int
@@ -105,13 +105,9 @@ class SpaceKeeper:
             players.append(timeline.player.newest)
         depths = np.zeros((len(frames), 3))
         if rows:
-            zone = self._space.zone(
-                np.stack([rotmats for rotmats, _ in players])[:, None],
-                np.stack([transl for _, transl in players])[:, None],
-            )
+            zone = self._space.zone(stacked(players)[:, None])
             found = self._space.depths(
-                np.stack([frames[row].rotmats[1] for row in rows]),
-                np.stack([frames[row].transl[1] for row in rows]),
+                stacked([frames[row].pose for row in rows], axis=1)[1],
                 Segments(starts=zone.starts[which], axes=zone.axes[which]),
             )
             np.maximum.at(depths, rows, found)
@@ -123,29 +119,22 @@ class SpaceKeeper:
         for frame in frames:
             expected = _player_in(timeline, frame)
             is_near = frame.index <= near and not timeline.is_led
-            poses.append([expected, timeline.player.newest if is_near else expected])
-        return self._space.zone(
-            np.array([[rotmats for rotmats, _ in both] for both in poses]),
-            np.array([[transl for _, transl in both] for both in poses]),
-        )
+            poses.append(stacked([expected, timeline.player.newest if is_near else expected]))
+        return self._space.zone(stacked(poses))
 
     def spaced(self, track: Track, given: BoolArray) -> Track:
         """A window's frames out of the zone before the feet are placed, so that they step."""
         is_free = ~given[1]
-        players = track.rotmats[0, :, None], track.transl[0, :, None]
-        free_zone = self._space.zone(players[0][is_free], players[1][is_free])
+        players, partner = track.pose[0, :, None], track.pose[1]
+        free_zone = self._space.zone(players[is_free])
         depths = np.zeros((track.frames, 3))
-        depths[is_free] = self._space.depths(
-            track.rotmats[1, is_free], track.transl[1, is_free], free_zone
-        )
+        depths[is_free] = self._space.depths(track.pose[1, is_free], free_zone)
         if not depths.any():
             return track
-        zone = self._space.zone(*players)
-        kept = self._space.kept(
-            track.rotmats[1], track.transl[1], zone, is_free=is_free, depths=depths
-        )
+        zone = self._space.zone(players)
+        kept = self._space.kept(partner, zone, is_free=is_free, depths=depths).pose[is_free]
         rotmats, transl = track.rotmats.copy(), track.transl.copy()
-        rotmats[1, is_free], transl[1, is_free] = kept.rotmats[is_free], kept.transl[is_free]
+        rotmats[1, is_free], transl[1, is_free] = kept.rotmats, kept.transl
         return replace(track, rotmats=rotmats, transl=transl)
 
 
@@ -156,13 +145,13 @@ def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:
     partner = player.copy()
     partner[:, 0] = rotmat_about("y", np.pi) @ partner[:, 0]
     transl = distances[:, None] * [0.0, 0.0, 1.0] + rest_joints[0, 0] - rest_joints[1, 0]
-    zone = space.zone(player[:, None], np.zeros((100, 1, 3)))
-    is_in = space.depths(partner, transl, zone).any(axis=1)
+    zone = space.zone(Pose(player, np.zeros((100, 3)))[:, None])
+    is_in = space.depths(Pose(partner, transl), zone).any(axis=1)
     return float(distances[is_in].max(initial=0.0))
 
 
-def _player_in(timeline: Timeline, frame: PlanFrame) -> tuple[Array, Array]:
+def _player_in(timeline: Timeline, frame: PlanFrame) -> Pose:
     """The player's pose in a frame: as he was while that is known, then as planned."""
     if not timeline.is_led and frame.index <= timeline.player_known_until:
         return timeline.player.at(frame.index)
-    return frame.rotmats[0], frame.transl[0]
+    return frame.pose[0]

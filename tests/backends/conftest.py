@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engine.arrays import Array
 from engine.backends import Backend, Precision
+from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT, load_body
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
@@ -153,7 +154,8 @@ def live_request(reference: Models) -> WindowRequest:
     session = Session(SessionConfig(steps=4, history_frames=10), rest_joints=rest_joints, seed=7)
     wanted = None
     for frame in range(12):
-        session.feed(frame / FRAME_RATE, standing_pose(), np.array([0.0, 0.0, 0.05 * frame]))
+        walking = Pose(standing_pose(), np.array([0.0, 0.0, 0.05 * frame]))
+        session.feed(frame / FRAME_RATE, walking)
         for wanted in session.tick(frame / FRAME_RATE).wanted:
             session.accept(wanted.ticket, sample_windows(reference, [wanted.request])[0])
     assert wanted is not None

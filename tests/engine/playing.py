@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -26,17 +26,17 @@ REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
 Sample = Callable[[list[WindowRequest]], Array]
 
 
-def player_at(time_s: float) -> tuple[Array, Array]:
+def player_at(time_s: float) -> Pose:
     """A player who walks in a circle of 1 m and waves."""
     rotmats = standing_pose()
     rotmats[0] = rotmat_about("y", 0.5 * time_s)
     rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
     transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
-    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
-    return rotmats, transl
+    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
+    return Pose(rotmats, transl)
 
 
-def standing_player(time_s: float) -> tuple[Array, Array]:
+def standing_player(time_s: float) -> Pose:
     return player_at(0.0)
 
 
@@ -46,7 +46,7 @@ class Play:
 
     session: Session
     sample: Sample = still_windows
-    player: Callable[[float], tuple[Array, Array]] = player_at
+    player: Callable[[float], Pose] = player_at
     held: dict[int, PlanFrame] = field(default_factory=dict)
     played: dict[int, PlanFrame] = field(default_factory=dict)
     revisions: list[int] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Play:
     events: list[TargetEvent] = field(default_factory=list)
 
     def feed(self, time_s: float) -> int:
-        return self.session.feed(time_s, *self.player(time_s))
+        return self.session.feed(time_s, self.player(time_s))
 
     def tick(self, now: float, window_takes: int | None = 1) -> Tick:
         """One tick; a window asked for now arrives `window_takes` ticks later (None: never)."""
@@ -106,13 +106,8 @@ def new_play(config: SessionConfig | None = None, *, seed: int = 7, **kwargs: ob
 
 def joints_played(play: Play, frames: Sequence[int], person: int = 1) -> Array:
     """World joints (frame, 22, 3) of what was played."""
-    played = [play.played[index] for index in frames]
-    joints, _ = forward_kinematics(
-        REST[person],
-        np.stack([frame.rotmats[person] for frame in played]),
-        np.stack([frame.transl[person] for frame in played]),
-    )
-    return joints
+    played = stacked([play.played[index].pose[person] for index in frames])
+    return played.in_world(REST[person])[0]
 
 
 def fastest_steps(joints: Array) -> Array:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
-from engine.motion.motion import features_from_rotmats
+from engine.motion.motion import features_from_pose
 from trainer.data.shards import ClipRecord, Manifest, write_manifest, write_shard
 from trainer.data.splits import Split
 
@@ -69,4 +70,4 @@ def _motion(frames: int, rng: np.random.Generator) -> np.ndarray:
         rotmats[:, person, 0] = turn @ rotmats[:, person, 0]
     transl = rng.normal(0, 0.02, (frames, 2, 3)).cumsum(axis=0) * 0.1 + [0, 1.3, 0]
     transl[:, 1] += np.array([np.sin(facing), 0, np.cos(facing)])
-    return features_from_rotmats(rotmats, transl)
+    return features_from_pose(Pose(rotmats, transl))

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from engine.motion.motion import features_from_rotmats
+from engine.motion.motion import features_from_pose
 from trainer.choreography.base_motion import load_recordings
 from trainer.choreography.kinds.closeness import hug, push
 from trainer.choreography.kinds.company import dance, face_and_follow, idle_together
@@ -101,7 +102,7 @@ class Clip:
     def record(self) -> ClipRecord:
         """As it is stored; the split follows from the seed."""
         return ClipRecord(
-            features=np.swapaxes(features_from_rotmats(self.rotmats, self.transl), 0, 1),
+            features=np.swapaxes(features_from_pose(Pose(self.rotmats, self.transl)), 0, 1),
             rest_joints=self.rest_joints,
             betas=self.betas,
             kind=self.kind,

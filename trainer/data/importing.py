@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.shape import Body, bone_lengths, fit_betas, load_body
 from engine.errors import InputError
-from engine.motion.motion import WINDOW_FRAMES, features_from_rotmats
+from engine.motion.motion import WINDOW_FRAMES, features_from_pose
 from trainer.data.contact import THRESHOLD, find_touches, stretches, thinned
 from trainer.data.jobs import Job, Made, cut
 from trainer.data.readers import READERS, Recording, Source
@@ -48,7 +49,7 @@ def clips_of(
         threshold,
     )
     anchors = thinned(touches.distance)
-    features = np.swapaxes(features_from_rotmats(recording.rotmats, recording.transl), 0, 1)
+    features = np.swapaxes(features_from_pose(Pose(recording.rotmats, recording.transl)), 0, 1)
     return [
         ClipRecord(
             features=features[kept.start : kept.stop],

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
-from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
-from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, rotmats_from_features
+from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, pose_from_features
 from trainer.data.shards import Clips
 
 LEFT_SIDE = (JOINT["left_hip"], JOINT["left_shoulder"])
@@ -58,8 +57,7 @@ def turned(features: Array, rest_joints: Array, yaw: Array) -> Array:
 
 def anchor_joints_of(anchor: Array, rest_joints: Array) -> Array:
     """(..., 135) and (..., 22, 3) -> world joints (..., 22, 3) float32."""
-    rotmats, transl = rotmats_from_features(anchor)
-    return forward_kinematics(rest_joints, rotmats, transl)[0].astype(np.float32)
+    return pose_from_features(anchor).in_world(rest_joints)[0].astype(np.float32)
 
 
 def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -> Array:

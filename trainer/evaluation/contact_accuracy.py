@@ -17,7 +17,7 @@ import numpy as np
 from engine.body.capsules import fitted_capsules
 from engine.body.shape import Body, load_body
 from engine.motion.contacts import ContactTracker
-from engine.motion.motion import rotmats_from_features
+from engine.motion.motion import pose_from_features
 from trainer.data.contact import THRESHOLD, find_touches
 from trainer.data.shards import Clips, load_clips
 
@@ -35,14 +35,14 @@ class Tally:
 
     def add(self, clips: Clips, clip: int, body: Body) -> None:
         features = clips.motion_of(clip).astype(np.float64)
-        rotmats, transl = (np.swapaxes(v, 0, 1) for v in rotmats_from_features(features))
+        motion = pose_from_features(np.swapaxes(features, 0, 1))
         betas, rest_joints = clips.betas[clip], clips.rest_joints[clip]
         player, partner = (fitted_capsules(body, person) for person in betas)
-        frames = [(i, rotmats[:, i], transl[:, i]) for i in range(len(features))]
+        frames = [(index, motion[:, index]) for index in range(len(features))]
         for contact in ContactTracker((player, partner), rest_joints).update(0, frames):
             lasts = range(contact.start, contact.end + 1)
             self.by_capsules |= {(clip, frame, *contact.parts) for frame in lasts}
-        touches = find_touches(body, betas, rotmats, transl, rest_joints)
+        touches = find_touches(body, betas, motion.rotmats, motion.transl, rest_joints)
         self.by_mesh |= {(clip, *contact) for contact in touches.contacts}
         self.frames += len(features)
 

@@ -11,7 +11,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.rotations import rot6d_from_rotmat
 from engine.body.skeleton import JOINT_COUNT
-from engine.motion.motion import FRAME_RATE, rotmats_from_features
+from engine.motion.motion import FRAME_RATE, pose_from_features
 from trainer.data.windows import anchor_joints_of, canonicalised
 
 PERSON_FEATURES = JOINT_COUNT * (6 + 3 + 3)
@@ -26,7 +26,7 @@ def window_features(motion: Array, rest_joints: Array) -> Array:
     """
     batch, _, frames, _ = motion.shape
     motion = canonicalised(motion, rest_joints, np.full(batch, frames // 2))
-    rotmats, _ = rotmats_from_features(motion)
+    rotmats = pose_from_features(motion).rotmats
     joints = anchor_joints_of(motion, rest_joints[:, :, None])
     velocity = np.gradient(joints, axis=2) * FRAME_RATE if frames > 1 else np.zeros_like(joints)
     parts = (rot6d_from_rotmat(rotmats), joints, velocity)

@@ -20,7 +20,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.shape import Body, load_body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import ConfigError, InputError
-from engine.motion.motion import WINDOW_FRAMES, rotmats_from_features
+from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.sampling.generation import SampleWindows
 from trainer.data.shards import Clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
@@ -198,7 +198,7 @@ def motion_measures(motion: Array, batch: WindowBatch) -> dict[str, float]:
         "jerk_m_s3": metrics.mean_jerk(joints),
         "top_speed_m_s": metrics.top_speed(joints),
         "floor_error_cm": metrics.floor_error(joints),
-        "joint_limits_pct": joint_limits.violations(rotmats_from_features(motion)[0]),
+        "joint_limits_pct": joint_limits.violations(pose_from_features(motion).rotmats),
         "contact_gap_cm": metrics.contact_gap(points, metrics.touching(truth) & is_unknown),
         "known_frame_error_cm": metrics.frame_error(joints, true_joints, known),
         "unknown_frame_error_cm": metrics.frame_error(joints, true_joints, ~known),
@@ -207,11 +207,11 @@ def motion_measures(motion: Array, batch: WindowBatch) -> dict[str, float]:
 
 def points_of(motion: Array, rest: Array) -> Array:
     """Joints and palms (batch, 2, frame, 24, 3) of windows (batch, 2, frame, 135)."""
-    rotmats, transl = rotmats_from_features(motion)
-    still = np.broadcast_to(np.eye(3, dtype=np.float32), (*rotmats.shape[:-3], 2, 3, 3))
+    pose = pose_from_features(motion)
+    still = np.broadcast_to(np.eye(3, dtype=np.float32), (*motion.shape[:-1], 2, 3, 3))
     points = rest_points(torch.from_numpy(rest)).numpy()[:, :, None]
-    turns = np.concatenate([rotmats, still], axis=-3)
-    return forward_kinematics(points, turns, transl, POINT_PARENTS)[0]
+    turns = np.concatenate([pose.rotmats, still], axis=-3)
+    return forward_kinematics(points, turns, pose.transl, POINT_PARENTS)[0]
 
 
 def error_over_window(motion: Array, batch: WindowBatch) -> Array:

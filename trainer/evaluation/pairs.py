@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
 from engine.body.shape import Body, bone_lengths
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.motion.motion import (
     POSE_FEATURES,
     WINDOW_FRAMES,
-    features_from_rotmats,
-    rotmats_from_features,
+    features_from_pose,
+    pose_from_features,
 )
-from engine.sampling.generation import Pair
+from engine.sampling.generation import People
 from trainer.data.shards import Clips
 from trainer.data.windows import WindowBatch, anchor_joints_of
 from trainer.evaluation import distributions, joint_limits, penetration
@@ -92,12 +91,12 @@ def pair_measures(
     anchors = batch.clean_anchor[:, :, None]
     return {
         "pose_fid": distributions.frechet_distance(real, made),
-        "joint_limits_pct": joint_limits.violations(rotmats_from_features(anchors)[0]),
+        "joint_limits_pct": joint_limits.violations(pose_from_features(anchors).rotmats),
         **mesh_measures(anchors, draw.betas, draw.seed, settings),
     }
 
 
-def pair_batch(pairs: Sequence[Pair], like: WindowBatch, body: Body) -> WindowBatch:
+def pair_batch(pairs: Sequence[People], like: WindowBatch, body: Body) -> WindowBatch:
     """A batch that knows nothing but these pairs, each as the anchor where `like` has its own."""
     pose = pair_features(pairs)
     rest = np.stack([body.rest_joints(pair.betas) for pair in pairs]).astype(np.float32)
@@ -113,9 +112,9 @@ def pair_batch(pairs: Sequence[Pair], like: WindowBatch, body: Body) -> WindowBa
     )
 
 
-def pair_features(pairs: Sequence[Pair]) -> Array:
+def pair_features(pairs: Sequence[People]) -> Array:
     """(n, 2, 135)"""
-    return np.stack([features_from_rotmats(pair.rotmats, pair.transl) for pair in pairs])
+    return np.stack([features_from_pose(pair.pose) for pair in pairs])
 
 
 def bone_error(answers: Array, betas: Array, body: Body) -> float:
@@ -165,8 +164,8 @@ def handshake_table(subject: Subject, settings: EvaluationSettings) -> dict[str,
     return {HANDSHAKE: row}
 
 
-def wrist_gap(pair: Pair, body: Body) -> float:
+def wrist_gap(pair: People, body: Body) -> float:
     """Metres between the right wrists."""
-    joints, _ = forward_kinematics(body.rest_joints(pair.betas), pair.rotmats, pair.transl)
+    joints, _ = pair.pose.in_world(body.rest_joints(pair.betas))
     wrists = joints[:, JOINT["right_wrist"]]
     return float(np.linalg.norm(wrists[0] - wrists[1]))

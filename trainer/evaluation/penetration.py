@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import Body
-from engine.motion.motion import rotmats_from_features
+from engine.motion.motion import pose_from_features
 
 CONTACT = 0.013
 """Surfaces nearer than this (metres) touch: facts/ponimator.md 4."""
@@ -49,7 +49,8 @@ def mesh_gap(meshes: Sequence[Array], faces: IntArray, margin: float = CONTACT) 
 
 def pair_gaps(body: Body, pairs: Array, betas: Array) -> Array:
     """`mesh_gap` of each pair; pairs (n, 2, 135) features, betas (n, 2, 10) -> (n,) metres."""
-    rotmats, transl = rotmats_from_features(pairs)
+    pose = pose_from_features(pairs)
+    rotmats, transl = pose.rotmats, pose.transl
     return np.array(
         [
             mesh_gap(

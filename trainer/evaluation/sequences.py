@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.cleanup import CleanupConfig, cleaned
-from engine.motion.motion import WINDOW_FRAMES, rotmats_from_features
+from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.motion.track import Track
 from engine.sampling.generation import SampleWindows, generate_motion
 from engine.sampling.windows import Window, close_window, open_window
@@ -55,11 +54,9 @@ def _chains(
     is_seam[WINDOW_FRAMES :: WINDOW_FRAMES - settings.history_frames] = True
     ratios, skating = [], []
     for row in range(min(settings.chains, len(draw.batch.motion))):
-        rotmats, transl = rotmats_from_features(draw.batch.clean_anchor[row].astype(np.float64))
         rest = draw.batch.rest_joints[row]
         made = generate_motion(
-            rotmats,
-            transl,
+            pose_from_features(draw.batch.clean_anchor[row].astype(np.float64)),
             rest_joints=rest,
             anchor_index=0,
             frames=CHAIN_FRAMES,
@@ -68,7 +65,7 @@ def _chains(
             sample=sample,
             history_frames=settings.history_frames,
         )
-        joints = forward_kinematics(rest[:, None], *made)[0]
+        joints, _ = made.in_world(rest[:, None])
         ratios.append(metrics.seam_jerk_ratio(joints, is_seam))
         skating.append(metrics.foot_skating(joints))
     return {"seam_jerk_ratio": float(np.mean(ratios)), "foot_skating_cm_s": float(np.mean(skating))}
@@ -132,9 +129,9 @@ def reacted(
 def _revision(
     poses: Array, is_known: BoolArray, rest: Array, seed: int, steps: int, clock: int
 ) -> Window:
-    rotmats, transl = rotmats_from_features(poses.astype(np.float64))
+    pose = pose_from_features(poses.astype(np.float64))
     return open_window(
-        Track(rotmats=rotmats, transl=transl, is_known=is_known),
+        Track(rotmats=pose.rotmats, transl=pose.transl, is_known=is_known),
         first=0,
         anchor=HISTORY_FRAMES - 1,
         rest_joints=rest,

@@ -22,10 +22,10 @@ from engine.bundle import MANIFEST
 from engine.errors import InputError
 from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.floor import floor_height
-from engine.motion.motion import WINDOW_FRAMES, features_from_rotmats, rotmats_from_features
+from engine.motion.motion import WINDOW_FRAMES, features_from_pose, pose_from_features
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
-from engine.sampling.generation import PAIR_FEATURES, Pair, SampleWindows, generate_pair
+from engine.sampling.generation import PAIR_FEATURES, People, SampleWindows, generate_pair
 from engine.sampling.models import Models, encode_text
 from engine.sampling.pairs import sample_generator
 from engine.sampling.request import WindowRequest
@@ -200,10 +200,10 @@ def capsules_of(body: Body, betas: Array) -> list[PairCapsules]:
 
 
 def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
-    rotmats, transl = rotmats_from_features(batch.motion[row].astype(np.float64))
+    pose = pose_from_features(batch.motion[row].astype(np.float64))
     is_known = batch.known_mask[row, ..., 0] > 0
     return open_window(
-        Track(rotmats=rotmats, transl=transl, is_known=is_known),
+        Track(rotmats=pose.rotmats, transl=pose.transl, is_known=is_known),
         first=0,
         anchor=int(batch.anchor_index[row]),
         rest_joints=batch.rest_joints[row],
@@ -215,7 +215,7 @@ def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
 def _closed(window: Window, x0: Array, capsules: PairCapsules) -> tuple[Array, Array]:
     known = window.known.cut(MARGIN, WINDOW_FRAMES)
     anchor = int(np.flatnonzero(known.is_known.all(axis=0))[0])
-    floor = floor_height(known.rotmats[:, anchor], known.transl[:, anchor], window.rest_joints)
+    floor = floor_height(known.pose[:, anchor], window.rest_joints)
     cleanup = CleanupConfig(floor=float(floor.min()), capsules=capsules)
     finished = cleaned(close_window(window, x0), known.is_known, window.rest_joints, cleanup)
     raw = read_window(window, x0).cut(MARGIN, WINDOW_FRAMES)
@@ -224,13 +224,13 @@ def _closed(window: Window, x0: Array, capsules: PairCapsules) -> tuple[Array, A
 
 def features_of(track: Track) -> Array:
     """(2, frames, 135)"""
-    return features_from_rotmats(track.rotmats, track.transl)
+    return features_from_pose(track.pose)
 
 
 # ------------------------------------------------------------------------------------------- pairs
 def text_pairs(
     subject: Subject, body: Body, texts: Sequence[str], seeds: Sequence[int]
-) -> tuple[list[Pair], Array]:
+) -> tuple[list[People], Array]:
     """The pair for each text and seed, and the generator's own answers (n, 2, 201).
 
     The answers are sampled in one batch, then turned into pairs by the engine as for a user.

@@ -34,6 +34,7 @@ from grpc_reflection.v1alpha import reflection
 
 from engine.backends import Backend, Precision, open_backend
 from engine.body.capsules import fitted_capsules
+from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
 from engine.errors import ConfigError, OverloadedError
@@ -225,8 +226,8 @@ def _warm_up(engine: Engine, settings: SessionConfig) -> float:
     for second in range(WARM_UP_SECONDS):
         begun = time.thread_time()
         for frame in range(10 * second, 10 * (second + 1)):
-            walking = np.array([0.0, 0.0, 0.1 * frame])
-            session.feed(frame / FRAME_RATE, standing_pose(), walking)
+            walking = Pose(standing_pose(), np.array([0.0, 0.0, 0.1 * frame]))
+            session.feed(frame / FRAME_RATE, walking)
             for wanted in session.tick(frame / FRAME_RATE).wanted:
                 session.accept(wanted.ticket, sampled(engine.executor, [wanted.request])[0])
         costs.append(time.thread_time() - begun)

@@ -35,6 +35,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules, fitted_capsules
+from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT
 from engine.bundle import ScheduleSpec
 from engine.errors import (
@@ -51,7 +52,6 @@ from engine.sampling.executor import Executor
 from engine.sampling.generation import (
     SamplePair,
     SampleWindows,
-    SinglePose,
     generate_motion,
     generate_pair,
 )
@@ -310,20 +310,19 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         async with statuses(context):
             engine = self._host.ready()
             wire.check_present(request, "pair", "pair")
-            rotmats, transl, betas = wire.pair_from_wire(request.pair, "pair")
+            pair = wire.pair_from_wire(request.pair, "pair")
             most = self._host.config.max_motion_frames
             frames = wire.count_from_wire(request.frames, 1, most, "frames")
             anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
             steps = _steps(request, self._host.config.session.steps)
             info = _info(request, engine, steps)
             text = await _motion_text(engine, wire.text_from_wire(request.text, "text"))
-            capsules = await _fitted_capsules(engine, betas)
+            capsules = await _fitted_capsules(engine, pair.betas)
             with self._host.generation_slot(), _patient_sampler(engine.executor) as sample:
                 made = await asyncio.to_thread(
                     generate_motion,
-                    rotmats,
-                    transl,
-                    rest_joints=engine.body.rest_joints(betas),
+                    pair.pose,
+                    rest_joints=engine.body.rest_joints(pair.betas),
                     anchor_index=anchor,
                     frames=frames,
                     seed=info.seed,
@@ -336,7 +335,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                 )
             yield generation_pb2.GenerateMotionResponse(info=info)
             for first in range(0, frames, WINDOW_FRAMES):
-                chunk = _motion_chunk(*made, first, steps)
+                chunk = _motion_chunk(made, first, steps)
                 yield generation_pb2.GenerateMotionResponse(frames=chunk)
 
     async def GeneratePair(
@@ -348,8 +347,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
             text = wire.text_from_wire(request.text, "text")
             single = None
             if request.HasField("single"):
-                rotmats, transl, betas = wire.person_from_wire(request.single, "single")
-                single = SinglePose(rotmats=rotmats, transl=transl, betas=betas)
+                single = wire.person_from_wire(request.single, "single")
             elif not text:
                 raise InputError(
                     "text: neither text nor single is given; give one or both", field="text"
@@ -377,7 +375,7 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
                     sample=sample,
                 )
             player, partner = (
-                wire.person_to_wire(pair.rotmats[i], pair.transl[i], pair.betas[i]) for i in (0, 1)
+                wire.person_to_wire(pair.pose[person], pair.betas[person]) for person in (0, 1)
             )
             response = generation_pb2.GeneratePairResponse(
                 pair=types_pb2.Pair(player=player, partner=partner), info=info
@@ -500,13 +498,10 @@ def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
     return np.stack([future.result() for future in futures])
 
 
-def _motion_chunk(rotmats: Array, transl: Array, first: int, steps: int) -> types_pb2.FrameChunk:
-    """Up to a window's length of a motion (2, frames, ...) from frame `first` on."""
-    last = min(first + WINDOW_FRAMES, transl.shape[1])
-    players, partners = (
-        wire.poses_to_wire(rotmats[person, first:last], transl[person, first:last])
-        for person in (0, 1)
-    )
+def _motion_chunk(motion: Pose, first: int, steps: int) -> types_pb2.FrameChunk:
+    """Up to a window's length of a motion (2, frames) from frame `first` on."""
+    last = min(first + WINDOW_FRAMES, motion.transl.shape[1])
+    players, partners = (wire.poses_to_wire(motion[person, first:last]) for person in (0, 1))
     return types_pb2.FrameChunk(
         first_frame_index=first,
         steps=steps,

@@ -13,6 +13,7 @@ import pytest
 from engine.arrays import Array
 from engine.backends import Graph, open_backend
 from engine.backends.typed import PRODUCTS, Width, typed_graph
+from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT, load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
@@ -78,7 +79,8 @@ def requests(starter: Models) -> list[WindowRequest]:
     session = Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=3)
     asked: list[WindowRequest] = []
     for frame in range(40):
-        session.feed(frame / 10, standing_pose(), np.array([0.02 * frame, 0, 0.01 * frame]))
+        walking = Pose(standing_pose(), np.array([0.02 * frame, 0, 0.01 * frame]))
+        session.feed(frame / 10, walking)
         for wanted in session.tick(frame / 10).wanted:
             asked.append(wanted.request)
             session.accept(wanted.ticket, sample_windows(starter, [wanted.request])[0])

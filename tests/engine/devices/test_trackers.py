@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.reach import MOST_TURN
 from engine.body.rotations import (
     axis_angle_from_rotmat,
@@ -29,7 +29,7 @@ from engine.devices.calibration import (
     TrackerSample,
     uncalibrated,
 )
-from engine.devices.trackers import Flags, Pose, Tracking, begin, solve
+from engine.devices.trackers import Flags, Tracking, begin, solve
 from engine.errors import InputError, SessionError
 from engine.motion.feet import sole_heights
 from engine.motion.standing import standing_pose
@@ -46,9 +46,9 @@ def worn() -> Calibration:
 
 
 def sample_of(
-    worn: Calibration, rotmats: Array, transl: Array, time_s: float, roles: tuple[Role, ...] = ALL
+    worn: Calibration, pose: Pose, time_s: float, roles: tuple[Role, ...] = ALL
 ) -> TrackerSample:
-    joints, world = forward_kinematics(worn.rest_joints, rotmats, transl)
+    joints, world = pose.in_world(worn.rest_joints)
     confidence = np.zeros(ROLE_COUNT)
     confidence[list(roles)] = 1.0
     return TrackerSample(
@@ -59,8 +59,8 @@ def sample_of(
     )
 
 
-def standing(worn: Calibration) -> tuple[Array, Array]:
-    return standing_pose().astype(np.float64), np.array([0.3, -worn.sole, -0.2])
+def standing(worn: Calibration) -> Pose:
+    return Pose(standing_pose().astype(np.float64), np.array([0.3, -worn.sole, -0.2]))
 
 
 def solved(worn: Calibration, samples: list[TrackerSample]) -> list[tuple[Pose, Flags]]:
@@ -72,7 +72,7 @@ def solved(worn: Calibration, samples: list[TrackerSample]) -> list[tuple[Pose, 
 
 
 def joints_of(worn: Calibration, pose: Pose) -> Array:
-    return forward_kinematics(worn.rest_joints, pose.rotmats, pose.transl)[0]
+    return pose.in_world(worn.rest_joints)[0]
 
 
 # ----------------------------------------------------------------------------------------- accuracy
@@ -80,9 +80,8 @@ def test_six_trackers_of_a_standing_pose_bring_it_back_within_two_centimetres(
     worn: Calibration,
 ) -> None:
     pose = standing(worn)
-    (found, flags), *_ = solved(worn, [sample_of(worn, *pose, 0.0)])
-    truth, _ = forward_kinematics(worn.rest_joints, *pose)
-    error = np.linalg.norm(joints_of(worn, found) - truth, axis=-1)
+    (found, flags), *_ = solved(worn, [sample_of(worn, pose, 0.0)])
+    error = np.linalg.norm(joints_of(worn, found) - joints_of(worn, pose), axis=-1)
     assert error.max() < 0.06
     assert error.mean() < 0.02
     assert error[ROLE_JOINTS].max() < 0.02
@@ -91,9 +90,9 @@ def test_six_trackers_of_a_standing_pose_bring_it_back_within_two_centimetres(
 
 def test_three_trackers_of_a_standing_pose_find_the_feet_under_it(worn: Calibration) -> None:
     pose = standing(worn)
-    ((found, flags),) = solved(worn, [sample_of(worn, *pose, 0.0, THREE)])
-    truth, _ = forward_kinematics(worn.rest_joints, *pose)
-    assert np.linalg.norm(joints_of(worn, found) - truth, axis=-1).mean() < 0.05
+    ((found, flags),) = solved(worn, [sample_of(worn, pose, 0.0, THREE)])
+    error = np.linalg.norm(joints_of(worn, found) - joints_of(worn, pose), axis=-1)
+    assert error.mean() < 0.05
     assert flags[Role.LEFT_FOOT] is Tracking.ABSENT
 
 
@@ -102,14 +101,14 @@ def test_three_trackers_of_a_standing_pose_find_the_feet_under_it(worn: Calibrat
 def test_where_the_player_stands_and_faces_changes_nothing(
     worn: Calibration, yaw: float, x: float, z: float
 ) -> None:
-    rotmats, transl = standing(worn)
+    pose = standing(worn)
     turn = rotmat_about("y", yaw)
-    moved = rotmats.copy()
-    moved[0] = turn @ rotmats[0]
+    moved = pose.rotmats.copy()
+    moved[0] = turn @ moved[0]
     rest = worn.rest_joints[0]
-    there = turn @ (rest + transl) - rest + [x, 0.0, z]
-    ((here, _),) = solved(worn, [sample_of(worn, rotmats, transl, 0.0, THREE)])
-    ((away, _),) = solved(worn, [sample_of(worn, moved, there, 0.0, THREE)])
+    there = turn @ (rest + pose.transl) - rest + [x, 0.0, z]
+    ((here, _),) = solved(worn, [sample_of(worn, pose, 0.0, THREE)])
+    ((away, _),) = solved(worn, [sample_of(worn, Pose(moved, there), 0.0, THREE)])
     expected = joints_of(worn, here) @ turn.T + [x, 0.0, z]
     np.testing.assert_allclose(joints_of(worn, away), expected, atol=1e-6)
 
@@ -119,11 +118,11 @@ def test_where_the_player_stands_and_faces_changes_nothing(
 def test_a_step_is_followed_by_more_than_half_within_one_frame(
     worn: Calibration, rate: int
 ) -> None:
-    rotmats, transl = standing(worn)
+    pose = standing(worn)
     shift = np.array([0.2, 0.0, 0.0])
-    still = [sample_of(worn, rotmats, transl, i / rate) for i in range(5)]
-    count = max(rate // 10, 1)
-    moved = [sample_of(worn, rotmats, transl + shift, (5 + i) / rate) for i in range(count)]
+    still = [sample_of(worn, pose, i / rate) for i in range(5)]
+    there = Pose(pose.rotmats, pose.transl + shift)
+    moved = [sample_of(worn, there, (5 + i) / rate) for i in range(max(rate // 10, 1))]
     poses = solved(worn, still + moved)
     way = joints_of(worn, poses[-1][0]) - joints_of(worn, poses[4][0])
     assert way[JOINT["head"], 0] > 0.8 * shift[0]
@@ -132,7 +131,7 @@ def test_a_step_is_followed_by_more_than_half_within_one_frame(
 
 def test_noise_of_a_still_player_is_halved(worn: Calibration) -> None:
     pose, rng = standing(worn), np.random.default_rng(0)
-    clean = [sample_of(worn, *pose, i / 90) for i in range(60)]
+    clean = [sample_of(worn, pose, i / 90) for i in range(60)]
     noise = rng.normal(0, 0.002, (60, ROLE_COUNT, 3))
     noisy = [
         replace(sample, positions=sample.positions + off)
@@ -143,7 +142,7 @@ def test_noise_of_a_still_player_is_halved(worn: Calibration) -> None:
 
 
 def test_time_that_does_not_increase_is_refused(worn: Calibration) -> None:
-    sample = sample_of(worn, *standing(worn), 1.0)
+    sample = sample_of(worn, standing(worn), 1.0)
     state, _, _ = solve(begin(worn), sample)
     with pytest.raises(SessionError, match="times must increase"):
         solve(state, sample)
@@ -151,10 +150,10 @@ def test_time_that_does_not_increase_is_refused(worn: Calibration) -> None:
 
 # --------------------------------------------------------------------------------------------- loss
 def waving(worn: Calibration, time_s: float, roles: tuple[Role, ...] = ALL) -> TrackerSample:
-    rotmats, transl = standing(worn)
-    rotmats[JOINT["right_shoulder"]] = rotmat_about("z", 0.3 * np.sin(3 * time_s) - 0.5)
-    walked = np.array([0.3 * time_s, 0.0, 0.0])
-    return sample_of(worn, rotmats, transl + walked, time_s, roles)
+    pose = standing(worn)
+    pose.rotmats[JOINT["right_shoulder"]] = rotmat_about("z", 0.3 * np.sin(3 * time_s) - 0.5)
+    pose.transl[0] += 0.3 * time_s
+    return sample_of(worn, pose, time_s, roles)
 
 
 @pytest.mark.parametrize("lost", [Role.HEAD, Role.RIGHT_HAND, Role.HIPS, Role.LEFT_FOOT])
@@ -200,12 +199,12 @@ def test_a_device_that_froze_while_others_move_counts_as_lost(worn: Calibration)
 
 def test_devices_that_all_stand_still_are_not_taken_for_frozen(worn: Calibration) -> None:
     pose = standing(worn)
-    results = solved(worn, [sample_of(worn, *pose, i / 10) for i in range(30)])
+    results = solved(worn, [sample_of(worn, pose, i / 10) for i in range(30)])
     assert set(results[-1][1].values()) == {Tracking.TRACKED}
 
 
 def test_nothing_tracked_at_all_is_a_body_that_stands(worn: Calibration) -> None:
-    ((pose, flags),) = solved(worn, [sample_of(worn, *standing(worn), 0.0, ())])
+    ((pose, flags),) = solved(worn, [sample_of(worn, standing(worn), 0.0, ())])
     joints = joints_of(worn, pose)
     assert joints[JOINT["head"], 1] > 1.3
     assert set(flags.values()) == {Tracking.ABSENT}
@@ -225,7 +224,7 @@ def test_limits_and_floor_hold_whatever_the_devices_say(
     rng = np.random.default_rng(seed)
     state = begin(worn)
     for index in range(4):
-        sample = sample_of(worn, *standing(worn), index * step, tuple(roles))
+        sample = sample_of(worn, standing(worn), index * step, tuple(roles))
         sample = replace(
             sample,
             positions=sample.positions + rng.normal(0, spread, (ROLE_COUNT, 3)),
@@ -236,7 +235,7 @@ def test_limits_and_floor_hold_whatever_the_devices_say(
         np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), (22, 3, 3)), atol=1e-6)
         turns = np.linalg.norm(axis_angle_from_rotmat(pose.rotmats), axis=-1)
         assert np.all(turns[1:] <= MOST_TURN[1:] + 1e-6)
-        joints, world = forward_kinematics(worn.rest_joints, pose.rotmats, pose.transl)
+        joints, world = pose.in_world(worn.rest_joints)
         assert joints[:, 1].min() > -1e-6
         assert sole_heights(joints, world, worn.rest_joints).min() > -1e-6
 
@@ -247,7 +246,7 @@ def test_a_mirrored_player_gives_the_mirrored_pose(
     worn: Calibration, seed: int, roles: tuple[Role, ...]
 ) -> None:
     rng = np.random.default_rng(seed)
-    base = sample_of(worn, *standing(worn), 0.0, roles)
+    base = sample_of(worn, standing(worn), 0.0, roles)
     drift = rng.normal(0, 0.3, (ROLE_COUNT, 3)) * [1, 0.2, 1]
     turn = rotmat_from_quat(
         rng.standard_normal((ROLE_COUNT, 4)) * [0.1, 0.1, 0.1, 0] + [0, 0, 0, 1]
@@ -277,7 +276,7 @@ def test_a_mirrored_player_gives_the_mirrored_pose(
 def test_numbers_that_are_not_finite_are_refused_by_the_name_of_the_device(
     worn: Calibration, value: float, part: str
 ) -> None:
-    sample = sample_of(worn, *standing(worn), 0.0)
+    sample = sample_of(worn, standing(worn), 0.0)
     broken = getattr(sample, part).copy()
     broken[Role.LEFT_HAND] = value
     with pytest.raises(InputError) as refusal:

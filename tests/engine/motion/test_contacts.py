@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -17,7 +18,7 @@ from engine.motion.standing import standing_partner, standing_pose
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.5 * np.ones(10)]).astype(np.float32)
 REST = BODY.rest_joints(BETAS)
-Frames = list[tuple[int, Array, Array]]
+Frames = list[tuple[int, Pose]]
 
 
 def new_tracker() -> ContactTracker:
@@ -27,12 +28,11 @@ def new_tracker() -> ContactTracker:
 
 def facing(distances: Array, first: int = 0) -> Frames:
     """The player stands at ease; the partner stands before him, so many metres away."""
-    player = standing_pose(), np.zeros(3)
+    player = Pose(standing_pose(), np.zeros(3))
     frames = []
     for index, distance in enumerate(distances):
         partner = standing_partner(player, REST, float(distance), -1.3)
-        rotmats, transl = (np.stack(both) for both in zip(player, partner, strict=True))
-        frames.append((first + index, rotmats, transl))
+        frames.append((first + index, stacked([player, partner])))
     return frames
 
 
@@ -41,9 +41,13 @@ def there_and_back(speed: float, nearest: float = 0.22, hold: int = 5) -> Array:
     return nearest + np.concatenate([steps[::-1], np.zeros(hold), steps])
 
 
-def mesh_gap(frame: tuple[int, Array, Array]) -> float:
+def skins_of(pair: Pose) -> list[Array]:
+    return [BODY.vertices(pair.rotmats[i], pair.transl[i], BETAS[i]) for i in range(2)]
+
+
+def mesh_gap(pair: Pose) -> float:
     """Metres between the nearest vertices of two people."""
-    skins = [BODY.vertices(frame[1][i], frame[2][i], BETAS[i]) for i in range(2)]
+    skins = skins_of(pair)
     return float(cKDTree(skins[0]).query(skins[1])[0].min())
 
 
@@ -59,15 +63,11 @@ def test_a_touch_is_announced_with_its_frames_its_speed_and_its_place(speed: flo
     first = min(contacts, key=lambda contact: contact.start)
     assert first.closing_speed == pytest.approx(speed, rel=0.15)
     assert not first.is_open
-    touching = [index for index, *_ in frames if mesh_gap(frames[index]) < 0.02]
+    touching = [index for index, pair in frames if mesh_gap(pair) < 0.02]
     assert abs(first.start - touching[0]) <= 1
     assert abs(max(contact.end for contact in contacts) - touching[-1]) <= 1
     for contact in contacts:
-        skins = [
-            BODY.vertices(frames[contact.start][1][i], frames[contact.start][2][i], BETAS[i])
-            for i in range(2)
-        ]
-        for skin in skins:
+        for skin in skins_of(frames[contact.start][1]):
             assert np.linalg.norm(skin - contact.point, axis=1).min() < 0.05
 
 
@@ -78,10 +78,8 @@ def test_a_touch_of_one_hand_names_the_hand_and_the_part_it_touches() -> None:
         rotmats[JOINT["right_shoulder"]] = rotmat_about("y", raised) @ rotmat_about(
             "z", 1.2 * (1 - raised / 1.45)
         )
-        player = rotmats, np.zeros(3)
-        partner = standing_partner((standing_pose(), np.zeros(3)), REST, 0.62, -1.3)
-        both = [np.stack(values) for values in zip(player, partner, strict=True)]
-        frames.append((index, both[0], both[1]))
+        partner = standing_partner(Pose(standing_pose(), np.zeros(3)), REST, 0.62, -1.3)
+        frames.append((index, stacked([Pose(rotmats, np.zeros(3)), partner])))
     contacts = new_tracker().update(0, frames)
     assert contacts
     assert {contact.player_joint for contact in contacts} <= {

@@ -7,7 +7,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules, fitted_capsules, near_pairs
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -28,7 +28,7 @@ def rest_joints() -> Array:
     return np.stack([load_body().rest_joints(SHAPE)] * 2)
 
 
-def two_facing(metres: float) -> tuple[Array, Array]:
+def two_facing(metres: float) -> Pose:
     """Two people with hanging arms who face each other, feet beside feet."""
     rotmats = np.broadcast_to(np.eye(3), (2, FRAMES, 22, 3, 3)).copy()
     rotmats[:, :, JOINT["left_shoulder"]] = rotmat_about("z", np.float64(-1.2))
@@ -36,14 +36,12 @@ def two_facing(metres: float) -> tuple[Array, Array]:
     rotmats[1, :, 0] = rotmat_about("y", np.float64(np.pi))
     transl = np.zeros((2, FRAMES, 3))
     transl[1, :] = 0.09, 0, metres
-    return rotmats, transl
+    return Pose(rotmats, transl)
 
 
-def deepest(rotmats: Array, transl: Array, rest_joints: Array, both: tuple[Capsules, ...]) -> Array:
+def deepest(pose: Pose, rest_joints: Array, both: tuple[Capsules, ...]) -> Array:
     """(frame,) metres."""
-    posed = [
-        both[p].posed(*forward_kinematics(rest_joints[p], rotmats[p], transl[p])) for p in (0, 1)
-    ]
+    posed = [both[person].posed(*pose[person].in_world(rest_joints[person])) for person in (0, 1)]
     pairs = near_pairs(posed[0], both[0].radii, posed[1], both[1].radii, 0)
     result = np.zeros(FRAMES)
     np.maximum.at(result, pairs.frames, -pairs.gaps)
@@ -53,32 +51,33 @@ def deepest(rotmats: Array, transl: Array, rest_joints: Array, both: tuple[Capsu
 def test_people_who_are_apart_stay_where_they_are(
     capsules: tuple[Capsules, Capsules], rest_joints: Array
 ) -> None:
-    rotmats, transl = two_facing(1.5)
+    pose = two_facing(1.5)
     given = np.zeros((2, FRAMES), np.bool_)
-    np.testing.assert_array_equal(parted(rotmats, transl, given, rest_joints, capsules), transl)
+    np.testing.assert_array_equal(parted(pose, given, rest_joints, capsules), pose.transl)
 
 
 def test_who_is_in_the_other_comes_out(
     capsules: tuple[Capsules, Capsules], rest_joints: Array
 ) -> None:
-    rotmats, transl = two_facing(0.19)
-    before = deepest(rotmats, transl, rest_joints, capsules)
+    pose = two_facing(0.19)
+    before = deepest(pose, rest_joints, capsules)
     assert before.min() > 0.02
     given = np.zeros((2, FRAMES), np.bool_)
-    result = parted(rotmats, transl, given, rest_joints, capsules)
-    assert deepest(rotmats, result, rest_joints, capsules).max() < GIVE + 0.005
-    np.testing.assert_allclose(result.sum(axis=0), transl.sum(axis=0), atol=1e-12)
-    np.testing.assert_array_equal(result[..., 1], transl[..., 1])
+    result = parted(pose, given, rest_joints, capsules)
+    assert deepest(Pose(pose.rotmats, result), rest_joints, capsules).max() < GIVE + 0.005
+    np.testing.assert_allclose(result.sum(axis=0), pose.transl.sum(axis=0), atol=1e-12)
+    np.testing.assert_array_equal(result[..., 1], pose.transl[..., 1])
 
 
 def test_given_poses_stay_and_the_way_is_gradual(
     capsules: tuple[Capsules, Capsules], rest_joints: Array
 ) -> None:
-    rotmats, transl = two_facing(0.19)
+    pose = two_facing(0.19)
+    transl = pose.transl
     given = np.zeros((2, FRAMES), np.bool_)
     given[0] = True
     given[1, 10] = True
-    result = parted(rotmats, transl, given, rest_joints, capsules)
+    result = parted(pose, given, rest_joints, capsules)
     np.testing.assert_array_equal(result[0], transl[0])
     np.testing.assert_array_equal(result[1, 10], transl[1, 10])
     moved = np.linalg.norm(result[1] - transl[1], axis=-1)

@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Segments, fitted_capsules
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -26,7 +27,7 @@ def space_of(radius: float) -> PersonalSpace:
     return PersonalSpace((player, partner), REST, radius)
 
 
-def wander(rng: np.random.Generator, around: Array, reach: float) -> tuple[Array, Array]:
+def wander(rng: np.random.Generator, around: Array, reach: float) -> Pose:
     """A smooth random motion of FRAMES frames: all joints turn, the body walks past `around`."""
     time = np.linspace(0, 1, FRAMES)
     waves = np.stack([np.sin(2 * np.pi * k * time / 2 + k) for k in range(1, 4)])
@@ -34,16 +35,23 @@ def wander(rng: np.random.Generator, around: Array, reach: float) -> tuple[Array
     rotmats = standing_pose() @ rotmat_from_axis_angle(turns)
     rotmats[:, 0] = rotmat_about("y", rng.uniform(-np.pi, np.pi)) @ rotmats[:, 0]
     ends = around + reach * rng.normal(0, 1, (2, 3)) * np.array([1, 0.05, 1])
-    return rotmats, ends[0] + time[:, None] * (ends[1] - ends[0])
+    return Pose(rotmats, ends[0] + time[:, None] * (ends[1] - ends[0]))
 
 
-def standing_zone(space: PersonalSpace, player: tuple[Array, Array] | None = None) -> Segments:
-    rotmats, transl = player or (np.stack([standing_pose()] * FRAMES), np.zeros((FRAMES, 3)))
-    return space.zone(rotmats[:, None], transl[:, None])
+def standing(place: Array) -> Pose:
+    """Still at a place."""
+    return stacked([Pose(standing_pose(), place)] * FRAMES)
 
 
-def mesh_gap(player: tuple[Array, Array], partner: tuple[Array, Array]) -> float:
-    skins = [BODY.vertices(*pose, BETAS[i]) for i, pose in enumerate((player, partner))]
+def standing_zone(space: PersonalSpace, player: Pose | None = None) -> Segments:
+    return space.zone((player or standing(np.zeros(3)))[:, None])
+
+
+def mesh_gap(player: Pose, partner: Pose) -> float:
+    skins = [
+        BODY.vertices(pose.rotmats, pose.transl, betas)
+        for pose, betas in zip((player, partner), BETAS, strict=True)
+    ]
     return float(cKDTree(skins[0]).query(skins[1])[0].min())
 
 
@@ -54,63 +62,58 @@ def test_no_part_of_the_partner_is_in_the_zone_whatever_both_do(radius: float) -
     for trial in range(12):
         player, partner = wander(rng, np.zeros(3), 0.5), wander(rng, np.zeros(3), 1.0)
         zone = standing_zone(space, player)
-        reached_in += space.depths(*partner, zone).any(axis=1).sum()
-        kept = space.kept(*partner, zone, is_free=FREE)
+        reached_in += space.depths(partner, zone).any(axis=1).sum()
+        kept = space.kept(partner, zone, is_free=FREE).pose
         assert np.isfinite(kept.rotmats).all()
         assert np.isfinite(kept.transl).all()
-        assert not space.depths(kept.rotmats, kept.transl, zone).any()
+        assert not space.depths(kept, zone).any()
         frame = trial % FRAMES
-        gap = mesh_gap(
-            (player[0][frame], player[1][frame]), (kept.rotmats[frame], kept.transl[frame])
-        )
-        assert gap > radius
+        assert mesh_gap(player[frame], kept[frame]) > radius
     assert reached_in > 60
 
 
 def test_who_keeps_out_is_left_alone() -> None:
     space = space_of(0.2)
-    rotmats, transl = np.stack([standing_pose()] * FRAMES), np.full((FRAMES, 3), [1.5, 0, 0])
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE)
-    assert kept.rotmats is rotmats
-    assert kept.transl is transl
+    partner = standing(np.array([1.5, 0, 0]))
+    kept = space.kept(partner, standing_zone(space), is_free=FREE)
+    assert kept.pose is partner
     assert not kept.is_changed.any()
 
 
-def reaching(forward: Array) -> tuple[Array, Array]:
+def reaching(forward: Array) -> Pose:
     """Stands 0.75 m before the player, faces him, and reaches out by parts of the way."""
     rotmats = np.stack([standing_pose()] * len(forward))
     rotmats[:, 0] = rotmat_about("y", np.pi)
     rotmats[:, JOINT["right_shoulder"]] = rotmat_about("y", 1.45 * forward) @ rotmat_about(
         "z", 1.2 * (1 - forward)
     )
-    return rotmats, np.full((len(forward), 3), [0, 0, 0.75])
+    return Pose(rotmats, np.full((len(forward), 3), [0, 0, 0.75]))
 
 
 def test_an_arm_that_reaches_in_is_bent_back_and_the_body_stays() -> None:
     space = space_of(0.0)
-    rotmats, transl = reaching(np.linspace(0, 1, FRAMES))
+    partner = reaching(np.linspace(0, 1, FRAMES))
     zone = standing_zone(space)
-    assert space.depths(rotmats, transl, zone)[-1, 2] > 0.05
-    kept = space.kept(rotmats, transl, zone, is_free=FREE)
-    np.testing.assert_array_equal(kept.transl, transl)
+    assert space.depths(partner, zone)[-1, 2] > 0.05
+    kept = space.kept(partner, zone, is_free=FREE)
+    np.testing.assert_array_equal(kept.pose.transl, partner.transl)
     others = [JOINT[name] for name in ("pelvis", "left_shoulder", "left_elbow", "head")]
-    np.testing.assert_array_equal(kept.rotmats[:, others], rotmats[:, others])
+    np.testing.assert_array_equal(kept.pose.rotmats[:, others], partner.rotmats[:, others])
     assert not kept.is_changed[0]
     assert kept.is_changed[-1]
 
 
-def approaching(speed: float) -> tuple[Array, Array]:
+def approaching(speed: float) -> Pose:
     rotmats = np.stack([standing_pose()] * FRAMES)
     rotmats[:, 0] = rotmat_about("y", np.pi)
     transl = np.zeros((FRAMES, 3))
     transl[:, 2] = 1.5 - speed / 10 * np.arange(FRAMES)
-    return rotmats, transl
+    return Pose(rotmats, transl)
 
 
 def test_one_who_walks_into_the_player_slows_down_before_him() -> None:
     space = space_of(0.1)
-    rotmats, transl = approaching(0.45)
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE)
+    kept = space.kept(approaching(0.45), standing_zone(space), is_free=FREE).pose
     steps = np.diff(kept.transl[:, 2])
     assert kept.transl[:, 2].min() > 0.3
     assert np.abs(steps).max() < 0.045 + PUSH_STEP
@@ -119,9 +122,9 @@ def test_one_who_walks_into_the_player_slows_down_before_him() -> None:
 
 def test_one_who_is_to_come_out_behind_the_player_does_not_jump_there() -> None:
     space = space_of(0.1)
-    rotmats, transl = approaching(1.0)
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=FREE, before=transl[0])
-    assert np.linalg.norm(np.diff(kept.transl, axis=0), axis=-1).max() < 0.35
+    partner = approaching(1.0)
+    kept = space.kept(partner, standing_zone(space), is_free=FREE, before=partner.transl[0])
+    assert np.linalg.norm(np.diff(kept.pose.transl, axis=0), axis=-1).max() < 0.35
 
 
 def only_late() -> BoolArray:
@@ -130,18 +133,18 @@ def only_late() -> BoolArray:
 
 def test_frames_that_are_not_free_change_only_where_they_reach_in() -> None:
     space = space_of(0.0)
-    rotmats, transl = approaching(0.0)
-    transl[:, 2] = np.where(np.arange(FRAMES) < 4, 1.5, 0.2)
-    kept = space.kept(rotmats, transl, standing_zone(space), is_free=only_late())
+    partner = approaching(0.0)
+    partner.transl[:, 2] = np.where(np.arange(FRAMES) < 4, 1.5, 0.2)
+    kept = space.kept(partner, standing_zone(space), is_free=only_late())
     assert not kept.is_changed[:4].any()
     assert kept.is_changed[4:].all()
 
 
 def test_all_poses_of_a_player_count() -> None:
     space = space_of(0.0)
-    rotmats, transl = approaching(0.0)
-    two = transl[:, None] + np.array([[3.0, 0, 0], [0.1, 0, 0]])
-    zone = space.zone(np.stack([rotmats, rotmats], axis=1), two)
-    kept = space.kept(rotmats, transl, zone, is_free=FREE)
+    partner = approaching(0.0)
+    two = [Pose(partner.rotmats, partner.transl + np.array([x, 0, 0])) for x in (3.0, 0.1)]
+    zone = space.zone(stacked(two, axis=1))
+    kept = space.kept(partner, zone, is_free=FREE)
     assert kept.is_changed.all()
-    assert not space.depths(kept.rotmats, kept.transl, zone).any()
+    assert not space.depths(kept.pose, zone).any()

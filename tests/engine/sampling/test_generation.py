@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.errors import BackendError, InputError
 from engine.motion.floor import floor_height
 from engine.motion.standing import facing, standing_partner, standing_pose
 from engine.sampling.generation import (
+    People,
     SamplePair,
     SampleWindows,
-    SinglePose,
     generate_motion,
     generate_pair,
 )
@@ -30,14 +30,12 @@ BETAS = np.array([np.zeros(10), 0.5 * np.ones(10)])
 REST = BODY.rest_joints(BETAS)
 
 
-def a_pair() -> tuple[Array, Array]:
+def a_pair() -> Pose:
     """Two people standing 0.8 m apart."""
-    player = standing_pose()
-    player[0] = rotmat_about("y", 0.3)
-    transl = np.array([0.0, -float(floor_height(player, np.zeros(3), REST[0])), 0.0])
-    partner = standing_partner((player, transl), REST, 0.8, 0.0)
-    rotmats, transls = (np.stack(both) for both in zip((player, transl), partner, strict=True))
-    return rotmats, transls
+    player = Pose(standing_pose(), np.zeros(3))
+    player.rotmats[0] = rotmat_about("y", 0.3)
+    player.transl[1] = -floor_height(player, REST[0])
+    return stacked([player, standing_partner(player, REST, 0.8, 0.0)])
 
 
 def motion(
@@ -47,9 +45,9 @@ def motion(
     seed: int = 3,
     sample: SampleWindows | None = None,
     history_frames: int = 10,
-) -> tuple[Array, Array]:
+) -> Pose:
     return generate_motion(
-        *a_pair(),
+        a_pair(),
         rest_joints=REST,
         anchor_index=anchor_index,
         frames=frames,
@@ -60,8 +58,8 @@ def motion(
     )
 
 
-def joints_of(made: tuple[Array, Array]) -> Array:
-    return forward_kinematics(REST[:, None], *made)[0]
+def joints_of(made: Pose) -> Array:
+    return made.in_world(REST[:, None])[0]
 
 
 @settings(max_examples=12, deadline=None)
@@ -70,13 +68,12 @@ def test_the_anchor_is_the_given_pair_wherever_it_stands(
     frames: int, where: float, history: int
 ) -> None:
     anchor_index = round(where * (frames - 1))
-    rotmats, transl = motion(frames, anchor_index, history_frames=history)
-    assert transl.shape == (2, frames, 3)
-    given_rotmats, given_transl = a_pair()
-    np.testing.assert_array_equal(rotmats[:, anchor_index], given_rotmats)
-    np.testing.assert_array_equal(transl[:, anchor_index], given_transl)
-    assert np.isfinite(rotmats).all()
-    products = rotmats @ np.swapaxes(rotmats, -1, -2)
+    made = motion(frames, anchor_index, history_frames=history)
+    assert made.transl.shape == (2, frames, 3)
+    np.testing.assert_array_equal(made.rotmats[:, anchor_index], a_pair().rotmats)
+    np.testing.assert_array_equal(made.transl[:, anchor_index], a_pair().transl)
+    assert np.isfinite(made.rotmats).all()
+    products = made.rotmats @ np.swapaxes(made.rotmats, -1, -2)
     np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), products.shape), atol=1e-6)
 
 
@@ -102,7 +99,7 @@ def test_feet_stay_on_the_floor_and_no_joint_is_too_fast() -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
-    first, same, other = (motion(70, 10, seed=seed)[1] for seed in (3, 3, 4))
+    first, same, other = (motion(70, 10, seed=seed).transl for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, same)
     assert abs(first - other).max() > 1e-3
 
@@ -110,12 +107,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
 def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
     here = motion(45, 0)
     turn, shift = rotmat_about("y", 1.1), np.array([3.0, 0.5, -2.0])
-    pelvis = (REST[:, 0] + a_pair()[1]) @ turn.T + shift
-    rotmats, _ = a_pair()
-    rotmats[:, 0] = turn @ rotmats[:, 0]
+    pair = a_pair()
+    pelvis = (REST[:, 0] + pair.transl) @ turn.T + shift
+    pair.rotmats[:, 0] = turn @ pair.rotmats[:, 0]
     there = generate_motion(
-        rotmats,
-        pelvis - REST[:, 0],
+        Pose(pair.rotmats, pelvis - REST[:, 0]),
         rest_joints=REST,
         anchor_index=0,
         frames=45,
@@ -148,31 +144,28 @@ def still_pair(noise: Array, pose: Array, pose_mask: Array, text: Array) -> Arra
     return sample_generator(still_models(), noise, pose, pose_mask, text, 2.5, 4)
 
 
-def a_person(yaw: float, place: tuple[float, float, float]) -> SinglePose:
+def a_person(yaw: float, place: tuple[float, float, float]) -> People:
     rotmats = standing_pose()
     rotmats[0] = rotmat_about("y", yaw) @ rotmat_about("x", 0.2)
-    return SinglePose(rotmats=rotmats, transl=np.array(place), betas=0.4 * np.ones(10))
+    return People(pose=Pose(rotmats, np.array(place)), betas=0.4 * np.ones(10))
 
 
-def pair_of(
-    single: SinglePose | None, sample: SamplePair = still_pair
-) -> tuple[Array, Array, Array]:
-    pair = generate_pair(body=BODY, text=np.zeros(8), single=single, seed=1, sample=sample)
-    return pair.rotmats, pair.transl, pair.betas
+def pair_of(single: People | None, sample: SamplePair = still_pair) -> People:
+    return generate_pair(body=BODY, text=np.zeros(8), single=single, seed=1, sample=sample)
 
 
 def test_a_given_person_stays_exactly_as_given_and_the_partner_stands_before_it() -> None:
     single = a_person(2.0, (4.0, 1.5, -3.0))
-    rotmats, transl, betas = pair_of(single)
-    np.testing.assert_array_equal(rotmats[0], single.rotmats)
-    np.testing.assert_array_equal(transl[0], single.transl)
-    np.testing.assert_array_equal(betas[0], single.betas)
-    joints, _ = forward_kinematics(BODY.rest_joints(betas), rotmats, transl)
+    pair = pair_of(single)
+    np.testing.assert_array_equal(pair.pose.rotmats[0], single.pose.rotmats)
+    np.testing.assert_array_equal(pair.pose.transl[0], single.pose.transl)
+    np.testing.assert_array_equal(pair.betas[0], single.betas)
+    joints, _ = pair.pose.in_world(BODY.rest_joints(pair.betas))
     between = joints[1, 0] - joints[0, 0]
     ahead = facing(joints[0])
     assert between @ ahead == pytest.approx(1.0, abs=0.15)
     assert facing(joints[1]) @ ahead < -0.95
-    floors = floor_height(rotmats, transl, BODY.rest_joints(betas))
+    floors = floor_height(pair.pose, BODY.rest_joints(pair.betas))
     assert floors[1] == pytest.approx(floors[0], abs=1e-6)
 
 
@@ -193,7 +186,7 @@ def test_the_network_sees_a_given_person_in_the_canonical_frame() -> None:
 
 
 def test_without_a_given_person_both_stand_on_the_floor() -> None:
-    rotmats, transl, betas = pair_of(None)
-    height = floor_height(rotmats, transl, BODY.rest_joints(betas))
+    pair = pair_of(None)
+    height = floor_height(pair.pose, BODY.rest_joints(pair.betas))
     np.testing.assert_allclose(height, 0, atol=1e-6)
-    np.testing.assert_allclose(betas, 0, atol=0.3)
+    np.testing.assert_allclose(pair.betas, 0, atol=0.3)

@@ -11,7 +11,7 @@ import pytest
 from engine.arrays import Array, BoolArray
 from engine.backends import open_backend
 from engine.body.capsules import fitted_capsules
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.commands.play import DEMO_PLAYER
@@ -77,7 +77,7 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
     for frame in range(TICKS):
         at = (frame + 37 * seed) % player.frames
         place[1] = player.transl[0, at, 1]
-        session.feed(frame / 10, player.rotmats[0, at], place.copy())
+        session.feed(frame / 10, Pose(player.rotmats[0, at], place.copy()))
         for wanted in under_way:
             session.accept(wanted.ticket, sample([wanted.request])[0])
         tick = session.tick(frame / 10)
@@ -88,9 +88,7 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
         walks = 1 if frame // 60 % 2 == 0 else -1 if distance < 1.6 else 0
         place += walks * SPEED * gap / distance
     frames = [held[frame] for frame in range(TICKS)]
-    joints, _ = forward_kinematics(
-        REST[1], np.stack([f.rotmats[1] for f in frames]), np.stack([f.transl[1] for f in frames])
-    )
+    joints, _ = stacked([frame.pose[1] for frame in frames]).in_world(REST[1])
     joints[..., 1] -= np.median(joints[..., 1].min(axis=-1))
     figures.moved += keeper.moved
     figures.skating.append(foot_skating(joints[20:]))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -29,13 +30,13 @@ def walking_pair(frames: int, place: Array | None = None) -> Track:
     rotmats = np.broadcast_to(standing_pose(), (2, frames, 22, 3, 3)).copy()
     rotmats[0, :, 0] = rotmat_about("y", 0.5 + 0.6 * time)
     rotmats[0, :, 16] = rotmats[0, :, 16] @ rotmat_about("z", 0.8 * np.sin(2 * time))
-    _, partner = standing_partner((rotmats[0, 0], np.zeros(3)), REST, 1.4, 0.0)
+    partner = standing_partner(Pose(rotmats[0, 0], np.zeros(3)), REST, 1.4, 0.0).transl
     rotmats[1, :, 0] = rotmat_about("y", 2.0 + 0.1 * np.sin(time))
     transl = np.stack(
         [np.stack([np.sin(time), 0 * time, np.cos(time)], -1), partner + 0 * time[:, None]]
     )
-    transl[..., 1] -= floor_height(rotmats, transl, REST[:, None])
-    return known_track(rotmats, transl if place is None else transl + place)
+    transl[..., 1] -= floor_height(Pose(rotmats, transl), REST[:, None])
+    return known_track(Pose(rotmats, transl if place is None else transl + place))
 
 
 def partly_known(track: Track, player_until: int, partner_until: int) -> Track:
@@ -224,7 +225,7 @@ def test_cleanup_lifts_feet_out_of_the_floor_and_leaves_given_frames_alone() -> 
     given = np.broadcast_to(np.arange(60) < 10, (2, 60))
     sunk = Track(rotmats=track.rotmats, transl=sinking, is_known=track.is_known)
     result = cleaned(sunk, given, REST, CleanupConfig(floor=0.0))
-    height = floor_height(result.rotmats, result.transl, REST[:, None])
+    height = floor_height(result.pose, REST[:, None])
     assert height[:, 14:].min() > -1e-4
     np.testing.assert_array_equal(result.transl[given], sinking[given])
     assert abs(np.diff(result.transl[..., 1], n=2, axis=1)).max() < 0.03
@@ -238,7 +239,7 @@ def test_cleanup_lowers_who_hovers_but_lets_a_jump_be() -> None:
     given = np.broadcast_to(np.arange(60) < 5, (2, 60))
     floating = Track(rotmats=track.rotmats, transl=lifted, is_known=track.is_known)
     result = cleaned(floating, given, REST, CleanupConfig(floor=0.0))
-    height = floor_height(result.rotmats, result.transl, REST[:, None])
+    height = floor_height(result.pose, REST[:, None])
     assert height[:, 20].min() > 0.25
     assert height[:, 55:].max() < 0.06
 

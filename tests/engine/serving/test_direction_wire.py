@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 
+from engine.body.pose import Pose
 from engine.errors import ConfigError
 from engine.motion.standing import standing_pose
 from engine.serving import wire
@@ -18,7 +19,7 @@ from engine.serving.direction_wire import (
 )
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 
-BODY = wire.pose_to_wire(standing_pose(), np.array([0.0, 1.3, 1.0]))
+BODY = wire.pose_to_wire(Pose(standing_pose(), np.array([0.0, 1.3, 1.0])))
 
 
 def changed(direction: Direction, **control: object) -> Direction:
@@ -41,7 +42,7 @@ def test_a_header_says_how_a_session_begins() -> None:
     assert first_direction(header).energy == 1.25
     start = start_from_wire(header)
     assert start is not None
-    np.testing.assert_allclose(start[0], standing_pose(), atol=1e-6)
+    np.testing.assert_allclose(start.rotmats, standing_pose(), atol=1e-6)
     assert start_from_wire(pb.SessionHeader()) is None
 
 

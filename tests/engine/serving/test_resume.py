@@ -14,7 +14,7 @@ from contrapose.v1 import types_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import geodesic_angle, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.errors import ConfigError, ContraposeError, InputError, SessionError
@@ -45,12 +45,12 @@ MOST_ANGLE, MOST_METRES = np.radians(0.1), 0.001
 Change = Callable[[bytes], bytes]
 
 
-def poses(seed: int, frames: int, speed: float = 0.05) -> tuple[Array, Array]:
+def poses(seed: int, frames: int, speed: float = 0.05) -> Pose:
     """A body whose joints wander from anywhere, `speed` radians and metres a frame."""
     rng = np.random.default_rng(seed)
     turns = rng.uniform(-3, 3, (1, 22, 3)) + speed * rng.standard_normal((frames, 22, 3)).cumsum(0)
     places = rng.uniform(-900, 900, (1, 3)) + speed * rng.standard_normal((frames, 3)).cumsum(0)
-    return rotmat_from_axis_angle(turns), places
+    return Pose(rotmat_from_axis_angle(turns), places)
 
 
 def a_state(
@@ -58,13 +58,13 @@ def a_state(
 ) -> StreamState:
     config = SessionConfig(horizon_frames=horizon, steps=4, zone_radius=0.25)
     now, history = 100, 17
-    (rotmats, transl), (planned, places) = poses(seed, history, speed), poses(seed + 1, 200, speed)
-    people = [poses(seed + person, 200, speed) for person in (1, 2)]
+    player = poses(seed, history, speed)
+    people = stacked([poses(seed + person, 200, speed) for person in (1, 2)])
     plan = tuple(
         PlanFrame(
             index=index,
-            rotmats=np.stack([people[0][0][at], people[1][0][at]]),
-            transl=np.stack([people[0][1][at], people[1][1][at]]),
+            rotmats=people.rotmats[:, at],
+            transl=people.transl[:, at],
             quality=list(Quality)[at % 3],
             based_on=PlayerStamp(at, at / 10),
             window=at // 7,
@@ -72,7 +72,7 @@ def a_state(
         )
         for at, index in enumerate(range(now - history + 1, now + horizon + 12))
     )
-    pair = planned[:2], places[:2]
+    pair = people[0, :2]
     direction = Direction(
         mode=Mode.INBETWEEN,
         text=np.ones(384, np.float32),
@@ -80,12 +80,8 @@ def a_state(
         contact=ContactTarget(partner_joint=20, player_joint=16, frame=130),
         place=PlaceTarget(position=np.array([1.0, 0.0, 2.0]), heading=0.5, frame=140),
         poses=(
-            PoseTarget(frame=120, partner=(pair[0][0], pair[1][0])),
-            PoseTarget(
-                frame=125,
-                partner=(pair[0][0], pair[1][0]),
-                player=(pair[0][1], pair[1][1]),
-            ),
+            PoseTarget(frame=120, partner=pair[0]),
+            PoseTarget(frame=125, partner=pair[0], player=pair[1]),
         ),
     )
     contact = Contact(
@@ -109,11 +105,11 @@ def a_state(
         delays=(0, 1, 2),
         floor=-0.01,
         player_last=now,
-        rotmats=rotmats,
-        transl=transl,
+        rotmats=player.rotmats,
+        transl=player.transl,
         stamp=PlayerStamp(400, 10.04),
-        newest_rotmats=rotmats[-1],
-        newest_transl=transl[-1],
+        newest_rotmats=player.rotmats[-1],
+        newest_transl=player.transl[-1],
         plan=plan,
         contacts=(contact,),
         contact_ids=12,
@@ -146,15 +142,15 @@ def through(state: StreamState, **changes: float) -> StreamState:
 def test_poses_come_back_within_a_tenth_of_a_degree_and_a_millimetre(
     seed: int, frames: int, speed: float
 ) -> None:
-    rotmats, transl = poses(seed, frames, speed)
-    back = unpacked_poses(packed_poses(rotmats, transl))
-    assert geodesic_angle(back[0], rotmats).max() < MOST_ANGLE
-    assert np.linalg.norm(back[1] - transl, axis=-1).max() < MOST_METRES
+    some = poses(seed, frames, speed)
+    back = unpacked_poses(packed_poses(some))
+    assert geodesic_angle(back.rotmats, some.rotmats).max() < MOST_ANGLE
+    assert np.linalg.norm(back.transl - some.transl, axis=-1).max() < MOST_METRES
 
 
 def test_no_poses_are_no_poses() -> None:
-    rotmats, transl = unpacked_poses(packed_poses(np.zeros((0, 22, 3, 3)), np.zeros((0, 3))))
-    assert (rotmats.shape, transl.shape) == ((0, 22, 3, 3), (0, 3))
+    back = unpacked_poses(packed_poses(Pose(np.zeros((0, 22, 3, 3)), np.zeros((0, 3)))))
+    assert (back.rotmats.shape, back.transl.shape) == ((0, 22, 3, 3), (0, 3))
 
 
 @pytest.mark.parametrize("mode", [Mode.REACT, Mode.FOLLOW_PLAN])
@@ -214,10 +210,11 @@ def test_a_token_holds_what_was_asked_for_but_not_the_vector_of_the_words() -> N
     assert [target.frame for target in now.poses] == [120, 125]
     assert now.poses[0].player is None
     for old, new in zip(was.poses, now.poses, strict=True):
-        assert geodesic_angle(new.partner[0], old.partner[0]).max() < MOST_ANGLE
+        assert geodesic_angle(new.partner.rotmats, old.partner.rotmats).max() < MOST_ANGLE
     assert now.poses[1].player is not None
     assert was.poses[1].player is not None
-    assert np.abs(now.poses[1].player[1] - was.poses[1].player[1]).max() < MOST_METRES
+    moved = now.poses[1].player.transl - was.poses[1].player.transl
+    assert np.abs(moved).max() < MOST_METRES
 
 
 def test_a_token_holds_how_the_player_wears_his_devices() -> None:

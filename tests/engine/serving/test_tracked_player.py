@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import geodesic_angle, quat_from_rotmat, rotmat_about, rotmat_from_quat
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, PARENTS
@@ -33,15 +33,15 @@ def player(calibration: types_pb2.Calibration | None = None) -> TrackedPlayer:
     return TrackedPlayer(calibration_from_wire(pb.SessionHeader(calibration=calibration), BODY))
 
 
-def some_pose(seed: int = 0) -> tuple[Array, Array]:
+def some_pose(seed: int = 0) -> Pose:
     """Near to standing, well within limits, feet over the floor."""
     rng = np.random.default_rng(seed)
     small = rotmat_from_quat(rng.normal([0, 0, 0, 1], 0.05, (22, 4)))
-    return standing_pose() @ small, np.array([0.5, 1.6, 1.0])
+    return Pose(standing_pose() @ small, np.array([0.5, 1.6, 1.0]))
 
 
-def devices(rotmats: Array, transl: Array, count: int = 6) -> dict[str, Device]:
-    joints, world = forward_kinematics(REST, rotmats, transl)
+def devices(pose: Pose, count: int = 6) -> dict[str, Device]:
+    joints, world = pose.in_world(REST)
     quats = quat_from_rotmat(world)
     return {
         name: Device(joints[joint], quats[joint])
@@ -51,26 +51,26 @@ def devices(rotmats: Array, transl: Array, count: int = 6) -> dict[str, Device]:
 
 def t_pose() -> dict[str, Device]:
     sole = float(BODY.rest_vertices(np.zeros(10))[:, 1].min())
-    return devices(np.repeat(np.eye(3)[None], 22, axis=0), np.array([0.0, -sole, 0.0]))
+    return devices(Pose(np.repeat(np.eye(3)[None], 22, axis=0), np.array([0.0, -sole, 0.0])))
 
 
-def made(who: TrackedPlayer, pose: pb.PlayerPose, time_s: float = 0.0) -> tuple[Array, Array]:
+def made(who: TrackedPlayer, pose: pb.PlayerPose, time_s: float = 0.0) -> Pose:
     return who.pose_at(time_s, who.read(pose))
 
 
 def test_trackers_give_a_pose_whose_joints_are_where_the_devices_are() -> None:
     who = player(calibrate(axes="joints"))
-    rotmats, transl = standing_pose(), np.array([0.5, 1.3026, 1.0])
-    pose = made(who, pb.PlayerPose(trackers=tracker_set(devices(rotmats, transl))))
-    joints, _ = forward_kinematics(REST, *pose)
-    truth, _ = forward_kinematics(REST, rotmats, transl)
+    true = Pose(standing_pose(), np.array([0.5, 1.3026, 1.0]))
+    pose = made(who, pb.PlayerPose(trackers=tracker_set(devices(true))))
+    joints, _ = pose.in_world(REST)
+    truth, _ = true.in_world(REST)
     assert np.linalg.norm(joints - truth, axis=-1)[ROLE_JOINTS].max() < 0.02
     assert set(who.flags.values()) == {Tracking.TRACKED}
 
 
 def test_a_device_that_is_not_sent_any_more_is_flagged() -> None:
     who = player(calibrate(axes="joints"))
-    worn = devices(standing_pose(), np.array([0.0, 1.3026, 0.0]))
+    worn = devices(Pose(standing_pose(), np.array([0.0, 1.3026, 0.0])))
     made(who, pb.PlayerPose(trackers=tracker_set(worn)), 0.0)
     del worn["left_hand"]
     made(who, pb.PlayerPose(trackers=tracker_set(worn)), 0.1)
@@ -84,8 +84,8 @@ def test_a_device_that_is_not_sent_any_more_is_flagged() -> None:
 def test_a_humanoid_comes_out_as_it_was_posed_in_unity(is_local: bool, seed: int) -> None:
     """Bones with rest rotations of their own, in Unity's axes, against the T pose they had."""
     rng = np.random.default_rng(seed)
-    rotmats, transl = some_pose(seed)
-    joints, world = forward_kinematics(REST, rotmats, transl)
+    pose = some_pose(seed)
+    joints, world = pose.in_world(REST)
     rest = rotmat_from_quat(rng.standard_normal((22, 4)))
 
     def bones(turns: Array) -> dict[int, Array]:
@@ -101,23 +101,23 @@ def test_a_humanoid_comes_out_as_it_was_posed_in_unity(is_local: bool, seed: int
         humanoid_pose(bones(rest), (REST[0] - [0, sole, 0]) * mirrored, is_local=is_local)
     )
     message = humanoid_pose(bones(world @ rest), joints[0] * mirrored, is_local=is_local)
-    found, place = made(player(calibration), pb.PlayerPose(humanoid=message))
-    assert geodesic_angle(found, rotmats).max() < 1e-3
-    np.testing.assert_allclose(place, transl, atol=1e-4)
+    found = made(player(calibration), pb.PlayerPose(humanoid=message))
+    assert geodesic_angle(found.rotmats, pose.rotmats).max() < 1e-3
+    np.testing.assert_allclose(found.transl, pose.transl, atol=1e-4)
 
 
 def test_a_humanoid_without_its_optional_bones_turns_them_with_their_parents() -> None:
-    rotmats = standing_pose()
-    _, world = forward_kinematics(REST, rotmats, np.zeros(3))
+    pose = Pose(standing_pose(), np.zeros(3))
+    _, world = pose.in_world(REST)
     quats = quat_from_rotmat(rotmats_from_unity(world))
     bones = {HUMAN_BONES[n]: quats[j] for n, j in JOINT.items() if "foot" not in n and n != "neck"}
     message = humanoid_pose(bones, np.array([0.0, 1.0, 0.0]), is_local=False)
-    found, _ = made(player(), pb.PlayerPose(humanoid=message))
-    assert geodesic_angle(found, rotmats).max() < 1e-3
+    found = made(player(), pb.PlayerPose(humanoid=message))
+    assert geodesic_angle(found.rotmats, pose.rotmats).max() < 1e-3
 
 
-def openxr_bd(rotmats: Array, transl: Array) -> types_pb2.OpenXrBody:
-    joints, world = forward_kinematics(REST, rotmats, transl)
+def openxr_bd(pose: Pose) -> types_pb2.OpenXrBody:
+    joints, world = pose.in_world(REST)
     hands = [JOINT["left_wrist"], JOINT["right_wrist"]]
     quats = quat_from_rotmat(world @ rotmat_about("y", np.pi))
     return types_pb2.OpenXrBody(
@@ -128,20 +128,19 @@ def openxr_bd(rotmats: Array, transl: Array) -> types_pb2.OpenXrBody:
 
 
 def test_openxr_bd_joints_come_out_as_they_are() -> None:
-    rotmats, transl = some_pose(3)
-    found, place = made(player(), pb.PlayerPose(openxr=openxr_bd(rotmats, transl)))
-    assert geodesic_angle(found, rotmats).max() < 1e-3
-    np.testing.assert_allclose(place, transl, atol=1e-4)
+    pose = some_pose(3)
+    found = made(player(), pb.PlayerPose(openxr=openxr_bd(pose)))
+    assert geodesic_angle(found.rotmats, pose.rotmats).max() < 1e-3
+    np.testing.assert_allclose(found.transl, pose.transl, atol=1e-4)
 
 
 def test_openxr_bd_joints_that_are_lost_are_bridged_by_the_others() -> None:
-    rotmats, transl = standing_pose(), np.array([0.0, 1.3026, 0.0])
-    message = openxr_bd(rotmats, transl)
+    true = Pose(standing_pose(), np.array([0.0, 1.3026, 0.0]))
+    message = openxr_bd(true)
     message.is_valid[:] = [joint != JOINT["left_elbow"] for joint in range(24)]
     who = player()
-    pose = made(who, pb.PlayerPose(openxr=message))
-    joints, _ = forward_kinematics(REST, *pose)
-    truth, _ = forward_kinematics(REST, rotmats, transl)
+    joints, _ = made(who, pb.PlayerPose(openxr=message)).in_world(REST)
+    truth, _ = true.in_world(REST)
     assert np.linalg.norm(joints - truth, axis=-1).mean() < 0.03
     assert set(who.flags.values()) == {Tracking.TRACKED}
 
@@ -158,13 +157,12 @@ def openxr_meta(worn: dict[str, Device]) -> types_pb2.OpenXrBody:
 
 
 def test_meta_joints_are_taken_as_trackers_once_a_t_pose_told_their_axes() -> None:
-    rotmats, transl = standing_pose(), np.array([0.0, 1.3026, 0.0])
-    message = pb.PlayerPose(openxr=openxr_meta(devices(rotmats, transl)))
+    true = Pose(standing_pose(), np.array([0.0, 1.3026, 0.0]))
+    message = pb.PlayerPose(openxr=openxr_meta(devices(true)))
     with pytest.raises(InputError, match=r"needs header\.calibration\.t_pose"):
         player().read(message)
-    pose = made(player(calibrate(openxr_meta(t_pose()))), message)
-    joints, _ = forward_kinematics(REST, *pose)
-    truth, _ = forward_kinematics(REST, rotmats, transl)
+    joints, _ = made(player(calibrate(openxr_meta(t_pose()))), message).in_world(REST)
+    truth, _ = true.in_world(REST)
     assert np.linalg.norm(joints - truth, axis=-1).mean() < 0.03
 
 
@@ -247,7 +245,7 @@ def test_incomplete_input_is_refused_by_its_field(pose: pb.PlayerPose, field: st
             "header.player_betas",
         ),
         (
-            pb.SessionHeader(calibration=calibrate(devices(some_pose()[0], np.zeros(3)))),
+            pb.SessionHeader(calibration=calibrate(devices(Pose(some_pose().rotmats, np.zeros(3))))),
             "header.calibration.t_pose.left_hand",
         ),
         (pb.SessionHeader(calibration={"axes": 9}), "header.calibration.axes"),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.body.skeleton import JOINT, JOINT_NAMES, PARENTS
 from engine.errors import ConfigError, ContraposeError, InputError, SessionError
@@ -45,17 +46,17 @@ def test_a_pose_survives_the_wire(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rotmats = rotmat_from_quat(rng.standard_normal((22, 4)))
     transl = rng.uniform(-10, 10, 3).astype(np.float32)
-    back_rotmats, back_transl = wire.pose_from_wire(wire.pose_to_wire(rotmats, transl), "pose")
-    assert geodesic_angle(rotmats, back_rotmats.astype(np.float64)).max() < 1e-3
-    np.testing.assert_array_equal(back_transl, transl)
+    back = wire.pose_from_wire(wire.pose_to_wire(Pose(rotmats, transl)), "pose")
+    assert geodesic_angle(rotmats, back.rotmats.astype(np.float64)).max() < 1e-3
+    np.testing.assert_array_equal(back.transl, transl)
 
 
 @given(st.floats(0.9, 1.1))
 def test_a_quaternion_of_nearly_unit_length_is_made_unit(length: float) -> None:
     pose = player_pose()
     pose.body.rotations[3] = float(np.float32(np.clip(length, 0.901, 1.099)))
-    rotmats, _ = wire.player_pose_from_wire(pose)
-    np.testing.assert_allclose(rotmats[0], np.eye(3), atol=1e-6)
+    root = wire.player_pose_from_wire(pose).rotmats[0]
+    np.testing.assert_allclose(root, np.eye(3), atol=1e-6)
 
 
 @pytest.mark.parametrize("length", [0.0, 0.2, 0.89, 1.11, 5.0])
@@ -143,10 +144,9 @@ def test_an_empty_message_is_refused() -> None:
 
 def test_a_pair_needs_both_people() -> None:
     person = types_pb2.Person(pose=still_body())
-    rotmats, transl, betas = wire.pair_from_wire(
-        types_pb2.Pair(player=person, partner=person), "pair"
-    )
-    assert (rotmats.shape, transl.shape, betas.shape) == ((2, 22, 3, 3), (2, 3), (2, 10))
+    both = wire.pair_from_wire(types_pb2.Pair(player=person, partner=person), "pair")
+    assert (both.pose.rotmats.shape, both.pose.transl.shape) == ((2, 22, 3, 3), (2, 3))
+    assert both.betas.shape == (2, 10)
     with pytest.raises(InputError) as refusal:
         wire.pair_from_wire(types_pb2.Pair(player=person), "pair")
     assert refusal.value.field == "pair.partner"

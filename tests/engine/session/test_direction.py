@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.motion.cleanup import CleanupConfig
@@ -84,12 +84,7 @@ def test_a_followed_plan_leads_the_player_and_asks_for_chains_alone() -> None:
     player = joints_played(play, range(160), person=0)
     assert fastest_steps(player).max() < MOST_STEP / 3
     assert np.linalg.norm(np.diff(player[:, 0], axis=0), axis=-1).sum() > 0.3
-    frames = [play.played[index] for index in range(160)]
-    soles = floor_height(
-        np.stack([frame.rotmats for frame in frames]),
-        np.stack([frame.transl for frame in frames]),
-        REST,
-    )
+    soles = floor_height(stacked([play.played[index].pose for index in range(160)]), REST)
     assert soles.min() > -0.02
 
 
@@ -107,7 +102,7 @@ def test_a_plan_that_is_followed_from_now_on_takes_the_player_from_where_he_is(
         frame += 1
     play.player = standing_player
     play.run(range(frame, frame + 40), window_takes)
-    seen, _ = forward_kinematics(REST[0], *player_at((frame - 1) / 10))
+    seen, _ = player_at((frame - 1) / 10).in_world(REST[0])
     led = joints_played(play, range(frame, frame + 40), person=0)
     assert fastest_steps(np.concatenate([seen[None], led])).max() < 0.3
 
@@ -125,7 +120,7 @@ def test_a_paused_partner_comes_to_rest_within_a_second_and_asks_for_nothing() -
     assert steps[: 10 + frozen].max() > 0.02
     assert steps[10 + frozen + 10 :].max() < 0.005
     assert max(play.held) >= 159 + play.session.config.horizon_frames
-    soles = floor_height(play.played[159].rotmats[1], play.played[159].transl[1], REST[1])
+    soles = floor_height(play.played[159].pose[1], REST[1])
     assert abs(soles) < 0.02
 
 
@@ -165,7 +160,7 @@ def reaching_up(play: Play, frame: int, *, ahead: float = 0.0) -> PoseTarget:
     rotmats[JOINT["right_shoulder"]] = rotmat_about("z", -1.0)
     rotmats[JOINT["spine2"]] = rotmat_about("y", 0.4)
     transl += ahead * (start.transl[0] - transl)
-    return PoseTarget(frame=frame, partner=(rotmats, transl))
+    return PoseTarget(frame=frame, partner=Pose(rotmats, transl))
 
 
 def want(play: Play, *poses: PoseTarget) -> None:
@@ -173,8 +168,7 @@ def want(play: Play, *poses: PoseTarget) -> None:
 
 
 def error_at(play: Play, target: PoseTarget) -> tuple[float, float]:
-    frame = play.played[target.frame]
-    error = pose_error((frame.rotmats[1], frame.transl[1]), target.partner, REST[1])
+    error = pose_error(play.played[target.frame].pose[1], target.partner, REST[1])
     return error.distance, error.angle
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -33,13 +34,13 @@ CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, np.zeros(
 ABOUT: Mapping[str, object] = {"engine_version": "0", "bundle": "parity"}
 
 
-def player_at(time_s: float) -> tuple[Array, Array]:
+def player_at(time_s: float) -> Pose:
     rotmats = standing_pose()
     rotmats[0] = rotmat_about("y", 0.5 * time_s)
     rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
     transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
-    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
-    return rotmats.astype(np.float32), transl.astype(np.float32)
+    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
+    return Pose(rotmats.astype(np.float32), transl.astype(np.float32))
 
 
 def to_the_side() -> PlaceTarget:
@@ -73,7 +74,7 @@ class Played:
     def run(self, frames: range) -> None:
         for frame in frames:
             for session in self.sessions:
-                session.feed(frame / 10, *player_at(frame / 10))
+                session.feed(frame / 10, player_at(frame / 10))
                 tick = session.tick(frame / 10 + 0.01)
                 windows = begin_windows(self._models, [w.request for w in tick.wanted])
                 for wanted, window in zip(tick.wanted, windows, strict=True):
@@ -254,7 +255,7 @@ def test_a_disk_that_is_too_slow_ends_the_recording_and_takes_no_memory(
             tape.put("feed", 0.0, megabyte, megabyte)
     assert recorder.is_over
     assert "too slow" in caplog.text
-    session.feed(0.0, *player_at(0.0))
+    session.feed(0.0, player_at(0.0))
     assert session.tick(0.0).chunk is not None
     recorder.close()
 
@@ -267,7 +268,7 @@ def test_a_session_that_cannot_be_written_down_goes_on(
     recorder = Recorder(tmp_path, about=ABOUT)
     with caplog.at_level(logging.WARNING):
         recorded_session = RecordedSession(session, recorder.tape("a", {}))
-    recorded_session.feed(0.0, *player_at(0.0))
+    recorded_session.feed(0.0, player_at(0.0))
     assert recorded_session.tick(0.0).chunk is not None
     assert recorder.is_over
     assert "cannot be written down" in caplog.text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.errors import BackendError, ConfigError, SessionError
@@ -151,7 +152,7 @@ def test_a_departing_player_is_answered_at_once_from_his_real_pose() -> None:
     play = new_play(player=standing_player)
     play.run(range(40))
     play.player = player_at
-    sequence = play.session.feed(4.0, *player_at(8.0))
+    sequence = play.session.feed(4.0, player_at(8.0))
     tick = play.tick(4.0)
     assert len(tick.wanted) == 1
     play.feed(4.1)
@@ -245,18 +246,18 @@ def test_the_partner_first_stands_before_the_player_and_faces_him() -> None:
     assert len(tick.chunk.frames) == play.session.config.horizon_frames + 1
     frame = tick.chunk.frames[0]
     assert frame.quality is Quality.FALLBACK
-    joints, _ = forward_kinematics(REST, frame.rotmats, frame.transl)
+    joints, _ = frame.pose.in_world(REST)
     between = joints[1, 0, [0, 2]] - joints[0, 0, [0, 2]]
     assert np.linalg.norm(between) == pytest.approx(1.4, abs=1e-6)
     assert facing(joints[0]) @ facing(joints[1]) == pytest.approx(-1, abs=0.05)
-    floors = floor_height(frame.rotmats, frame.transl, REST)
+    floors = floor_height(frame.pose, REST)
     assert floors[1] == pytest.approx(floors[0], abs=1e-6)
 
 
 def test_a_player_who_is_far_away_is_shown_to_the_network_on_the_leash() -> None:
-    def walking_off(time_s: float) -> tuple[Array, Array]:
-        rotmats, transl = player_at(0.0)
-        return rotmats, transl + np.array([0.0, 0.0, 2.0 * time_s])
+    def walking_off(time_s: float) -> Pose:
+        start = player_at(0.0)
+        return Pose(start.rotmats, start.transl + np.array([0.0, 0.0, 2.0 * time_s]))
 
     asked: list[WindowRequest] = []
 
@@ -270,7 +271,7 @@ def test_a_player_who_is_far_away_is_shown_to_the_network_on_the_leash() -> None
     distances = [np.hypot(*(player - partner)[[0, 2]]) for player, partner in pelvis]
     assert max(distances) == pytest.approx(2.4, abs=1e-5)
     shown = play.played[79].transl
-    assert shown[0, 2] == pytest.approx(walking_off(7.9)[1][2], abs=1.5)
+    assert shown[0, 2] == pytest.approx(walking_off(7.9).transl[2], abs=1.5)
 
 
 def test_before_the_first_player_frame_there_is_nothing_to_send() -> None:
@@ -305,7 +306,7 @@ def test_player_times_must_increase(time_s: float) -> None:
     play = new_play()
     play.feed(0.5)
     with pytest.raises(SessionError) as caught:
-        play.session.feed(time_s, *player_at(0))
+        play.session.feed(time_s, player_at(0))
     assert caught.value.field == "time_s"
     assert play.feed(0.6) == 1
 
@@ -418,11 +419,11 @@ def test_the_player_is_resampled_onto_the_grid_at_any_rate(rate: int) -> None:
     for sample in range(4 * rate + 1):
         time_s = sample / rate
         rotmats[0] = rotmat_about("y", 0.7 * time_s)
-        track.feed(time_s, rotmats.copy(), np.array([time_s, 0.0, 0.0]))
+        track.feed(time_s, Pose(rotmats.copy(), np.array([time_s, 0.0, 0.0])))
     for frame in range(10, 40):
-        at_frame, transl = track.at(frame)
-        np.testing.assert_allclose(transl[0], frame / 10, atol=1e-9)
-        np.testing.assert_allclose(at_frame[0], rotmat_about("y", 0.07 * frame), atol=1e-9)
+        pose = track.at(frame)
+        np.testing.assert_allclose(pose.transl[0], frame / 10, atol=1e-9)
+        np.testing.assert_allclose(pose.rotmats[0], rotmat_about("y", 0.07 * frame), atol=1e-9)
 
 
 def test_a_player_who_went_quiet_is_taken_to_stand_still() -> None:

@@ -15,7 +15,7 @@ import pytest
 from engine.arrays import Array
 from engine.backends import open_backend
 from engine.body.capsules import fitted_capsules
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import stacked
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.motion.feet import sole_heights
@@ -58,7 +58,7 @@ class Hour:
         )
         for time_s, event in events:
             if event == "feed":
-                self.session.feed(time_s + 1e-3, *player_at(time_s))
+                self.session.feed(time_s + 1e-3, player_at(time_s))
             else:
                 self.tick(time_s)
 
@@ -77,14 +77,12 @@ class Hour:
     def look(self, tick: Tick) -> None:
         if tick.chunk is None:
             return
-        frames = tick.chunk.frames[-3:]
-        rotmats = np.stack([frame.rotmats[1] for frame in frames])
-        transl = np.stack([frame.transl[1] for frame in frames])
-        assert np.isfinite(rotmats).all()
-        assert np.isfinite(transl).all()
-        posed = forward_kinematics(REST[1], rotmats, transl)
+        partner = stacked([frame.pose[1] for frame in tick.chunk.frames[-3:]])
+        assert np.isfinite(partner.rotmats).all()
+        assert np.isfinite(partner.transl).all()
+        posed = partner.in_world(REST[1])
         self.lowest = min(self.lowest, float(sole_heights(*posed, REST[1]).min()))
-        self.farthest = max(self.farthest, float(np.abs(transl).max()))
+        self.farthest = max(self.farthest, float(np.abs(partner.transl).max()))
 
     def direct(self, number: int) -> None:
         """Another mode each minute, and something to do in it."""

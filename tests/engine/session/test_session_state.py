@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules, fitted_capsules
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -33,14 +34,14 @@ def capsules() -> tuple[Capsules, Capsules]:
     return fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, 0.5 * np.ones(10))
 
 
-def player_at(time_s: float) -> tuple[Array, Array]:
+def player_at(time_s: float) -> Pose:
     """A player who walks in a circle of 1 m and waves."""
     rotmats = standing_pose()
     rotmats[0] = rotmat_about("y", 0.3 * time_s)
     rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
     transl = np.array([np.cos(0.3 * time_s), 0.0, -np.sin(0.3 * time_s)])
-    transl[1] = -floor_height(rotmats, np.zeros(3), REST[0])
-    return rotmats, transl
+    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
+    return Pose(rotmats, transl)
 
 
 class Client:
@@ -49,19 +50,18 @@ class Client:
     def __init__(self, sample: Callable[..., Array]) -> None:
         self._sample = sample
         self.held: dict[int, PlanFrame] = {}
-        self.shown: list[tuple[Array, Array]] = []
+        self.shown: list[Pose] = []
         self.revision = 0
 
     def show(self, frame: int) -> None:
         if frame in self.held:
-            held = self.held[frame]
-            self.shown.append((held.rotmats[1], held.transl[1]))
+            self.shown.append(self.held[frame].pose[1])
         elif self.shown:
             self.shown.append(self.shown[-1])
 
     def run(self, session: Session, frames: range) -> None:
         for frame in frames:
-            session.feed(frame / 10, *player_at(frame / 10))
+            session.feed(frame / 10, player_at(frame / 10))
             tick = session.tick(frame / 10 + 0.01)
             if tick.chunk is not None:
                 self.take(tick.chunk.revision, tick.chunk.frames)
@@ -165,7 +165,7 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
     client.run(session, range(25))
     last = max(client.held)
     resumed = Session.resumed(state_of(session), rest_joints=REST)
-    resumed.feed(8.0, *player_at(8.0))
+    resumed.feed(8.0, player_at(8.0))
     chunk = resumed.tick(8.0).chunk
     assert chunk is not None
     due = next(frame for frame in chunk.frames if frame.index == 80)
@@ -176,7 +176,7 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
 def test_a_contact_keeps_its_id(capsules: tuple[Capsules, Capsules]) -> None:
     config = SessionConfig(steps=4, start_distance=0.3)
     session = Session(config, rest_joints=REST, seed=3, capsules=capsules)
-    session.feed(0.0, *player_at(0.0))
+    session.feed(0.0, player_at(0.0))
     chunk = session.tick(0.01).chunk
     assert chunk is not None
     assert chunk.contacts
@@ -191,13 +191,13 @@ def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules
     Client(still_windows).run(session, range(20))
     resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
     sent = resumed.plan_again()
-    rotmats, transl = player_at(0.0)
-    transl[[0, 2]] = sent.frames[0].transl[1][[0, 2]]  # where the partner stands
-    resumed.feed(2.5, rotmats, transl)
+    player = player_at(0.0)
+    player.transl[[0, 2]] = sent.frames[0].transl[1][[0, 2]]  # where the partner stands
+    resumed.feed(2.5, player)
     chunk = resumed.tick(2.5).chunk
     assert chunk is not None
     assert chunk.revision > sent.revision
-    away = np.linalg.norm((chunk.frames[0].transl[1] - transl)[[0, 2]])
+    away = np.linalg.norm((chunk.frames[0].transl[1] - player.transl)[[0, 2]])
     assert away > 0.3
 
 

@@ -11,7 +11,7 @@ import pytest
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
 from engine.body.capsules import fitted_capsules
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.body.touch import part_of, skin_gap
@@ -40,7 +40,7 @@ def new_play(
     config: SessionConfig | None = None,
     *,
     sample: Sample = still_windows,
-    player: Callable[[float], tuple[Array, Array]] = standing_player,
+    player: Callable[[float], Pose] = standing_player,
 ) -> Play:
     session = Session(config or SessionConfig(), rest_joints=REST, seed=7, capsules=CAPSULES)
     play = Play(session, sample=sample, player=player)
@@ -77,12 +77,8 @@ def test_the_partner_walks_to_a_place_and_faces_as_he_is_told(
     balls = joints[:, [JOINT["left_foot"], JOINT["right_foot"]]]
     steps = np.linalg.norm(np.diff(balls, axis=0), axis=-1)
     assert np.percentile(steps.min(axis=1), 95) < 0.09  # one foot stands
-    frames = [play.played[index] for index in range(frame)]
-    soles = floor_height(
-        np.stack([frame.rotmats[1] for frame in frames]),
-        np.stack([frame.transl[1] for frame in frames]),
-        REST[1],
-    )
+    partner = stacked([play.played[index].pose[1] for index in range(frame)])
+    soles = floor_height(partner, REST[1])
     assert soles.min() > -0.01
 
 
@@ -127,13 +123,10 @@ def gaps(play: Play, frames: range, contact: ContactTarget) -> Array:
     skins = []
     for person, joint in enumerate((contact.player_joint, contact.partner_joint)):
         poses = [
-            play.player(frame / 10)
-            if person == 0
-            else (play.played[frame].rotmats[1], play.played[frame].transl[1])
+            play.player(frame / 10) if person == 0 else play.played[frame].pose[1]
             for frame in frames
         ]
-        rotmats, transl = (np.stack(values) for values in zip(*poses, strict=True))
-        posed = forward_kinematics(REST[person], rotmats, transl)
+        posed = stacked(poses).in_world(REST[person])
         skins.append(part_of(CAPSULES[person], joint, *posed))
     return skin_gap(skins[0], skins[1])
 
@@ -182,9 +175,10 @@ def test_a_touch_is_told_as_a_contact_ahead_of_time() -> None:
 
 
 def test_the_hand_follows_the_player_who_moves() -> None:
-    def swaying(time_s: float) -> tuple[Array, Array]:
-        rotmats, transl = standing_player(time_s)
-        return rotmats, transl + np.array([0.06 * np.sin(1.5 * time_s), 0.0, 0.0])
+    def swaying(time_s: float) -> Pose:
+        still = standing_player(time_s)
+        sway = np.array([0.06 * np.sin(1.5 * time_s), 0.0, 0.0])
+        return Pose(still.rotmats, still.transl + sway)
 
     play = new_play(SessionConfig(departure_threshold=0.1), player=swaying)
     contact = touch(hold_frames=30)
@@ -203,9 +197,10 @@ def test_a_touch_that_comes_too_soon_comes_later_and_one_that_cannot_be_is_misse
     (event,) = play.events
     assert event.is_reached
 
-    def running_off(time_s: float) -> tuple[Array, Array]:
-        rotmats, transl = standing_player(time_s)
-        return rotmats, transl - np.array([0.0, 0.0, 3.0]) * max(time_s - 8.2, 0.0)
+    def running_off(time_s: float) -> Pose:
+        still = standing_player(time_s)
+        way = np.array([0.0, 0.0, 3.0]) * max(time_s - 8.2, 0.0)
+        return Pose(still.rotmats, still.transl - way)
 
     play.player = running_off
     play.session.direct(Direction(contact=touch(frame=110)))

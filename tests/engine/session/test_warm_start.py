@@ -94,7 +94,7 @@ def test_revisions_start_from_the_plan_that_they_revise() -> None:
     requests.clear()
     play.session.direct(play.session.direction)
     planned, before = (
-        play.session._timeline.plan.poses(frame, is_shown=False)[1][1] for frame in (39, 32)
+        play.session._timeline.plan.pair(frame, is_shown=False).transl[1] for frame in (39, 32)
     )
     play.run([30, 31])
     warm = next(r for r in requests if r.skip)

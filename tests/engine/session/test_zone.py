@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.errors import ConfigError
@@ -28,7 +29,7 @@ BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.6 * np.ones(10)]).astype(np.float32)
 REST = BODY.rest_joints(BETAS)
 CAPSULES = (fitted_capsules(BODY, BETAS[0]), fitted_capsules(BODY, BETAS[1]))
-Pose = tuple[Array, Array]
+
 LEAP = 0.75
 """Metres; the partner goes further in a frame only when the player leaps into him."""
 
@@ -47,7 +48,7 @@ class Guarded:
 
     def run(self, ticks: int) -> None:
         for frame in range(ticks):
-            self.session.feed(frame / 10, *self.player(frame / 10))
+            self.session.feed(frame / 10, self.player(frame / 10))
             for wanted in self.under_way:
                 self.session.accept(wanted.ticket, self.sample([wanted.request])[0])
             tick = self.session.tick(frame / 10)
@@ -65,18 +66,13 @@ class Guarded:
         space = PersonalSpace(CAPSULES, REST, config.zone_radius)
         frames = [frame for index, frame in self.held.items() if index >= tick.frame]
         now = self.player(tick.frame / 10)
-        expected = [now if f.index == tick.frame else (f.rotmats[0], f.transl[0]) for f in frames]
+        expected = [now if f.index == tick.frame else f.pose[0] for f in frames]
         near = [f.index <= tick.frame + config.commit_frames for f in frames]
-        poses = [[e, now if n else e] for e, n in zip(expected, near, strict=True)]
-        zone = space.zone(
-            np.array([[pose[0] for pose in both] for both in poses]),
-            np.array([[pose[1] for pose in both] for both in poses]),
-        )
-        rotmats = np.stack([frame.rotmats[1] for frame in frames])
-        transl = np.stack([frame.transl[1] for frame in frames])
-        assert np.isfinite(rotmats).all()
-        assert np.isfinite(transl).all()
-        assert not space.depths(rotmats, transl, zone).any()
+        poses = [stacked([e, now if n else e]) for e, n in zip(expected, near, strict=True)]
+        partner = stacked([frame.pose[1] for frame in frames])
+        assert np.isfinite(partner.rotmats).all()
+        assert np.isfinite(partner.transl).all()
+        assert not space.depths(partner, space.zone(stacked(poses))).any()
         self.checked += len(frames)
 
     def largest_step(self) -> float:
@@ -85,8 +81,11 @@ class Guarded:
 
     def mesh_gap(self, index: int) -> float:
         frame = self.played[index]
-        poses = self.player(index / 10), (frame.rotmats[1], frame.transl[1])
-        skins = [BODY.vertices(*pose, BETAS[i]) for i, pose in enumerate(poses)]
+        poses = self.player(index / 10), frame.pose[1]
+        skins = [
+            BODY.vertices(pose.rotmats, pose.transl, betas)
+            for pose, betas in zip(poses, BETAS, strict=True)
+        ]
         return float(cKDTree(skins[0]).query(skins[1])[0].min())
 
 
@@ -100,7 +99,7 @@ def restless(seed: int, speed: float) -> Callable[[float], Pose]:
         swing = (turns * np.sin(rates * time_s + phases)).sum(axis=0)
         rotmats = standing_pose() @ rotmat_from_axis_angle(swing)
         place = [np.sin(0.7 * speed * time_s), 0.0, np.cos(0.45 * speed * time_s)]
-        return rotmats, np.array(place)
+        return Pose(rotmats, np.array(place))
 
     return at
 
@@ -142,8 +141,7 @@ def test_without_a_zone_the_same_partner_walks_into_the_player() -> None:
 
 def test_a_player_who_steps_into_a_still_partner_finds_him_gone_in_the_next_frame() -> None:
     def leaps(time_s: float) -> Pose:
-        rotmats = standing_pose()
-        return rotmats, np.array([0.0, 0.0, 0.0 if time_s < 3 else 1.3])
+        return Pose(standing_pose(), np.array([0.0, 0.0, 0.0 if time_s < 3 else 1.3]))
 
     play = new_guarded(SessionConfig(allow_contact=False), player=leaps, sample=still_windows)
     play.run(45)
@@ -161,15 +159,15 @@ def test_frozen_frames_that_the_player_came_into_are_sent_again_in_a_new_revisio
         seed=5,
         capsules=CAPSULES,
     )
-    still = standing_pose(), np.zeros(3)
+    still = Pose(standing_pose(), np.zeros(3))
     revisions = []
     for frame in range(30):
-        session.feed(frame / 10, *still)
+        session.feed(frame / 10, still)
         tick = session.tick(frame / 10)
         for wanted in tick.wanted:
             session.accept(wanted.ticket, still_windows([wanted.request])[0])
         revisions += [tick.chunk.revision] if tick.chunk else []
-    session.feed(3.0, standing_pose(), np.array([0.0, 0.0, 1.2]))
+    session.feed(3.0, Pose(standing_pose(), np.array([0.0, 0.0, 1.2])))
     chunk = session.tick(3.0).chunk
     assert chunk is not None
     assert chunk.first_frame == 30
@@ -180,7 +178,7 @@ def test_a_zone_holds_at_once_when_it_is_asked_for() -> None:
     play = new_guarded(SessionConfig(), player=restless(1, 0.0), sample=still_windows)
     play.run(20)
     play.session.update(SessionConfig(zone_radius=1.5))
-    play.session.feed(2.0, *play.player(2.0))
+    play.session.feed(2.0, play.player(2.0))
     play._check(play.session.tick(2.0))
 
 
@@ -201,7 +199,7 @@ def test_turned_players_have_the_same_space() -> None:
     def turned(time_s: float) -> Pose:
         rotmats = standing_pose()
         rotmats[0] = rotmat_about("y", 2.0 * time_s)
-        return rotmats, np.zeros(3)
+        return Pose(rotmats, np.zeros(3))
 
     play = new_guarded(SessionConfig(zone_radius=0.2), player=turned, sample=intruding)
     play.run(60)

@@ -12,7 +12,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
-from engine.motion.motion import rotmats_from_features
+from engine.motion.motion import pose_from_features
 from trainer.choreography.base_motion import load_recordings
 from trainer.choreography.clips import KINDS, Clip, make_clip, synth_job
 from trainer.data.shards import load_clips
@@ -192,9 +192,9 @@ def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
     synth_job(tmp_path, count=2, seed=4).run()
     stored = load_clips(tmp_path, verify=True)
     first, second = (make_clip(int(source.split(":")[1])) for source in stored.sources)
-    rotmats, transl = rotmats_from_features(stored.motion_of(1))
-    np.testing.assert_allclose(rotmats.swapaxes(0, 1), second.rotmats, atol=1e-5)
-    np.testing.assert_array_equal(transl.swapaxes(0, 1), second.transl)
+    pose = pose_from_features(stored.motion_of(1).swapaxes(0, 1))
+    np.testing.assert_allclose(pose.rotmats, second.rotmats, atol=1e-5)
+    np.testing.assert_array_equal(pose.transl, second.transl)
     np.testing.assert_array_equal(stored.rest_joints[0], first.rest_joints)
     np.testing.assert_array_equal(stored.betas[0], first.betas)
     assert stored.contacts == (first.contacts, second.contacts)

@@ -16,7 +16,7 @@ import pytest
 from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.shape import KEYS, PACKAGED_BODY, bone_lengths, load_body
 from engine.errors import ConfigError, InputError
-from engine.motion.motion import rotmats_from_features
+from engine.motion.motion import pose_from_features
 from trainer.choreography.clips import Clip, make_clip
 from trainer.data.commands import add_commands
 from trainer.data.contact import find_touches, thinned
@@ -89,9 +89,10 @@ def run(*arguments: object) -> int:
 def test_a_clip_holds_the_recorded_frames_and_its_touches(hug: Clip) -> None:
     touches = find_touches(BODY, hug.betas, hug.rotmats, hug.transl, hug.rest_joints)
     (clip,) = clips_of(recording_of(hug), SOURCE, BODY, 0.013)
-    rotmats, transl = rotmats_from_features(clip.features)
-    np.testing.assert_allclose(rotmats.swapaxes(0, 1), hug.rotmats[:, : len(rotmats)], atol=1e-5)
-    np.testing.assert_array_equal(transl.swapaxes(0, 1), hug.transl[:, : len(transl)])
+    pose = pose_from_features(clip.features.swapaxes(0, 1))
+    there = slice(len(clip.features))
+    np.testing.assert_allclose(pose.rotmats, hug.rotmats[:, there], atol=1e-5)
+    np.testing.assert_array_equal(pose.transl, hug.transl[:, there])
     assert clip.anchor_frames == thinned(touches.distance)
     assert clip.contacts == touches.contacts
     assert {frame for frame, _, _ in clip.contacts} >= set(clip.anchor_frames)

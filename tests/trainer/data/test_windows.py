@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import MIRROR
-from engine.motion.motion import rotmats_from_features
+from engine.motion.motion import pose_from_features
 from tests.trainer.synthetic import REST_JOINTS, clip_records, write_clips
 from trainer.data import windows
 from trainer.data.shards import Clips, Manifest, load_clips, write_manifest, write_shard
@@ -29,8 +28,7 @@ def sampler(clips: Clips) -> WindowSampler:
 
 def joints_of(features: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """(batch, 2, frame, 135) -> (batch, 2, frame, 22, 3)"""
-    rotmats, transl = rotmats_from_features(features)
-    return forward_kinematics(rest[:, :, None], rotmats, transl)[0]
+    return pose_from_features(features).in_world(rest[:, :, None])[0]
 
 
 def test_a_mirrored_body_has_mirrored_joints(clips: Clips) -> None:

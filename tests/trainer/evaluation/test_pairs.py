@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.bundle import STARTER
-from engine.motion.motion import POSE_FEATURES, rotmats_from_features
-from engine.sampling.generation import Pair, generate_pair
+from engine.motion.motion import POSE_FEATURES, pose_from_features
+from engine.sampling.generation import People, generate_pair
 from engine.sampling.models import encode_text
 from engine.sampling.pairs import sample_generator
 from tests.trainer.synthetic import write_clips
@@ -38,14 +39,14 @@ def test_a_pair_is_what_a_user_gets_for_its_text_and_seed(subject: Subject) -> N
         seed=seeds[1],
         sample=lambda *inputs: sample_generator(models, *inputs, guidance, steps),
     )
-    np.testing.assert_allclose(made[1].transl, alone.transl, atol=0.02)
-    np.testing.assert_allclose(made[1].rotmats, alone.rotmats, atol=0.05)
+    np.testing.assert_allclose(made[1].pose.transl, alone.pose.transl, atol=0.02)
+    np.testing.assert_allclose(made[1].pose.rotmats, alone.pose.rotmats, atol=0.05)
 
 
 def test_wrists_of_two_who_stand_in_each_other_are_together() -> None:
     still, nobody = np.tile(np.eye(3), (2, 22, 1, 1)), np.zeros((2, 10))
     transl = np.array([[0.0, 1, 0], [0.3, 1, 0.4]])
-    pair = Pair(rotmats=still, transl=transl, betas=nobody)
+    pair = People(pose=Pose(still, transl), betas=nobody)
     assert pairs.wrist_gap(pair, load_body()) == pytest.approx(0.5)
 
 
@@ -67,10 +68,9 @@ def test_pairs_become_windows_that_know_nothing_else(
     clips = load_clips(write_clips(tmp_path_factory.mktemp("data") / "shards"))
     sampler = WindowSampler(clips=clips, subset=np.arange(1, len(clips)), augment=False)
     like = sampler.draw(3, np.random.default_rng(0))
-    rotmats, transl = rotmats_from_features(like.clean_anchor)
     given = [
-        Pair(rotmats=r, transl=t, betas=np.zeros((2, 10), np.float32))
-        for r, t in zip(rotmats, transl, strict=True)
+        People(pose=pose_from_features(anchor), betas=np.zeros((2, 10), np.float32))
+        for anchor in like.clean_anchor
     ]
     batch = pairs.pair_batch(given, like, load_body())
     rows = np.arange(3)

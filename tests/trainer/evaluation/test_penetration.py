@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from engine.body.pose import Pose
 from engine.body.shape import load_body
-from engine.motion.motion import features_from_rotmats
+from engine.motion.motion import features_from_pose
 from trainer.evaluation import penetration
 
 
@@ -46,7 +47,7 @@ def test_a_body_that_moves_towards_another_touches_and_then_enters_it() -> None:
     transl = np.zeros((3, 2, 3), np.float32)
     transl[:, 1, 2] = [1.0, 0.2, 0.1]
     gaps = penetration.pair_gaps(
-        body, features_from_rotmats(still, transl), np.zeros((3, 2, 10), np.float32)
+        body, features_from_pose(Pose(still, transl)), np.zeros((3, 2, 10), np.float32)
     )
     assert gaps[0] == np.inf
     assert gaps[2] < gaps[1] < 0

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from engine.body import kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
-from engine.motion.motion import features_from_rotmats, rotmats_from_features
+from engine.motion.motion import features_from_pose, pose_from_features
 from trainer.training import losses
 from trainer.training.mesh import make_mesh
 
@@ -20,13 +21,14 @@ def random_motion(seed: int, transl: float = 0.3) -> tuple[np.ndarray, np.ndarra
     """Motion (2, 2, 4, 135) and rest joints (2, 2, 22, 3), float32."""
     rng = np.random.default_rng(seed)
     rotmats = rotmat_from_axis_angle(rng.normal(0, 0.4, (BATCH, 2, FRAMES, 22, 3)))
-    motion = features_from_rotmats(rotmats, rng.normal(0, transl, (BATCH, 2, FRAMES, 3)))
+    motion = features_from_pose(Pose(rotmats, rng.normal(0, transl, (BATCH, 2, FRAMES, 3))))
     return motion, rng.normal(0, 0.3, (BATCH, 2, 22, 3)).astype(np.float32)
 
 
 def numpy_points(motion: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """(batch, 2, frame, 24, 3) by the engine's kinematics, palms as children of wrists."""
-    rotmats, transl = rotmats_from_features(motion.astype(np.float64))
+    pose = pose_from_features(motion.astype(np.float64))
+    rotmats, transl = pose.rotmats, pose.transl
     identity = np.broadcast_to(np.eye(3), (*rotmats.shape[:-3], 2, 3, 3))
     palms = []
     for wrist, elbow in ((20, 18), (21, 19)):
@@ -99,8 +101,8 @@ def brute_force_terms(
 ) -> dict[str, float]:
     """Loops over batch, people and frames, as the formulas are written."""
     points_hat, points = numpy_points(predicted, rest), numpy_points(motion, rest)
-    root_hat = rotmats_from_features(predicted)[0][..., 0, :, :]
-    root = rotmats_from_features(motion)[0][..., 0, :, :]
+    root_hat = pose_from_features(predicted).rotmats[..., 0, :, :]
+    root = pose_from_features(motion).rotmats[..., 0, :, :]
     sums = {name: [0.0, 0.0] for name in ("pose", "transl", "joints", "distance", "contact", "rel")}
     body, feet, frames = 0.0, 0.0, 0.0
     is_foot = [7, 8, 10, 11]
@@ -145,8 +147,9 @@ def test_the_mesh_is_the_one_that_the_engine_draws() -> None:
     rest = torch.from_numpy(body.rest_joints(betas).astype(np.float32))
     made = losses.posed(torch.from_numpy(motion), rest, make_mesh(body)).vertices
     assert made is not None
+    pose = pose_from_features(motion)
     expected = [
-        [body.vertices(*rotmats_from_features(motion[b, p]), betas[b, p]) for p in range(2)]
+        [body.vertices(pose.rotmats[b, p], pose.transl[b, p], betas[b, p]) for p in range(2)]
         for b in range(BATCH)
     ]
     found = made.permute(2, 3, 4, 1, 0).numpy()

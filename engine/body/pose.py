@@ -1,0 +1,51 @@
+"""The pose: how one body stands, or several, or bodies over frames, by the leading axes.
+
+Knows arrays and rest joints; which body it is, and when, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray, IntArray
+from engine.body.kinematics import forward_kinematics
+
+Index = int | slice | list[int] | IntArray | BoolArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """One pose, a pair (2, ...), or a motion (person, frame, ...).
+
+    rotmats  (..., 22, 3, 3) parent-relative rotations, root first
+    transl   (..., 3) metres, SMPL-X `transl`
+    """
+
+    rotmats: Array
+    transl: Array
+
+    __iter__: ClassVar[None] = None
+    """Else unpacking would go over the first axis."""
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Pose:
+        """By the leading axes: `pair[1]` is the partner, `motion[:, 5]` the pair of frame 5."""
+        return Pose(self.rotmats[index], self.transl[index])
+
+    def in_world(self, rest_joints: Array) -> tuple[Array, Array]:
+        """World joints (..., 22, 3) and their orientations (..., 22, 3, 3).
+
+        rest_joints  (..., 22, 3), broadcast against the leading axes
+        """
+        return forward_kinematics(rest_joints, self.rotmats, self.transl)
+
+
+def stacked(poses: Sequence[Pose], axis: int = 0) -> Pose:
+    """Poses of one shape side by side, along a new leading axis."""
+    return Pose(
+        np.stack([pose.rotmats for pose in poses], axis),
+        np.stack([pose.transl for pose in poses], axis),
+    )
