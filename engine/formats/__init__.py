@@ -1,4 +1,7 @@
-"""Motion in files: what the engine reads and writes. Knows no session and no network."""
+"""Motion in files and pictures: what the engine reads and writes, foreign skeletons included.
+
+Knows layouts and suffixes. Knows no network, no session and no server.
+"""
 
 from __future__ import annotations
 
