@@ -87,7 +87,7 @@ class Client:
         """A live session; see Interaction.
 
         text         what the two do; a server whose bundle makes no use of it sends an event
-        calibration  of a player who is sent as trackers, humanoid or OpenXR joints: `calibrate`
+        calibration  for a player sent as trackers, humanoid or OpenXR joints: see `calibrate`
         allow_contact, zone_radius  whether the partner may touch the player, and how many metres
                      around the player's body stay free of the partner's; None: as the server has it
         mode, energy  as in Interaction.control
@@ -162,7 +162,7 @@ class Client:
     ) -> Generated:
         """Animate a pair: (2, frames, ...) with the pair at `anchor_index`, 10 frames a second.
 
-        text  what the two do; refused by a server whose animator takes no words (`server_info`)
+        text  what the two do; a server whose animator takes no words refuses it (`server_info`)
         """
         request = generation_pb2.GenerateMotionRequest(
             pair=types_pb2.Pair(player=_person(pair, 0), partner=_person(pair, 1)),

@@ -40,7 +40,7 @@ class Device:
 
 
 def tracker_set(trackers: Mapping[str, Device]) -> types_pb2.TrackerSet:
-    """By role; raises ValueError for a role that there is not."""
+    """Devices by role. Raises ValueError for an unknown role."""
     unknown = sorted(set(trackers) - set(ROLES))
     if unknown:
         raise ValueError(
@@ -80,10 +80,10 @@ def calibrate(
     axes: Axes = "openxr",
     floor_height: float = 0.0,
 ) -> types_pb2.Calibration:
-    """The calibration to open a session with: from what was sent while the player stood in a T, or
-    from his height and arm span (metres), or neither.
+    """The calibration to open a session with: from the devices of a player who stands in a T, or
+    from the player's height and arm span (metres), or from neither.
 
-    axes  how devices are fixed that no T pose told: OpenXR's view space and grip poses, the same
+    axes  how devices are fixed where no T pose tells: OpenXR's view space and grip poses, the same
           from Unity (brought to the wire's axes), or on the joints
     """
     calibration = types_pb2.Calibration(axes=DEVICE_AXES[axes], floor_height=floor_height)

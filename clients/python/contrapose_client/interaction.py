@@ -33,7 +33,7 @@ from contrapose_client.targets import (
 )
 
 KEPT = 10_000
-"""Of what has come, in whatever list of it: an hour and more of chunks."""
+"""Events, chunks and figures that are kept, the last of each: an hour and more of chunks."""
 FLOATING = 0.5
 """Metres off the floor at which a first pose is taken for a mistake."""
 QUICK_PINGS, QUICK_PING_INTERVAL, PING_INTERVAL = 5, 0.1, 1.0
@@ -75,17 +75,17 @@ class Interaction:
         self.accepted: pb.SessionAccepted
         self.playout: PlayoutBuffer
         self.events: deque[pb.SessionEvent] = deque(maxlen=KEPT)
-        """The last that came."""
+        """The last events."""
         self.reactions_ms: deque[float] = deque(maxlen=KEPT)
-        """The server's figure of the last poses that led to frames: arrival to first frame sent."""
+        """Milliseconds at the server from a pose to the first frame computed from it, the last."""
         self.chunks: deque[types_pb2.FrameChunk] = deque(maxlen=KEPT)
-        """The last that came, frames left out."""
+        """The last chunks, without their frames."""
         self.contacts: list[types_pb2.ContactEvent] = []
-        """Touches of player and partner in the plan, as the newest chunk has them: those that are
-        not over yet. `start_frame_index` / `accepted.frame_rate` is on the session's clock, the
-        partner shows it `accepted.playout_delay` seconds later; metres and metres a second."""
+        """Touches in the plan that are not over yet, as the newest chunk has them; metres and
+        metres a second. A touch begins at `start_frame_index` / `accepted.frame_rate` seconds on
+        the session's clock, and is seen `accepted.playout_delay` seconds later."""
         self.status: pb.SessionStatus | None = None
-        """How the session stands: the newest, at least one a second."""
+        """How the session stands: the newest status; one comes at least every second."""
         self.summary: pb.SessionSummary | None = None
 
     async def __aenter__(self) -> Interaction:
@@ -101,7 +101,7 @@ class Interaction:
         return self
 
     def _carry_on(self, before: Interaction) -> None:
-        """Clock, numbers and what is held, from where another stream of the session ended."""
+        """Take clock, numbers and playout over from another stream of the same session."""
         self.clock, self.playout, self._sequence = before.clock, before.playout, before._sequence
         self.clock.carry_on()
         self.status = before.status
@@ -222,10 +222,10 @@ class Interaction:
     ) -> AsyncIterator[PlanFrame]:
         """The partner's frames, each when it is due; a late one repeats the pose before it.
 
-        Begins with frame 0, or with the frame that is due when the first ones have come, should
-        the network be that slow. Needs the first pose to have been sent. Ends before frame `count`.
-        plays_on  once the stream has broken, go on with what is held, and then with the last pose,
-                  while somebody resumes the session; False: raise what ended it
+        Send the first pose before. Begins with frame 0 or, over a slow network, with the frame that
+        is due when the first ones have come. Ends before frame `count`.
+        plays_on  when the stream breaks, go on with the frames that are here, and then with the
+                  last pose, while another task resumes the session; False: raise what ended it
         """
         rate = self.accepted.frame_rate
         while not self.playout.has_begun:
@@ -241,7 +241,7 @@ class Interaction:
                 yield frame
 
     async def finish(self) -> pb.SessionSummary:
-        """Say that no more poses come, wait for the server's last word."""
+        """Say that no more poses come, and wait for the server's summary."""
         await self._send(end=pb.EndOfInput())
         with translated(self._address):
             await self._stream.done_writing()
@@ -251,7 +251,7 @@ class Interaction:
 
     @property
     def resume_token(self) -> bytes:
-        """By which `Client.resume` goes on; empty as long as the server gave none."""
+        """The token that `Client.resume` needs; empty as long as the server gave none."""
         return b"" if self.status is None else self.status.resume_token
 
     async def closed(self) -> None:

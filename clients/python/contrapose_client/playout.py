@@ -16,9 +16,9 @@ from contrapose.v1 import types_pb2
 Array = npt.NDArray[np.floating]
 JOINT_COUNT = 22
 EASE_FRAMES = 5
-"""In which a partner whose plan had run out comes back to it."""
+"""Frames in which a partner comes back to the plan, after it had run out."""
 MARGINS_KEPT = 10_000
-"""Of the last frames that came in time."""
+"""Margins are kept of so many frames that came in time: the last."""
 
 
 def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ class ClockSync:
         self._guess = -now
 
     def carry_on(self) -> None:
-        """Another server tells the time from now on: what is known is a guess."""
+        """Another server tells the time from now on: until it does, the old time is a guess."""
         self._guess = self.offset if self.has_begun else None
         self._samples.clear()
 
@@ -98,7 +98,7 @@ class PlanFrame:
     arrived: float
     """Session time at which this index was first heard of."""
     player_quats_xyzw: Array
-    """(22, 4) of the player as planned: in mode "follow_plan" he is the one to show."""
+    """(22, 4) of the player as planned, to be shown in mode "follow_plan"."""
     player_transl: Array
     is_late: bool = False
     """It was not there when its time came; an older pose is shown in its place."""
@@ -138,7 +138,7 @@ class PlayoutBuffer:
         self._eased = 0
 
     def ease_in(self) -> None:
-        """What comes may not go on from what was shown: come to it in EASE_FRAMES frames."""
+        """The next frames may not continue the shown ones: ease into them in EASE_FRAMES frames."""
         self._eases_from, self._eased = self._shown, 0
 
     def accept(self, chunk: types_pb2.FrameChunk, session_time: float) -> None:
@@ -166,9 +166,9 @@ class PlayoutBuffer:
             )
 
     def begin(self, session_time: float, frame_rate: float) -> None:
-        """Begin to show now: frames whose time was over before anything came are passed over.
+        """Begin to show now; frames that were due before anything came are left out.
 
-        What is here came by now, whatever the clock was guessed to be when it did.
+        All frames that are here arrived by now, whatever the clock was guessed to be when they did.
         """
         self.has_begun = True
         self._next = max(int(np.ceil((session_time - self.playout_delay) * frame_rate)), 0)
@@ -183,7 +183,7 @@ class PlayoutBuffer:
         return index / frame_rate + self.playout_delay
 
     def show(self, frame_rate: float) -> PlanFrame | None:
-        """The next frame, its time having come; a late one shows the last pose again.
+        """The next frame, which is due now; a late one shows the last pose again.
 
         None when nothing has ever come.
         """
@@ -208,7 +208,7 @@ class PlayoutBuffer:
         return self._shown
 
     def _with_ease(self, planned: PlanFrame) -> PlanFrame:
-        """Between the pose that was held and the plan, if that has only just come back."""
+        """Between the held pose and the plan, if the plan has only just come back."""
         if self._eases_from is None:
             return planned
         self._eased += 1

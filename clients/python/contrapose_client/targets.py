@@ -1,4 +1,4 @@
-"""What a partner shall bring about: a touch, a place, a pose, as messages.
+"""What the partner is to do: a touch, a place, a pose, as messages.
 
 Knows the wire's messages; no stream. Metres, radians, unit quaternions x, y, z, w, frames of the
 session's clock.
@@ -36,7 +36,7 @@ class Touch:
 @dataclass(frozen=True)
 class Place:
     """The partner's pelvis over position (3,), facing `heading` radians about +Y (0 is +Z; None:
-    any way), by `frame` or as soon as he can."""
+    any way), by `frame`; 0: as soon as possible."""
 
     position: Array
     heading: float | None = None
@@ -55,7 +55,7 @@ class PoseAt:
 
 
 def mode_number(mode: str | None) -> pb.SessionMode:
-    """Raises ValueError for a mode that there is not; None is "as before"."""
+    """The wire's number of a mode; None is "as before". Raises ValueError for an unknown mode."""
     if mode is None:
         return pb.SESSION_MODE_UNSPECIFIED
     if mode not in MODES:
@@ -64,7 +64,7 @@ def mode_number(mode: str | None) -> pb.SessionMode:
 
 
 def contact_target(touch: Touch, joint_names: list[str]) -> pb.ContactTarget:
-    """Raises ValueError for a hand or a part that is no joint."""
+    """The wire's message of a touch. Raises ValueError for a hand or a part that is no joint."""
     for name in (touch.hand, touch.part):
         if name not in joint_names:
             raise ValueError(f"no such joint: {name}; expected one of {', '.join(joint_names)}")
