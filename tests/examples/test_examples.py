@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_a_training_run_says_how_its_loss_fell(tmp_path: Path) -> None:
     printed = said("train_two_minutes.py", tmp_path, *settings)
     assert re.search(r"loss \d\.\d{3} -> \d\.\d{3} in 10 steps", printed)
     assert (tmp_path / "run/animator/checkpoint.pt").is_file()
+
+
+@pytest.mark.parametrize("page", ["README.md", "clients/python/contrapose_client/__init__.py"])
+def test_the_first_script_that_a_page_shows_runs(
+    page: str, server: RunningServer, tmp_path: Path
+) -> None:
+    shown = re.search(r"^ *import asyncio\n.*?\(main\(\)\)$", *first_script_of(page))
+    assert shown is not None
+    script = textwrap.dedent(shown[0]).replace("127.0.0.1:50051", server.address)
+    (tmp_path / "script.py").write_text(script.replace("frames(50)", "frames(5)"))
+    command = [sys.executable, "-W", "error", "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 1 <= len(re.findall(r"^\d+ \[", done.stdout, re.MULTILINE)) <= 5
+
+
+def first_script_of(page: str) -> tuple[str, re.RegexFlag]:
+    return (REPOSITORY / page).read_text(), re.MULTILINE | re.DOTALL
 
 
 def test_every_example_is_run_here() -> None:
