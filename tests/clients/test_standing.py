@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_quat
 from engine.body.shape import load_body
 from engine.motion.floor import floor_height
@@ -36,8 +36,8 @@ def skeleton(betas: Array = AVERAGE) -> types_pb2.Skeleton:
 
 def test_the_average_player_stands_on_the_floor() -> None:
     quats, transl = standing()
-    rest = BODY.rest_joints(AVERAGE)
-    assert floor_height(rotmat_from_quat(quats), transl, rest) == pytest.approx(0, abs=1e-3)
+    pose = Pose(rotmat_from_quat(quats), transl)
+    assert floor_height(pose, BODY.rest_joints(AVERAGE)) == pytest.approx(0, abs=1e-3)
 
 
 @given(betas=shapes, heading=st.floats(-3, 3), x=st.floats(-9, 9), z=st.floats(-9, 9))
@@ -46,9 +46,9 @@ def test_any_player_stands_on_the_floor_there_and_looks_there(
 ) -> None:
     rest = BODY.rest_joints(np.array(betas, np.float32))
     quats, transl = standing(skeleton(np.array(betas)), at=(x, z), heading=heading)
-    rotmats = rotmat_from_quat(quats)
-    joints, _ = forward_kinematics(rest, rotmats, transl)
-    assert floor_height(rotmats, transl, rest) == pytest.approx(0, abs=1e-3)
+    pose = Pose(rotmat_from_quat(quats), transl)
+    joints, _ = pose.in_world(rest)
+    assert floor_height(pose, rest) == pytest.approx(0, abs=1e-3)
     np.testing.assert_allclose(joints[0, [0, 2]], [x, z], atol=1e-3)
     np.testing.assert_allclose(facing(joints), [np.sin(heading), 0, np.cos(heading)], atol=0.02)
 
@@ -57,7 +57,7 @@ def test_any_player_stands_on_the_floor_there_and_looks_there(
 def test_the_lowest_joint_is_that_of_the_engine(seed: int) -> None:
     quats = np.random.default_rng(seed).normal(size=(22, 4))
     quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
-    joints, _ = forward_kinematics(BODY.rest_joints(AVERAGE), rotmat_from_quat(quats), np.ones(3))
+    joints, _ = Pose(rotmat_from_quat(quats), np.ones(3)).in_world(BODY.rest_joints(AVERAGE))
     assert lowest_joint(skeleton(), quats, np.ones(3)) == pytest.approx(joints[:, 1].min())
 
 
