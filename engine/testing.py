@@ -31,7 +31,7 @@ from engine.sampling.models import Models
 from engine.sampling.request import WindowRequest
 from engine.sampling.schedule import ddim_update
 from engine.sampling.scheduler import CallCosts
-from engine.serving.planner import Planner
+from engine.serving.session_thread import SessionThread
 
 T = TypeVar("T")
 GraphInputs = Mapping[str, Array | IntArray]
@@ -200,7 +200,7 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-class InlinePlanner(Planner):
+class InlineSessionThread(SessionThread):
     """Plans on the event loop itself, in no time of a virtual clock."""
 
     async def run(self, function: Callable[[], T]) -> T:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 OnDone = Callable[["SampledWindow | ContraposeError"], None]
-"""Called on the engine thread with the window, or why there is none. Must not block."""
+"""Called on the executor thread with the window, or why there is none. Must not block."""
 Steps = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
@@ -58,7 +58,7 @@ class ExecutorStatus:
     begin_s: float
     """Seconds that a window takes before its first denoiser call, on average of late."""
     busy: float
-    """Part of the last seconds in which the engine thread was at work, 0 to 1."""
+    """Part of the last seconds in which the executor thread was at work, 0 to 1."""
 
     @property
     def mean_batch(self) -> float:
@@ -73,7 +73,7 @@ class _Submitted:
 
 
 class _Work(Generic[T]):
-    """Something to run in pieces on the engine thread, and the future of its result.
+    """Something to run in pieces on the executor thread, and the future of its result.
 
     Pending until its last piece has run, so that it can be cancelled between two.
     """
@@ -142,7 +142,7 @@ class Executor:
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
         self._begin_s = self._live_s = 0.0
         self._busy = BusyMeter(clock())
-        self._thread = threading.Thread(target=self._run, name="contrapose-engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="contrapose-executor", daemon=True)
         self._start()
 
     def __enter__(self) -> Executor:
@@ -168,7 +168,7 @@ class Executor:
             self._notify()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:
-        """Run `function(models)` on the engine thread, before the next denoiser call. Any thread.
+        """Run `function(models)` on the executor thread, before the next denoiser call. Any thread.
 
         No window goes on meanwhile, so it must be short.
         """
@@ -228,7 +228,7 @@ class Executor:
         if self._is_closing:
             raise _closed()
 
-    # -- the engine thread -------------------------------------------------------------------------
+    # -- the executor thread -----------------------------------------------------------------------
     def _run(self) -> None:
         while self._wait_for_work():
             started = self._clock()
@@ -393,7 +393,7 @@ def _report(on_done: OnDone, result: SampledWindow | ContraposeError) -> None:
     try:
         on_done(result)
     except Exception:
-        logger.exception("a window's receiver failed; the engine goes on")
+        logger.exception("a window's receiver failed; the executor goes on")
 
 
 def _translated(exc: Exception) -> ContraposeError:

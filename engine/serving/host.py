@@ -29,8 +29,8 @@ from engine.serving.load import (
     Places,
     SessionCost,
 )
-from engine.serving.planner import Planner
 from engine.serving.resume import ResumeKeys, random_keys
+from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
 from engine.session.config import SessionConfig
 from engine.session.recording import Recorder
@@ -122,7 +122,7 @@ class Host:
         self.recorder: Recorder | None = None
         """Writes down every session; None: none is."""
         self.is_draining = False
-        self.planner = Planner()
+        self.session_thread = SessionThread()
         self.loop_lag = PeakMeter()
         """Seconds that the event loop was held up; see `watch`."""
         self.streams: dict[str, LiveStream | None] = {}
@@ -232,9 +232,9 @@ class Host:
         status = self.engine.executor.status()
         sample = LoadSample(
             now=now,
-            engine_s=status.live_s,
+            executor_s=status.live_s,
             rows=status.rows,
-            planner_s=self.planner.busy_s,
+            session_thread_s=self.session_thread.busy_s,
             windows=status.windows,
             late_windows=status.late_windows,
             sessions=len(self.streams),
@@ -256,8 +256,8 @@ class Host:
         )
 
     def _weigh(self, now: float, sessions: int) -> None:
-        """Learn what a session costs of the interpreter: of the planner and of the event loop."""
-        spent = self.planner.cpu_s + time.thread_time()
+        """Learn what a session costs of the interpreter, on both of our threads."""
+        spent = self.session_thread.cpu_s + time.thread_time()
         if self._looked is not None and sessions:
             before, then = self._looked
             measured = (spent - before) / max(now - then, 1e-3) / sessions

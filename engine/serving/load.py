@@ -64,8 +64,8 @@ def _new_frames(config: SessionConfig) -> int:
 class SessionCost:
     """What sessions cost, in seconds.
 
-    begin_s   of the engine for each window, before its first step
-    step_s    of the engine for each step of a window, in company
+    begin_s   of the executor for each window, before its first step
+    step_s    of the executor for each step of a window, in company
     python_s  of the interpreter for each session and second: planning, and moving messages
     """
 
@@ -80,7 +80,7 @@ class SessionCost:
 @dataclass(frozen=True, kw_only=True)
 class LoadConfig:
     busy: float = 0.92
-    """Part of its time over which the engine, or the planner, has no room for a burst."""
+    """Part of its time over which the executor, or the session thread, has no room for a burst."""
     late_share: float = 0.05
     """Of the windows, over which too many are late."""
     calm: float = 0.65
@@ -90,8 +90,8 @@ class LoadConfig:
     patience_s: float = 5.0
     """Of calm before quality comes back; doubled each time that proves too early."""
     most_patience_s: float = 60.0
-    engine_room: float = 0.9
-    """Part of the engine that accepted sessions may take at the lowest level."""
+    executor_room: float = 0.9
+    """Part of the executor that accepted sessions may take at the lowest level."""
     python_room: float = 0.9
     """Part of one core that accepted sessions may take of the interpreter."""
 
@@ -100,17 +100,17 @@ class LoadConfig:
 class LoadSample:
     """What was counted until `now`; all but the last three since the start.
 
-    engine_s    seconds in which the engine was at work for live sessions
-    rows        of denoiser calls
-    planner_s   seconds in which the planner was at work
-    windows     done, and of these late
-    sessions    open now; the most steps that any of them asked for; what one costs
+    executor_s        seconds in which the executor was at work for live sessions
+    rows              of denoiser calls
+    session_thread_s  seconds in which the session thread was at work
+    windows           done, and of these late
+    sessions          open now; the most steps that any of them asked for; what one costs
     """
 
     now: float
-    engine_s: float
+    executor_s: float
     rows: int
-    planner_s: float
+    session_thread_s: float
     windows: int
     late_windows: int
     sessions: int
@@ -168,15 +168,15 @@ class LoadControl:
         span = sample.now - first.now
         if span < self._config.look_s:
             return False
-        engine = (sample.engine_s - first.engine_s) / span
-        planner = (sample.planner_s - first.planner_s) / span
+        executor = (sample.executor_s - first.executor_s) / span
+        sessions = (sample.session_thread_s - first.session_thread_s) / span
         late = sample.late_windows - first.late_windows
         is_late = late > max(1.0, self._config.late_share * (sample.windows - first.windows))
-        if engine > self._config.busy or planner > self._config.busy or is_late:
-            self._degrade(sample, is_engine=engine >= planner)
-        elif self._is_calm(engine, planner) and late == 0:
+        if executor > self._config.busy or sessions > self._config.busy or is_late:
+            self._degrade(sample, is_executor=executor >= sessions)
+        elif self._is_calm(executor, sessions) and late == 0:
             rows_s = (sample.rows - first.rows) / span * sample.cost.step_s
-            self._recover(sample, engine_load=rows_s)
+            self._recover(sample, executor_load=rows_s)
         else:
             self._calm_since = None
         return self._level != before
@@ -185,7 +185,7 @@ class LoadControl:
     def capacity(self, config: SessionConfig, cost: SessionCost) -> int:
         """How many sessions like this can be open at once without one being starved.
 
-        At some level of the fewest steps the engine and the interpreter must keep some time free,
+        At some level of the fewest steps the executor and the interpreter must keep some time free,
         and all windows must be there in time even if asked for at once.
         """
         levels = [
@@ -195,16 +195,16 @@ class LoadControl:
         return int(max(self._room(level.applied(config), cost) for level in levels))
 
     def _room(self, config: SessionConfig, cost: SessionCost) -> float:
-        engine_s = cost.window_s(config.steps) * FRAME_RATE / config.revision_frames
-        limits = [_most_at_once(config, cost), self._config.engine_room / engine_s]
+        executor_s = cost.window_s(config.steps) * FRAME_RATE / config.revision_frames
+        limits = [_most_at_once(config, cost), self._config.executor_room / executor_s]
         if cost.python_s > 0:
             limits.append(self._config.python_room / cost.python_s)
         return min(limits)
 
     # -- levels ------------------------------------------------------------------------------------
-    def _is_calm(self, engine: float, planner: float) -> bool:
-        """Whether what comes back next finds room: steps cost the planner nothing."""
-        busiest = engine if self._level.revision_frames is None else max(engine, planner)
+    def _is_calm(self, executor: float, sessions: float) -> bool:
+        """Whether what comes back next finds room: steps cost the session thread nothing."""
+        busiest = executor if self._level.revision_frames is None else max(executor, sessions)
         return busiest < self._config.calm
 
     def _require_able(self, sample: LoadSample) -> None:
@@ -215,13 +215,13 @@ class LoadControl:
                 break
             self._changed(fewer)
 
-    def _degrade(self, sample: LoadSample, *, is_engine: bool) -> None:
-        """One level down. Fewer steps help the engine alone."""
+    def _degrade(self, sample: LoadSample, *, is_executor: bool) -> None:
+        """One level down. Fewer steps help the executor alone."""
         is_too_early = sample.now - self._recovered_at < 2 * self._config.patience_s
         doubled = min(2 * self._patience_s, self._config.most_patience_s)
         self._patience_s = doubled if is_too_early else self._config.patience_s
         self._recovered_at = float("-inf")
-        fewer = self._fewer_steps(sample) if is_engine else None
+        fewer = self._fewer_steps(sample) if is_executor else None
         lower = fewer or self._rarer_revisions()
         if lower is not None and (self._is_able(lower, sample) or lower == fewer):
             self._changed(lower)
@@ -241,14 +241,14 @@ class LoadControl:
         dearest = level.applied(replace(self._usual, steps=sample.most_steps))
         return sample.sessions <= _most_at_once(dearest, sample.cost)
 
-    def _recover(self, sample: LoadSample, *, engine_load: float) -> None:
-        """One level up, after some time of calm, if the engine could bear it."""
+    def _recover(self, sample: LoadSample, *, executor_load: float) -> None:
+        """One level up, after some time of calm, if the executor could bear it."""
         above, growth = self._above(sample)
         if above == self._level:
             return
         if self._calm_since is None:
             self._calm_since = sample.now
-        is_bearable = engine_load * growth < self._config.busy and self._is_able(above, sample)
+        is_bearable = executor_load * growth < self._config.busy and self._is_able(above, sample)
         if sample.now - self._calm_since >= self._patience_s and is_bearable:
             self._changed(above)
             self._recovered_at = sample.now

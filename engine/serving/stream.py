@@ -1,6 +1,6 @@
 """One live stream on the event loop: a clock, an inbox and an outbox.
 
-Owns time and order, no decision about motion: `session.py` plans, on the planner's thread
+Owns time and order, no decision about motion: `session.py` plans, on the session thread
 (`stream_plan.py`), and the executor denoises. Here messages are only moved, so that the loop is
 never held up. Knows the wire's messages; neither sockets nor statuses, which are `service.py`'s.
 """
@@ -30,8 +30,8 @@ from engine.serving import wire
 from engine.serving.direction_wire import changed_direction
 from engine.serving.load import LoadLevel
 from engine.serving.outbox import Outbox, Response
-from engine.serving.planner import Planner
 from engine.serving.resume import EXPIRES_SECONDS, Sealer, StreamState
+from engine.serving.session_thread import SessionThread
 from engine.serving.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
 from engine.serving.tracked_player import TrackedPlayer
 from engine.session.config import SessionConfig
@@ -49,9 +49,9 @@ FRAME_GRACE = 0.03
 SHORTEST_WAIT = 0.001
 """Seconds; time may stand still where it is counted in floats."""
 MOST_POSES = 8
-"""Poses that wait for the planner: those of four frames; more, and the oldest go."""
+"""Poses that wait for the session: those of four frames; more, and the oldest go."""
 MOST_CHANGES = 16
-"""Changes that wait for the planner; with more, no message is read."""
+"""Changes that wait for the session; with more, no message is read."""
 MOST_REACTIONS = 10_000
 """Of which the summary tells percentiles: the newest."""
 LAST_WRITE_SECONDS = 1.0
@@ -66,9 +66,9 @@ Request = interaction_pb2.StreamInteractionRequest
 class LiveStream:
     """A session between its first and its last message.
 
-    session         plans; its clock begins with the first pose. From now on the planner's alone
+    session         plans; its clock begins with the first pose. The session thread's alone
     executor        denoises
-    planner         where the session runs
+    session_thread  where the session runs
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
     takes_text      whether the executor's models can read words and animate by them
@@ -80,7 +80,7 @@ class LiveStream:
         self,
         session: AnySession,
         executor: Executor,
-        planner: Planner,
+        session_thread: SessionThread,
         *,
         session_id: str,
         idle_seconds: float,
@@ -91,7 +91,7 @@ class LiveStream:
     ) -> None:
         self.session_id = session_id
         self._executor = executor
-        self._planner = planner
+        self._session_thread = session_thread
         self._idle_seconds = idle_seconds
         self._takes_text = takes_text
         self._loop = asyncio.get_running_loop()
@@ -214,7 +214,7 @@ class LiveStream:
     def steer(self, text: str) -> None:
         """Have the next revisions follow these words; none: the player's motion alone.
 
-        They are encoded on the engine thread, once. A client whose words cannot steer is told.
+        They are encoded on the executor thread, once. A client whose words cannot steer is told.
         """
         if self._takes_text:
             self._words = text
@@ -250,7 +250,7 @@ class LiveStream:
             self.end(BackendError(f"the text encoder failed: {type(error).__name__}: {error}"))
 
     def _follow(self, words: str, text: Array, session: AnySession) -> None:
-        """On the planner's thread."""
+        """On the session thread."""
         session.direct(replace(session.direction, text=text))
         self._plan.words = words
 
@@ -353,7 +353,7 @@ class LiveStream:
     def _configure(
         self, wanted: SessionConfig, limited: SessionConfig, session: AnySession
     ) -> None:
-        """On the planner's thread."""
+        """On the session thread."""
         session.update(limited)
         self._plan.wanted = wanted
 
@@ -366,7 +366,7 @@ class LiveStream:
         )
 
     def _on_answer(self, answer: Answer) -> None:
-        """A window is there, or failed. On the engine thread."""
+        """A window is there, or failed. On the executor thread."""
         self._call_soon(self._answered, answer)
 
     def _answered(self, answer: Answer) -> None:
@@ -387,14 +387,14 @@ class LiveStream:
     async def _run_clock(self) -> None:
         """Plan at every frame, and at once when something has come."""
         if self._resumes is not None:
-            self._put(await self._planner.run(self._plan.again))
+            self._put(await self._session_thread.run(self._plan.again))
         while True:
             if self._ending is not None:
                 raise self._ending
             self._news.clear()
             if self._has_work():
                 step = partial(self._plan.step, self._taken(), self._started)
-                self._put(await self._planner.run(step))
+                self._put(await self._session_thread.run(step))
                 continue
             if self._is_complete:
                 return

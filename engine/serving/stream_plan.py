@@ -1,6 +1,6 @@
-"""The planner's half of a live stream: what its session is told, and what comes of it.
+"""The session thread's half of a live stream: what its session is told, and what comes of it.
 
-Runs on the planner thread alone, so it needs no lock. Knows the session, the executor and the
+Runs on the session thread alone, so it needs no lock. Knows the session, the executor and the
 wire's messages; no event loop and no socket. `stream.py` is the other half.
 """
 
@@ -110,7 +110,7 @@ class StreamPlan:
     """A session, its player and what is remembered of their messages.
 
     clock      the time in seconds, on which the executor's deadlines are; also from other threads
-    on_answer  called on the engine thread with every window that was asked for
+    on_answer  called on the executor thread with every window that was asked for
     sealer     makes tokens to resume by; None: there are none
     fed_until  session time of the newest pose that a resumed session has had
     """

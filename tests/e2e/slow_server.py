@@ -62,4 +62,4 @@ async def slow_server(
         await server.stop(0)
         watching.cancel()
         await asyncio.to_thread(executor.close)
-        await asyncio.to_thread(host.planner.close)
+        await asyncio.to_thread(host.session_thread.close)

@@ -1,7 +1,7 @@
 """More sessions than a slow machine can carry: what they give up, what they get back, who waits.
 
-Times are the machine's own, as the engine's thread and the sockets are real; nothing is asserted of
-them but their order.
+Times are the machine's own, as the executor and the sockets are real; nothing is asserted of them
+but their order.
 """
 
 from __future__ import annotations
@@ -151,6 +151,6 @@ def test_nothing_is_left_of_sessions_that_were_cut_off(tiny_bundle: Path) -> Non
             assert engine is not None
             await until_true(lambda: engine.executor.status().windows_in_progress == 0)
             async with asyncio.timeout(10):
-                await server.host.planner.run(lambda: None)  # and nothing waits before it
+                await server.host.session_thread.run(lambda: None)  # and nothing waits before it
 
     asyncio.run(sessions())

@@ -18,7 +18,7 @@ from engine.serving.stream import LiveStream
 from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
 from engine.session.config import SessionConfig
 from engine.session.session import Session
-from engine.testing import InlinePlanner, VirtualExecutor, run_virtually, still_models
+from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually, still_models
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
 Write = Callable[[pb.StreamInteractionResponse], Awaitable[None]]
@@ -47,7 +47,7 @@ def new_stream(
     return LiveStream(
         session or new_session(),
         executor,
-        InlinePlanner(),
+        InlineSessionThread(),
         session_id="test",
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),

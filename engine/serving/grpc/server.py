@@ -74,7 +74,7 @@ OPTIONS = [
 
 SWITCH_SECONDS = 0.0005
 """After which a thread that waits for the interpreter gets it. Planning is many short numpy calls
-that keep it; at Python's 5 ms the event loop and the engine would wait as long at every turn."""
+that keep it; at Python's 5 ms the event loop and the executor would wait as long at every turn."""
 
 WARM_UP_SECONDS = 5
 """Of session time; some tenths of a second in truth."""
@@ -151,7 +151,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     await _drain(server, host, probe, config.drain_seconds)
     watching.cancel()
     await asyncio.to_thread(engine.executor.close)
-    await asyncio.to_thread(host.planner.close)
+    await asyncio.to_thread(host.session_thread.close)
     if host.recorder is not None:
         await asyncio.to_thread(host.recorder.close)
     backend.close()

@@ -237,7 +237,7 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
         stream = LiveStream(
             await self._recorded(session, session_id, seed, betas),
             engine.executor,
-            self._host.planner,
+            self._host.session_thread,
             session_id=session_id,
             idle_seconds=self._host.config.idle_seconds,
             player=TrackedPlayer(calibration),

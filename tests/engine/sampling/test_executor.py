@@ -94,7 +94,7 @@ def test_a_window_that_fails_takes_no_other_with_it(graph: str) -> None:
         assert submitted(executor, a_request()).result(WAIT_S) is not None
 
 
-def test_a_receiver_that_raises_does_not_stop_the_engine() -> None:
+def test_a_receiver_that_raises_does_not_stop_the_executor() -> None:
     def raising(result: Array | ContraposeError) -> None:
         raise ValueError("receiver")
 
@@ -107,7 +107,7 @@ def test_calls_run_on_the_engine_thread_between_windows() -> None:
     with Executor(still_models()) as executor:
         window = submitted(executor, a_request(steps=50))
         name = executor.call(lambda models: threading.current_thread().name).result(WAIT_S)
-        assert name == "contrapose-engine"
+        assert name == "contrapose-executor"
         failing = executor.call(lambda models: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             failing.result(WAIT_S)
@@ -115,7 +115,7 @@ def test_calls_run_on_the_engine_thread_between_windows() -> None:
 
 
 def hold(executor: Executor, is_open: threading.Event) -> None:
-    """Keep the engine thread busy until `is_open`: what is submitted now begins together."""
+    """Keep the executor thread busy until `is_open`: what is submitted now begins together."""
     started = threading.Event()
 
     def wait(models: Models) -> None:
@@ -207,7 +207,7 @@ def test_work_in_pieces_and_patient_windows_take_turns() -> None:
 
 
 def test_offline_work_gets_on_where_live_windows_never_end() -> None:
-    """Each turn of the engine takes 0.2 s, and there is always a live window."""
+    """Each turn of the executor takes 0.2 s, and there is always a live window."""
     now = 0.0
     log: list[str] = []
 

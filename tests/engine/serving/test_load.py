@@ -61,7 +61,7 @@ class SimulatedWindow:
 
 @dataclass
 class Machine:
-    """An engine, its sessions, and the load control over them."""
+    """An executor, its sessions, and the load control over them."""
 
     costs: CallCosts
     config: SessionConfig = CONFIG
@@ -76,7 +76,7 @@ class Machine:
     def __post_init__(self) -> None:
         self.control = LoadControl(self.schedules, self.config)
         self._scheduler: Scheduler[SimulatedWindow] = Scheduler()
-        self._engine_s, self._rows, self._windows, self._late = 0.0, 0, 0, 0
+        self._executor_s, self._rows, self._windows, self._late = 0.0, 0, 0, 0
         self._next_look = 0.0
 
     def cost(self, sessions: int) -> SessionCost:
@@ -128,16 +128,16 @@ class Machine:
 
     def _pass(self, seconds: float, *, is_busy: bool) -> None:
         before, self.now = self.now, self.now + seconds
-        self._engine_s += seconds * is_busy
+        self._executor_s += seconds * is_busy
         for session in self.sessions:
             session.starved_s += max(self.now - max(session.plan_until, before), 0.0)
 
     def _look(self) -> None:
         sample = LoadSample(
             now=self.now,
-            engine_s=self._engine_s,
+            executor_s=self._executor_s,
             rows=self._rows,
-            planner_s=0.0,
+            session_thread_s=0.0,
             windows=self._windows,
             late_windows=self._late,
             sessions=len(self.sessions),
@@ -225,16 +225,18 @@ def test_revisions_are_stretched_up_to_what_a_window_covers() -> None:
     assert stretched_revisions(replace(CONFIG, revision_frames=15)) == (15,)
 
 
-def planned(control: LoadControl, looks: range, *, engine: float, planner: float) -> LoadLevel:
-    """The level after looks, four a second, at an engine and a planner that are so busy."""
+def planned(
+    control: LoadControl, looks: range, *, executor: float, session_thread: float
+) -> LoadLevel:
+    """The level after looks, four a second, with an executor and a session thread so busy."""
     for look in looks:
         now = look / 4
         control.update(
             LoadSample(
                 now=now,
-                engine_s=engine * now,
+                executor_s=executor * now,
                 rows=look,
-                planner_s=planner * now,
+                session_thread_s=session_thread * now,
                 windows=look,
                 late_windows=0,
                 sessions=20,
@@ -245,15 +247,15 @@ def planned(control: LoadControl, looks: range, *, engine: float, planner: float
     return control.level
 
 
-def test_a_busy_planner_costs_revisions_and_no_steps() -> None:
-    level = planned(LoadControl(SCHEDULES, CONFIG), range(40), engine=0.3, planner=0.98)
+def test_a_busy_session_thread_costs_revisions_and_no_steps() -> None:
+    level = planned(LoadControl(SCHEDULES, CONFIG), range(40), executor=0.3, session_thread=0.98)
     assert level == LoadLevel(steps=None, revision_frames=12)
 
 
-def test_steps_come_back_beside_a_planner_that_has_much_to_do() -> None:
+def test_steps_come_back_beside_a_session_thread_that_has_much_to_do() -> None:
     control = LoadControl(SCHEDULES, CONFIG)
-    assert planned(control, range(8), engine=0.98, planner=0.8) == LoadLevel(steps=2)
-    assert planned(control, range(400, 500), engine=0.3, planner=0.8) == LoadLevel()
+    assert planned(control, range(8), executor=0.98, session_thread=0.8) == LoadLevel(steps=2)
+    assert planned(control, range(400, 500), executor=0.3, session_thread=0.8) == LoadLevel()
 
 
 def test_the_level_does_not_swing() -> None:
@@ -285,7 +287,7 @@ def test_the_full_size_network_has_room_for_two_on_a_processor_that_takes_60_ms_
     assert machine.starved_s == 0
 
 
-def test_the_interpreter_limits_sessions_as_the_engine_does() -> None:
+def test_the_interpreter_limits_sessions_as_the_executor_does() -> None:
     cost = SessionCost(begin_s=0.001, step_s=0.001, python_s=0.05)
     control = LoadControl(SCHEDULES, CONFIG)
     assert control.capacity(CONFIG, cost) == 18

@@ -96,7 +96,7 @@ def test_a_silent_client_is_ended_after_the_idle_limit() -> None:
     assert refusal.value.reason == "IDLE_TIMEOUT"
 
 
-def test_a_pose_that_the_planner_refuses_ends_the_stream_with_its_field() -> None:
+def test_a_pose_that_the_session_refuses_ends_the_stream_with_its_field() -> None:
     async def requests() -> Requests:
         yield still_pose(1)
         await asyncio.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The planner: the one thread on which all sessions plan, in turn.
+"""The session thread: the one on which all sessions run, in turn.
 
 Sessions cost milliseconds of numpy a frame. Here they cost them beside the event loop, and as there
 is one thread, sessions need no locks. Knows neither sessions nor messages.
@@ -15,12 +15,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Planner:
+class SessionThread:
     """Runs short functions one after the other, first come first. Close it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="contrapose-planner")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="contrapose-sessions")
         self.busy_s = 0.0
         """Seconds at work since the start."""
         self.cpu_s = 0.0

@@ -1,4 +1,4 @@
-"""Laws of the planner: one thread, one function at a time, in order, and none that spreads."""
+"""Laws of the session thread: one function at a time, in order, and none that spreads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from engine.serving.planner import Planner
+from engine.serving.session_thread import SessionThread
 
 
-def run_with(body: Callable[[Planner], Awaitable[None]]) -> None:
+def run_with(body: Callable[[SessionThread], Awaitable[None]]) -> None:
     async def main() -> None:
-        planner = Planner()
+        thread = SessionThread()
         try:
-            await body(planner)
+            await body(thread)
         finally:
-            await asyncio.to_thread(planner.close)
+            await asyncio.to_thread(thread.close)
 
     asyncio.run(main())
 
@@ -31,11 +31,11 @@ def test_functions_run_on_one_thread_in_the_order_they_came() -> None:
         threads.add(threading.current_thread().name)
         return number
 
-    async def body(planner: Planner) -> None:
+    async def body(thread: SessionThread) -> None:
         def noting(number: int) -> Callable[[], int]:
             return lambda: note(number)
 
-        results = await asyncio.gather(*(planner.run(noting(number)) for number in range(20)))
+        results = await asyncio.gather(*(thread.run(noting(number)) for number in range(20)))
         assert results == list(range(20))
 
     run_with(body)
@@ -45,10 +45,10 @@ def test_functions_run_on_one_thread_in_the_order_they_came() -> None:
 
 
 def test_what_a_function_raises_reaches_who_waits_and_nobody_else() -> None:
-    async def body(planner: Planner) -> None:
+    async def body(thread: SessionThread) -> None:
         with pytest.raises(ZeroDivisionError):
-            await planner.run(lambda: 1 // 0)
-        assert await planner.run(lambda: 7) == 7
+            await thread.run(lambda: 1 // 0)
+        assert await thread.run(lambda: 7) == 7
 
     run_with(body)
 
@@ -57,15 +57,15 @@ def test_who_gives_up_before_his_turn_leaves_no_work_behind() -> None:
     log: list[str] = []
     is_open = threading.Event()
 
-    async def body(planner: Planner) -> None:
-        first = asyncio.ensure_future(planner.run(lambda: is_open.wait(10)))
-        second = asyncio.ensure_future(planner.run(lambda: log.append("second")))
+    async def body(thread: SessionThread) -> None:
+        first = asyncio.ensure_future(thread.run(lambda: is_open.wait(10)))
+        second = asyncio.ensure_future(thread.run(lambda: log.append("second")))
         await asyncio.sleep(0)
         second.cancel()
         await asyncio.wait([second])
         is_open.set()
         await first
-        await planner.run(lambda: log.append("third"))
+        await thread.run(lambda: log.append("third"))
 
     run_with(body)
     assert log == ["third"]
@@ -75,10 +75,10 @@ def test_time_at_work_is_counted() -> None:
     now = iter([0.0, 1.0, 5.0, 7.0])
 
     async def main() -> float:
-        planner = Planner(clock=lambda: next(now))
-        await planner.run(lambda: None)
-        await planner.run(lambda: None)
-        planner.close()
-        return planner.busy_s
+        thread = SessionThread(clock=lambda: next(now))
+        await thread.run(lambda: None)
+        await thread.run(lambda: None)
+        thread.close()
+        return thread.busy_s
 
     assert asyncio.run(main()) == 3.0
