@@ -63,6 +63,16 @@ def test_the_client_knows_the_wire_and_nothing_of_the_engine() -> None:
     assert _violations("clients/python", ("engine", *HEAVY), set()) == []
 
 
+def test_what_is_served_knows_no_transport() -> None:
+    transports = set((REPOSITORY / "engine/serving/grpc").rglob("*.py"))
+    for path in set((REPOSITORY / "engine/serving").rglob("*.py")) - transports:
+        named = [
+            name for name in _imports(path) if name.startswith(("grpc", "engine.serving.grpc"))
+        ]
+        assert named == [], path
+        assert "_pb2_grpc" not in path.read_text(), path
+
+
 @pytest.mark.parametrize("blocked", ["torch", "smplx"])
 def test_every_engine_module_imports_without(blocked: str) -> None:
     modules = [

@@ -184,7 +184,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
 def _bytes_of(frames: tuple[PlanFrame, ...]) -> bytes:
     from contrapose.v1 import interaction_pb2, types_pb2
 
-    from engine.serving.stream_plan import frames_to_wire
+    from engine.serving.chunk_wire import frames_to_wire
 
     chunk = types_pb2.FrameChunk(frames=frames_to_wire(frames))
     return interaction_pb2.StreamInteractionResponse(frames=chunk).SerializeToString()

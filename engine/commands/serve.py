@@ -16,6 +16,7 @@ from engine.backends.driver import nvidia_gpu_count
 from engine.backends.open import BACKENDS
 from engine.backends.protocol import PRECISIONS
 from engine.errors import ConfigError
+from engine.serving.process import READY
 
 if TYPE_CHECKING:
     from engine.serving.grpc.server import ServerConfig
@@ -171,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     def on_ready(address: str) -> None:
-        print(f"listening on {address}", flush=True)
+        print(f"{READY}{address}", flush=True)
 
     if args.devices is not None or args.engines != 1:
         from engine.serving.grpc.front import FrontConfig, serve_front
@@ -269,6 +270,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     from engine.bundle import STARTER, load_bundle
     from engine.serving.grpc.server import ServerConfig
     from engine.serving.host import ServiceConfig
+    from engine.serving.loaded import ComputeConfig
     from engine.serving.resume import random_keys, read_keys
     from engine.serving.wire import steps_from_wire
     from engine.session.config import SessionConfig
@@ -287,7 +289,14 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     if args.horizon is not None:
         session = replace(session, horizon_frames=args.horizon)
     return ServerConfig(
-        bundle=bundle,
+        compute=ComputeConfig(
+            bundle=bundle,
+            backend=args.backend,
+            device=args.device,
+            precision=args.precision,
+            threads=args.threads,
+            body=args.body,
+        ),
         service=ServiceConfig(
             session=session,
             max_sessions=args.max_sessions,
@@ -298,11 +307,6 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         record_limit_mb=args.record_limit,
         host=args.host,
         port=args.port,
-        backend=args.backend,
-        device=args.device,
-        precision=args.precision,
-        threads=args.threads,
-        body=args.body,
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,
     )

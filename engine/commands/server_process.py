@@ -16,8 +16,8 @@ from typing import IO
 
 from engine.commands.serve import engine_flags
 from engine.errors import BackendError, ContraposeError
+from engine.serving.process import READY
 
-READY = "listening on "
 STOP_SECONDS = 10.0
 
 

@@ -2,7 +2,7 @@
 
 Owns time and order, no decision about motion: `session.py` plans, on the session thread
 (`stream_plan.py`), and the executor denoises. Here messages are only moved, so that the loop is
-never held up. Knows the wire's messages; neither sockets nor statuses, which are `service.py`'s.
+never held up. Knows the wire's messages; no socket and no status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,6 @@ from typing import TypeVar
 
 import numpy as np
 from contrapose.v1 import interaction_pb2
-from google.protobuf.message import Message
 
 from engine.arrays import Array
 from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
@@ -27,11 +26,13 @@ from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
 from engine.sampling.models import encode_text
 from engine.serving import wire
+from engine.serving.config_wire import changed_config
 from engine.serving.direction_wire import changed_direction
 from engine.serving.load import LoadLevel
 from engine.serving.outbox import Outbox, Response
 from engine.serving.resume import EXPIRES_SECONDS, Sealer, StreamState
 from engine.serving.session_thread import SessionThread
+from engine.serving.statuses import RETRY_SECONDS
 from engine.serving.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
 from engine.serving.tracked_player import TrackedPlayer
 from engine.session.config import SessionConfig
@@ -211,6 +212,15 @@ class LiveStream:
             )
         )
 
+    def tell_of_draining(self, seconds: float) -> None:
+        self.notify(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_DRAINING,
+                text=f"the server is going away in {seconds:g} s",
+                reconnect_after=RETRY_SECONDS,
+            )
+        )
+
     def steer(self, text: str) -> None:
         """Have the next revisions follow these words; none: the player's motion alone.
 
@@ -339,10 +349,7 @@ class LiveStream:
     def _on_control(self, control: interaction_pb2.SessionControl) -> None:
         if control.HasField("text"):
             self.steer(wire.text_from_wire(control.text, "control.text"))
-        if control.HasField("steps"):
-            wire.steps_from_wire(control.steps, "control.steps")
-        names = ("steps", "allow_contact", "zone_radius")
-        config = changed_config(self._config, control, names, "control")
+        config = changed_config(self._config, control)
         if config is not self._config:
             self._config = config
             self._change(partial(self._configure, config, self._level.applied(config)))
@@ -473,17 +480,3 @@ def _redirected(change: Callable[[Direction], Direction], session: AnySession) -
         session.direct(change(session.direction))
     except ConfigError as error:
         raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error
-
-
-def changed_config(
-    config: SessionConfig, message: Message, names: Sequence[str], field: str
-) -> SessionConfig:
-    """A session's settings with those of a message in their place; the same if it has none.
-
-    Raises ConfigError that names the field of the message, whose path is `field`.
-    """
-    wanted = {name: getattr(message, name) for name in names if message.HasField(name)}
-    try:
-        return replace(config, **wanted) if wanted else config
-    except ConfigError as error:
-        raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error

@@ -7,25 +7,21 @@ wire's messages; no event loop and no socket. `stream.py` is the other half.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
 
-from engine.body.pose import stacked
 from engine.devices.calibration import TrackerSample
 from engine.devices.trackers import Flags, Tracking
 from engine.errors import ContraposeError, OverloadedError
-from engine.motion.contacts import Contact
-from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
 from engine.sampling.request import SampledWindow
-from engine.serving import wire
+from engine.serving.chunk_wire import contact_to_wire, frames_to_wire
 from engine.serving.direction_wire import target_event
 from engine.serving.resume import Sealer
 from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
-from engine.session.plan import PlanFrame, Quality
 from engine.session.player import frame_at
 from engine.session.recording import AnySession, RecordedSession
 from engine.session.tick import Chunk, SessionStatus, WantedWindow
@@ -38,12 +34,6 @@ STATUS_SECONDS = 0.9
 """Between two status messages while the plan stands; ticks come every 0.1 s."""
 KEPT_POSES, KEPT_WINDOWS = 1000, 100
 """How many of the newest are remembered, for latencies."""
-
-QUALITY = {
-    Quality.GENERATED: types_pb2.FRAME_QUALITY_GENERATED,
-    Quality.HELD: types_pb2.FRAME_QUALITY_HELD,
-    Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
-}
 
 Change = Callable[[AnySession], None]
 """A call of `update` or `direct`."""
@@ -271,7 +261,7 @@ class StreamPlan:
             based_on_sequence=0 if based_on is None else based_on.sequence,
             steps=first.steps,
             latency=types_pb2.LatencyBreakdown(),
-            contacts=[_contact_to_wire(contact) for contact in chunk.contacts],
+            contacts=[contact_to_wire(contact) for contact in chunk.contacts],
         )
         if based_on is None or window is None:
             return message, None
@@ -300,30 +290,3 @@ class StreamPlan:
             engine_load=self._executor.status().busy,
             resume_token=self.resume_token(),
         )
-
-
-def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
-    people = wire.poses_to_wire(stacked([frame.pose for frame in frames]))
-    return [
-        types_pb2.Frame(
-            time_code=frame.index / FRAME_RATE,
-            player=player,
-            partner=partner,
-            quality=QUALITY[frame.quality],
-            window=frame.window,
-        )
-        for frame, player, partner in zip(frames, people[::2], people[1::2], strict=True)
-    ]
-
-
-def _contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
-    return types_pb2.ContactEvent(
-        contact_id=contact.id,
-        player_joint=contact.player_joint,
-        partner_joint=contact.partner_joint,
-        start_frame_index=contact.start,
-        end_frame_index=contact.end,
-        closing_speed=contact.closing_speed,
-        point=contact.point.tolist(),
-        is_open=contact.is_open,
-    )

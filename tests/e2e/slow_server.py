@@ -17,8 +17,10 @@ from engine.body.shape import load_body
 from engine.bundle import load_bundle
 from engine.sampling.executor import Executor
 from engine.sampling.scheduler import CallCosts
-from engine.serving.grpc.server import add_services, bound_port
-from engine.serving.host import Engine, Host, ServiceConfig, watch
+from engine.serving.grpc.listening import bound_port
+from engine.serving.grpc.server import add_services
+from engine.serving.host import Host, ServiceConfig
+from engine.serving.loaded import LoadedBundle
 from engine.testing import still_models
 
 
@@ -46,7 +48,7 @@ async def slow_server(
     await server.start()
     executor = Executor(replace(models, animator_step=slow_step), costs=costs)
     host.serve(
-        Engine(
+        LoadedBundle(
             bundle=load_bundle(bundle),
             executor=executor,
             body=load_body(),
@@ -55,7 +57,7 @@ async def slow_server(
             python_s=0.02,
         )
     )
-    watching = asyncio.create_task(watch(host))
+    watching = asyncio.create_task(host.watch())
     try:
         yield SlowServer(address, host)
     finally:

@@ -77,7 +77,7 @@ def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bu
             crowd = Crowd(server.address, stack)
             await crowd.add(8)
             first = crowd.sessions[0]
-            await until_true(lambda: server.host.level.revision_frames is not None)
+            await until_true(lambda: server.host.load.level.revision_frames is not None)
             await until_true(lambda: first.status is not None and first.status.revision_frames > 4)
             assert first.status is not None
             seen.append((first.status.steps, first.status.revision_frames))
@@ -115,9 +115,9 @@ def test_who_could_not_be_served_is_refused_until_someone_leaves(tiny_bundle: Pa
             assert refusal.reason == "OVERLOADED"
             assert refusal.has_retry_delay
             await crowd.end(1)
-            await until_true(lambda: len(server.host.streams) < room)
+            await until_true(lambda: len(server.host.slots) < room)
             await crowd.add(1)
-            assert len(server.host.streams) == room
+            assert len(server.host.slots) == room
             for walking in crowd.walks:
                 walking.cancel()
 
@@ -146,10 +146,10 @@ def test_nothing_is_left_of_sessions_that_were_cut_off(tiny_bundle: Path) -> Non
                 await asyncio.sleep(0.5)
                 for walking in crowd.walks:
                     walking.cancel()
-            await until_true(lambda: not server.host.streams)
-            engine = server.host.engine
-            assert engine is not None
-            await until_true(lambda: engine.executor.status().windows_in_progress == 0)
+            await until_true(lambda: not server.host.slots)
+            loaded = server.host.loaded
+            assert loaded is not None
+            await until_true(lambda: loaded.executor.status().windows_in_progress == 0)
             async with asyncio.timeout(10):
                 await server.host.session_thread.run(lambda: None)  # and nothing waits before it
 

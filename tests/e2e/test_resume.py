@@ -27,7 +27,7 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, Bundle
 from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
-from engine.serving.host import engine_fingerprint
+from engine.serving.loaded import fingerprint_of
 from engine.serving.resume import StreamState, opened, read_keys
 from tests.e2e.conftest import RunningServer, header, started_server
 from tests.e2e.refusals import Refusal, refused_stream
@@ -285,7 +285,7 @@ def test_words_and_devices_go_along(key: Path, talking_bundle: Bundle) -> None:
         return opened(
             read_keys([key]),
             first.resume_token,
-            engine=engine_fingerprint(talking_bundle, BODY),
+            engine=fingerprint_of(talking_bundle, BODY),
             now=time.time(),
             body=BODY,
         )

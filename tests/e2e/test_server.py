@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
-from engine.serving.grpc.server import SERVICES
+from engine.serving.grpc.listening import SERVICES
 from tests.e2e.conftest import RunningServer, header, pose, started_server, until
 from tests.e2e.refusals import refused_stream
 

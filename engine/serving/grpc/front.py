@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import grpc
 import grpc.aio
 from contrapose.v1 import server_info_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from engine.errors import OverloadedError
-from engine.serving.fleet import EngineProcess, Fleet
-from engine.serving.grpc.server import OPTIONS, SERVICES, bound_port, set_health, watch_input
-from engine.serving.grpc.service import PROTOCOL_MINOR, details_of, status_of
+from engine.serving.grpc.ending import CODES, DETAILS, Context, Metadata, trailers_of
+from engine.serving.grpc.fleet import EngineProcess, Fleet
+from engine.serving.grpc.listening import (
+    OPTIONS,
+    SERVICES,
+    bound_port,
+    enable_reflection,
+    set_health,
+)
+from engine.serving.process import stop_event
+from engine.serving.server_info import merged
+from engine.serving.statuses import status_of
 
 logger = logging.getLogger(__name__)
 
 INFO_METHOD = f"/{server_info_pb2.DESCRIPTOR.services_by_name['ServerInfoService'].full_name}/"
 INFO_METHOD += "GetServerInfo"
-DETAILS = "grpc-status-details-bin"
 TRIED_ELSEWHERE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 """Refusals that another engine may not repeat."""
 WRITE_FAILED = "Internal error from Core"
@@ -39,9 +44,6 @@ POLL_SECONDS = 1.0
 INFO_SECONDS = 2.0
 MOST_UNANSWERED = 3
 """An engine that says nothing for longer gets a call only if no other takes it."""
-
-Context = grpc.aio.ServicerContext[Any, Any]
-Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +63,12 @@ async def serve_front(config: FrontConfig, on_ready: Callable[[str], None]) -> i
     Returns an exit code: 0, or that of the first engine if it did not start.
     Raises ConfigError if the port is taken.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if config.stops_on_eof:
-        watch_input(loop, stop)
+    stop = stop_event(on_eof=config.stops_on_eof)
     probe = health.aio.HealthServicer()
     front = Front(config.commands, probe)
     server = grpc.aio.server(options=OPTIONS)
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    reflection.enable_server_reflection(
-        [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server
-    )
+    enable_reflection(server)
     server.add_generic_rpc_handlers((FrontHandler(front),))
     address = bound_port(server, config.host, config.port)
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -159,42 +154,6 @@ def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
     )
 
 
-def merged(
-    infos: Sequence[server_info_pb2.GetServerInfoResponse],
-) -> server_info_pb2.GetServerInfoResponse:
-    """What several engines with one bundle are together; not ready if there is none.
-
-    Sessions, windows and memory are summed; how busy they are is the mean; of the lag, and of what
-    sessions get, it is the worst.
-    """
-    if not infos:
-        return server_info_pb2.GetServerInfoResponse(
-            server_version=version("contrapose"), protocol_minor=PROTOCOL_MINOR
-        )
-    whole = server_info_pb2.GetServerInfoResponse()
-    whole.CopyFrom(infos[0])
-    whole.is_ready = any(info.is_ready for info in infos)
-    whole.max_sessions = sum(info.max_sessions for info in infos)
-    whole.active_sessions = sum(info.active_sessions for info in infos)
-    loads = [info.load for info in infos if info.HasField("load")]
-    if loads:
-        windows = sum(load.windows for load in loads)
-        batches = sum(load.mean_batch * load.windows for load in loads)
-        whole.load.CopyFrom(
-            server_info_pb2.ServerLoad(
-                engine_busy=sum(load.engine_busy for load in loads) / len(loads),
-                mean_batch=batches / max(windows, 1),
-                loop_lag_ms=max(load.loop_lag_ms for load in loads),
-                late_windows=sum(load.late_windows for load in loads),
-                windows=windows,
-                steps=min(load.steps for load in loads),
-                revision_frames=max(load.revision_frames for load in loads),
-                resident_mb=sum(load.resident_mb for load in loads),
-            )
-        )
-    return whole
-
-
 async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoResponse | None:
     """What an engine says of itself; None if it says nothing in time."""
     if engine.channel is None:
@@ -275,9 +234,8 @@ class _End:
 
     @staticmethod
     def of(error: OverloadedError) -> _End:
-        details = details_of(error)
-        trailers = ((DETAILS, details.SerializeToString()),)
-        return _End(status_of(error), details.message, trailers)
+        status = status_of(error)
+        return _End(CODES[status.code], status.message, trailers_of(status))
 
 
 async def _passed_on(

@@ -76,10 +76,10 @@ def test_a_zone_for_all_who_do_not_ask_otherwise(bundle: Path) -> None:
 
 
 def test_the_backend_is_the_best_of_the_machine_unless_named(bundle: Path) -> None:
-    config = _config("--bundle", bundle)
-    assert (config.backend, config.device) == ("auto", 0)
-    config = _config("--bundle", bundle, "--backend", "torch", "--device", 1)
-    assert (config.backend, config.device) == ("torch", 1)
+    compute = _config("--bundle", bundle).compute
+    assert (compute.backend, compute.device) == ("auto", 0)
+    compute = _config("--bundle", bundle, "--backend", "torch", "--device", 1).compute
+    assert (compute.backend, compute.device) == ("torch", 1)
 
 
 def test_no_steps_are_refused_by_name(bundle: Path) -> None:

@@ -13,7 +13,8 @@ from engine.bundle import STARTER, load_bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.sampling.executor import Executor
 from engine.sampling.scheduler import CallCosts
-from engine.serving.host import Engine, Host, ServiceConfig, watch
+from engine.serving.host import Host, ServiceConfig
+from engine.serving.loaded import LoadedBundle
 from engine.session.config import SessionConfig
 from engine.testing import VirtualExecutor, run_virtually, still_models
 
@@ -41,8 +42,8 @@ def test_a_place_is_free_again_after_the_session() -> None:
                 pass
             with pytest.raises(OverloadedError), host.session_slot("b", CONFIG):
                 pass
-            assert not host.empty.is_set()
-        assert host.empty.is_set()
+            assert list(host.slots) == ["a"]
+        assert not host.slots
         with host.session_slot("b", CONFIG):
             pass
 
@@ -58,12 +59,12 @@ def test_limits_are_at_least_one(name: str) -> None:
 def test_what_holds_up_the_event_loop_is_seen() -> None:
     async def lag() -> float:
         host = Host(ServiceConfig())
-        watching = asyncio.create_task(watch(host))
+        watching = asyncio.create_task(host.watch())
         await asyncio.sleep(0.05)
         time.sleep(0.1)
         await asyncio.sleep(0.05)
         watching.cancel()
-        return host.loop_lag.peak(asyncio.get_running_loop().time())
+        return host.load.loop_lag.peak(asyncio.get_running_loop().time())
 
     assert asyncio.run(lag()) > 0.08
 
@@ -72,7 +73,7 @@ def test_a_session_that_has_not_begun_takes_a_place_too() -> None:
     async def places() -> None:
         executor = VirtualExecutor(still_models(), CallCosts({1: 0.1}, weight=0))
         host = Host(ServiceConfig())
-        host.serve(an_engine(executor))
+        host.serve(loaded_starter(executor))
         room = host.capacity(CONFIG)
         assert 1 < room < 20
         with ExitStack() as stack:
@@ -83,7 +84,7 @@ def test_a_session_that_has_not_begun_takes_a_place_too() -> None:
             assert refusal.value.retry_s is not None
             assert refusal.value.retry_s >= 1
         with host.session_slot("one more", CONFIG):
-            assert len(host.streams) == 1
+            assert len(host.slots) == 1
 
     run_virtually(places())
 
@@ -92,14 +93,14 @@ def test_a_number_of_sessions_caps_what_the_machine_could_do() -> None:
     async def capacity() -> int:
         executor = VirtualExecutor(still_models(), CallCosts({1: 0.001}, weight=0))
         host = Host(ServiceConfig(max_sessions=3))
-        host.serve(an_engine(executor))
+        host.serve(loaded_starter(executor))
         return host.capacity(CONFIG)
 
     assert run_virtually(capacity()) == 3
 
 
-def an_engine(executor: Executor) -> Engine:
+def loaded_starter(executor: Executor) -> LoadedBundle:
     bundle = load_bundle(STARTER)
-    return Engine(
+    return LoadedBundle(
         bundle=bundle, executor=executor, body=load_body(), backend="still", precision="f32"
     )

@@ -14,9 +14,10 @@ from contrapose.v1 import server_info_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health
 
-from engine.serving.fleet import Backoff, EngineProcess
-from engine.serving.grpc.front import INFO_METHOD, Front, FrontHandler, Requests, by_load, merged
-from engine.serving.grpc.server import SERVICES
+from engine.serving.grpc.fleet import Backoff, EngineProcess
+from engine.serving.grpc.front import INFO_METHOD, Front, FrontHandler, Requests, by_load
+from engine.serving.grpc.listening import SERVICES
+from engine.serving.server_info import merged
 
 METHOD = f"/{SERVICES[0]}/Call"
 Answer = Callable[[AsyncIterator[bytes], Any], Coroutine[Any, Any, None]]

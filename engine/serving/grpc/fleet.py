@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import grpc.aio
 
+from engine.serving.process import READY
+
 logger = logging.getLogger(__name__)
 
-READY = "listening on "
-"""What `contrapose serve` prints, before its address, once it accepts sessions."""
 CLOSING_SECONDS = 5.0
 """For calls to an engine that has gone to end by themselves."""
 CHANNEL_OPTIONS = [

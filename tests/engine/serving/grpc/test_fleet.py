@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from engine.serving.fleet import Backoff, Fleet
+from engine.serving.grpc.fleet import Backoff, Fleet
 
 READY = "print('listening on 127.0.0.1:1', flush=True); "
 SERVES = [sys.executable, "-c", READY + "import sys; sys.stdin.read()"]

@@ -1,0 +1,80 @@
+"""Offline work on the executor: samplers that block, and whose work goes behind that of live
+sessions. Each ends with its block, whatever is under way then. Knows no session and no message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.errors import ContraposeError, OverloadedError
+from engine.sampling.executor import Executor
+from engine.sampling.generation import SamplePair, SampleWindows
+from engine.sampling.pairs import generator_steps
+from engine.sampling.request import SampledWindow, WindowRequest
+
+
+def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
+    """Denoise windows behind those of live sessions; blocks. Returns x0 (n, 2, 30, 135)."""
+    futures: list[Future[Array]] = [Future() for _ in requests]
+
+    def submit(request: WindowRequest, future: Future[Array]) -> None:
+        def on_done(result: SampledWindow | ContraposeError) -> None:
+            if isinstance(result, ContraposeError):
+                future.set_exception(result)
+            else:
+                future.set_result(result.x0)
+
+        executor.submit(request, np.inf, on_done)
+
+    for request, future in zip(requests, futures, strict=True):
+        submit(request, future)
+    return np.stack([future.result() for future in futures])
+
+
+@contextmanager
+def patient_windows(executor: Executor) -> Iterator[SampleWindows]:
+    """A sampler of windows."""
+    is_over = threading.Event()
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        if is_over.is_set():
+            raise _cancelled()
+        return sampled(executor, requests)
+
+    try:
+        yield sample
+    finally:
+        is_over.set()
+
+
+@contextmanager
+def patient_pairs(executor: Executor, guidance: float, steps: int) -> Iterator[SamplePair]:
+    """A sampler of pairs, which gives way to live sessions between two steps."""
+    under_way: list[Future[Array]] = []
+
+    def sample(noise: Array, pose: Array, mask: Array, words: Array) -> Array:
+        under_way.append(
+            executor.call_in_steps(
+                lambda models: generator_steps(models, noise, pose, mask, words, guidance, steps)
+            )
+        )
+        try:
+            return under_way[-1].result()
+        except CancelledError as exc:
+            raise _cancelled() from exc
+
+    try:
+        yield sample
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def _cancelled() -> OverloadedError:
+    return OverloadedError("the client has gone", reason="CANCELLED")

@@ -1,0 +1,145 @@
+"""Generating: motions and pairs that a request asks for, for every transport.
+
+They take turns with the live sessions, which go first. Knows messages, the host and samplers; no
+session and no socket. What is wrong raises the ContraposeError that the call ends with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+
+import numpy as np
+from contrapose.v1 import generation_pb2, types_pb2
+
+from engine.arrays import Array
+from engine.errors import BundleError, InputError
+from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.sampling.generation import generate_motion, generate_pair
+from engine.sampling.models import encode_text
+from engine.sampling.offline import patient_pairs, patient_windows
+from engine.serving import wire
+from engine.serving.chunk_wire import motion_chunk
+from engine.serving.host import Host
+from engine.serving.loaded import LoadedBundle
+
+Request = generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest
+
+
+async def motion_answers(
+    host: Host, request: generation_pb2.GenerateMotionRequest
+) -> Iterator[generation_pb2.GenerateMotionResponse]:
+    """The motion around a pair: how it was made, then its frames, a window's length at a time."""
+    loaded = host.ready()
+    wire.check_present(request, "pair", "pair")
+    pair = wire.pair_from_wire(request.pair, "pair")
+    frames = wire.count_from_wire(request.frames, 1, host.config.max_motion_frames, "frames")
+    anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
+    info = _info(request, loaded, host.config.session.steps)
+    text = await _motion_text(loaded, wire.text_from_wire(request.text, "text"))
+    capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
+    with host.generation_slot(), patient_windows(loaded.executor) as sample:
+        made = await asyncio.to_thread(
+            generate_motion,
+            pair.pose,
+            rest_joints=loaded.body.rest_joints(pair.betas),
+            anchor_index=anchor,
+            frames=frames,
+            seed=info.seed,
+            steps=info.steps,
+            sample=sample,
+            history_frames=loaded.bundle.manifest.animator.history_frames,
+            text=text,
+            foot_lock=host.config.session.foot_lock,
+            capsules=capsules,
+        )
+
+    def answers() -> Iterator[generation_pb2.GenerateMotionResponse]:
+        yield generation_pb2.GenerateMotionResponse(info=info)
+        for first in range(0, frames, WINDOW_FRAMES):
+            chunk = motion_chunk(made, first, info.steps)
+            yield generation_pb2.GenerateMotionResponse(frames=chunk)
+
+    return answers()
+
+
+async def pair_answer(
+    host: Host, request: generation_pb2.GeneratePairRequest
+) -> generation_pb2.GeneratePairResponse:
+    """A pair for words, for one given person, or for both."""
+    loaded = host.ready()
+    text = wire.text_from_wire(request.text, "text")
+    single = None
+    if request.HasField("single"):
+        single = wire.person_from_wire(request.single, "single")
+    elif not text:
+        raise InputError("text: neither text nor single is given; give one or both", field="text")
+    spec = loaded.bundle.manifest.generator
+    if spec is None:
+        raise BundleError(
+            f"bundle {loaded.name} has no generator; load one that has", reason="NO_GENERATOR"
+        )
+    info = _info(request, loaded, spec.steps_default)
+    with (
+        host.generation_slot(),
+        patient_pairs(loaded.executor, spec.guidance, info.steps) as sample,
+    ):
+        words = await _encoded(loaded, text, spec.text_width)
+        pair = await asyncio.to_thread(
+            generate_pair,
+            body=loaded.body,
+            text=words,
+            single=single,
+            seed=info.seed,
+            sample=sample,
+        )
+    player, partner = (
+        wire.person_to_wire(pair.pose[person], pair.betas[person]) for person in (0, 1)
+    )
+    return generation_pb2.GeneratePairResponse(
+        pair=types_pb2.Pair(player=player, partner=partner), info=info
+    )
+
+
+def _info(
+    request: Request, loaded: LoadedBundle, usual_steps: int
+) -> generation_pb2.GenerationInfo:
+    """How the answer is made: what the request says of it, and what it leaves open."""
+    has_steps = request.HasField("steps")
+    return generation_pb2.GenerationInfo(
+        steps=wire.steps_from_wire(request.steps, "steps") if has_steps else usual_steps,
+        seed=request.seed if request.HasField("seed") else secrets.randbits(63),
+        bundle=loaded.name,
+        backend=loaded.backend,
+        precision=loaded.precision,
+        frame_rate=FRAME_RATE,
+    )
+
+
+async def _motion_text(loaded: LoadedBundle, text: str) -> Array | None:
+    """The vector of a motion's words, None for none. Raises BundleError where they have no use."""
+    if not text:
+        return None
+    if not loaded.animator_takes_text:
+        raise BundleError(
+            f"text: the animator of bundle {loaded.name} understands no words; leave them out",
+            field="text",
+            reason="NO_TEXT",
+        )
+    return await _encoded(loaded, text, loaded.bundle.manifest.animator.text_width)
+
+
+async def _encoded(loaded: LoadedBundle, text: str, width: int) -> Array:
+    """The sentence vector (width,); zeros for no words."""
+    if not text:
+        return np.zeros(width, np.float32)
+    if loaded.bundle.manifest.text is None:
+        raise BundleError(
+            f"text: bundle {loaded.name} understands no words; load one that does",
+            field="text",
+            reason="NO_TEXT",
+        )
+    call = loaded.executor.call(lambda models: encode_text(models, [text]))
+    encoded: Array = (await asyncio.wrap_future(call))[0]
+    return encoded

@@ -1,0 +1,31 @@
+"""The generation service of gRPC: it translates, and nothing more. `generating.py` does it all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from contrapose.v1 import generation_pb2, generation_pb2_grpc
+
+from engine.serving.generating import motion_answers, pair_answer
+from engine.serving.grpc.ending import Context, statuses
+from engine.serving.host import Host
+
+
+class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def GenerateMotion(
+        self, request: generation_pb2.GenerateMotionRequest, context: Context
+    ) -> AsyncIterator[generation_pb2.GenerateMotionResponse]:
+        async with statuses(context):
+            for answer in await motion_answers(self._host, request):
+                yield answer
+
+    async def GeneratePair(
+        self, request: generation_pb2.GeneratePairRequest, context: Context
+    ) -> generation_pb2.GeneratePairResponse:
+        answer = generation_pb2.GeneratePairResponse()
+        async with statuses(context):
+            answer = await pair_answer(self._host, request)
+        return answer

@@ -1,0 +1,121 @@
+"""The load watch: what sessions cost, how busy the machine is, what they all give up for it.
+
+Measures; `load.py` decides. Runs on the event loop. Knows no message and no socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.sampling.meters import PeakMeter
+from engine.serving.load import LoadConfig, LoadControl, LoadLevel, LoadSample, SessionCost
+from engine.serving.loaded import LoadedBundle
+from engine.serving.session_thread import SessionThread
+from engine.serving.stream import LiveStream
+from engine.session.config import SessionConfig
+
+logger = logging.getLogger(__name__)
+
+PYTHON_WEIGHT = 0.02
+"""Of each session at the newest look, in the average of what one costs."""
+
+
+class LoadWatch:
+    """Look at it now and then, once it has begun.
+
+    session         the settings of a session that asks for nothing
+    session_thread  where sessions run
+    """
+
+    def __init__(
+        self, session: SessionConfig, config: LoadConfig, session_thread: SessionThread
+    ) -> None:
+        self._session = session
+        self._config = config
+        self._session_thread = session_thread
+        self._loaded: LoadedBundle | None = None
+        self._control = LoadControl((), session, config)
+        self._python_s = 0.0
+        self._looked: tuple[float, float] | None = None
+        self.loop_lag = PeakMeter()
+        """Seconds that the event loop was held up."""
+
+    def begin(self, loaded: LoadedBundle) -> None:
+        schedules = [spec.steps for spec in loaded.bundle.manifest.animator.schedules]
+        self._control = LoadControl(schedules, self._session, self._config)
+        self._python_s = loaded.python_s
+        self._loaded = loaded
+
+    @property
+    def level(self) -> LoadLevel:
+        """What sessions get now."""
+        return self._control.level
+
+    def capacity(self, config: SessionConfig, sessions: int) -> int | None:
+        """How many sessions like this could be open at once where there are so many; None: not
+        known yet.
+
+        One always may: who is alone on a machine that is too slow waits for nothing better.
+        """
+        if self._loaded is None:
+            return None
+        return max(self._control.capacity(config, self._cost(self._loaded, sessions)), 1)
+
+    def look(
+        self, now: float, streams: Sequence[LiveStream], sessions: int, most_steps: int
+    ) -> None:
+        """See how things go; tell the sessions when they must give something up, or get it back.
+
+        streams     of the `sessions` that are open, those that have been accepted
+        most_steps  that any of them asked for
+        On the event loop's thread, whose processor time it reads.
+        """
+        if self._loaded is None:
+            return
+        self._weigh(now, sum(stream.has_begun for stream in streams))
+        status = self._loaded.executor.status()
+        sample = LoadSample(
+            now=now,
+            executor_s=status.live_s,
+            rows=status.rows,
+            session_thread_s=self._session_thread.busy_s,
+            windows=status.windows,
+            late_windows=status.late_windows,
+            sessions=sessions,
+            most_steps=most_steps,
+            cost=self._cost(self._loaded, max(sessions, 1)),
+        )
+        if self._control.update(sample):
+            logger.info("load: %d sessions, now %s", sessions, self.level)
+            for stream in streams:
+                stream.limit(self.level)
+
+    def _cost(self, loaded: LoadedBundle, sessions: int) -> SessionCost:
+        return SessionCost(
+            begin_s=loaded.executor.status().begin_s,
+            step_s=loaded.executor.costs.seconds_a_row(sessions),
+            python_s=self._python_s,
+        )
+
+    def _weigh(self, now: float, sessions: int) -> None:
+        """Learn what a session costs of the interpreter, on both of our threads."""
+        spent = self._session_thread.cpu_s + time.thread_time()
+        if self._looked is not None and sessions:
+            before, then = self._looked
+            measured = (spent - before) / max(now - then, 1e-3) / sessions
+            weight = 1 - (1 - PYTHON_WEIGHT) ** sessions
+            self._python_s += weight * (measured - self._python_s)
+        self._looked = spent, now
+
+
+def resident_mb() -> float:
+    """Megabytes that this process holds in memory; 0 where the system does not say (not Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6

@@ -1,0 +1,76 @@
+"""Motions and pairs that a request asks for, without any transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from contrapose.v1 import generation_pb2, types_pb2
+
+from engine.body.shape import load_body
+from engine.bundle import STARTER, load_bundle
+from engine.errors import InputError, OverloadedError
+from engine.sampling.executor import Executor
+from engine.serving.generating import motion_answers, pair_answer
+from engine.serving.host import Host, ServiceConfig
+from engine.serving.loaded import LoadedBundle
+from engine.testing import still_models
+
+
+def person(z: float) -> types_pb2.Person:
+    pose = types_pb2.BodyPose(root_translation=[0, 1.2, z], rotations=[0, 0, 0, 1] * 22)
+    return types_pb2.Person(pose=pose)
+
+
+PAIR = types_pb2.Pair(player=person(0.0), partner=person(1.0))
+
+
+@contextmanager
+def new_host() -> Iterator[Host]:
+    host = Host(ServiceConfig(max_generations=1))
+    with Executor(still_models()) as executor:
+        bundle, body = load_bundle(STARTER), load_body()
+        host.serve(
+            LoadedBundle(
+                bundle=bundle, executor=executor, body=body, backend="still", precision="f32"
+            )
+        )
+        yield host
+    host.session_thread.close()
+
+
+def test_a_motion_comes_in_pieces_behind_how_it_was_made() -> None:
+    async def answers() -> list[generation_pb2.GenerateMotionResponse]:
+        request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=40, seed=3, steps=2)
+        with new_host() as host:
+            return list(await motion_answers(host, request))
+
+    info, *chunks = asyncio.run(answers())
+    assert (info.info.seed, info.info.steps, info.info.backend) == (3, 2, "still")
+    assert [chunk.frames.first_frame_index for chunk in chunks] == [0, 30]
+    assert [len(chunk.frames.frames) for chunk in chunks] == [30, 10]
+
+
+def test_a_pair_keeps_the_person_that_was_given() -> None:
+    async def answer() -> generation_pb2.GeneratePairResponse:
+        request = generation_pb2.GeneratePairRequest(single=person(0.5), seed=3)
+        with new_host() as host:
+            return await pair_answer(host, request)
+
+    made = asyncio.run(answer())
+    assert list(made.pair.player.pose.root_translation) == pytest.approx([0, 1.2, 0.5])
+    assert made.info.seed == 3
+
+
+def test_one_more_than_may_be_is_refused_and_what_is_wrong_is_said_first() -> None:
+    async def refusals() -> None:
+        with new_host() as host, host.generation_slot():
+            request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30)
+            with pytest.raises(OverloadedError):
+                await motion_answers(host, request)
+            with pytest.raises(InputError):
+                await pair_answer(host, generation_pb2.GeneratePairRequest())
+
+    asyncio.run(refusals())
