@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from engine.sampling.schedule import ddim_update
 from engine.sampling.scheduler import CallCosts
 from engine.serving.session_thread import SessionThread
 
+P = ParamSpec("P")
 T = TypeVar("T")
 GraphInputs = Mapping[str, Array | IntArray]
 CONDITION_INPUTS = ("anchor", "anchor_joints", "timesteps", "text")
@@ -201,10 +202,10 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
 
 
 class InlineSessionThread(SessionThread):
-    """Plans on the event loop itself, in no time of a virtual clock."""
+    """Runs sessions on the event loop itself, in no time of a virtual clock."""
 
-    async def run(self, function: Callable[[], T]) -> T:
-        return function()
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
 
 
 class VirtualExecutor(Executor):

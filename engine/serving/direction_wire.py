@@ -6,8 +6,7 @@ ConfigError whose `field` is the path of the offending field, as in `control.pla
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from contrapose.v1 import interaction_pb2
@@ -53,42 +52,38 @@ def start_from_wire(header: interaction_pb2.SessionHeader) -> Pose | None:
     return wire.pose_from_wire(header.partner_start, "header.partner_start")
 
 
-def changed_direction(
-    control: interaction_pb2.SessionControl,
-) -> Callable[[Direction], Direction] | None:
-    """What a control makes of the direction it finds; None if it says nothing of it.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirectionChange:
+    """What a control says of the direction; None: that stays as it is."""
 
-    What it makes raises ConfigError for poses in another mode than INBETWEEN, or too many.
-    """
-    found = {descriptor.name for descriptor, _ in control.ListFields()}
-    if not found & {"mode", "energy", "contact", "place", "targets", "clear_targets"}:
-        return None
-    wanted: dict[str, object] = {}
-    if mode := _mode(control.mode, "control.mode"):
-        wanted["mode"] = mode
-    if control.HasField("energy"):
-        wanted["energy"] = _energy(control.energy, "control.energy")
-    if control.HasField("contact"):
-        wanted["contact"] = _contact(control.contact, "control.contact")
-    if control.HasField("place"):
-        wanted["place"] = _place(control.place, "control.place")
-    poses = {
-        target.frame_index: _pose(target, f"control.targets[{number}]")
-        for number, target in enumerate(control.targets)
-    }
+    mode: Mode | None = None
+    energy: float | None = None
+    contact: ContactTarget | None = None
+    place: PlaceTarget | None = None
+    poses: tuple[PoseTarget, ...] = ()
+    """Beside those of before, or in the place of the one at the same frame."""
+    clears_targets: bool = False
+    """Whether the targets of before go first."""
 
-    def change(direction: Direction) -> Direction:
-        if control.clear_targets:
+    def applied(self, direction: Direction) -> Direction:
+        """Raises ConfigError for poses in another mode than INBETWEEN, or too many."""
+        if self.clears_targets:
             direction = replace(direction, contact=None, place=None, poses=())
-        direction = replace(direction, **wanted)  # type: ignore[arg-type]  # mixed kinds
-        if not poses:
+        direction = replace(
+            direction,
+            mode=self.mode or direction.mode,
+            energy=direction.energy if self.energy is None else self.energy,
+            contact=self.contact or direction.contact,
+            place=self.place or direction.place,
+        )
+        if not self.poses:
             return direction
         if direction.mode is not Mode.INBETWEEN:
             raise ConfigError(
                 f"targets: poses in mode {direction.mode.name}; set mode INBETWEEN",
                 field="targets",
             )
-        merged = {pose.frame: pose for pose in direction.poses} | poses
+        merged = {pose.frame: pose for pose in (*direction.poses, *self.poses)}
         if len(merged) > MAX_TARGETS:
             raise ConfigError(
                 f"targets: {len(merged)} poses wanted, at most {MAX_TARGETS} are; send the later "
@@ -97,7 +92,24 @@ def changed_direction(
             )
         return replace(direction, poses=tuple(merged[frame] for frame in sorted(merged)))
 
-    return change
+
+def direction_change(control: interaction_pb2.SessionControl) -> DirectionChange | None:
+    """None if the control says nothing of the direction."""
+    found = {descriptor.name for descriptor, _ in control.ListFields()}
+    if not found & {"mode", "energy", "contact", "place", "targets", "clear_targets"}:
+        return None
+    has = control.HasField
+    return DirectionChange(
+        mode=_mode(control.mode, "control.mode"),
+        energy=_energy(control.energy, "control.energy") if has("energy") else None,
+        contact=_contact(control.contact, "control.contact") if has("contact") else None,
+        place=_place(control.place, "control.place") if has("place") else None,
+        poses=tuple(
+            _pose(target, f"control.targets[{number}]")
+            for number, target in enumerate(control.targets)
+        ),
+        clears_targets=control.clear_targets,
+    )
 
 
 def target_event(event: TargetEvent) -> interaction_pb2.SessionEvent:

@@ -10,8 +10,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -26,9 +28,11 @@ class SessionThread:
         self.cpu_s = 0.0
         """Seconds of the processor that were spent since the start."""
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The function's result, or what it raises; not run at all if cancelled before its turn."""
-        return await asyncio.wrap_future(self._pool.submit(self._timed, function))
+        return await asyncio.wrap_future(
+            self._pool.submit(self._timed, partial(function, *args, **kwargs))
+        )
 
     def close(self) -> None:
         """Wait for the function that is running; those that wait are dropped."""

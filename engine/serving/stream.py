@@ -1,8 +1,8 @@
-"""One live stream on the event loop: a clock, an inbox and an outbox.
+"""One live stream on the event loop: a reader, a clock and a writer.
 
-Owns time and order, no decision about motion: `session.py` plans, on the session thread
-(`stream_plan.py`), and the executor denoises. Here messages are only moved, so that the loop is
-never held up. Knows the wire's messages; no socket and no status.
+Owns time and order, no decision about motion: `stream_session.py` runs the session, on the session
+thread, and the executor denoises. Here messages are only moved, so that the loop is never held up.
+Knows the wire's messages; no socket and no status.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -21,36 +20,40 @@ import numpy as np
 from contrapose.v1 import interaction_pb2
 
 from engine.arrays import Array
-from engine.errors import BackendError, ConfigError, ContraposeError, SessionError
+from engine.errors import BackendError, ContraposeError, SessionError
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
 from engine.sampling.models import encode_text
 from engine.serving import wire
+from engine.serving.arrivals import Arrivals
 from engine.serving.config_wire import changed_config
-from engine.serving.direction_wire import changed_direction
+from engine.serving.direction_wire import direction_change
 from engine.serving.load import LoadLevel
 from engine.serving.outbox import Outbox, Response
-from engine.serving.resume import EXPIRES_SECONDS, Sealer, StreamState
+from engine.serving.resume import Sealer, StreamState
 from engine.serving.session_thread import SessionThread
 from engine.serving.statuses import RETRY_SECONDS
-from engine.serving.stream_plan import Answer, Change, Inbox, Outcome, PoseArrival, StreamPlan
+from engine.serving.stream_session import (
+    Answer,
+    Change,
+    Configure,
+    Follow,
+    Inbox,
+    Outcome,
+    Redirect,
+    StreamSession,
+)
 from engine.serving.tracked_player import TrackedPlayer
 from engine.session.config import SessionConfig
-from engine.session.direction import Direction
-from engine.session.player import frame_at
 from engine.session.recording import AnySession
 from engine.session.tick import SessionStatus
 
 logger = logging.getLogger(__name__)
 
-CLOCK_LEAD = 0.1
-"""Seconds that a client's time codes may run ahead of the session's clock."""
 FRAME_GRACE = 0.03
 """Seconds into a frame until which its player pose is waited for; a plan made then is newer."""
 SHORTEST_WAIT = 0.001
 """Seconds; time may stand still where it is counted in floats."""
-MOST_POSES = 8
-"""Poses that wait for the session: those of four frames; more, and the oldest go."""
 MOST_CHANGES = 16
 """Changes that wait for the session; with more, no message is read."""
 MOST_REACTIONS = 10_000
@@ -96,7 +99,7 @@ class LiveStream:
         self._idle_seconds = idle_seconds
         self._takes_text = takes_text
         self._loop = asyncio.get_running_loop()
-        self._plan = StreamPlan(
+        self._session = StreamSession(
             session,
             executor,
             player,
@@ -104,7 +107,7 @@ class LiveStream:
             clock=self._loop.time,
             on_answer=self._on_answer,
             sealer=sealer,
-            fed_until=-np.inf if resumes is None else resumes.session.stamp.time_s,
+            resumes=resumes,
         )
         self._config = session.config
         """As the client wants it."""
@@ -116,14 +119,9 @@ class LiveStream:
         self._is_complete = False
         """Whether the client has said that no more comes."""
         self._ending: ContraposeError | None = None
-        self._started: float | None = None
-        self._newest: interaction_pb2.PlayerPose | None = None
-        self._first_time_code = 0.0
-        self._poses: deque[PoseArrival] = deque()
+        self._arrivals = Arrivals(resumes)
         self._answers: list[Answer] = []
         self._changes: list[Change] = []
-        self._posed_until = -np.inf
-        """Session time of the newest pose that was not dropped."""
         self._planned_at: tuple[int, int] | None = None
         self._reactions_ms: deque[float] = deque(maxlen=MOST_REACTIONS)
         self._words: str | None = None
@@ -131,18 +129,9 @@ class LiveStream:
         self._is_encoding = False
         self._room = asyncio.Event()
         self._writes = asyncio.Lock()
-        self._received = 0
-        self._dropped = 0
         self._told_of_drops = -np.inf
         self._sent_until = -1
-        self._resumes = resumes
-        if resumes is not None:
-            self._newest = interaction_pb2.PlayerPose(
-                sequence=resumes.sequence, time_code=resumes.time_code
-            )
-            self._first_time_code = resumes.first_time_code
-            self._posed_until = resumes.session.stamp.time_s
-            self._plan.words = resumes.text
+        self._is_resumed = resumes is not None
 
     # -- from outside ------------------------------------------------------------------------------
     async def run(
@@ -173,7 +162,7 @@ class LiveStream:
             for task in (reader, clock, writer):
                 task.cancel()
             await asyncio.gather(reader, clock, writer, return_exceptions=True)
-            self._plan.close()
+            self._session.close()
 
     def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
         """The first message."""
@@ -190,7 +179,7 @@ class LiveStream:
     @property
     def has_begun(self) -> bool:
         """Whether the first pose has come."""
-        return self._started is not None
+        return self._arrivals.started is not None
 
     def limit(self, level: LoadLevel) -> None:
         """Give up what this level says, or take it back; the client is told what has changed."""
@@ -198,7 +187,7 @@ class LiveStream:
         self._level = level
         if after == before:
             return
-        self._change(partial(self._configure, self._config, after))
+        self._change(Configure(wanted=self._config, limited=after))
         is_full = after == self._config
         revisions = f"revisions {after.revision_frames} frames apart or more"
         self.notify(
@@ -252,17 +241,12 @@ class LiveStream:
         self._is_encoding = False
         error = done.exception()
         if error is None:
-            self._change(partial(self._follow, words, done.result()))
+            self._change(Follow(words=words, text=done.result()))
             self._encode()
         elif isinstance(error, ContraposeError):
             self.end(error)
         else:
             self.end(BackendError(f"the text encoder failed: {type(error).__name__}: {error}"))
-
-    def _follow(self, words: str, text: Array, session: AnySession) -> None:
-        """On the session thread."""
-        session.direct(replace(session.direction, text=text))
-        self._plan.words = words
 
     def end(self, error: ContraposeError) -> None:
         """End the stream from outside, with this error."""
@@ -298,51 +282,16 @@ class LiveStream:
             ) from exc
 
     def _on_pose(self, pose: interaction_pb2.PlayerPose) -> None:
-        """Keep the first and the newest pose of each frame: the plan has 10 frames a second, a
-        game may send 90 poses."""
-        wire.check_follows(self._newest, pose)
-        now = self._loop.time()
-        if self._started is None:
-            self._begin(now, pose.time_code)
-            assert self._started is not None
-        self._newest = pose
-        self._received += 1
-        time_s = min(pose.time_code - self._first_time_code, now - self._started + CLOCK_LEAD)
-        if time_s <= self._posed_until:
-            self._drop(now)
-            return
-        frame, self._posed_until = frame_at(time_s), time_s
-        if len(self._poses) > 1 and frame_at(self._poses[-2].time_s) == frame:
-            self._poses.pop()
-        self._poses.append(
-            PoseArrival(message=pose, time_s=time_s, at=now, first_time_code=self._first_time_code)
-        )
-        if len(self._poses) > MOST_POSES:
-            self._poses.popleft()
-            self._drop(now)
+        now, arrivals = self._loop.time(), self._arrivals
         self._news.set()
-
-    def _begin(self, now: float, time_code: float) -> None:
-        """Start the session's clock; that of a resumed one goes on as the client's did."""
-        if self._resumes is None:
-            self._started, self._first_time_code = now, time_code
-            return
-        stopped = self._resumes.session.frame / FRAME_RATE
-        session_time = np.clip(
-            time_code - self._first_time_code, stopped, stopped + EXPIRES_SECONDS
-        )
-        self._started = now - float(session_time)
-
-    def _drop(self, now: float) -> None:
-        """Count a pose that came too fast; say so now and then."""
-        self._dropped += 1
-        if now - self._told_of_drops < DROP_NOTICE_SECONDS:
+        if not arrivals.put(pose, now) or now - self._told_of_drops < DROP_NOTICE_SECONDS:
             return
         self._told_of_drops = now
         self.notify(
             interaction_pb2.SessionEvent(
                 kind=interaction_pb2.SESSION_EVENT_KIND_INPUT_DROPPED,
-                text=f"{self._dropped} of {self._received} poses came too fast and were dropped",
+                text=f"{arrivals.dropped} of {arrivals.received} poses came too fast and were "
+                "dropped",
             )
         )
 
@@ -352,23 +301,18 @@ class LiveStream:
         config = changed_config(self._config, control)
         if config is not self._config:
             self._config = config
-            self._change(partial(self._configure, config, self._level.applied(config)))
-        change = changed_direction(control)
+            self._change(Configure(wanted=config, limited=self._level.applied(config)))
+        change = direction_change(control)
         if change is not None:
-            self._change(partial(_redirected, change))
-
-    def _configure(
-        self, wanted: SessionConfig, limited: SessionConfig, session: AnySession
-    ) -> None:
-        """On the session thread."""
-        session.update(limited)
-        self._plan.wanted = wanted
+            self._change(Redirect(change))
 
     def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
-        session_time = -1.0 if self._started is None else self._loop.time() - self._started
+        session_time = self._arrivals.session_time(self._loop.time())
         self._outbox.put(
             pong=interaction_pb2.ClockPong(
-                ping_id=ping.ping_id, client_time=ping.client_time, session_time=session_time
+                ping_id=ping.ping_id,
+                client_time=ping.client_time,
+                session_time=-1.0 if session_time is None else session_time,
             )
         )
 
@@ -381,7 +325,7 @@ class LiveStream:
         self._news.set()
 
     def _change(self, change: Change) -> None:
-        """Have the session told, at the next step."""
+        """Have the session told, at the next turn."""
         self._changes.append(change)
         self._news.set()
 
@@ -393,15 +337,15 @@ class LiveStream:
     # -- the clock ---------------------------------------------------------------------------------
     async def _run_clock(self) -> None:
         """Plan at every frame, and at once when something has come."""
-        if self._resumes is not None:
-            self._put(await self._session_thread.run(self._plan.again))
+        if self._is_resumed:
+            self._put(await self._session_thread.run(self._session.resumed))
         while True:
             if self._ending is not None:
                 raise self._ending
             self._news.clear()
             if self._has_work():
-                step = partial(self._plan.step, self._taken(), self._started)
-                self._put(await self._session_thread.run(step))
+                inbox, started = self._taken(), self._arrivals.started
+                self._put(await self._session_thread.run(self._session.turn, inbox, started))
                 continue
             if self._is_complete:
                 return
@@ -411,31 +355,28 @@ class LiveStream:
                     await self._news.wait()
 
     def _until_next_frame(self) -> float | None:
-        if self._started is None:
+        now = self._arrivals.session_time(self._loop.time())
+        if now is None:
             return None
-        now = self._loop.time() - self._started
         next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
         return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
 
     def _has_work(self) -> bool:
-        """Whether a step could change anything: a new frame of the clock or of the player, a
+        """Whether a turn could change anything: a new frame of the clock or of the player, a
         window, a change. One that failed is asked for again at the next frame, not at once."""
         has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
-        return has_window or bool(self._changes) or self._frames() != self._planned_at
-
-    def _frames(self) -> tuple[int, int] | None:
-        """That of the clock and that of the newest pose; None before the first pose."""
-        if self._started is None:
-            return None
-        return frame_at(self._loop.time() - self._started), frame_at(self._posed_until)
+        frames = self._arrivals.frames(self._loop.time())
+        return has_window or bool(self._changes) or frames != self._planned_at
 
     def _taken(self) -> Inbox:
-        self._planned_at = self._frames()
+        self._planned_at = self._arrivals.frames(self._loop.time())
         inbox = Inbox(
-            poses=tuple(self._poses), answers=tuple(self._answers), changes=tuple(self._changes)
+            poses=self._arrivals.take(),
+            answers=tuple(self._answers),
+            changes=tuple(self._changes),
         )
-        for waiting in (self._poses, self._answers, self._changes):
-            waiting.clear()
+        self._answers.clear()
+        self._changes.clear()
         self._room.set()
         return inbox
 
@@ -465,18 +406,11 @@ class LiveStream:
         reactions = self._reactions_ms or [0.0]
         p50, p95, p99 = (float(np.percentile(reactions, p)) for p in (50, 95, 99))
         return interaction_pb2.SessionSummary(
-            poses_received=self._received,
-            poses_dropped=self._dropped,
+            poses_received=self._arrivals.received,
+            poses_dropped=self._arrivals.dropped,
             frames_sent=self._sent_until + 1,
             chunks_coalesced=self._outbox.coalesced,
             revisions=self._status.revision,
             reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
-            duration=0.0 if self._started is None else self._loop.time() - self._started,
+            duration=self._arrivals.session_time(self._loop.time()) or 0.0,
         )
-
-
-def _redirected(change: Callable[[Direction], Direction], session: AnySession) -> None:
-    try:
-        session.direct(change(session.direction))
-    except ConfigError as error:
-        raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error

@@ -13,7 +13,7 @@ from engine.serving import wire
 from engine.serving.direction_wire import (
     MAX_TARGETS,
     MODES,
-    changed_direction,
+    direction_change,
     first_direction,
     start_from_wire,
 )
@@ -23,9 +23,9 @@ BODY = wire.pose_to_wire(Pose(standing_pose(), np.array([0.0, 1.3, 1.0])))
 
 
 def changed(direction: Direction, **control: object) -> Direction:
-    change = changed_direction(pb.SessionControl(**control))  # type: ignore[arg-type]
+    change = direction_change(pb.SessionControl(**control))  # type: ignore[arg-type]
     assert change is not None
-    return change(direction)
+    return change.applied(direction)
 
 
 def test_every_mode_of_the_wire_is_one_of_the_engine() -> None:
@@ -47,7 +47,7 @@ def test_a_header_says_how_a_session_begins() -> None:
 
 
 def test_a_control_changes_what_it_names_and_nothing_else() -> None:
-    assert changed_direction(pb.SessionControl(steps=4)) is None
+    assert direction_change(pb.SessionControl(steps=4)) is None
     text = np.ones(3)
     before = Direction(text=text, energy=0.8)
     after = changed(before, mode=pb.SESSION_MODE_PAUSED)

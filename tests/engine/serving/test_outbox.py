@@ -8,7 +8,7 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
-from engine.serving.outbox import Outbox, merged
+from engine.serving.outbox import MOST_MESSAGES, Outbox, merged
 
 
 def chunk(first: int, marks: list[float]) -> types_pb2.FrameChunk:
@@ -56,3 +56,17 @@ def test_an_outbox_gives_messages_first_then_one_chunk_then_the_last_word() -> N
         return parts
 
     assert asyncio.run(order()) == ["pong", "frames", "summary"]
+
+
+def test_of_small_messages_that_nobody_takes_the_newest_are_kept() -> None:
+    async def kept() -> list[int]:
+        outbox = Outbox(20)
+        for number in range(1000):
+            outbox.put(pong=pb.ClockPong(ping_id=number))
+        outbox.close(pb.StreamInteractionResponse(summary=pb.SessionSummary()))
+        parts = []
+        while (taken := await outbox.take()) is not None:
+            parts.append(taken[0])
+        return [part.pong.ping_id for part in parts[:-1]]
+
+    assert asyncio.run(kept()) == list(range(1000 - MOST_MESSAGES, 1000))

@@ -32,10 +32,7 @@ def test_functions_run_on_one_thread_in_the_order_they_came() -> None:
         return number
 
     async def body(thread: SessionThread) -> None:
-        def noting(number: int) -> Callable[[], int]:
-            return lambda: note(number)
-
-        results = await asyncio.gather(*(thread.run(noting(number)) for number in range(20)))
+        results = await asyncio.gather(*(thread.run(note, number) for number in range(20)))
         assert results == list(range(20))
 
     run_with(body)

@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
 
+from engine.arrays import Array
 from engine.devices.calibration import TrackerSample
 from engine.devices.trackers import Flags, Tracking
-from engine.errors import ContraposeError, OverloadedError
+from engine.errors import ConfigError, ContraposeError, OverloadedError
 from engine.sampling.executor import Executor
 from engine.sampling.request import SampledWindow
+from engine.serving.arrivals import PoseArrival
 from engine.serving.chunk_wire import contact_to_wire, frames_to_wire
-from engine.serving.direction_wire import target_event
-from engine.serving.resume import Sealer
+from engine.serving.direction_wire import DirectionChange, target_event
+from engine.serving.resume import Sealer, StreamState
 from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
+from engine.session.config import SessionConfig
 from engine.session.player import frame_at
 from engine.session.recording import AnySession, RecordedSession
 from engine.session.tick import Chunk, SessionStatus, WantedWindow
@@ -35,19 +38,31 @@ STATUS_SECONDS = 0.9
 KEPT_POSES, KEPT_WINDOWS = 1000, 100
 """How many of the newest are remembered, for latencies."""
 
-Change = Callable[[AnySession], None]
-"""A call of `update` or `direct`."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class PoseArrival:
-    """A pose to feed: seconds of session time that it is for, and when it came (stream's clock)."""
+class Configure:
+    """New settings: as the client wants them, and what load control leaves of that."""
 
-    message: interaction_pb2.PlayerPose
-    time_s: float
-    at: float
-    first_time_code: float
-    """Of the client, where the session's clock begins."""
+    wanted: SessionConfig
+    limited: SessionConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Redirect:
+    """A change of direction."""
+
+    change: DirectionChange
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Follow:
+    """Words, and their vector."""
+
+    words: str
+    text: Array
+
+
+Change = Configure | Redirect | Follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """What came since the last step, each kind in its order."""
+    """What came since the last turn, each kind in its order."""
 
     poses: tuple[PoseArrival, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -71,7 +86,7 @@ class Inbox:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a step has for the client."""
+    """What a turn has for the client."""
 
     session: SessionStatus
     chunk: types_pb2.FrameChunk | None = None
@@ -96,13 +111,13 @@ class _WindowTimes:
     done: float
 
 
-class StreamPlan:
+class StreamSession:
     """A session, its player and what is remembered of their messages.
 
     clock      the time in seconds, on which the executor's deadlines are; also from other threads
     on_answer  called on the executor thread with every window that was asked for
     sealer     makes tokens to resume by; None: there are none
-    fed_until  session time of the newest pose that a resumed session has had
+    resumes    what `session` was made of, if it goes on from another server
     """
 
     def __init__(
@@ -115,7 +130,7 @@ class StreamPlan:
         clock: Callable[[], float],
         on_answer: Callable[[Answer], None],
         sealer: Sealer | None = None,
-        fed_until: float = -np.inf,
+        resumes: StreamState | None = None,
     ) -> None:
         self._session = session
         self._executor = executor
@@ -125,13 +140,13 @@ class StreamPlan:
         self._on_answer = on_answer
         self._sealer = sealer
         self._newest: PoseArrival | None = None
-        self.wanted = session.config
+        self._wanted = session.config
         """The settings that the client asked for; load control may leave the session less."""
-        self.words = ""
+        self._words = "" if resumes is None else resumes.text
         """That the session follows; they go into tokens."""
         self._events: list[interaction_pb2.SessionEvent] = []
         self._told_flags: Flags = {}
-        self._fed_until = fed_until
+        self._fed_until = -np.inf if resumes is None else resumes.session.stamp.time_s
         self._fed: dict[int, _Fed] = {}
         self._reacted_to = -1
         self._windows: dict[int, _WindowTimes] = {}
@@ -139,14 +154,14 @@ class StreamPlan:
         self._failures = 0
         self._status_at = -np.inf
 
-    def step(self, inbox: Inbox, started: float | None) -> Outcome:
+    def turn(self, inbox: Inbox, started: float | None) -> Outcome:
         """Tell the session what came, tick it, ask for its windows.
 
         started  when the session's clock began; None: not yet
         Raises the ContraposeError of what the session refuses, or of windows that keep failing.
         """
         for change in inbox.changes:
-            change(self._session)
+            self._apply(change)
         for answer in inbox.answers:
             self._take(answer)
         for pose in inbox.poses:
@@ -170,11 +185,11 @@ class StreamPlan:
         )
 
     def close(self) -> None:
-        """No step that is still to begin counts any more. From any thread."""
+        """No turn that is still to begin counts any more. From any thread."""
         if isinstance(self._session, RecordedSession):
             self._session.close()
 
-    def again(self) -> Outcome:
+    def resumed(self) -> Outcome:
         """The plan of a resumed session, before its clock goes on."""
         chunk, _ = self._to_wire(self._session.plan_again())
         return Outcome(session=self._session.status(), chunk=chunk)
@@ -185,14 +200,28 @@ class StreamPlan:
         if self._sealer is None or state is None or newest is None:
             return b""
         return self._sealer.token(
-            replace(state, config=self.wanted),
-            text=self.words,
+            replace(state, config=self._wanted),
+            text=self._words,
             first_time_code=newest.first_time_code,
             sequence=newest.message.sequence,
             time_code=newest.message.time_code,
         )
 
     # -- what comes in -----------------------------------------------------------------------------
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Configure():
+                self._session.update(change.limited)
+                self._wanted = change.wanted
+            case Follow():
+                self._session.direct(replace(self._session.direction, text=change.text))
+                self._words = change.words
+            case Redirect():
+                try:
+                    self._session.direct(change.change.applied(self._session.direction))
+                except ConfigError as error:
+                    raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error
+
     def _take(self, answer: Answer) -> None:
         try:
             if isinstance(answer.result, ContraposeError):
