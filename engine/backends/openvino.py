@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.backends.cache import BlobCache
+from engine.backends.openvino_core import openvino_core
 from engine.backends.ports import (
     Inputs,
     Port,
@@ -39,7 +40,7 @@ OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of me
 
 
 class OpenVinoBackend:
-    """One OpenVINO core with fixed settings. See `backend.Backend` for the contract."""
+    """OpenVINO with fixed settings. See `backend.Backend` for the contract."""
 
     name = "openvino"
     buckets = (1, 2, 4, 8, 16)
@@ -47,15 +48,7 @@ class OpenVinoBackend:
     def __init__(
         self, *, precision: Precision, cache_dir: Path | None, threads: int | None
     ) -> None:
-        try:
-            import openvino
-        except ImportError as exc:
-            raise BackendError(
-                "the openvino backend needs OpenVINO: pip install 'contrapose[engine]'",
-                field="backend",
-                reason="EXTRA_MISSING",
-            ) from exc
-        self._core: Any = openvino.Core()  # untyped library
+        self._core: Any = openvino_core()
         self._cache = BlobCache(cache_dir) if cache_dir else None
         self.precision = self._resolve(precision)
         self._settings: dict[str, Any] = {
@@ -64,7 +57,8 @@ class OpenVinoBackend:
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
-        self._identity = f"{openvino.__version__} {self._property('FULL_DEVICE_NAME')} folded"
+        version = self._core.get_versions(DEVICE)[DEVICE].build_number
+        self._identity = f"{version} {self._property('FULL_DEVICE_NAME')} folded"
 
     @property
     def device(self) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.backends.openvino import read_graph
+from engine.backends.openvino_core import openvino_core
 
 BYTES = {"f32": 4, "bf16": 2, "int8": 1}
 INT8 = "int8"
@@ -79,9 +80,7 @@ class RooflineProbe:
 
 def weight_shapes(path: Path) -> list[Shape]:
     """(inputs, outputs) of every product with a constant matrix in a graph."""
-    import openvino
-
-    model = read_graph(openvino.Core(), path)
+    model = read_graph(openvino_core(), path)
     shapes = []
     for node in model.get_ordered_ops():
         if node.get_type_name() != "MatMul":
@@ -121,7 +120,7 @@ def _product(shape: Shape, rows: int, precision: str) -> Callable[[], float]:
         product = opset13.matmul(x, opset13.constant(values), False, False)
     hint = "f32" if precision == INT8 else precision
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint, "PERF_COUNT": True}
-    compiled = openvino.Core().compile_model(openvino.Model([product], [x]), "CPU", settings)
+    compiled = openvino_core().compile_model(openvino.Model([product], [x]), "CPU", settings)
     request = compiled.create_infer_request()
     inputs = [np.ones((rows, shape[0]), np.float32)]
 

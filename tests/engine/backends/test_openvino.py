@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from engine.arrays import Array
 from engine.backends import Graph, open_backend
 from engine.backends.cache import BlobCache
 from engine.backends.openvino import OpenVinoBackend
+from engine.backends.openvino_core import openvino_core
 
 WIDTH = 16
 
@@ -62,10 +65,23 @@ def _load(path: Path, buckets: tuple[int, ...], cache_dir: Path | None = None) -
 
 
 def test_auto_precision_is_what_the_processor_has() -> None:
-    import openvino
-
-    has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has_bf16 = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert open_backend("openvino", cache_dir=None).precision == ("bf16" if has_bf16 else "f32")
+
+
+def test_a_signal_is_handled_after_two_backends_were_freed_in_the_order_of_their_making() -> None:
+    code = """
+import signal
+from engine.backends import open_backend
+
+opened = [open_backend("openvino", cache_dir=None) for _ in range(2)]
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+del opened[0]
+del opened[0]
+signal.raise_signal(signal.SIGTERM)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "handled\n", "")
 
 
 # ----------------------------------------------------------------------------- cache

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 from onnx import numpy_helper
@@ -16,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 
 from engine.backends.openvino import read_graph
+from engine.backends.openvino_core import openvino_core
 from engine.bundle import load_bundle
 from engine.errors import BundleError
 from tests.trainer.models.parity import load_network, parity_tensors
@@ -53,7 +53,7 @@ def bundle_path(
 
 
 def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    core = openvino.Core()
+    core = openvino_core()
     model = read_graph(core, path)
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled({name: value.numpy() for name, value in inputs.items()})

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
+from engine.backends.openvino_core import openvino_core
 from engine.bundle import load_bundle
 from engine.errors import BundleError
 from trainer.export.import_ponimator import (
@@ -96,7 +96,7 @@ def test_both_checkpoints_and_a_tokenizer_become_a_whole_bundle(
 
     ids = torch.randint(1, 39, (3, 12))
     ids[torch.arange(3), torch.tensor([2, 7, 11])] = 39
-    core: Any = openvino.Core()
+    core: Any = openvino_core()
     encoder = core.compile_model(
         tmp_path / "p.bundle/text/encoder.onnx", "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
