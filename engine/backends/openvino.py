@@ -27,16 +27,18 @@ from engine.backends.ports import (
     out_of_memory,
     require_finite,
 )
+from engine.backends.processor import DEVICE, computes_bf16, multiplies_bytes_exactly
 from engine.backends.protocol import Precision
 from engine.errors import BackendError, ConfigError, ContraposeError
 
 logger = logging.getLogger(__name__)
 
-DEVICE = "CPU"
 ANY_SHAPE = 0
 """The bucket of graphs compiled once for every shape."""
 OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
 """What OpenVINO and the libraries below it say when there is no memory left."""
+ROUNDING = b"QuantizeLinear"
+"""An ONNX file that rounds values to 8 bits names this kind of node as it is."""
 
 
 class OpenVinoBackend:
@@ -110,20 +112,28 @@ class OpenVinoBackend:
             raise _translated(exc, path, bucket, "OpenVINO cannot compile it") from exc
 
     def _key(self, path: Path, bucket: int) -> str:
-        """What a compiled graph depends on: weights, library, processor, settings, shape."""
+        """What a compiled graph depends on: weights, library, processor, settings, shape.
+
+        Processors of one name may differ in what they do with int8 graphs.
+        """
         try:
-            with path.open("rb") as stream:
-                weights = hashlib.file_digest(stream, "sha256").hexdigest()
+            content = path.read_bytes()
         except OSError as exc:
             raise BackendError(f"{path}: cannot be read: {exc.strerror}", field=path.name) from exc
-        parts = (weights, self._identity, repr(sorted(self._settings.items())), str(bucket))
+        parts = [
+            hashlib.sha256(content).hexdigest(),
+            self._identity,
+            repr(sorted(self._settings.items())),
+            str(bucket),
+        ]
+        if ROUNDING in content and not multiplies_bytes_exactly():
+            parts.append("in float")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _resolve(self, precision: Precision) -> str:
-        has_bf16 = "BF16" in self._property("OPTIMIZATION_CAPABILITIES")
         if precision == "auto":
-            return "bf16" if has_bf16 else "f32"
-        if precision == "bf16" and not has_bf16:
+            return "bf16" if computes_bf16() else "f32"
+        if precision == "bf16" and not computes_bf16():
             raise ConfigError(
                 f"precision is bf16, but {self.device} computes in f32 only; use auto or f32",
                 field="precision",
@@ -139,17 +149,43 @@ def read_graph(core: Any, path: Path) -> Any:
 
     Left to compilation they would stay as they are and be unpacked at every call; and the values
     that they are multiplied with would be rounded to 8 bits (dynamic quantisation). A graph that
-    rounds such values itself is int8 by intent, and its weights stay int8.
+    rounds such values itself is int8 by intent: its weights stay int8, and so do its products,
+    where the processor computes those rightly.
     """
     from openvino.passes import ConstantFolding, Manager
 
     model = core.read_model(path)
-    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
-        return model
+    if any(_rounds(node) for node in model.get_ops()):
+        if multiplies_bytes_exactly():
+            return model
+        _round_in_float(model)
     passes = Manager()
     passes.register_pass(ConstantFolding())
     passes.run_passes(model)
     return model
+
+
+def _rounds(node: Any) -> bool:
+    return bool(node.get_type_name() == "FakeQuantize")
+
+
+def _round_in_float(model: Any) -> None:
+    """Spell out what FakeQuantize does, so that OpenVINO makes no int8 product of it. In place.
+
+    Values are clamped to [in_low, in_high], rounded to the nearest of so many levels there, and
+    laid out over [out_low, out_high].
+    """
+    from openvino import opset13 as ops
+    from openvino.utils import replace_node
+
+    for node in filter(_rounds, model.get_ordered_ops()):
+        x, in_low, in_high, out_low, out_high = node.input_values()
+        intervals = ops.constant(np.array(node.get_attributes()["levels"] - 1, np.float32))
+        in_step = ops.divide(ops.subtract(in_high, in_low), intervals)
+        out_step = ops.divide(ops.subtract(out_high, out_low), intervals)
+        clamped = ops.minimum(ops.maximum(x, in_low), in_high)
+        codes = ops.round(ops.divide(ops.subtract(clamped, in_low), in_step), "half_to_even")
+        replace_node(node, ops.add(ops.multiply(codes, out_step), out_low))
 
 
 class OpenVinoGraph:

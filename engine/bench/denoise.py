@@ -210,6 +210,7 @@ def measure_denoise(
 def _kinds(bundle: Bundle, wanted: str | None, batches: tuple[int, ...]) -> list[_Kind]:
     """The precisions that a bundle is measured in, each once."""
     from engine.backends.openvino import OpenVinoBackend
+    from engine.backends.processor import multiplies_bytes_exactly
     from engine.backends.roofline import RooflineProbe, weight_shapes
     from engine.sampling.models import load_models
 
@@ -220,14 +221,16 @@ def _kinds(bundle: Bundle, wanted: str | None, batches: tuple[int, ...]) -> list
         for backend in [OpenVinoBackend(precision=hint, cache_dir=None, threads=None)]
     }
     shapes = weight_shapes(bundle.file("animator/step.onnx"))
-    return [
-        _Kind(
+
+    def kind(name: str, backend: OpenVinoBackend) -> _Kind:
+        products = INT8 if is_int8 and multiplies_bytes_exactly() else backend.precision
+        return _Kind(
             name=name,
             models=load_models(bundle, backend, buckets=batches, is_lazy=True),
-            probes={batch: RooflineProbe(shapes, TOKENS * batch, name) for batch in batches},
+            probes={batch: RooflineProbe(shapes, TOKENS * batch, products) for batch in batches},
         )
-        for name, backend in backends.items()
-    ]
+
+    return [kind(name, backend) for name, backend in backends.items()]
 
 
 def _hints(is_int8: bool, wanted: str | None) -> tuple[Precision, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.backends.open import BACKENDS, default_cache_dir, open_backend
+from engine.backends.processor import INT8_PROCESSORS
 from engine.backends.protocol import PRECISIONS
 from engine.backends.tensorrt import TensorRtBackend
 from engine.bundle import STARTER, Bundle, load_bundle
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 INT8 = "int8"
 BAR = 30
 """Characters of the progress bar."""
-HELP = """\
+HELP = f"""\
 Compiles every graph of a bundle into the cache, so that `contrapose serve` with the same backend,
 precision and threads starts at once. Any other library version, processor or setting compiles anew.
 
 With --precision int8 the animator's denoiser is quantised first (post-training, ranges from clips
-that `contrapose data` made) and a new bundle is written, which any command then takes.
+that `contrapose data` made) and a new bundle is written, which any command then takes. It is meant
+for {INT8_PROCESSORS};
+any other runs it in float, right but no faster than the bundle that it was made from.
 """
 
 
@@ -79,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     if args.precision == INT8:
         bundle = _int8_bundle(bundle, args.calibrate, args.out)
+        print(f"{bundle.path}: int8 is meant for {INT8_PROCESSORS}; others run it in float")
     elif args.calibrate or args.out:
         raise ConfigError(
             "--calibrate and --out are for --precision int8: what is compiled goes to the cache",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +20,12 @@ from engine.backends import Graph, open_backend
 from engine.backends.cache import BlobCache
 from engine.backends.openvino import OpenVinoBackend
 from engine.backends.openvino_core import openvino_core
+from engine.backends.processor import multiplies_bytes_exactly
+from tests.conftest import REPOSITORY
 
 WIDTH = 16
+IS_LIMITED = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL") not in ("ALL", "DEFAULT")
+"""Whether OpenVINO was told to use less than the processor has, less than bf16 too."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,8 @@ def _load(path: Path, buckets: tuple[int, ...], cache_dir: Path | None = None) -
 
 def test_auto_precision_is_what_the_processor_has() -> None:
     has_bf16 = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    assert open_backend("openvino", cache_dir=None).precision == ("bf16" if has_bf16 else "f32")
+    expected = "bf16" if has_bf16 and not IS_LIMITED else "f32"
+    assert open_backend("openvino", cache_dir=None).precision == expected
 
 
 def test_a_signal_is_handled_after_two_backends_were_freed_in_the_order_of_their_making() -> None:
@@ -163,15 +171,60 @@ def _int8_graph(folder: Path) -> Path:
     return path
 
 
-def test_a_graph_that_rounds_its_values_runs_in_int8(tmp_path: Path) -> None:
-    path = _int8_graph(tmp_path)
+def _product_kind(path: Path) -> str:
+    """What OpenVINO makes of the product of a graph: a kernel's name that ends in its type."""
     compiled = OpenVinoBackend(precision="f32", cache_dir=None, threads=1).compile(path, 1)
-    kinds = {
-        node.get_rt_info()["layerType"].astype(str): node.get_rt_info()["primitiveType"].astype(str)
-        for node in compiled.get_runtime_model().get_ordered_ops()
-    }
-    assert kinds["FullyConnected"].lower().endswith("i8")
+    nodes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ordered_ops()]
+    (kind,) = (
+        node["primitiveType"].astype(str)
+        for node in nodes
+        if node["layerType"].astype(str) in ("FullyConnected", "MatMul")
+    )
+    return str(kind).lower()
+
+
+def test_a_graph_that_rounds_its_values_runs_in_int8(tmp_path: Path) -> None:
+    """Where int8 products saturate it runs in float, rounds all the same, and gives the same."""
+    path = _int8_graph(tmp_path)
+    assert _product_kind(path).endswith("i8" if multiplies_bytes_exactly() else "f32")
     x = np.random.default_rng(1).standard_normal((1, 3, WIDTH)).astype(np.float32)
     codes = np.random.default_rng(0).integers(-127, 128, (WIDTH, WIDTH))
     expected = 0.03 * np.clip(np.rint(x / np.float32(0.03)), -128, 127) @ (0.01 * codes)
     np.testing.assert_allclose(_load(path, (1,))({"x": x})["y"], expected, rtol=1e-4, atol=1e-4)
+
+
+# ----------------------------------------------------------------------------- lesser processors
+ELSEWHERE = """
+import json, sys
+from pathlib import Path
+from tests.engine.backends.test_openvino import OpenVinoBackend, _load, _product_kind, np
+graph, x, cache = map(Path, sys.argv[1:])
+outcomes = [_load(graph, (1,), cache)({"x": np.load(x)})["y"].tolist() for _ in range(2)]
+auto = OpenVinoBackend(precision="auto", cache_dir=None, threads=1)
+print(json.dumps([outcomes, _product_kind(graph), auto.precision, len(list(cache.iterdir()))]))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86 alone has AVX2")
+def test_a_processor_with_avx2_alone_gives_the_same_in_float_and_says_so_once(
+    tmp_path: Path,
+) -> None:
+    """Its int8 products saturate. It takes nothing that a larger one left in the cache."""
+    path, cache = _int8_graph(tmp_path), tmp_path / "cache"
+    x = np.random.default_rng(1).standard_normal((1, 3, WIDTH)).astype(np.float32)
+    here = _load(path, (1,), cache)({"x": x})["y"]
+    np.save(tmp_path / "x.npy", x)
+    child = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, path, tmp_path / "x.npy", cache],
+        env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    outcomes, kind, precision, cached = json.loads(child.stdout)
+    assert (kind.endswith("f32"), precision) == (True, "f32")
+    assert child.stderr.count("int8 products saturate on this processor") == 1
+    assert cached == (2 if multiplies_bytes_exactly() else 1)
+    for outcome in outcomes:
+        np.testing.assert_allclose(outcome, here, rtol=1e-4, atol=1e-4)

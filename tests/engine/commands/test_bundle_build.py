@@ -91,7 +91,9 @@ def test_an_int8_bundle_is_made_compiled_and_shown(
     made = ("--calibrate", clips, "--out", out)
     assert _contrapose("build", parity_bundle.path, *options, *made) == 0
     assert load_bundle(out).manifest.animator.precision == "int8"
-    assert "animator int8" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "animator int8" in printed
+    assert "int8 is meant for processors with VNNI" in printed
     _contrapose("info", out)
     assert "int8 products" in capsys.readouterr().out
     assert len(os.listdir(cache)) == 4
