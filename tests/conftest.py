@@ -13,14 +13,16 @@ settings.register_profile("contrapose", deadline=None, derandomize=True, max_exa
 settings.load_profile("contrapose")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PARITY = REPOSITORY / "tests/data/parity"
+"""What the published networks give for given inputs; its README says more."""
 
 
 @pytest.fixture(scope="session")
-def shared_dir() -> Path:
-    """The folder of facts, parity vectors and real poses beside the checkout."""
-    path = REPOSITORY.parent / "shared"
+def recordings_dir() -> Path:
+    """Recordings made by others, beside the checkout: ours to try, not to ship."""
+    path = REPOSITORY.parent / "shared/real"
     if not path.is_dir():
-        pytest.skip(f"{path} is absent: parity vectors and real recordings live there")
+        pytest.skip(f"{path} is absent: recordings of others, which are not ours to ship")
     return path
 
 

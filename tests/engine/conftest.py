@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +11,17 @@ from engine.arrays import Array
 from engine.backends import open_backend
 from engine.bundle import Bundle
 from engine.sampling.models import Models, load_models
+from tests.conftest import PARITY
 
 
 @pytest.fixture(scope="session")
-def parity_animator(shared_dir: Path) -> Mapping[str, Array]:
-    return dict(np.load(shared_dir / "parity" / "animator_tiny.npz"))
+def parity_animator() -> Mapping[str, Array]:
+    return dict(np.load(PARITY / "animator_tiny.npz"))
 
 
 @pytest.fixture(scope="session")
-def parity_generator(shared_dir: Path) -> Mapping[str, Array]:
-    return dict(np.load(shared_dir / "parity" / "generator_tiny.npz"))
+def parity_generator() -> Mapping[str, Array]:
+    return dict(np.load(PARITY / "generator_tiny.npz"))
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ def _bench(*arguments: object) -> int:
 
 
 def test_a_recorded_walk_comes_back_better_from_more_trackers(
-    shared_dir: Path, capsys: pytest.CaptureFixture[str]
+    recordings_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    walk = shared_dir / "real" / "100style_example.bvh"
+    walk = recordings_dir / "100style_example.bvh"
     options = ("--seconds", 4, "--rate", 10, "--calibration", "exact", "--json")
     assert _bench(walk, *options) == 0
     rows = {row["trackers"]: row for row in json.loads(capsys.readouterr().out)["rows"]}

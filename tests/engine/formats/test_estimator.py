@@ -105,10 +105,10 @@ def test_an_upright_motionx_result_is_not_turned_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["buddi_couple", "buddi_kungfu", "motionx_dance", "smplestx_single"]
 )
-def test_real_estimates_stand_upright_on_the_floor(shared_dir: Path, name: str) -> None:
-    motion = read_estimate(shared_dir / "real" / f"{name}.pkl", load_body())
+def test_real_estimates_stand_upright_on_the_floor(recordings_dir: Path, name: str) -> None:
+    motion = read_estimate(recordings_dir / f"{name}.pkl", load_body())
     assert_upright_on_the_floor(motion)
-    with (shared_dir / "real" / f"{name}.pkl").open("rb") as file:
+    with (recordings_dir / f"{name}.pkl").open("rb") as file:
         raw = pickle.load(file)
     table = raw.get("humans", raw)
     pose = table["smplx_body_pose"] if "smplx_body_pose" in table else table["body_pose"]

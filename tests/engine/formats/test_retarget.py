@@ -117,9 +117,9 @@ def test_the_unit_is_guessed_from_the_legs() -> None:
 # ----------------------------------------------------------------------------- recordings of others
 @pytest.mark.parametrize("name", ["100style_example.bvh", "idle/000_genuine.bvh"])
 def test_real_recordings_stand_upright_with_their_feet_on_the_floor(
-    shared_dir: Path, name: str
+    recordings_dir: Path, name: str
 ) -> None:
-    bvh = read_bvh(shared_dir / "real" / name)
+    bvh = read_bvh(recordings_dir / name)
     motion = motion_from_bvh(bvh, load_body(), RigMap(), source=name)
     joints = joints_of(motion)
     feet = joints[:, [JOINT[f"{side}_foot"] for side in ("left", "right")], 1].min(axis=1)
@@ -131,8 +131,8 @@ def test_real_recordings_stand_upright_with_their_feet_on_the_floor(
     assert np.abs(motion.betas).max() <= 3
 
 
-def test_a_walking_recording_walks_the_way_it_faces(shared_dir: Path) -> None:
-    bvh = read_bvh(shared_dir / "real" / "100style_example.bvh")
+def test_a_walking_recording_walks_the_way_it_faces(recordings_dir: Path) -> None:
+    bvh = read_bvh(recordings_dir / "100style_example.bvh")
     motion = motion_from_bvh(bvh, load_body(), RigMap(), source="100style")
     joints = joints_of(motion)[100:2000:30]
     step = np.diff(joints[:, 0], axis=0)
@@ -141,8 +141,8 @@ def test_a_walking_recording_walks_the_way_it_faces(shared_dir: Path) -> None:
     assert np.mean(ahead / np.linalg.norm(step[:, [0, 2]], axis=-1)) > 0.9
 
 
-def test_a_recording_with_wrapped_angles_spins_nobody(shared_dir: Path) -> None:
-    bvh = read_bvh(shared_dir / "real" / "100style_example.bvh")
+def test_a_recording_with_wrapped_angles_spins_nobody(recordings_dir: Path) -> None:
+    bvh = read_bvh(recordings_dir / "100style_example.bvh")
     joints = joints_of(motion_from_bvh(bvh, load_body(), RigMap(), source="100style"))
     speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * bvh.frame_rate
     assert speed[40:].max() < 10  # the turn on the spot in frames 29 to 32 is in the take itself

@@ -202,9 +202,9 @@ def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
     assert tuple(stored.anchor_frames[0]) == first.anchor_frames
 
 
-def test_recordings_lend_life_and_players(shared_dir: Path, tmp_path: Path) -> None:
+def test_recordings_lend_life_and_players(recordings_dir: Path, tmp_path: Path) -> None:
     for name in ("cmu02/02.asf", "cmu02/02_04.amc", "idle/003_genuine.bvh"):
-        (tmp_path / Path(name).name).symlink_to(shared_dir / "real" / name)
+        (tmp_path / Path(name).name).symlink_to(recordings_dir / name)
     base = load_recordings([tmp_path])
     life = base.life(100, np.random.default_rng(0))
     assert 0 < np.abs(life.shift).max() < 0.1

@@ -132,10 +132,8 @@ def test_the_generators_graphs_together_are_its_forward(
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
 
 
-def test_the_exported_animator_gives_the_published_numbers(
-    shared_dir: Path, tmp_path: Path
-) -> None:
-    tensors = parity_tensors(shared_dir, "animator_tiny.npz")
+def test_the_exported_animator_gives_the_published_numbers(tmp_path: Path) -> None:
+    tensors = parity_tensors("animator_tiny.npz")
     animator = load_network(Animator, tensors)
     graphs = {"condition": animator_condition(animator), "step": animator_step(animator)}
     for half_weights, tolerance in ((False, 1e-4), (True, 5e-3)):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tests.conftest import PARITY
 from trainer.models.animator import Animator
 from trainer.models.blocks import config_from_state_dict
 from trainer.models.generator import Generator
 
 
-def parity_tensors(shared_dir: Path, name: str) -> dict[str, Tensor]:
-    with np.load(shared_dir / "parity" / name) as arrays:
+def parity_tensors(name: str) -> dict[str, Tensor]:
+    with np.load(PARITY / name) as arrays:
         return {key: torch.from_numpy(arrays[key]) for key in arrays.files if key != "config"}
 
 
@@ -31,6 +31,6 @@ def load_network(
     return network.eval()
 
 
-def published_shapes(shared_dir: Path, name: str) -> dict[str, tuple[int, ...]]:
-    listing = json.loads((shared_dir / "parity" / name).read_text())
+def published_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    listing = json.loads((PARITY / name).read_text())
     return {key.removeprefix("net."): tuple(shape) for key, shape in listing.items()}

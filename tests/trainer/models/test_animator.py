@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -39,16 +38,16 @@ def awake_animator(config: NetworkConfig = TINY) -> Animator:
     return animator
 
 
-def test_the_full_size_animator_has_the_published_keys_and_shapes(shared_dir: Path) -> None:
+def test_the_full_size_animator_has_the_published_keys_and_shapes() -> None:
     with torch.device("meta"):
         state = Animator(NetworkConfig()).state_dict()
-    published = published_shapes(shared_dir, "animator_full_keys.json")
+    published = published_shapes("animator_full_keys.json")
     assert {key: tuple(value.shape) for key, value in state.items()} == published
 
 
 @torch.no_grad()
-def test_one_call_gives_the_published_numbers(shared_dir: Path) -> None:
-    tensors = parity_tensors(shared_dir, "animator_tiny.npz")
+def test_one_call_gives_the_published_numbers() -> None:
+    tensors = parity_tensors("animator_tiny.npz")
     anchor = tensors["anchor"][:, :, 0]
     x0 = load_network(Animator, tensors)(
         tensors["x_t"],
@@ -63,10 +62,8 @@ def test_one_call_gives_the_published_numbers(shared_dir: Path) -> None:
 
 @pytest.mark.parametrize(("place", "index"), [("first", 0), ("middle", 15), ("last", 29)])
 @torch.no_grad()
-def test_the_whole_loop_gives_the_published_numbers(
-    shared_dir: Path, place: str, index: int
-) -> None:
-    tensors = parity_tensors(shared_dir, "animator_tiny.npz")
+def test_the_whole_loop_gives_the_published_numbers(place: str, index: int) -> None:
+    tensors = parity_tensors("animator_tiny.npz")
     animator = load_network(Animator, tensors)
     anchor = tensors["anchor"][:1]
     mask = torch.zeros(1, 2, 30, 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
@@ -25,17 +23,17 @@ def conditions(tensors: dict[str, Tensor], case: str) -> tuple[Tensor, Tensor, T
     return tensors["text"][:1] * has_text, tensors["pose"][:1], mask
 
 
-def test_the_full_size_generator_has_the_published_keys_and_shapes(shared_dir: Path) -> None:
+def test_the_full_size_generator_has_the_published_keys_and_shapes() -> None:
     with torch.device("meta"):
         state = Generator(NetworkConfig(text_width=768)).state_dict()
-    published = published_shapes(shared_dir, "generator_full_keys.json")
+    published = published_shapes("generator_full_keys.json")
     assert {key: tuple(value.shape) for key, value in state.items()} == published
 
 
 @CASES
 @torch.no_grad()
-def test_one_call_gives_the_published_numbers(shared_dir: Path, case: str) -> None:
-    tensors = parity_tensors(shared_dir, "generator_tiny.npz")
+def test_one_call_gives_the_published_numbers(case: str) -> None:
+    tensors = parity_tensors("generator_tiny.npz")
     generator = load_network(Generator, tensors)
     x_t, timesteps = tensors["x_t"][:1], tensors["timesteps"][:1]
     plain = generator(x_t, timesteps, *conditions(tensors, case))
@@ -46,16 +44,16 @@ def test_one_call_gives_the_published_numbers(shared_dir: Path, case: str) -> No
 
 @CASES
 @torch.no_grad()
-def test_the_whole_guided_loop_gives_the_published_numbers(shared_dir: Path, case: str) -> None:
-    tensors = parity_tensors(shared_dir, "generator_tiny.npz")
+def test_the_whole_guided_loop_gives_the_published_numbers(case: str) -> None:
+    tensors = parity_tensors("generator_tiny.npz")
     denoise = guided(load_network(Generator, tensors), *conditions(tensors, case), GUIDANCE)
     x0 = ddim_sample(denoise, tensors["ddim50_noise"], 50)
     torch.testing.assert_close(x0, tensors[f"ddim50_{case}"], atol=1e-3, rtol=0)
 
 
 @torch.no_grad()
-def test_rows_with_different_conditions_can_share_a_batch(shared_dir: Path) -> None:
-    tensors = parity_tensors(shared_dir, "generator_tiny.npz")
+def test_rows_with_different_conditions_can_share_a_batch() -> None:
+    tensors = parity_tensors("generator_tiny.npz")
     generator = load_network(Generator, tensors)
     rows = [conditions(tensors, case) for case in ("none", "text", "pose", "both")]
     text, pose, mask = (torch.cat(parts) for parts in zip(*rows, strict=True))
@@ -66,8 +64,8 @@ def test_rows_with_different_conditions_can_share_a_batch(shared_dir: Path) -> N
 
 
 @torch.no_grad()
-def test_swapping_people_swaps_the_result_when_no_pose_is_given(shared_dir: Path) -> None:
-    tensors = parity_tensors(shared_dir, "generator_tiny.npz")
+def test_swapping_people_swaps_the_result_when_no_pose_is_given() -> None:
+    tensors = parity_tensors("generator_tiny.npz")
     generator = load_network(Generator, tensors)
     text, pose, mask = conditions(tensors, "text")
     x_t, timesteps = tensors["x_t"][:1], tensors["timesteps"][:1]

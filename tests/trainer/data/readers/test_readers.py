@@ -211,9 +211,9 @@ def _shortened(source: Path, target: Path, frames: int) -> None:
     "name",
     ["idle/000_genuine.bvh", "100style_example.bvh"],
 )
-def test_real_bvh_files_pair(shared_dir: Path, tmp_path: Path, name: str) -> None:
+def test_real_bvh_files_pair(recordings_dir: Path, tmp_path: Path, name: str) -> None:
     for who in ("P1", "P2"):
-        _shortened(shared_dir / "real" / name, tmp_path / who / "take.bvh", frames=200)
+        _shortened(recordings_dir / name, tmp_path / who / "take.bvh", frames=200)
     joints = _joints(read("bvh-pair", tmp_path))
     assert abs(joints[..., 1].min()) < 1e-4
     # Both on one floor: neither hovers nor wades by more than a sole.
@@ -222,8 +222,8 @@ def test_real_bvh_files_pair(shared_dir: Path, tmp_path: Path, name: str) -> Non
     assert ((joints[..., JOINT["head"], 1] > 1.2) & (joints[..., JOINT["head"], 1] < 1.9)).all()
 
 
-def test_a_real_cmu_walk_goes_as_far_as_in_the_file(shared_dir: Path, tmp_path: Path) -> None:
-    folder = shared_dir / "real/cmu02"
+def test_a_real_cmu_walk_goes_as_far_as_in_the_file(recordings_dir: Path, tmp_path: Path) -> None:
+    folder = recordings_dir / "cmu02"
     shutil.copy(folder / "02.asf", tmp_path / "02.asf")
     shutil.copy(folder / "02_01.amc", tmp_path / "02_01.amc")
     (tmp_path / "pairs.txt").write_text('02_01.amc 02_01.amc walk "two people walk" # both one\n')
