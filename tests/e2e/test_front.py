@@ -31,7 +31,8 @@ def front(tiny_bundle: Path) -> Iterator[RunningServer]:
 
 
 def started_front(bundle: Path) -> AbstractContextManager[RunningServer]:
-    return started_server(bundle, "--engines", "2", "--threads", "1", "--max-sessions", "16")
+    """Two engines with a place each: so many there are on any machine, however slow."""
+    return started_server(bundle, "--engines", "2", "--threads", "1", "--max-sessions", "1")
 
 
 def engines_of(front: RunningServer) -> list[int]:
@@ -62,7 +63,7 @@ def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
         ):
             assert len(await played(one, 5)) == len(await played(two, 5)) == 5
             whole = await client.server_info()
-            assert (whole.active_sessions, whole.max_sessions) == (2, 32)
+            assert (whole.active_sessions, whole.max_sessions) == (2, 2)
 
             os.kill(first_engines[0], signal.SIGKILL)
             ends = {asyncio.create_task(each.closed()): each for each in (one, two)}
@@ -73,6 +74,9 @@ def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
             assert len(await played(ends[alive], 15)) == 10
             await ends[alive].finish()
             await alive
+            async with asyncio.timeout(30):  # until its place is free
+                while (await client.server_info()).active_sessions:
+                    await asyncio.sleep(0.05)
             async with client.resume(ends[lost]) as again:  # on the engine that is left
                 assert len(await played(again, 10)) > 0
                 assert again.accepted.session_id == ends[lost].accepted.session_id
@@ -81,7 +85,7 @@ def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
     asyncio.run(run())
     with grpc.insecure_channel(front.address) as channel:
         assert health(channel) == health_pb2.HealthCheckResponse.SERVING
-        assert until(lambda: info(channel).max_sessions == 32, 30)  # it has come back
+        assert until(lambda: info(channel).max_sessions == 2, 60)  # it has come back
 
 
 def test_generation_and_refusals_come_through_as_from_one_server(front: RunningServer) -> None:
