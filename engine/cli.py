@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 
 from engine.errors import ContraposeError
+from engine.extras import advice
 
 COMMAND_MODULES = (
     "engine.commands.serve",
@@ -55,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except ContraposeError as error:
         print(f"contrapose: error: {error}", file=sys.stderr)
+        return EXIT_CALLER_MISTAKE
+    except ModuleNotFoundError as error:
+        needs = advice(error)
+        if needs is None:
+            raise
+        print(f"contrapose: error: {args.command} {needs}", file=sys.stderr)
         return EXIT_CALLER_MISTAKE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -5,6 +5,7 @@ Every hook of PEP 517 and 660 looks for the packages, so the stubs must be there
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,7 +18,10 @@ def _after_generating(hook: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(hook)
     def run(*args: Any, **kwargs: Any) -> Any:
         generate()
-        return hook(*args, **kwargs)
+        with warnings.catch_warnings():
+            # It warns of folders that would hide our packages: in a checkout they are our packages.
+            warnings.filterwarnings("ignore", "Editable installation")
+            return hook(*args, **kwargs)
 
     return run
 

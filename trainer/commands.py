@@ -6,11 +6,9 @@ Parsers only: PyTorch is imported when a command runs, so a machine without it s
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ConfigError
 from trainer.ablation.ablate import add_commands as add_ablate_command
 from trainer.data.commands import add_commands as add_data_commands
 from trainer.evaluation.evaluate import add_commands as add_eval_command
@@ -83,14 +81,12 @@ def train_arguments(args: argparse.Namespace) -> list[str]:
 
 
 def _train(args: argparse.Namespace) -> int:
-    require_torch()
     from trainer.training.train import run_command
 
     return run_command(args)
 
 
 def _import_ponimator(args: argparse.Namespace) -> int:
-    require_torch()
     from trainer.export.import_ponimator import import_ponimator
 
     import_ponimator(
@@ -98,11 +94,3 @@ def _import_ponimator(args: argparse.Namespace) -> int:
     )
     print(args.out)
     return 0
-
-
-def require_torch() -> None:
-    if find_spec("torch") is None:
-        raise ConfigError(
-            "this command needs PyTorch: pip install torch==2.13.0 && pip install '.[train]'",
-            reason="EXTRA_MISSING",
-        )

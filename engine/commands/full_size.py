@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.extras import advice
 
 BENCHMARK, QUANTISE = "contrapose.benchmark", "contrapose.quantise"
 
@@ -27,7 +28,9 @@ def trainer_offers(group: str = BENCHMARK) -> dict[str, Callable[..., Any]] | No
     """What the trainer registered; None if it, or the PyTorch that it needs, is not installed."""
     try:
         offers = {entry.name: entry.load() for entry in entry_points(group=group)}
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if advice(error) is None:
+            raise
         return None
     return offers or None
 

@@ -105,9 +105,6 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from trainer.commands import require_torch
-
-    require_torch()
     from trainer.data.shards import load_clips
     from trainer.evaluation.measures import EvaluationSettings
     from trainer.evaluation.training import open_evaluator, shards_hash

@@ -20,7 +20,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -209,8 +208,6 @@ def _made_on_ray(
     make: Callable[[Sequence[Any]], Made], tasks: Sequence[Task]
 ) -> Iterator[tuple[int, ShardRecord]]:
     """On the cluster of RAY_ADDRESS, or of this machine; the folder must be shared by its nodes."""
-    if find_spec("ray") is None:
-        raise ConfigError("--ray needs Ray: pip install '.[ray]'", reason="EXTRA_MISSING")
     import ray
 
     with ExitStack() as stack:

@@ -81,9 +81,6 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from trainer.commands import require_torch
-
-    require_torch()
     from engine.body.shape import load_body
     from trainer.data.shards import load_clips
     from trainer.evaluation.curves import step_curves

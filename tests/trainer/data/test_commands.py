@@ -53,7 +53,7 @@ def test_a_cluster_without_ray_is_refused_with_advice(
         (root / f"meet_{who}.npz").write_bytes(b"")
     arguments = ["data", "import", "amass-pair", str(root), "--ray", "-o", str(tmp_path / "out")]
     assert main(arguments) == 2
-    assert "pip install '.[ray]'" in capsys.readouterr().err
+    assert "needs ray: pip install 'contrapose[ray]'" in capsys.readouterr().err
 
 
 def test_listing_the_commands_imports_nothing_heavy() -> None:
