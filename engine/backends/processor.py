@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
+from engine.backends.openvino_core import openvino_core
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +56,9 @@ def _is_exact(low: int, high: int) -> bool:
 @cache
 def computes_bf16() -> bool:
     """Whether the processor has bf16 and a product with a softmax in it, as attention, compiles."""
-    import openvino
     from openvino import opset13 as ops
 
-    if "BF16" not in openvino.Core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in openvino_core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"):
         return False
     x = ops.parameter([1, WIDTH], np.float32)
     weights = ops.constant(np.ones((WIDTH, WIDTH), np.float32))
@@ -73,7 +73,7 @@ def _compiled(outcome: Any, x: Any, precision: str) -> Any:
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1}
-    return openvino.Core().compile_model(openvino.Model([outcome], [x]), DEVICE, settings)
+    return openvino_core().compile_model(openvino.Model([outcome], [x]), DEVICE, settings)
 
 
 def _f32(value: float) -> Array:
