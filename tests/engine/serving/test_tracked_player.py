@@ -245,7 +245,7 @@ def test_incomplete_input_is_refused_by_its_field(pose: pb.PlayerPose, field: st
             "header.player_betas",
         ),
         (
-            pb.SessionHeader(calibration=calibrate(devices(Pose(some_pose().rotmats, np.zeros(3))))),
+            pb.SessionHeader(calibration=calibrate(devices(some_pose()))),
             "header.calibration.t_pose.left_hand",
         ),
         (pb.SessionHeader(calibration={"axes": 9}), "header.calibration.axes"),
