@@ -9,6 +9,7 @@ Forms and their names: `rotmat` (..., 3, 3); `rot6d` (..., 6); `quat_xyzw` (...,
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from engine.body.vectors import cross, dots, lengths
 
 NO_ANGLE = 1e-30
 """Radians whose sine is the angle itself, and may be divided by."""
+Angle = TypeVar("Angle", float, Array)
 IDENTITY_6D = np.array([1, 0, 0, 1, 0, 0], np.float32)
 
 
@@ -151,6 +153,11 @@ def euler_zxy_from_rotmat(rotmat: Array) -> Array:
     )
     y = np.where(locked, 0.0, np.arctan2(-rotmat[..., 2, 0], rotmat[..., 2, 2]))
     return np.stack([z, x, y], axis=-1)
+
+
+def wrapped(angle: Angle) -> Angle:
+    """The same angle in radians, in -pi..pi."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def geodesic_angle(a: Array, b: Array) -> Array:

@@ -21,7 +21,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
-from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
+from engine.body.rotations import rotmat_about, rotmat_from_axis_angle, wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import cross, dots, lengths, rotated
 from engine.motion.motion import FRAME_RATE
@@ -411,8 +411,8 @@ def _foot_targets(
     flatten = _smoothest(flatten, _frames_of(whole_pairs), given.kept, shown_tilt)
     foot = rotmat_from_axis_angle(flatten) @ legs.foot
     yaw = np.arctan2(foot[..., 0, 2], foot[..., 2, 2])
-    yaw = (yaw[:, 1:] - yaw[:, :-1] + np.pi) % (2 * np.pi) - np.pi
-    turn = _stillest(yaw[..., None], whole_pairs, given.kept, shown_turn[..., None])[..., 0]
+    turn = wrapped(yaw[:, 1:] - yaw[:, :-1])
+    turn = _stillest(turn[..., None], whole_pairs, given.kept, shown_turn[..., None])[..., 0]
     foot = rotmat_about("y", turn) @ foot
 
     toes = foot @ (legs.foot.swapaxes(-1, -2) @ legs.toes)

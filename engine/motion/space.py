@@ -18,7 +18,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
 from engine.body.pose import Pose
-from engine.body.rotations import rotmat_about, slerp_rotmat
+from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
 from engine.body.skeleton import JOINT, JOINT_COUNT
 
 ARMS = tuple(
@@ -167,7 +167,7 @@ class PersonalSpace:
             if last is None or not (is_near and is_free[frame]):
                 continue
             most = min(TURN_STEP, AROUND_STEP / max(distance[frame], 1e-9))
-            turn = (bearing[frame] - last + np.pi) % (2 * np.pi) - np.pi
+            turn = wrapped(float(bearing[frame]) - last)
             if abs(turn) > most:
                 turned[frame] = last + np.copysign(most, turn)
         way = _directions(turned)

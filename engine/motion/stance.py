@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.easing import smoothstep
-from engine.body.rotations import rotmat_about
+from engine.body.rotations import rotmat_about, wrapped
 
 STEP_DISTANCE = 0.15
 """Metres that a foot may be from under its hip before it steps."""
@@ -133,7 +133,7 @@ def _lifted(stance: Stance, home: Array, is_known: BoolArray, swing: float) -> S
     places = _under(stance.hips, home)
     away = stance.start - places
     distance = np.hypot(away[:, 0], away[:, 1])
-    strain = np.maximum(distance / STEP_DISTANCE, np.abs(_wrapped(away[:, 2])) / STEP_TURN)
+    strain = np.maximum(distance / STEP_DISTANCE, np.abs(wrapped(away[:, 2])) / STEP_TURN)
     stands = (stance.lasts == 0) & ~is_known
     # A foot ahead of hips that come its way waits for them.
     ahead = np.sum(away[:, :2] * stance.speed, axis=1) > 0
@@ -170,7 +170,7 @@ def _feet(stance: Stance) -> Feet:
         stance.lasts > 0, np.clip((stance.time_s - stance.since) / lasts, 0.0, 1.0), 0.0
     )
     way = stance.goal - stance.start
-    way[:, 2] = _wrapped(way[:, 2])
+    way[:, 2] = wrapped(way[:, 2])
     length = np.minimum(np.hypot(way[:, 0], way[:, 1]) / LONG_STEP, 1.0)
     lift = STEP_LIFT * (0.4 + 0.6 * length) * np.sin(np.pi * part) ** 2
     return Feet(places=stance.start + smoothstep(part)[:, None] * way, lift=lift)
@@ -182,7 +182,3 @@ def _under(hips: Array, home: Array) -> Array:
     points = points @ rotmat_about("y", float(hips[2])).T
     yaws = hips[2] + TOES_OUT
     return np.stack([points[:, 0] + hips[0], points[:, 2] + hips[1], yaws], axis=-1)
-
-
-def _wrapped(angle: Array) -> Array:
-    return (angle + np.pi) % (2 * np.pi) - np.pi

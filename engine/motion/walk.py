@@ -15,7 +15,7 @@ from engine.body.canonical import yaw_of
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
-from engine.body.rotations import rotmat_about
+from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
 from engine.motion.feet import sole_heights
 from engine.motion.stance import Feet, Stance, standing_at, stepped
@@ -53,7 +53,7 @@ def walk_frames(start: Pose, place: Place, rest_joints: Array, frame_rate: float
     """Frames that a walk takes at an easy pace."""
     hips, turn, travel = _route(start, place, rest_joints)
     distance = float(np.linalg.norm(place.ground - hips[:2]))
-    turning = abs(_wrapped(travel - hips[2])) + abs(_wrapped(turn - travel))
+    turning = abs(wrapped(travel - hips[2])) + abs(wrapped(turn - travel))
     seconds = max(distance / SPEED + RAMP_SECONDS, turning / TURN_SPEED + RAMP_SECONDS)
     return int(np.ceil((seconds + SETTLE_SECONDS) * frame_rate))
 
@@ -113,7 +113,7 @@ def _route(start: Pose, place: Place, rest_joints: Array) -> tuple[Array, float,
     travel = yaw
     if distance > TURNS_FROM:
         ahead = float(np.arctan2(way[0], way[1]))
-        is_behind = abs(_wrapped(ahead - yaw)) > BEHIND
+        is_behind = abs(wrapped(ahead - yaw)) > BEHIND
         travel = yaw if is_behind and distance < BACKWARDS_UNTIL else ahead
     return hips, travel if place.yaw is None else place.yaw, travel
 
@@ -133,7 +133,7 @@ def _progress(seconds: Array, moving: float) -> tuple[Array, Array]:
 
 def _yaws(first: float, travel: float, last: float, seconds: Array, moving: float) -> Array:
     """Turning to where he goes first, to where he shall face last."""
-    to_travel, to_last = _wrapped(travel - first), _wrapped(last - travel)
+    to_travel, to_last = wrapped(travel - first), wrapped(last - travel)
     away = min(max(abs(to_travel) / TURN_SPEED, RAMP_SECONDS), moving)
     back = min(max(abs(to_last) / TURN_SPEED, RAMP_SECONDS), moving)
     return np.asarray(
@@ -184,7 +184,3 @@ def _posed(
 
 def _smooth(x: Array) -> Array:
     return smoothstep(np.clip(x, 0.0, 1.0))
-
-
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -7,12 +7,12 @@ likely, `body/space.py` makes it certain.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.body.easing import smoothstep
+from engine.body.rotations import wrapped
 from engine.motion.motion import WINDOW_FRAMES
 
 FLOOR_FEATURES = [-3, -1]
@@ -76,8 +76,8 @@ def _gradual(bearing: Array, first: int) -> Array:
     for step, frames in ((1, range(first + 1, len(turned))), (-1, range(first - 1, -1, -1))):
         for frame in frames:
             last = turned[frame - step]
-            turn = (turned[frame] - last + pi) % (2 * pi) - pi
-            turned[frame] = last + min(max(turn, -TURN_STEP), TURN_STEP)
+            turn = min(max(wrapped(turned[frame] - last), -TURN_STEP), TURN_STEP)
+            turned[frame] = last + turn
     return np.array(turned)
 
 

@@ -16,7 +16,7 @@ from engine.body.canonical import yaw_of
 from engine.body.capsules import Capsules
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose, stacked
-from engine.body.rotations import axis_angle_from_rotmat
+from engine.body.rotations import axis_angle_from_rotmat, wrapped
 from engine.body.skeleton import JOINT, JOINT_NAMES
 from engine.body.touch import (
     SIDES,
@@ -451,7 +451,7 @@ class Targets:
             return
         joints, _ = _partner(plan, self._walk.last).in_world(self._rest_joints[1])
         distance = float(np.linalg.norm((joints[0] - place.position)[[0, 2]]))
-        turn = 0.0 if place.heading is None else _wrapped(float(yaw_of(joints)) - place.heading)
+        turn = 0.0 if place.heading is None else wrapped(float(yaw_of(joints)) - place.heading)
         is_reached = bool(distance <= PLACE_NEAR and abs(turn) <= PLACE_TURNED)
         self._walk = None
         if is_reached or self._walks >= MOST_WALKS:
@@ -522,7 +522,3 @@ def _is_same_place(first: PlaceTarget | None, second: PlaceTarget | None) -> boo
 
 def _place_of(target: PlaceTarget) -> Place:
     return Place(ground=target.position[[0, 2]], yaw=target.heading)
-
-
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from trainer.choreography.performer import (
     RATE,
@@ -197,8 +198,7 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
         push = np.clip(5.0 * (wish - velocity), -3.0, 3.0)
         velocity = velocity + push * step
         place = place + velocity * step
-        turn = np.arctan2(away[0], away[1]) - facing
-        turn = (turn + np.pi) % (2 * np.pi) - np.pi
+        turn = wrapped(float(np.arctan2(away[0], away[1])) - facing)
         turn = np.sign(turn) * max(abs(turn) - 0.08, 0.0)
         spin += float(np.clip(16 * turn - 8 * spin, -12, 12)) * step
         facing += spin * step

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
 from trainer.choreography.kinds.greetings import between, leftwards, reach_distance
@@ -324,7 +325,7 @@ def point_and_look(cast: Cast) -> Scene:
     }
     for who, score in enumerate(scores):
         course = float(np.arctan2(thing[0] - score.path[-1, 0], thing[2] - score.path[-1, 1]))
-        turn = (course - score.heading[-1] + np.pi) % (2 * np.pi) - np.pi
+        turn = wrapped(course - float(score.heading[-1]))
         score.heading += cast.uniform(0.25, 0.65) * turn * delayed(smoothed(attention[who], 5), 0.1)
         score.lean[:, 2] += 0.15 * turn * attention[who]
     scores[first].nod[:, 0] += (

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.rotations import wrapped
 from engine.body.vectors import unit
 from trainer.choreography.kinds.company import PERSONAL_SPACE, attend, random_gestures
 from trainer.choreography.performer import (
@@ -160,10 +161,6 @@ def _spread(cast: Cast, begin: float, end: float, time: Array, count: int = 3) -
     return sorted(frames)
 
 
-def _wrapped(angle: Array) -> Array:
-    return (angle + np.pi) % (2 * np.pi) - np.pi
-
-
 # -------------------------------------------------------------------------------------- follow
 def follow_along(cast: Cast) -> Scene:
     """One goes about at any pace up to a jog; the other keeps up, behind or beside, and stops."""
@@ -190,10 +187,10 @@ def follow_along(cast: Cast) -> Scene:
         if np.linalg.norm(followed - path, axis=-1).min() > PERSONAL_SPACE:
             break
     away = path - followed
-    bearing = _wrapped(np.arctan2(away[:, 0], away[:, 1]) - facing)
+    bearing = wrapped(np.arctan2(away[:, 0], away[:, 1]) - facing)
     still = [_stillness(lead), _stillness(along)]
     facing = facing + bearing * still[1] * cast.uniform(0.5, 1.0)
-    turned = _wrapped(np.arctan2(-away[:, 0], -away[:, 1]) - heading)
+    turned = wrapped(np.arctan2(-away[:, 0], -away[:, 1]) - heading)
     heading = heading + smoothed(np.clip(turned, -2.4, 2.4), 6) * still[0] * (
         cast.uniform(0.4, 1.0) * cast.chance(0.4)
     )
