@@ -69,6 +69,40 @@ def two_bone(
     return upper, lower, middle, end
 
 
+def bent_to(
+    upper: Array,
+    lower: Array,
+    rest_lengths: tuple[Array, Array],
+    hinge: Array,
+    to_target: Array,
+    reach: Array,
+) -> tuple[Array, Array]:
+    """Bend and turn a posed limb so that its end meets the target; it keeps its own hinge.
+
+    The limb opens or closes until it is as long as it must be (law of cosines, d^2 = a^2 + b^2 +
+    2 a b cos(bend)), then turns by the short way. So one that is there already does not move, and
+    its middle joint keeps its direction; `two_bone` needs no limb, and a pole.
+
+    upper, lower  (..., 3) the bones as they are; to_target from the root
+    hinge         (..., 3) unit, the axis of a limb that is straight
+    reach         (...,) that the limb is not longer than
+    returns       rotations of the whole limb, and of the lower bone before that (..., 3, 3)
+    """
+    a, b = rest_lengths
+    length = np.minimum(lengths(to_target), reach)
+    across = cross(upper, lower)
+    bend = np.arctan2(lengths(across), dots(upper, lower))
+    across = across + 1e-3 * hinge * (a * b)[..., None]
+    wanted = np.arccos(np.clip((length**2 - a**2 - b**2) / (2 * a * b), -1.0, 1.0))
+    fold = rotmat_from_axis_angle(((wanted - bend) / lengths(across))[..., None] * across)
+    end = upper + rotated(fold, lower)
+    axis = cross(end, to_target)
+    # Unlike in `arc_vector`, an axis that is all but nothing still turns by what it says.
+    sine = np.maximum(lengths(axis), 1e-12)
+    angle = np.arctan2(sine, dots(end, to_target))
+    return rotmat_from_axis_angle(axis * (angle / sine)[..., None]), fold
+
+
 def swing_and_twist(rotmat: Array, axis: Array) -> tuple[Array, Array]:
     """rotmat (frame, 3, 3) = swing @ Rot(axis, twist): swing, and twist (frame,) in radians.
 

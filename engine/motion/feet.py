@@ -20,10 +20,11 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.easing import smoothstep
+from engine.body.ik import bent_to
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle, wrapped
 from engine.body.skeleton import JOINT
-from engine.body.vectors import cross, dots, lengths, rotated
+from engine.body.vectors import dots, lengths, rotated
 from engine.motion.motion import FRAME_RATE
 
 HIPS, KNEES, ANKLES, BALLS = (
@@ -561,23 +562,17 @@ def _reach(legs: _Legs) -> Array:
 
 
 def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Array, Array]:
-    """Parent-relative rotations (person, frame, 2, 3, 3) of hip, knee, ankle and ball.
-
-    The knee opens or closes about its own hinge until the leg is as long as it must be (law of
-    cosines, d^2 = a^2 + b^2 + 2 a b cos(bend)); then the leg turns by the short way to the target.
-    So a foot that need not move changes nothing, and the knee keeps its direction.
-    """
+    """Parent-relative rotations (person, frame, 2, 3, 3) of hip, knee, ankle and ball."""
     to_target = target.ankle - legs.hip
     to_target[..., 1] += drop[..., None]
-    a, b = legs.shape.thigh, legs.shape.shin
-    upper, lower = legs.knee - legs.hip, legs.ankle - legs.knee
-    length = np.minimum(lengths(to_target), _reach(legs))
-    across = cross(upper, lower)
-    bend = np.arctan2(lengths(across), dots(upper, lower))
-    across = across + 1e-3 * legs.thigh[..., 0] * (a * b)[..., None]
-    wanted = np.arccos(np.clip((length**2 - a**2 - b**2) / (2 * a * b), -1.0, 1.0))
-    fold = rotmat_from_axis_angle(((wanted - bend) / lengths(across))[..., None] * across)
-    swing = _shortest_arc(upper + rotated(fold, lower), to_target)
+    swing, fold = bent_to(
+        legs.knee - legs.hip,
+        legs.ankle - legs.knee,
+        (legs.shape.thigh, legs.shape.shin),
+        legs.thigh[..., 0],
+        to_target,
+        _reach(legs),
+    )
     thigh, shin = swing @ legs.thigh, swing @ fold @ legs.shin
     return (
         legs.root.swapaxes(-1, -2)[:, :, None] @ thigh,
@@ -585,11 +580,3 @@ def _bent(legs: _Legs, target: _Target, drop: Array) -> tuple[Array, Array, Arra
         shin.swapaxes(-1, -2) @ target.foot,
         target.foot.swapaxes(-1, -2) @ target.toes,
     )
-
-
-def _shortest_arc(start: Array, end: Array) -> Array:
-    """Smallest rotation (..., 3, 3) of the directions of start onto those of end."""
-    axis = cross(start, end)
-    sine = np.maximum(lengths(axis), 1e-12)
-    angle = np.arctan2(sine, dots(start, end))
-    return rotmat_from_axis_angle(axis * (angle / sine)[..., None])
