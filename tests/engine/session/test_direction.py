@@ -232,7 +232,7 @@ def test_a_pose_that_nobody_gets_to_in_time_is_missed_and_does_not_tear_the_part
     play = new_play(player=standing_player)
     play.run(range(30))
     far = reaching_up(play, 45)
-    far.partner[1][0] += 30.0
+    far.partner.transl[0] += 30.0
     past, next_to_now = reaching_up(play, 20), reaching_up(play, 31)
     want(play, past, next_to_now, far)
     play.run(range(30, 60))

@@ -105,10 +105,9 @@ def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
     client.run(resumed, range(cut + gap, cut + gap + 30))
     known = [*range(cut, min(max(expected), cut + gap + 3) + 1), cut + gap]
     for frame in known:
-        rotmats, transl = client.shown[frame]
-        planned = expected[min(frame, max(expected))]
-        np.testing.assert_array_equal(rotmats, planned.rotmats[1])
-        np.testing.assert_array_equal(transl, planned.transl[1])
+        shown, planned = client.shown[frame], expected[min(frame, max(expected))]
+        np.testing.assert_array_equal(shown.rotmats, planned.rotmats[1])
+        np.testing.assert_array_equal(shown.transl, planned.transl[1])
     assert len(client.shown) == cut + gap + 30
 
 
@@ -126,10 +125,9 @@ def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -
     again = resumed.plan_again()
     client.take(again.revision, again.frames)
     client.run(resumed, range(40 + gap, 80 + gap))
-    rotmats, transl = client.shown[40]
-    expected = before[min(40 + gap, last)]
-    np.testing.assert_array_equal(rotmats, expected.rotmats[1])
-    np.testing.assert_array_equal(transl, expected.transl[1])
+    shown, expected = client.shown[40], before[min(40 + gap, last)]
+    np.testing.assert_array_equal(shown.rotmats, expected.rotmats[1])
+    np.testing.assert_array_equal(shown.transl, expected.transl[1])
     quality = client.held[79 + gap].quality
     assert quality is (Quality.HELD if mode is Mode.PAUSED else Quality.GENERATED)
 
