@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.serving.grpc.service import PROTOCOL_MINOR
+from engine.serving.server_info import PROTOCOL_MINOR
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
-from engine.serving.grpc.service import PROTOCOL_MINOR
+from engine.serving.server_info import PROTOCOL_MINOR
 
 KEPT = Path(__file__).resolve().parent / "contract"
 PROTO = Path(__file__).resolve().parents[2] / "proto"

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
-from engine.serving.grpc.service import PROTOCOL_MINOR
+from engine.serving.server_info import PROTOCOL_MINOR
 from tests.data.make_contract import current_contract, kept_contracts
 from tests.proto.compatibility import broken, entries
 
