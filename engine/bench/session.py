@@ -30,7 +30,7 @@ from engine.motion.motion import FRAME_RATE
 if TYPE_CHECKING:
     from engine.sampling.request import WindowRequest
     from engine.session.config import SessionConfig
-    from engine.session.plan import PlanFrame
+    from engine.session.plan import Frames
     from engine.session.tick import Tick, WantedWindow
 
 HELP = """\
@@ -181,7 +181,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
     return watch
 
 
-def _bytes_of(frames: tuple[PlanFrame, ...]) -> bytes:
+def _bytes_of(frames: Frames) -> bytes:
     from contrapose.v1 import interaction_pb2, types_pb2
 
     from engine.serving.chunk_wire import frames_to_wire

@@ -27,7 +27,6 @@ from engine.motion.motion import FRAME_RATE
 if TYPE_CHECKING:
     from engine.sampling.request import WindowRequest
     from engine.session.config import SessionConfig
-    from engine.session.plan import PlanFrame
     from engine.session.session import Session
 
 HELP = """\
@@ -101,7 +100,8 @@ class _Run:
     session: Session
     sample: Sample
     rest_joints: Array
-    shown: dict[int, PlanFrame] = field(default_factory=dict)
+    shown: dict[int, tuple[Pose, int]] = field(default_factory=dict)
+    """The partner, and which pose of the player he was computed from."""
     waiting: list[tuple[int, Array]] = field(default_factory=list)
 
     def play(self, player: Player, first: int, last: int) -> None:
@@ -116,11 +116,15 @@ class _Run:
                 (wanted.ticket, self.sample([wanted.request])[0]) for wanted in tick.wanted
             ]
             if tick.chunk is not None:
-                self.shown |= {frame.index: frame for frame in tick.chunk.frames}
+                frames = tick.chunk.frames
+                shown = enumerate(frames.labels["sequence"].tolist())
+                self.shown |= {
+                    frames.first + row: (frames.pose[1, row], stamp) for row, stamp in shown
+                }
 
     def joints(self, first: int, last: int) -> Array:
         """(frame, 22, 3) of the partner."""
-        poses = [self.shown[frame].pose[1] for frame in range(first, last + 1)]
+        poses = [self.shown[frame][0] for frame in range(first, last + 1)]
         return stacked(poses).in_world(self.rest_joints[1])[0]
 
 
@@ -172,7 +176,7 @@ def _smoothness(sample: Sample, steps: int, skip: int, seconds: int) -> dict[str
     first = 20
     joints = run.joints(first, last)
     jerk = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).mean(axis=-1)
-    stamps = np.array([run.shown[frame].based_on.sequence for frame in range(first, last + 1)])
+    stamps = np.array([run.shown[frame][1] for frame in range(first, last + 1)])
     seams = np.flatnonzero(np.diff(stamps)) + 1
     is_seam = np.zeros(len(jerk), np.bool_)
     for seam in seams:

@@ -35,12 +35,24 @@ class Pose:
         """By the leading axes: `pair[1]` is the partner, `motion[:, 5]` the pair of frame 5."""
         return Pose(self.rotmats[index], self.transl[index])
 
+    def take(self, rows: IntArray, *, axis: int) -> Pose:
+        """As an index does, but in the usual order of memory whatever the axis."""
+        return Pose(self.rotmats.take(rows, axis=axis), self.transl.take(rows, axis=axis))
+
     def in_world(self, rest_joints: Array) -> tuple[Array, Array]:
         """World joints (..., 22, 3) and their orientations (..., 22, 3, 3).
 
         rest_joints  (..., 22, 3), broadcast against the leading axes
         """
         return forward_kinematics(rest_joints, self.rotmats, self.transl)
+
+
+def chained(poses: Sequence[Pose]) -> Pose:
+    """Poses (n, ...) one after the other."""
+    return Pose(
+        np.concatenate([pose.rotmats for pose in poses]),
+        np.concatenate([pose.transl for pose in poses]),
+    )
 
 
 def stacked(poses: Sequence[Pose], axis: int = 0) -> Pose:

@@ -8,7 +8,6 @@ measures it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.capsules import Capsules, NearPairs, Segments, gaps, near_pairs
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.motion.motion import FRAME_RATE
 
@@ -60,15 +59,14 @@ class Contact:
 class _Look:
     """What is remembered of a frame.
 
-    rotmats   by which it is known again
-    segments  both people's axes, of this frame and those that were looked at with it; row its own
+    edition   by which it is known again
+    segments  both people's axes
     near      the gap and the place of all parts that are near
     far       gaps of parts that are not, as far as they were asked for
     """
 
-    rotmats: Array
+    edition: int
     segments: tuple[Segments, Segments]
-    row: int
     near: dict[Parts, tuple[float, Array]]
     far: dict[Parts, float]
 
@@ -95,47 +93,52 @@ class ContactTracker:
         self.contacts = contacts
         self.ids = ids
 
-    def update(self, now: int, frames: Sequence[tuple[int, Pose]]) -> tuple[Contact, ...]:
+    def update(self, now: int, first: int, frames: Pose, editions: IntArray) -> tuple[Contact, ...]:
         """The contacts of a plan that are not over at frame `now`, in the order they begin.
 
-        frames  successive: index, and pair; they replace what was known from the first of them on
+        frames    (2, n) from `first` on; they replace what was known from there on
+        editions  (n,) a frame whose edition is as before is as before
         """
-        first = frames[0][0]
         kept = {i: look for i, look in self._looks.items() if now - 3 <= i < first}
-        known = {i: self._looks.get(i) for i, _ in frames}
-        kept |= {i: look for i, look in known.items() if look is not None}
-        kept |= self._looked_at(
-            [
-                (i, pair)
-                for i, pair in frames
-                if (look := known[i]) is None or look.rotmats is not pair.rotmats
-            ]
+        known = [self._looks.get(first + row) for row in range(len(editions))]
+        is_new = [
+            look is None or look.edition != edition
+            for look, edition in zip(known, editions.tolist(), strict=True)
+        ]
+        rows = np.flatnonzero(is_new)
+        kept |= {first + row: look for row, look in enumerate(known) if look is not None}
+        kept |= zip(
+            (first + rows).tolist(),
+            self._looked_at(frames, rows, editions[rows].tolist()),
+            strict=True,
         )
         self._looks = dict(sorted(kept.items()))
         found = [self._identified(contact) for contact in self._found() if contact.end >= now]
         self.contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
         return self.contacts
 
-    def _looked_at(self, frames: Sequence[tuple[int, Pose]]) -> dict[int, _Look]:
-        if not frames:
-            return {}
-        pairs = stacked([pair for _, pair in frames], axis=1)
-        joints, world = pairs.in_world(self._rest_joints[:, None])
+    def _looked_at(self, frames: Pose, rows: IntArray, editions: list[int]) -> list[_Look]:
+        """Of some rows of frames (2, n)."""
+        if not editions:
+            return []
+        joints, world = frames.take(rows, axis=1).in_world(self._rest_joints[:, None])
         player, partner = (
             capsules.posed(joints[person], world[person])
             for person, capsules in enumerate(self._capsules)
         )
         near = near_parts(self._capsules, (player, partner), RELEASE)
-        return {
-            index: _Look(
-                rotmats=pair.rotmats,
-                segments=(player, partner),
-                row=row,
+        return [
+            _Look(
+                edition=edition,
+                segments=(
+                    Segments(starts=player.starts[row], axes=player.axes[row]),
+                    Segments(starts=partner.starts[row], axes=partner.axes[row]),
+                ),
                 near=near.get(row, {}),
                 far={},
             )
-            for row, (index, pair) in enumerate(frames)
-        }
+            for row, edition in enumerate(editions)
+        ]
 
     def _found(self) -> list[Contact]:
         """All contacts of the frames that are known, without ids."""
@@ -185,7 +188,7 @@ class ContactTracker:
                 for capsules, joint in zip(self._capsules, parts, strict=True)
             ]
             player, partner = (
-                Segments(starts=segments.starts[look.row, rows], axes=segments.axes[look.row, rows])
+                Segments(starts=segments.starts[rows], axes=segments.axes[rows])
                 for segments, rows in zip(look.segments, chosen, strict=True)
             )
             radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]

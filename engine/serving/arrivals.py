@@ -55,7 +55,7 @@ class Arrivals:
                 sequence=resumes.sequence, time_code=resumes.time_code
             )
             self._first_time_code = resumes.first_time_code
-            self.posed_until = resumes.session.stamp.time_s
+            self.posed_until = resumes.session.player.stamp.time_s
 
     def session_time(self, now: float) -> float | None:
         """None before the first pose."""

@@ -9,30 +9,41 @@ from collections.abc import Sequence
 
 from contrapose.v1 import types_pb2
 
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose
 from engine.motion.contacts import Contact
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.serving import wire
-from engine.session.plan import PlanFrame, Quality
+from engine.session.plan import Frames, Quality
 
 QUALITY = {
-    Quality.GENERATED: types_pb2.FRAME_QUALITY_GENERATED,
-    Quality.HELD: types_pb2.FRAME_QUALITY_HELD,
-    Quality.FALLBACK: types_pb2.FRAME_QUALITY_FALLBACK,
+    int(Quality.GENERATED): types_pb2.FRAME_QUALITY_GENERATED,
+    int(Quality.HELD): types_pb2.FRAME_QUALITY_HELD,
+    int(Quality.FALLBACK): types_pb2.FRAME_QUALITY_FALLBACK,
 }
 
 
-def frames_to_wire(frames: Sequence[PlanFrame]) -> list[types_pb2.Frame]:
-    people = wire.poses_to_wire(stacked([frame.pose for frame in frames]))
+def frames_to_wire(frames: Frames) -> list[types_pb2.Frame]:
+    labels = frames.labels
+    qualities = [QUALITY[quality] for quality in labels["quality"].tolist()]
+    return _frames(frames.first, frames.pose, qualities, labels["window"].tolist())
+
+
+def _frames(
+    first: int, pose: Pose, qualities: Sequence[types_pb2.FrameQuality], windows: Sequence[int]
+) -> list[types_pb2.Frame]:
+    """Of (2, n)."""
+    players, partners = (wire.poses_to_wire(pose[person]) for person in (0, 1))
     return [
         types_pb2.Frame(
-            time_code=frame.index / FRAME_RATE,
+            time_code=index / FRAME_RATE,
             player=player,
             partner=partner,
-            quality=QUALITY[frame.quality],
-            window=frame.window,
+            quality=quality,
+            window=window,
         )
-        for frame, player, partner in zip(frames, people[::2], people[1::2], strict=True)
+        for index, (player, partner, quality, window) in enumerate(
+            zip(players, partners, qualities, windows, strict=True), start=first
+        )
     ]
 
 
@@ -51,18 +62,11 @@ def contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
 
 def motion_chunk(motion: Pose, first: int, steps: int) -> types_pb2.FrameChunk:
     """Up to a window's length of a motion (2, frames) from frame `first` on."""
-    last = min(first + WINDOW_FRAMES, motion.transl.shape[1])
-    players, partners = (wire.poses_to_wire(motion[person, first:last]) for person in (0, 1))
+    frames = motion[:, first : first + WINDOW_FRAMES]
+    count = frames.transl.shape[1]
+    quality = types_pb2.FRAME_QUALITY_GENERATED
     return types_pb2.FrameChunk(
         first_frame_index=first,
         steps=steps,
-        frames=[
-            types_pb2.Frame(
-                time_code=index / FRAME_RATE,
-                player=player,
-                partner=partner,
-                quality=types_pb2.FRAME_QUALITY_GENERATED,
-            )
-            for index, player, partner in zip(range(first, last), players, partners, strict=True)
-        ],
+        frames=_frames(first, frames, [quality] * count, [0] * count),
     )

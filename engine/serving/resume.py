@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose, chained, stacked
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
@@ -34,8 +34,8 @@ from engine.errors import ConfigError, InputError, SessionError
 from engine.serving.tracked_player import PlayerCalibration
 from engine.session.direction import Mode, PoseTarget
 from engine.session.plain import packed, unpacked
-from engine.session.plan import PlanFrame, Quality
-from engine.session.player import PlayerStamp
+from engine.session.plan import Frames
+from engine.session.player import STAMP, PlayerStamp, PlayerState
 from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,6 @@ TURN_STEP, PLACE_STEP = 0.001, 0.00025
 by more than the vector is: sqrt(3) / 2 steps, 0.05 degrees."""
 MOST_CONTACTS, MOST_TARGETS = 24, 8
 FIELD = "header.resume_token"
-QUALITIES = tuple(Quality)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,14 +231,10 @@ def _shorter(session: SessionState) -> SessionState:
     """Without the last eighth of the frames beyond the frozen ones; with none, of the history."""
     plan, frozen = session.plan, session.frame + session.config.commit_frames
     fewer = max(len(plan) // 8, 1)
-    if plan[-1].index > frozen:
-        return replace(session, plan=plan[:-fewer])
-    return replace(
-        session,
-        plan=plan[fewer:],
-        rotmats=session.rotmats[-len(plan) + fewer :],
-        transl=session.transl[-len(plan) + fewer :],
-    )
+    if plan.last > frozen:
+        return replace(session, plan=plan.cut(plan.first, plan.last - fewer))
+    plan = plan.cut(plan.first + fewer, plan.last)
+    return replace(session, plan=plan, player=session.player.cut(len(plan)))
 
 
 # --------------------------------------------------------------------------------- states and bytes
@@ -247,18 +242,12 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
     """A stream's state as plain data, its poses packed; `session` in the place of its own."""
     plan, calibration = session.plan, state.calibration
     is_led = session.direction.mode is Mode.FOLLOW_PLAN
-    planned = [frame for frame in plan if is_led or frame.index > session.player_last]
-    poses = session.direction.poses[:MOST_TARGETS]
-    targets = [target.partner for target in poses]
-    targets += [target.player for target in poses if target.player is not None]
-    people = [
-        [Pose(*pose) for pose in zip(session.rotmats, session.transl, strict=True)],
-        [Pose(session.newest_rotmats, session.newest_transl)],
-        [frame.pose[1] for frame in plan],
-        [frame.pose[0] for frame in planned],
-        targets,
-    ]
-    everyone = [pose for person in people for pose in person]
+    player, poses = session.player, session.direction.poses[:MOST_TARGETS]
+    planned = plan if is_led else plan.cut(max(player.last_frame + 1, plan.first), plan.last)
+    assert player.newest is not None
+    targets = [target.partner[None] for target in poses]
+    targets += [target.player[None] for target in poses if target.player is not None]
+    people = [player.pose, player.newest[None], plan.pose[1], planned.pose[0], *targets]
     return {
         "session_id": state.session_id,
         "text": state.text,
@@ -274,15 +263,15 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
         "config": session.config,
         "direction": replace(session.direction, text=None, poses=()),
         "targets": [(target.frame, target.player is not None) for target in poses],
-        "people": [len(person) for person in people],
-        "poses": packed_poses(stacked(everyone)),
+        "people": [len(player.stamps), 1, len(plan), len(planned), len(targets)],
+        "poses": packed_poses(chained(people)),
         "counts": [
             session.seed,
             session.frame,
             session.revision,
             session.sent_until,
             session.tickets,
-            session.player_last,
+            player.last_frame,
             session.contact_ids,
             session.accepted,
             session.failed,
@@ -290,9 +279,9 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
         "delays": session.delays,
         "due": session.due,
         "floor": session.floor,
-        "stamp": [session.stamp.sequence, session.stamp.time_s],
-        "frames": bytes(QUALITIES.index(frame.quality) for frame in plan),
-        "numbers": [[frame.index, frame.window, frame.steps] for frame in plan],
+        "stamp": [player.stamp.sequence, player.stamp.time_s],
+        "plan": plan.first,
+        "labels": plan.labels,
         "contacts": session.contacts[:MOST_CONTACTS],
     }
 
@@ -318,16 +307,17 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         seed=seed,
         frame=frame,
         revision=revision,
-        sent_until=min(sent_until, plan[-1].index),
+        sent_until=min(sent_until, plan.last),
         tickets=tickets,
         delays=plain["delays"],
         floor=plain["floor"],
-        player_last=player_last,
-        rotmats=player.rotmats,
-        transl=player.transl,
-        stamp=PlayerStamp(*plain["stamp"]),
-        newest_rotmats=newest.rotmats[0],
-        newest_transl=newest.transl[0],
+        player=PlayerState(
+            last_frame=player_last,
+            pose=player,
+            stamps=np.full(len(player.transl), np.array((-1, -np.inf), STAMP)),
+            stamp=PlayerStamp(*plain["stamp"]),
+            newest=newest[0],
+        ),
         plan=plan,
         contacts=plain["contacts"],
         contact_ids=contact_ids,
@@ -354,34 +344,16 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
 
 
 def _rebuilt_plan(
-    plain: dict[str, Any],
-    player: Pose,
-    player_last: int,
-    partner: Pose,
-    planned: Pose,
-) -> tuple[PlanFrame, ...]:
+    plain: dict[str, Any], player: Pose, player_last: int, partner: Pose, planned: Pose
+) -> Frames:
     """The frames of a plan; the player as he was where he was not planned."""
-    frames = []
-    for at, (index, window, steps) in enumerate(plain["numbers"]):
-        ahead = at - len(plain["numbers"]) + len(planned.transl)
-        back = min(max(player_last - index, 0), len(player.transl) - 1)
-        pair = stacked([player[-1 - back] if ahead < 0 else planned[ahead], partner[at]])
-        frames.append(
-            PlanFrame(
-                index=index,
-                rotmats=pair.rotmats,
-                transl=pair.transl,
-                quality=QUALITIES[plain["frames"][at]],
-                based_on=NOBODY,
-                window=window,
-                steps=steps,
-            )
-        )
-    return tuple(frames)
-
-
-NOBODY = PlayerStamp(-1, -np.inf)
-"""The stamp of what was computed elsewhere."""
+    first, count = plain["plan"], len(partner.transl)
+    known = np.arange(first, first + count - len(planned.transl)) - player_last - 1
+    rows = np.clip(known, -len(player.transl), -1)
+    labels = plain["labels"].copy()
+    labels["sequence"], labels["time_s"] = -1, -np.inf
+    pose = stacked([chained([player[rows], planned]), partner])
+    return Frames(first=first, pose=pose, labels=labels)
 
 
 def _rebuilt_targets(plain: dict[str, Any], people: Pose) -> tuple[PoseTarget, ...]:

@@ -146,7 +146,7 @@ class StreamSession:
         """That the session follows; they go into tokens."""
         self._events: list[interaction_pb2.SessionEvent] = []
         self._told_flags: Flags = {}
-        self._fed_until = -np.inf if resumes is None else resumes.session.stamp.time_s
+        self._fed_until = -np.inf if resumes is None else resumes.session.player.stamp.time_s
         self._fed: dict[int, _Fed] = {}
         self._reacted_to = -1
         self._windows: dict[int, _WindowTimes] = {}
@@ -280,15 +280,16 @@ class StreamSession:
 
     # -- what goes out -----------------------------------------------------------------------------
     def _to_wire(self, chunk: Chunk) -> tuple[types_pb2.FrameChunk, float | None]:
-        first = chunk.frames[0]
-        window = self._windows.get(first.window)
-        based_on = self._fed.get(first.based_on.sequence)
+        first = chunk.frames.labels[0]
+        window = self._windows.get(int(first["window"]))
+        sequence = int(first["sequence"])
+        based_on = self._fed.get(sequence)
         message = types_pb2.FrameChunk(
-            first_frame_index=chunk.first_frame,
+            first_frame_index=chunk.frames.first,
             revision=chunk.revision,
             frames=frames_to_wire(chunk.frames),
             based_on_sequence=0 if based_on is None else based_on.sequence,
-            steps=first.steps,
+            steps=int(first["steps"]),
             latency=types_pb2.LatencyBreakdown(),
             contacts=[contact_to_wire(contact) for contact in chunk.contacts],
         )
@@ -296,9 +297,9 @@ class StreamSession:
             return message, None
         message.latency.waited_ms = 1000 * max(window.asked - based_on.at, 0.0)
         message.latency.denoised_ms = 1000 * (window.done - window.asked)
-        if first.based_on.sequence <= self._reacted_to:
+        if sequence <= self._reacted_to:
             return message, None
-        self._reacted_to = first.based_on.sequence
+        self._reacted_to = sequence
         return message, based_on.at
 
     def _due_status(

@@ -5,8 +5,6 @@ Each function goes on with the plan of a timeline. Knows no window and no target
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from engine.body.pose import Pose, stacked
@@ -14,8 +12,14 @@ from engine.motion.cleanup import feet_locked
 from engine.motion.seams import REST_DECAY, brought_to, coasted
 from engine.motion.standing import settled, standing_partner
 from engine.motion.track import Track, joined
-from engine.session.plan import PlanFrame, Quality
-from engine.session.timeline import LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
+from engine.session.plan import (
+    LONGEST_CATCH_UP,
+    SPARE_FRAMES,
+    Quality,
+    Timeline,
+    label,
+    stamp_of,
+)
 
 
 def stand(timeline: Timeline, partner_start: Pose | None) -> None:
@@ -26,17 +30,9 @@ def stand(timeline: Timeline, partner_start: Pose | None) -> None:
     partner = partner_start or standing_partner(
         player, timeline.rest_joints, config.start_distance, timeline.player_floor
     )
+    standing = label(Quality.FALLBACK, timeline.player.stamp_at(first))
     pair = stacked([player, partner])
-    for index in range(first, now + config.sent_frames + 1):
-        timeline.plan.append(
-            PlanFrame(
-                index=index,
-                rotmats=pair.rotmats,
-                transl=pair.transl,
-                quality=Quality.FALLBACK,
-                based_on=timeline.player.stamp_at(first),
-            )
-        )
+    timeline.plan.append(first, _lasting(pair, now + config.sent_frames + 1 - first), standing)
     timeline.sent_until = first - 1
 
 
@@ -45,14 +41,12 @@ def bridge_absence(timeline: Timeline) -> None:
     last frame."""
     if timeline.now <= timeline.sent_until:
         return
-    timeline.plan.cut_after(timeline.sent_until)
-    last = timeline.plan[timeline.plan_end]
-    first = max(last.index + 1, timeline.now - LONGEST_CATCH_UP)
-    for index in range(first, timeline.now + 1):
-        held = replace(last, index=index, quality=Quality.HELD, window=0, steps=0)
-        timeline.plan.append(held)
-    if first > last.index + 1:
-        timeline.plan.forget_before(first)
+    plan = timeline.plan
+    plan.cut_after(timeline.sent_until)
+    last = plan.last
+    first = max(last + 1, timeline.now - LONGEST_CATCH_UP)
+    held = label(Quality.HELD, stamp_of(plan.label(last)))
+    plan.append(first, _lasting(plan.pair(last, is_shown=True), timeline.now + 1 - first), held)
     timeline.sent_until = max(timeline.sent_until, first - 1)
 
 
@@ -83,14 +77,12 @@ def coast(timeline: Timeline, *, is_paused: bool) -> None:
     history = config.history_frames
     shown = timeline.track(end - history + 1, history, end, end, is_shown=True)
     result = coasted(shown, min(missing, LONGEST_CATCH_UP))
-    if timeline.plan[end].quality is not Quality.FALLBACK:
+    if timeline.plan.quality(end) is not Quality.FALLBACK:
         result = _grounded(timeline, shown, result)
     skipped = max(missing - LONGEST_CATCH_UP, 0)
     if skipped:
         timeline.sent_until = max(timeline.sent_until, end + skipped)
     _hold(timeline, result, end + skipped + 1)
-    if skipped:
-        timeline.plan.forget_before(end + skipped + 1)
 
 
 def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:
@@ -105,14 +97,12 @@ def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:
 
 def _hold(timeline: Timeline, track: Track, first: int) -> None:
     """Go on with frames that no network made."""
-    last = timeline.plan[timeline.plan_end]
-    quality = Quality.FALLBACK if last.quality is Quality.FALLBACK else Quality.HELD
-    for offset in range(track.frames):
-        frame = PlanFrame(
-            index=first + offset,
-            rotmats=track.rotmats[:, offset],
-            transl=track.transl[:, offset],
-            quality=quality,
-            based_on=last.based_on,
-        )
-        timeline.plan.append(frame)
+    last = timeline.plan.label(timeline.plan_end)
+    is_standing = last["quality"] == Quality.FALLBACK
+    held = label(Quality.FALLBACK if is_standing else Quality.HELD, stamp_of(last))
+    timeline.plan.append(first, track.pose, held)
+
+
+def _lasting(pair: Pose, frames: int) -> Pose:
+    """A pair (2,) in so many frames, (2, frames)."""
+    return Pose(*(np.repeat(part[:, None], frames, 1) for part in (pair.rotmats, pair.transl)))

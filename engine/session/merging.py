@@ -6,16 +6,14 @@ cleaned up, and made as lively as is wanted. Knows no clock, and not why the win
 
 from __future__ import annotations
 
-from engine.body.pose import Pose
 from engine.motion.cleanup import corrected, feet_locked
 from engine.motion.motion import WINDOW_FRAMES
 from engine.motion.seams import MARGIN, joined_to, pinned
 from engine.motion.track import Track
 from engine.session.direction import Direction, Mode
 from engine.session.expectation import Expectation
-from engine.session.plan import PlanFrame, Quality
+from engine.session.plan import Quality, Timeline, label
 from engine.session.shown import lively
-from engine.session.timeline import Timeline
 from engine.session.wanted import UnderWay
 from engine.session.zone import SpaceKeeper
 
@@ -38,7 +36,7 @@ def merge(
     kept = timeline.frozen_until if asked.is_revision else timeline.plan_end
     first, player_until = asked.window.request.first_frame, asked.player_until
     if first + WINDOW_FRAMES - 1 <= kept:
-        if plan[kept].quality is Quality.GENERATED:
+        if plan.quality(kept) is Quality.GENERATED:
             return None
         # Too late for its own time, but the partner still waits where it starts.
         delay = kept - asked.partner_until
@@ -66,25 +64,18 @@ def merge(
         expectation.clear()
     expectation.expect(result, first, player_until, timeline.rest_joints[0])
     plan.cut_after(kept)
-    for index in range(kept + 1, first + WINDOW_FRAMES):
-        at = index - first
-        # Copies: a frame that is kept must not keep its whole window.
-        frame = PlanFrame(
-            index=index,
-            rotmats=final.rotmats[:, at].copy(),
-            transl=final.transl[:, at].copy(),
-            quality=Quality.GENERATED,
-            based_on=asked.based_on,
-            window=asked.ticket + 1,
-            steps=asked.window.request.steps,
-        )
-        made = Pose(result.rotmats[:, at].copy(), result.transl[:, at].copy())
-        plan.append(frame, made=made)
+    new = slice(kept + 1 - first, WINDOW_FRAMES)
+    generated = label(
+        Quality.GENERATED,
+        asked.based_on,
+        window=asked.ticket + 1,
+        steps=asked.window.request.steps,
+    )
+    plan.append(kept + 1, final.pose[:, new], generated, made=result.pose[:, new])
     if not takes_lead:
         return kept + 1
     # Nobody was shown this player so far: only the partner's frozen frames must stay.
     timeline.leads_from = player_until + 1
-    for index in range(player_until + 1, kept + 1):
-        at = index - first
-        plan.move_player(index, shown=final.pose[0, at], made=result.pose[0, at])
+    led = slice(player_until + 1 - first, kept + 1 - first)
+    plan.move_player(player_until + 1, shown=final.pose[0, led], made=result.pose[0, led])
     return max(player_until, timeline.now) + 1

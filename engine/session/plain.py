@@ -72,7 +72,8 @@ class _Packer:
         if value.dtype.hasobject:
             raise TypeError("an array of objects is no plain data")
         self._arrays[id(value)] = (len(self._arrays), value)
-        parts = [value.dtype.str, list(value.shape), value.tobytes()]
+        dtype = value.dtype.descr if value.dtype.names else value.dtype.str
+        parts = [dtype, list(value.shape), value.tobytes()]
         return msgpack.ExtType(ARRAY, self.pack(parts))
 
 
@@ -87,7 +88,8 @@ class _Unpacker:
         parts = self.unpack(data)
         if code == ARRAY:
             dtype, shape, raw = parts
-            self._arrays.append(np.frombuffer(raw, np.dtype(dtype)).reshape(shape).copy())
+            dtype = np.dtype(dtype if isinstance(dtype, str) else [tuple(field) for field in dtype])
+            self._arrays.append(np.frombuffer(raw, dtype).reshape(shape).copy())
             return self._arrays[-1]
         if code == ARRAY_AGAIN:
             return self._arrays[parts]

@@ -1,139 +1,408 @@
-"""The plan: the frames a session intends to play, and what it keeps beside each.
+"""The plan of a session, and its timeline: both people, frame by frame, and the frame that is due.
 
-Knows poses by frame. Knows no clock, no window and no player but the one it planned.
+A plan holds the frames a session intends to play, in ring arrays (person, frame, ...): frame i lies
+at slot i % capacity. A timeline joins it with the player's track: the player as he was while that
+is known, then as planned. Knows settings, poses and frames; knows no network, and not which window
+is under way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.arrays import Array
-from engine.body.pose import Pose, stacked
+from engine.arrays import Array, BoolArray, IntArray
+from engine.body.pose import Pose
+from engine.body.skeleton import JOINT_COUNT
+from engine.motion.cleanup import CleanupConfig
+from engine.motion.floor import lowest_heights
+from engine.motion.motion import WINDOW_FRAMES
+from engine.motion.seams import MARGIN
 from engine.motion.space import ARM_JOINTS
-from engine.session.player import PlayerStamp
+from engine.motion.track import Track
+from engine.session.config import SessionConfig
+from engine.session.player import PlayerStamp, PlayerTrack
+
+KEPT_FRAMES = WINDOW_FRAMES + 2 * MARGIN
+"""Of the player; no window looks further back."""
+SPARE_FRAMES = 4
+"""Sent beyond the horizon, so that a plan that stands needs a message every half second only."""
+LONGEST_CATCH_UP = 100
+"""Frames; a longer silence of the caller is skipped, not filled with frames nobody will play."""
+RING_STEP = 32
+"""Slots by which a plan's arrays grow; usual settings need 96."""
 
 
-class Quality(Enum):
-    GENERATED = "generated"
-    HELD = "held"
+class Quality(IntEnum):
+    GENERATED = 0
+    HELD = 1
     """The plan ran dry, or is paused: the last motion dies away."""
-    FALLBACK = "fallback"
+    FALLBACK = 2
     """No window has arrived yet: the partner stands."""
 
 
+Labels = npt.NDArray[np.void]
+LABEL = np.dtype(
+    [
+        ("quality", "<i8"),
+        ("window", "<i8"),
+        ("steps", "<i8"),
+        ("sequence", "<i8"),
+        ("time_s", "<f8"),
+    ]
+)
+"""What a frame says of itself: its `Quality`; the number of the window it comes from, from 1, or 0
+where no network made it; denoiser steps of that window; the `PlayerStamp` it was computed from."""
+
+
+def label(quality: Quality, based_on: PlayerStamp, *, window: int = 0, steps: int = 0) -> np.void:
+    row = (quality, window, steps, based_on.sequence, based_on.time_s)
+    return np.void(row, LABEL)
+
+
+def stamp_of(label: np.void) -> PlayerStamp:
+    return PlayerStamp(int(label["sequence"]), float(label["time_s"]))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PlanFrame:
-    """One frame of a plan: rotmats (2, 22, 3, 3), transl (2, 3); player first, world."""
+class Frames:
+    """Consecutive frames as they are shown, the player first, world; copies of a plan's.
 
-    index: int
-    rotmats: Array
-    transl: Array
-    quality: Quality
-    based_on: PlayerStamp
-    window: int = 0
-    """Number of the window it comes from, from 1; 0 for frames that no network made."""
-    steps: int = 0
-    """Denoiser steps of that window."""
-
-    @property
-    def pose(self) -> Pose:
-        """(2,)"""
-        return Pose(self.rotmats, self.transl)
-
-
-class Plan:
-    """Frames in order of their index, without a gap: where the clock leaps, the old ones go.
-
-    A generated frame is kept twice: as it is shown, and as it was *made*, before its feet were
-    locked. Windows go on from what was made, so that the correction never feeds back into it. One
-    in which an arm is bent for a touch remembers how it was without.
+    first   index of the first
+    pose    (2, n)
+    labels  (n,) of LABEL
     """
 
-    def __init__(self) -> None:
-        self._frames: dict[int, PlanFrame] = {}
-        self._made: dict[int, Pose] = {}
-        self._untouched: dict[int, Array] = {}
+    first: int
+    pose: Pose
+    labels: Labels
 
-    def __bool__(self) -> bool:
-        return bool(self._frames)
-
-    def __contains__(self, index: int) -> bool:
-        return index in self._frames
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._frames)
-
-    def __getitem__(self, index: int) -> PlanFrame:
-        return self._frames[index]
-
-    @property
-    def first(self) -> int:
-        return next(iter(self._frames))
+    def __len__(self) -> int:
+        return len(self.labels)
 
     @property
     def last(self) -> int:
-        return next(reversed(self._frames))
+        return self.first + len(self.labels) - 1
 
+    @property
+    def indices(self) -> IntArray:
+        return np.arange(self.first, self.last + 1)
+
+    def cut(self, first: int, last: int) -> Frames:
+        rows = slice(first - self.first, last + 1 - self.first)
+        return Frames(first=first, pose=self.pose[:, rows], labels=self.labels[rows])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KnownAhead:
+    """Poses at a frame that a window is told of; exact ones are passed through as they are."""
+
+    frame: int
+    partner: Pose
+    player: Pose | None = None
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlanState:
+    """All that a plan holds; copies.
+
+    made        (2, m) of the frames (n,) that a network made
+    untouched   the partner's rotations (k, 22, 3, 3) in the frames (n,) that are bent for a touch
+    editions    (n,) of each frame; `edition` is the newest that was given
+    """
+
+    frames: Frames
+    made: Pose
+    is_made: BoolArray
+    untouched: Array
+    is_touched: BoolArray
+    editions: IntArray
+    edition: int
+
+
+class Plan:
+    """Frames first .. last, without a gap: where the clock leaps, the old ones go.
+
+    A generated frame is kept twice: as it is shown, and as it was *made*, before its feet were
+    locked. Windows go on from what was made, so that the correction never feeds back into it; where
+    no network made a frame, that is what is shown. A frame in which an arm is bent for a touch
+    remembers how it was without.
+
+    Reads give new arrays. Each change of what is shown gives its frames a new edition.
+    """
+
+    def __init__(self) -> None:
+        self.first, self.last = 0, -1
+        self._edition = 0
+        self._allocate(0)
+
+    def _allocate(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._shown = _empty(2, capacity)
+        self._made = _empty(2, capacity)
+        self._is_made = np.zeros(capacity, np.bool_)
+        self._untouched = _empty(capacity).rotmats
+        self._is_touched = np.zeros(capacity, np.bool_)
+        self._labels = np.zeros(capacity, LABEL)
+        self._editions = np.zeros(capacity, np.int64)
+
+    @classmethod
+    def restored(cls, state: PlanState) -> Plan:
+        plan = cls()
+        plan._load(state, len(state.frames))
+        return plan
+
+    def state(self) -> PlanState:
+        first, last = self.first, self.last
+        slots = self._slots(first, last)
+        is_made, is_touched = self._is_made[slots], self._is_touched[slots]
+        return PlanState(
+            frames=self.frames(first, last),
+            made=self._made.take(slots[is_made], axis=1),
+            is_made=is_made,
+            untouched=self._untouched[slots[is_touched]],
+            is_touched=is_touched,
+            editions=self._editions[slots],
+            edition=self._edition,
+        )
+
+    def _load(self, state: PlanState, count: int) -> None:
+        """With room for so many frames."""
+        frames = state.frames
+        self.first, self.last, self._edition = frames.first, frames.last, state.edition
+        self._allocate(-(-count // RING_STEP) * RING_STEP)
+        slots = self._slots(self.first, self.last)
+        _put(self._shown, (slice(None), slots), frames.pose)
+        _put(self._made, (slice(None), slots), frames.pose)
+        _put(self._made, (slice(None), slots[state.is_made]), state.made)
+        self._untouched[slots[state.is_touched]] = state.untouched
+        self._is_made[slots], self._is_touched[slots] = state.is_made, state.is_touched
+        self._labels[slots], self._editions[slots] = frames.labels, state.editions
+
+    def __bool__(self) -> bool:
+        return self.last >= self.first
+
+    def __contains__(self, index: int) -> bool:
+        return self.first <= index <= self.last
+
+    # -- reading -----------------------------------------------------------------------------------
     def pair(self, index: int, *, is_shown: bool) -> Pose:
         """Of a frame; that of the nearest beyond the ends."""
-        held = min(max(index, self.first), self.last)
-        shown = self._frames[held].pose
-        return shown if is_shown else self._made.get(held, shown)
+        return self.stretch(index, 1, is_shown=is_shown)[:, 0]
 
     def stretch(self, first: int, count: int, *, is_shown: bool) -> Pose:
-        """New arrays (2, count) of the poses of as many frames."""
-        held = np.clip(np.arange(first, first + count), self.first, self.last).tolist()
-        poses = [self._frames[index].pose for index in held]
-        if not is_shown:
-            poses = [self._made.get(index, pose) for index, pose in zip(held, poses, strict=True)]
-        return stacked(poses, axis=1)
+        """(2, count) of as many frames; the same beyond the ends."""
+        slots = np.clip(np.arange(first, first + count), self.first, self.last) % self._capacity
+        return (self._shown if is_shown else self._made).take(slots, axis=1)
 
-    def append(self, frame: PlanFrame, made: Pose | None = None) -> None:
-        self._frames[frame.index] = frame
-        if made is not None:
-            self._made[frame.index] = made
+    def frames(self, first: int, last: int) -> Frames:
+        """As they are shown. Of these and below, all must be in the plan."""
+        slots = self._slots(first, last)
+        return Frames(first=first, pose=self._shown.take(slots, axis=1), labels=self._labels[slots])
+
+    def labels(self, first: int, last: int) -> Labels:
+        """(n,) of LABEL"""
+        return self._labels[self._slots(first, last)]
+
+    def label(self, index: int) -> np.void:
+        row: np.void = self.labels(index, index)[0]
+        return row
+
+    def quality(self, index: int) -> Quality:
+        return Quality(int(self.label(index)["quality"]))
+
+    def editions(self, first: int, last: int) -> IntArray:
+        """(n,) of each frame: another one means that what is shown may be another, too."""
+        return self._editions[self._slots(first, last)]
+
+    def untouched(self, first: int, last: int) -> Array:
+        """The partner's rotations (n, 22, 3, 3) without any touch."""
+        slots = self._slots(first, last)
+        is_touched = self._is_touched[slots, None, None, None]
+        return np.where(is_touched, self._untouched[slots], self._shown.rotmats[1, slots])
+
+    def _slots(self, first: int, last: int) -> IntArray:
+        return np.arange(first, last + 1) % max(self._capacity, 1)
+
+    # -- writing -----------------------------------------------------------------------------------
+    def append(
+        self, first: int, poses: Pose, label: np.void | Labels, *, made: Pose | None = None
+    ) -> None:
+        """Frames from `first` on, (2, n), that follow the last one; or else the plan begins anew
+        with them.
+
+        label  of LABEL, of all of them or (n,); made: None if no network made them
+        """
+        if not self or first != self.last + 1:
+            self.first = first
+        last = first + poses.transl.shape[1] - 1
+        if last - self.first >= self._capacity:
+            self._load(self.state(), last - self.first + 1)
+        self.last = last
+        slots = self._slots(first, last)
+        _put(self._shown, (slice(None), slots), poses)
+        _put(self._made, (slice(None), slots), made or poses)
+        self._is_made[slots], self._is_touched[slots] = made is not None, False
+        self._labels[slots] = label
+        self._renew(slots)
 
     def cut_after(self, index: int) -> None:
-        for later in range(index + 1, self.last + 1):
-            del self._frames[later]
-            self._made.pop(later, None)
-            self._untouched.pop(later, None)
-
-    def move_partner(self, index: int, partner: Pose) -> None:
-        """Correct a frame, and what windows go on from: he stands there now."""
-        frame = self._frames[index]
-        pair = stacked([frame.pose[0], partner])
-        self._frames[index] = replace(frame, rotmats=pair.rotmats, transl=pair.transl)
-        if index in self._made:
-            made = self._made[index]
-            made = Pose(made.rotmats.copy(), made.transl.copy())
-            made.rotmats[1, ARM_JOINTS] = partner.rotmats[ARM_JOINTS]
-            made.transl[1] += partner.transl - frame.transl[1]
-            self._made[index] = made
-
-    def untouched(self, index: int) -> Array:
-        """The partner's rotations (22, 3, 3) of a frame without any touch."""
-        return np.asarray(self._untouched.get(index, self._frames[index].rotmats[1]))
-
-    def touch(self, index: int, rotmats: Array) -> None:
-        """Bend the partner's arm for a touch: rotmats (22, 3, 3); windows go on without it."""
-        self._untouched[index] = self.untouched(index)
-        frame = self._frames[index]
-        self._frames[index] = replace(frame, rotmats=np.stack([frame.rotmats[0], rotmats]))
-
-    def move_player(self, index: int, *, shown: Pose, made: Pose) -> None:
-        """Have the player elsewhere in a frame."""
-        frame = self._frames[index]
-        pair = stacked([shown, frame.pose[1]])
-        self._frames[index] = replace(frame, rotmats=pair.rotmats, transl=pair.transl)
-        if index in self._made:
-            self._made[index] = stacked([made, self._made[index][1]])
+        self.last = min(self.last, index)
 
     def forget_before(self, index: int) -> None:
-        for store in (self._frames, self._made, self._untouched):
-            for old in [old for old in store if old < index]:
-                del store[old]
+        self.first = max(self.first, index)
+
+    def move_partner(self, indices: IntArray, partner: Pose) -> None:
+        """Correct frames (n,), and what windows go on from: he stands there now."""
+        slots = indices % self._capacity
+        is_made = self._is_made[slots]
+        made = slots[is_made]
+        self._made.transl[1, made] += (partner.transl - self._shown.transl[1, slots])[is_made]
+        self._made.rotmats[1, made[:, None], ARM_JOINTS] = partner.rotmats[is_made][:, ARM_JOINTS]
+        _put(self._made, (1, slots[~is_made]), partner[~is_made])
+        _put(self._shown, (1, slots), partner)
+        self._renew(slots)
+
+    def touch(self, first: int, rotmats: Array) -> None:
+        """Bend the partner's arm from a frame on: rotmats (n, 22, 3, 3). Windows go on without it
+        where a network made the frame."""
+        last = first + len(rotmats) - 1
+        slots = self._slots(first, last)
+        is_made = self._is_made[slots]
+        self._untouched[slots] = self.untouched(first, last)
+        self._is_touched[slots] = True
+        self._shown.rotmats[1, slots] = rotmats
+        self._made.rotmats[1, slots[~is_made]] = rotmats[~is_made]
+        self._renew(slots)
+
+    def move_player(self, first: int, *, shown: Pose, made: Pose) -> None:
+        """Have the player elsewhere from a frame on, (n,)."""
+        slots = self._slots(first, first + len(shown.transl) - 1)
+        is_made = self._is_made[slots]
+        _put(self._shown, (0, slots), shown)
+        _put(self._made, (0, slots[is_made]), made[is_made])
+        _put(self._made, (0, slots[~is_made]), shown[~is_made])
+        self._renew(slots)
+
+    def _renew(self, slots: IntArray) -> None:
+        self._edition += 1
+        self._editions[slots] = self._edition
+
+
+def _empty(*shape: int) -> Pose:
+    return Pose(np.zeros((*shape, JOINT_COUNT, 3, 3)), np.zeros((*shape, 3)))
+
+
+def _put(pose: Pose, where: tuple[Any, ...], new: Pose) -> None:
+    pose.rotmats[where], pose.transl[where] = new.rotmats, new.transl
+
+
+class Timeline:
+    """The frames of one session, of both people.
+
+    rest_joints  (2, 22, 3) of player and partner
+    leads_from   from this frame on the player is the plan's, who leads; None: he comes from outside
+    sent_until   the last frame that the client holds
+    floors       metres, of the player in the last frames
+    """
+
+    def __init__(self, config: SessionConfig, rest_joints: Array) -> None:
+        self.config = config
+        self.rest_joints = rest_joints
+        self.now = -1
+        self.player = PlayerTrack(KEPT_FRAMES)
+        self.plan = Plan()
+        self.leads_from: int | None = None
+        self.sent_until = -1
+        self.floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
+        self._posed_player: tuple[int, Array, float] = (-1, np.zeros((JOINT_COUNT, 3)), 0.0)
+
+    @property
+    def plan_end(self) -> int:
+        return self.plan.last if self.plan else self.now - 1
+
+    @property
+    def frozen_until(self) -> int:
+        """The last planned frame that no revision may change."""
+        return min(self.now + self.config.commit_frames, self.plan_end)
+
+    @property
+    def player_known_until(self) -> int:
+        """The last frame whose player is known; one that has gone quiet is taken to stand still."""
+        return max(min(self.player.last_frame, self.now), self.now - self.config.commit_frames)
+
+    @property
+    def is_led(self) -> bool:
+        """Whether the player is the plan's."""
+        return self.leads_from is not None
+
+    @property
+    def floor(self) -> float:
+        return min(self.floors)
+
+    @property
+    def cleanup(self) -> CleanupConfig:
+        """What frames are corrected by, where there is a clean-up."""
+        return CleanupConfig(floor=self.floor, foot_lock=self.config.foot_lock)
+
+    def posed_player(self, frame: int) -> tuple[Array, float]:
+        """World joints (22, 3) of the player at a known frame, and the height of his lowest point;
+        asked for several times in a frame."""
+        if self._posed_player[0] != frame:
+            joints, world = self.player.at(frame).in_world(self.rest_joints[0])
+            lowest = lowest_heights(joints, world, self.rest_joints[0])
+            self._posed_player = frame, joints, float(lowest.min())
+        return self._posed_player[1:]
+
+    @property
+    def player_floor(self) -> float:
+        """Metres, under the newest frame of the player."""
+        return self.posed_player(self.player.last_frame)[1]
+
+    def track(
+        self,
+        first: int,
+        frames: int,
+        player_until: int,
+        partner_until: int,
+        *,
+        ahead: tuple[KnownAhead, ...] = (),
+        is_shown: bool = False,
+    ) -> Track:
+        """Frames of the session: the player as he was while that is known, then as planned.
+
+        ahead     known frames after those
+        is_shown  as the client has them; else as the network made them
+        """
+        poses = self.plan.stretch(first, frames, is_shown=is_shown)
+        real_until = self.player_known_until
+        if self.leads_from is not None:
+            real_until = min(real_until, self.leads_from - 1)
+        real = min(real_until + 1 - first, frames)
+        if real > 0:
+            _put(poses, (0, slice(real)), self.player.stretch(first, real))
+        indices = np.arange(first, first + frames)
+        track = Track(
+            rotmats=poses.rotmats,
+            transl=poses.transl,
+            is_known=np.stack([indices <= player_until, indices <= partner_until]),
+        )
+        for target in ahead:
+            for person, pose in enumerate((target.player, target.partner)):
+                at = target.frame - first
+                if pose is None or not 0 <= at < frames or track.is_known[person, at]:
+                    continue
+                _put(track.pose, (person, at), pose)
+                track.is_known[person, at] = True
+        return track
+
+    @property
+    def oldest(self) -> int:
+        """The first frame that any later window asks for."""
+        return self.now - WINDOW_FRAMES - 2 * MARGIN

@@ -6,15 +6,15 @@ Knows frames and times. Knows no plan and no partner.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
 from engine.body.pose import Pose
 from engine.body.rotations import slerp_rotmat
+from engine.body.skeleton import JOINT_COUNT
 from engine.errors import SessionError
 from engine.motion.motion import FRAME_RATE
 
@@ -27,38 +27,69 @@ class PlayerStamp:
     time_s: float
 
 
+NOBODY = PlayerStamp(-1, -math.inf)
+"""Before the first player frame, or of what was computed elsewhere."""
+
+Stamps = npt.NDArray[np.void]
+STAMP = np.dtype([("sequence", "<i8"), ("time_s", "<f8")])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlayerState:
+    """All that is kept of a player; copies.
+
+    last_frame  the last that is known; -1 before the first sample
+    pose        (n,) the frames up to that one, and stamps (n,) of STAMP
+    newest      the last sample, off the grid; None before the first. It was fed at `stamp`
+    """
+
+    last_frame: int
+    pose: Pose
+    stamps: Stamps
+    stamp: PlayerStamp
+    newest: Pose | None
+
+    def cut(self, frames: int) -> PlayerState:
+        """The last so many frames."""
+        return replace(self, pose=self.pose[-frames:], stamps=self.stamps[-frames:])
+
+    def of_nobody(self) -> PlayerState:
+        """The same as if another session had been fed it."""
+        stamp = np.array((NOBODY.sequence, NOBODY.time_s), STAMP)
+        return replace(self, stamps=np.full(len(self.stamps), stamp))
+
+
 class PlayerTrack:
-    """The player's poses, resampled from any rate onto the session's 10 Hz grid."""
+    """The player's poses, resampled from any rate onto the session's 10 Hz grid; the last ones, in
+    ring arrays (frame, ...)."""
 
     def __init__(self, keep_frames: int) -> None:
-        self._grid: deque[Pose] = deque(maxlen=keep_frames)
-        self._grid_stamps: deque[PlayerStamp] = deque(maxlen=keep_frames)
+        self._capacity = keep_frames
+        rotmats = np.zeros((keep_frames, JOINT_COUNT, 3, 3))
+        self._pose = Pose(rotmats, np.zeros((keep_frames, 3)))
+        self._stamps = np.zeros(keep_frames, STAMP)
         self._sample: Pose | None = None
-        self._last = -1
-        self.stamp = PlayerStamp(-1, -np.inf)
+        self._first, self._last = 0, -1
+        self.stamp = NOBODY
 
     @classmethod
-    def restored(
-        cls,
-        keep_frames: int,
-        *,
-        last_frame: int,
-        frames: Sequence[Pose],
-        stamp: PlayerStamp,
-        newest: Pose,
-    ) -> PlayerTrack:
-        """The track after other samples, of which `newest` was the last: its last frames, oldest
-        first, are known."""
+    def restored(cls, keep_frames: int, state: PlayerState) -> PlayerTrack:
         track = cls(keep_frames)
-        for offset, pose in enumerate(frames, start=1 - len(frames)):
-            track._append(last_frame + offset, pose)
-        track._sample, track.stamp = newest, stamp
+        track._append(state.last_frame + 1 - len(state.stamps), state.pose, state.stamps)
+        track._sample, track.stamp = state.newest, state.stamp
         return track
 
-    def frames_from(self, first: int) -> list[Pose]:
-        """The poses of the frames from `first` on, or of the last one alone."""
-        count = min(max(self._last - first + 1, 1), len(self._grid))
-        return list(self._grid)[-count:]
+    def state(self, first: int | None = None) -> PlayerState:
+        """From a frame on, with the last one at least."""
+        start = self._first if first is None else min(max(first, self._first), self._last)
+        slots = np.arange(start, self._last + 1) % self._capacity
+        return PlayerState(
+            last_frame=self._last,
+            pose=self._pose[slots],
+            stamps=self._stamps[slots],
+            stamp=self.stamp,
+            newest=self._sample,
+        )
 
     @property
     def last_frame(self) -> int:
@@ -77,17 +108,14 @@ class PlayerTrack:
         before, before_s = self._sample, self.stamp.time_s
         self._sample, self.stamp = sample, PlayerStamp(self.stamp.sequence + 1, time_s)
         newest = frame_at(time_s)
+        stamp = np.array((self.stamp.sequence, time_s), STAMP)
         if before is None:
-            self._append(newest, sample)
-            return self.stamp.sequence
-        if newest <= self._last:
-            return self.stamp.sequence
-        oldest = max(self._last + 1, newest - (self._grid.maxlen or 0) + 1)
-        frames = np.arange(oldest, newest + 1)
-        fractions = (frames / FRAME_RATE - before_s) / (time_s - before_s)
-        between = _between(before, sample, fractions)
-        for at, frame in enumerate(frames.tolist()):
-            self._append(frame, between[at])
+            self._append(newest, sample[None], stamp)
+        elif newest > self._last:
+            oldest = max(self._last + 1, newest - self._capacity + 1)
+            frames = np.arange(oldest, newest + 1)
+            fractions = (frames / FRAME_RATE - before_s) / (time_s - before_s)
+            self._append(oldest, _between(before, sample, fractions), stamp)
         return self.stamp.sequence
 
     @property
@@ -98,17 +126,29 @@ class PlayerTrack:
 
     def at(self, frame: int) -> Pose:
         """The pose at a frame of the grid; before the first and after the last known, held."""
-        back = min(max(self._last - frame, 0), len(self._grid) - 1)
-        return self._grid[-1 - back]
+        return self.stretch(frame, 1)[0]
+
+    def stretch(self, first: int, count: int) -> Pose:
+        """(count,) of as many frames."""
+        return self._pose[self._held(np.arange(first, first + count))]
 
     def stamp_at(self, frame: int) -> PlayerStamp:
-        back = min(max(self._last - frame, 0), len(self._grid) - 1)
-        return self._grid_stamps[-1 - back]
+        stamp = self._stamps[self._held(np.array(frame))]
+        return PlayerStamp(int(stamp["sequence"]), float(stamp["time_s"]))
 
-    def _append(self, frame: int, pose: Pose) -> None:
-        self._grid.append(pose)
-        self._grid_stamps.append(self.stamp)
-        self._last = frame
+    def _held(self, frames: IntArray) -> IntArray:
+        """The slots of frames; of the nearest where they are not known."""
+        return np.clip(frames, self._first, self._last) % self._capacity
+
+    def _append(self, first: int, pose: Pose, stamps: Stamps) -> None:
+        """Frames that follow the last one, or begin a new track."""
+        if first != self._last + 1:
+            self._first = first
+        self._last = first + len(pose.transl) - 1
+        self._first = max(self._first, self._last + 1 - self._capacity)
+        slots = np.arange(first, self._last + 1) % self._capacity
+        self._pose.rotmats[slots], self._pose.transl[slots] = pose.rotmats, pose.transl
+        self._stamps[slots] = stamps
 
 
 def frame_at(time_s: float) -> int:

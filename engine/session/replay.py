@@ -22,7 +22,7 @@ from engine.errors import ContraposeError, InputError
 from engine.sampling.models import Models
 from engine.sampling.sampler import sample_again
 from engine.session.plain import packed, unpacked
-from engine.session.plan import PlanFrame
+from engine.session.plan import Frames
 from engine.session.recording import FORMAT, SUFFIX, Record, digest
 from engine.session.session import Session
 from engine.session.tick import Chunk, WantedWindow
@@ -208,42 +208,56 @@ class _Replay:
     def _compare(self, chunk: Chunk | None, recorded: Chunk | None) -> None:
         if chunk is None or recorded is None:
             if chunk is not recorded:
-                told = "no frames" if recorded is None else f"frames from {recorded.first_frame}"
+                told = "no frames" if recorded is None else f"frames from {recorded.frames.first}"
                 self.difference = Difference(what=f"a chunk; {told} were recorded")
             return
-        for frame, before in zip(chunk.frames, recorded.frames, strict=False):
+        frames, before = chunk.frames, recorded.frames
+        same = _same_frames(frames, before)
+        self.frames += same
+        if same < min(len(frames), len(before)):
             self.frames += 1
-            self.difference = _frame_difference(frame, before)
-            if self.difference is not None:
-                return
-        if len(chunk.frames) != len(recorded.frames):
-            self.difference = Difference(what="the length of a chunk", frame=chunk.first_frame)
+            self.difference = _frame_difference(frames, before, same)
+        elif len(frames) != len(before):
+            self.difference = Difference(what="the length of a chunk", frame=frames.first)
         elif packed((chunk.revision, chunk.contacts)) != packed(
             (recorded.revision, recorded.contacts)
         ):
-            self.difference = Difference(what="revision or contacts", frame=chunk.first_frame)
+            self.difference = Difference(what="revision or contacts", frame=frames.first)
 
 
-def _frame_difference(frame: PlanFrame, before: PlanFrame) -> Difference | None:
+def _same_frames(frames: Frames, before: Frames) -> int:
+    """How many frames are the same, all bits of them, until the first that is not."""
+    count = min(len(frames), len(before))
+    return next((row for row in range(count) if _bits(frames, row) != _bits(before, row)), count)
+
+
+def _bits(frames: Frames, row: int) -> tuple[int, bytes, bytes, bytes]:
+    pair = frames.pose[:, row]
+    return (
+        frames.first,
+        pair.rotmats.tobytes(),
+        pair.transl.tobytes(),
+        frames.labels[row].tobytes(),
+    )
+
+
+def _frame_difference(frames: Frames, before: Frames, row: int) -> Difference:
     """The first joint of two frames whose bits are not the same, and by how much."""
-    if packed(frame) == packed(before):
-        return None
-    if frame.index != before.index:
-        return Difference(what=f"frame {before.index} was recorded", frame=frame.index)
+    index = frames.first + row
+    if frames.first != before.first:
+        return Difference(what=f"frame {before.first} was recorded", frame=index)
     for person, name in enumerate(PEOPLE):
-        if frame.transl[person].tobytes() != before.transl[person].tobytes():
-            off = float(np.linalg.norm(frame.transl[person] - before.transl[person]))
-            return Difference(
-                what="a pose", frame=frame.index, person=name, joint="transl", amount=off
-            )
+        now, then = frames.pose[person, row], before.pose[person, row]
+        if now.transl.tobytes() != then.transl.tobytes():
+            off = float(np.linalg.norm(now.transl - then.transl))
+            return Difference(what="a pose", frame=index, person=name, joint="transl", amount=off)
         for joint, joint_name in enumerate(JOINT_NAMES):
-            now, then = frame.rotmats[person, joint], before.rotmats[person, joint]
-            if now.tobytes() != then.tobytes():
+            if now.rotmats[joint].tobytes() != then.rotmats[joint].tobytes():
                 return Difference(
                     what="a pose",
-                    frame=frame.index,
+                    frame=index,
                     person=name,
                     joint=joint_name,
-                    amount=float(geodesic_angle(now, then)),
+                    amount=float(geodesic_angle(now.rotmats[joint], then.rotmats[joint])),
                 )
-    return Difference(what="quality, window or stamp of a frame", frame=frame.index)
+    return Difference(what="quality, window or stamp of a frame", frame=index)

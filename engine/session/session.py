@@ -24,7 +24,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
 from engine.motion.contacts import Contact, ContactTracker
 from engine.motion.seams import MARGIN
@@ -34,13 +34,18 @@ from engine.session.direction import Direction, Mode
 from engine.session.expectation import Expectation
 from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
 from engine.session.merging import merge
-from engine.session.plan import Quality
+from engine.session.plan import (
+    KEPT_FRAMES,
+    LONGEST_CATCH_UP,
+    SPARE_FRAMES,
+    Quality,
+    Timeline,
+)
 from engine.session.player import PlayerTrack, frame_at
 from engine.session.shown import touch
 from engine.session.state import SessionState
 from engine.session.targets import Targets
 from engine.session.tick import Chunk, SessionStatus, Tick
-from engine.session.timeline import KEPT_FRAMES, LONGEST_CATCH_UP, SPARE_FRAMES, Timeline
 from engine.session.wanted import WantedWindows
 from engine.session.zone import SpaceKeeper
 
@@ -100,17 +105,11 @@ class Session:
         session._targets.want(state.direction)
         timeline = session._timeline
         is_led = state.direction.mode is Mode.FOLLOW_PLAN
-        timeline.leads_from = state.plan[0].index if is_led else None
+        timeline.leads_from = state.plan.first if is_led else None
         timeline.now = state.frame
-        timeline.player = PlayerTrack.restored(
-            KEPT_FRAMES,
-            last_frame=state.player_last,
-            frames=[Pose(*pose) for pose in zip(state.rotmats, state.transl, strict=True)],
-            stamp=state.stamp,
-            newest=Pose(state.newest_rotmats, state.newest_transl),
-        )
-        for frame in state.plan:
-            timeline.plan.append(frame)
+        timeline.player = PlayerTrack.restored(KEPT_FRAMES, state.player.of_nobody())
+        plan = state.plan
+        timeline.plan.append(plan.first, plan.pose, plan.labels)
         timeline.floors.append(state.floor)
         timeline.sent_until = state.sent_until
         if capsules is not None:
@@ -136,7 +135,6 @@ class Session:
             return None
         reach = self.config.history_frames + self.config.commit_frames + 2 * MARGIN
         first = timeline.now - reach
-        player = stacked(timeline.player.frames_from(first))
         return SessionState(
             config=self.config,
             direction=self.direction,
@@ -147,13 +145,8 @@ class Session:
             tickets=windows.tickets,
             delays=tuple(windows.delays),
             floor=timeline.floor,
-            player_last=timeline.player.last_frame,
-            rotmats=player.rotmats,
-            transl=player.transl,
-            stamp=timeline.player.stamp,
-            newest_rotmats=timeline.player.newest.rotmats,
-            newest_transl=timeline.player.newest.transl,
-            plan=tuple(timeline.plan[index] for index in timeline.plan if index >= first),
+            player=timeline.player.state(first),
+            plan=timeline.plan.frames(max(first, timeline.plan.first), timeline.plan_end),
             contacts=() if contacts is None else contacts.contacts,
             contact_ids=0 if contacts is None else contacts.ids,
             due=tuple(self._due[quality] for quality in Quality),
@@ -164,8 +157,7 @@ class Session:
     def plan_again(self) -> Chunk:
         """What the client of a resumed session should hold, before the clock goes on."""
         timeline = self._timeline
-        indices = range(timeline.now, timeline.sent_until + 1)
-        frames = tuple(timeline.plan[index] for index in indices)
+        frames = timeline.plan.frames(timeline.now, timeline.sent_until)
         return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
 
     @property
@@ -357,7 +349,7 @@ class Session:
             first = max(min(first, changed_from), timeline.plan.first)
         last = min(end, horizon + SPARE_FRAMES)
         timeline.sent_until = last
-        frames = tuple(timeline.plan[index] for index in range(first, last + 1))
+        frames = timeline.plan.frames(first, last)
         return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
 
     def _touches(self) -> tuple[Contact, ...]:
@@ -365,14 +357,16 @@ class Session:
         if self._contacts is None:
             return ()
         plan, now = self._timeline.plan, self._timeline.now
-        frames = [plan[index] for index in plan if index >= now - 2]
-        return self._contacts.update(now, [(frame.index, frame.pose) for frame in frames])
+        first = max(now - 2, plan.first)
+        frames = plan.stretch(first, plan.last + 1 - first, is_shown=True)
+        editions = plan.editions(first, plan.last)
+        return self._contacts.update(now, first, frames, editions)
 
     def _count_due(self, before: int) -> None:
         plan, now = self._timeline.plan, self._timeline.now
-        for index in range(max(before + 1, now - LONGEST_CATCH_UP), now + 1):
-            if index in plan:
-                self._due[plan[index].quality] += 1
+        first = max(before + 1, now - LONGEST_CATCH_UP, plan.first)
+        for quality in plan.labels(first, min(now, plan.last))["quality"]:
+            self._due[Quality(int(quality))] += 1
 
 
 def _earlier(first: int | None, second: int | None) -> int | None:

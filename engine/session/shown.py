@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose
 from engine.motion.energy import UPPER_JOINTS, enlivened
 from engine.motion.seams import REST_DECAY, pinned
 from engine.motion.track import Track, known_track
 from engine.session.direction import Mode
+from engine.session.plan import Timeline
 from engine.session.targets import Targets
-from engine.session.timeline import Timeline
 
 LEAST_TURN = 0.02
 """Change of an arm's rotation (Frobenius norm, about 1 cm of the hand) that is worth a revision."""
@@ -64,18 +64,15 @@ def touch(
     frames = targets.touch_frames(edge + 1, timeline.plan_end)
     if not frames or targets.direction.mode is Mode.PAUSED:
         return None
-    span = range(max(edge - 2, plan.first), frames[-1] + 1)
-
-    shown = stacked([plan[index].pose for index in span], axis=1)
-    untouched = Pose(np.stack([plan.untouched(index) for index in span]), shown.transl[1])
+    first, last = max(edge - 2, plan.first), frames[-1]
+    span, shown = range(first, last + 1), plan.stretch(first, last + 1 - first, is_shown=True)
+    untouched = Pose(plan.untouched(first, last), shown.transl[1])
     touched = targets.touched(span, untouched, shown[0], shifts)
     touched = _carried_on(touched, shown.rotmats[1], np.array(span) <= edge)
     turned = np.linalg.norm(touched - shown.rotmats[1], axis=(-2, -1)).max(axis=-1)
     if changed_from is None and turned.max() < LEAST_TURN:
         return None
-    for index, rotmats in zip(span, touched, strict=True):
-        if index > edge:
-            plan.touch(index, rotmats)
+    plan.touch(edge + 1, touched[edge + 1 - first :])
     return edge + 1
 
 

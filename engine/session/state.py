@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.arrays import Array
 from engine.motion.contacts import Contact
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction
-from engine.session.plan import PlanFrame
-from engine.session.player import PlayerStamp
+from engine.session.plan import Frames
+from engine.session.player import PlayerState
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SessionState:
-    """A session between two ticks.
-
-    rotmats, transl      (n, 22, 3, 3), (n, 3) the player's last frames, oldest first
-    newest_rotmats, newest_transl  (22, 3, 3), (3,) his newest pose, fed at `stamp`
-    """
+    """A session between two ticks."""
 
     config: SessionConfig
     direction: Direction
@@ -38,14 +33,8 @@ class SessionState:
     """Frames that the last windows took."""
     floor: float
     """Metres, of the player."""
-    player_last: int
-    """The frame of the last of the player's."""
-    rotmats: Array
-    transl: Array
-    stamp: PlayerStamp
-    newest_rotmats: Array
-    newest_transl: Array
-    plan: tuple[PlanFrame, ...]
+    player: PlayerState
+    plan: Frames
     """From where the next window's history begins, to the end."""
     contacts: tuple[Contact, ...] = ()
     contact_ids: int = 0

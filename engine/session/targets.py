@@ -40,7 +40,7 @@ from engine.session.direction import (
     PoseTarget,
     TargetEvent,
 )
-from engine.session.plan import Plan
+from engine.session.plan import KnownAhead, Plan
 
 NEAR_ENOUGH, TURNED_ENOUGH = 0.02, np.radians(3.0)
 """Metres, and radians, in any joint within which a pose counts as reached."""
@@ -100,16 +100,6 @@ def _distances(pose: Pose, other: Pose, rest_joints: Array) -> Array:
 
 
 # ------------------------------------------------------------------------- what is known, how far
-@dataclass(frozen=True, kw_only=True, eq=False)
-class KnownAhead:
-    """Poses at a frame that a window is told of; exact ones are passed through as they are."""
-
-    frame: int
-    partner: Pose
-    player: Pose | None = None
-    is_exact: bool = False
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Walk:
     """Frames `first` to `last` of a walk; poses (n,), in the last of which the partner stays."""

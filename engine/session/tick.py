@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine.motion.contacts import Contact
 from engine.sampling.request import WindowRequest
 from engine.session.direction import TargetEvent
-from engine.session.plan import PlanFrame
+from engine.session.plan import Frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +19,9 @@ class Chunk:
     the first of them on; with the same one they follow what it holds."""
 
     revision: int
-    frames: tuple[PlanFrame, ...]
+    frames: Frames
     contacts: tuple[Contact, ...] = ()
     """All of the plan that are not over yet: those of frames not sent yet too."""
-
-    @property
-    def first_frame(self) -> int:
-        return self.frames[0].index
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,10 @@ from engine.motion.track import Track, moved
 from engine.sampling.steering import KeepAway
 from engine.sampling.windows import Window, open_window, read_window
 from engine.session.direction import Mode
-from engine.session.plan import Quality
+from engine.session.plan import KnownAhead, Quality, Timeline, stamp_of
 from engine.session.player import PlayerStamp
-from engine.session.targets import KnownAhead, Targets
+from engine.session.targets import Targets
 from engine.session.tick import WantedWindow
-from engine.session.timeline import Timeline
 
 CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""
@@ -152,7 +151,7 @@ class WantedWindows:
         if self._under_way is not None or targets.direction.mode is Mode.PAUSED:
             return ()
         config, end = timeline.config, timeline.plan_end
-        is_generated = timeline.plan[end].quality is Quality.GENERATED
+        is_generated = timeline.plan.quality(end) is Quality.GENERATED
         has_departed = departure > config.departure_threshold
         may_revise = timeline.now - self._revised_at >= config.revision_frames
         is_due = has_departed or self._is_stale or _has_target_due(timeline, targets)
@@ -230,7 +229,7 @@ class WantedWindows:
             based_on=(
                 timeline.player.stamp_at(player_until)
                 if is_revision
-                else timeline.plan[timeline.plan_end].based_on
+                else stamp_of(timeline.plan.label(timeline.plan_end))
             ),
             pull=pull,
             ahead=ahead,
@@ -253,7 +252,7 @@ def _has_target_due(timeline: Timeline, targets: Targets) -> bool:
 def _skip(timeline: Timeline, last: int) -> int:
     """Steps that a revision up to frame `last` leaves out: those that the plan stands for."""
     end, config = timeline.plan_end, timeline.config
-    if timeline.plan[end].quality is not Quality.GENERATED or end < last - PLAN_MISSING:
+    if timeline.plan.quality(end) is not Quality.GENERATED or end < last - PLAN_MISSING:
         return 0
     return min(config.warm_steps, config.steps - 1)
 

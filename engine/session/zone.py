@@ -6,7 +6,6 @@ corrected is `body/space.py`'s. Knows the timeline; knows no network and no targ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -14,15 +13,14 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Segments
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose, chained, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.space import PersonalSpace
 from engine.motion.standing import standing_pose
 from engine.motion.track import Track
 from engine.sampling.steering import KeepAway
-from engine.session.plan import PlanFrame
-from engine.session.timeline import Timeline
+from engine.session.plan import Frames, Timeline
 
 NEWEST_POSE_FRAMES = 2
 """Frames after the frozen ones whose partner also keeps away from where the player is now."""
@@ -61,66 +59,66 @@ class SpaceKeeper:
         has come into them.
         """
         plan, now = timeline.plan, timeline.now
-        start = min(now, timeline.sent_until + 1)
-        indices = [index for index in plan if index >= start]
-        frames = [plan[index] for index in indices]
+        first = max(min(now, timeline.sent_until + 1), plan.first)
+        frames = plan.frames(first, plan.last)
+        indices, partner = frames.indices, frames.pose[1]
+        is_near = indices <= now + timeline.config.commit_frames + NEWEST_POSE_FRAMES
+        expected = _players_in(timeline, frames)
         unchecked = self._kept_until if changed_from is None else changed_from - 1
-        commit_frames = timeline.config.commit_frames
-        near = now + commit_frames + NEWEST_POSE_FRAMES
-        depths = self._depths(timeline, frames, near, unchecked)
-        self._kept_until = indices[-1]
+        is_checked = (indices <= timeline.player_known_until) | (indices > unchecked)
+        depths = self._depths(timeline, partner, expected, is_checked, is_near)
+        self._kept_until = plan.last
         if not depths.any():
             return None
         kept = self._space.kept(
-            stacked([frame.pose for frame in frames], axis=1)[1],
-            self._zone(timeline, frames, near),
-            is_free=np.array(indices) > now + commit_frames,
+            partner,
+            self._zone(timeline, expected, is_near),
+            is_free=indices > now + timeline.config.commit_frames,
             depths=depths,
-            before=plan[indices[0] - 1].transl[1] if indices[0] - 1 in plan else None,
+            before=plan.pair(first - 1, is_shown=True).transl[1] if first - 1 in plan else None,
         )
-        changed = np.flatnonzero(kept.is_changed).tolist()
-        for at in changed:
-            plan.move_partner(indices[at], kept.pose[at])
-        return indices[changed[0]]
+        changed = np.flatnonzero(kept.is_changed)
+        plan.move_partner(indices[changed], kept.pose[changed])
+        return int(indices[changed[0]])
 
     def _depths(
-        self, timeline: Timeline, frames: Sequence[PlanFrame], near: int, unchecked: int
+        self,
+        timeline: Timeline,
+        partner: Pose,
+        expected: Pose,
+        is_checked: BoolArray,
+        is_near: BoolArray,
     ) -> Array:
         """How deep (frame, 3) the partner reaches into the zone, as of `PersonalSpace.depths`.
 
-        A frame up to `unchecked` kept out of the zone around the expected player before, and still
-        does unless he is known there by now; the newest pose counts anew up to frame `near`.
+        expected    (frame,) the player
+        is_checked  (frame,) others kept out of the zone around the expected player before, and
+                    still do
+        is_near     (frame,) those in which the newest pose counts anew
         """
-        known = timeline.player_known_until
-        rows = [
-            row
-            for row, frame in enumerate(frames)
-            if frame.index <= known or frame.index > unchecked
-        ]
-        players = [_player_in(timeline, frames[row]) for row in rows]
-        which = list(range(len(rows)))
+        rows = np.flatnonzero(is_checked)
+        which, players = np.arange(len(rows)), expected[rows]
         if not timeline.is_led:
-            near_rows = [row for row, frame in enumerate(frames) if frame.index <= near]
-            rows, which = rows + near_rows, which + [len(players)] * len(near_rows)
-            players.append(timeline.player.newest)
-        depths = np.zeros((len(frames), 3))
-        if rows:
-            zone = self._space.zone(stacked(players)[:, None])
+            near = np.flatnonzero(is_near)
+            which = np.append(which, np.full(len(near), len(rows)))
+            rows = np.append(rows, near)
+            players = chained([players, timeline.player.newest[None]])
+        depths = np.zeros((len(partner.transl), 3))
+        if len(rows):
+            zone = self._space.zone(players[:, None])
             found = self._space.depths(
-                stacked([frames[row].pose for row in rows], axis=1)[1],
-                Segments(starts=zone.starts[which], axes=zone.axes[which]),
+                partner[rows], Segments(starts=zone.starts[which], axes=zone.axes[which])
             )
             np.maximum.at(depths, rows, found)
         return depths
 
-    def _zone(self, timeline: Timeline, frames: Sequence[PlanFrame], near: int) -> Segments:
-        """Around the player where he is expected and, up to frame `near`, also where he is."""
-        poses = []
-        for frame in frames:
-            expected = _player_in(timeline, frame)
-            is_near = frame.index <= near and not timeline.is_led
-            poses.append(stacked([expected, timeline.player.newest if is_near else expected]))
-        return self._space.zone(stacked(poses))
+    def _zone(self, timeline: Timeline, expected: Pose, is_near: BoolArray) -> Segments:
+        """Around the player where he is expected and, in near frames, also where he is."""
+        both = stacked([expected, expected], axis=1)
+        if not timeline.is_led:
+            both.rotmats[is_near, 1] = timeline.player.newest.rotmats
+            both.transl[is_near, 1] = timeline.player.newest.transl
+        return self._space.zone(both)
 
     def spaced(self, track: Track, given: BoolArray) -> Track:
         """A window's frames out of the zone before the feet are placed, so that they step."""
@@ -150,8 +148,10 @@ def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:
     return float(distances[is_in].max(initial=0.0))
 
 
-def _player_in(timeline: Timeline, frame: PlanFrame) -> Pose:
-    """The player's pose in a frame: as he was while that is known, then as planned."""
-    if not timeline.is_led and frame.index <= timeline.player_known_until:
-        return timeline.player.at(frame.index)
-    return frame.pose[0]
+def _players_in(timeline: Timeline, frames: Frames) -> Pose:
+    """The player's poses (n,) in frames: as he was while that is known, then as planned."""
+    player = frames.pose[0]
+    known = min(timeline.player_known_until + 1 - frames.first, len(frames))
+    if known <= 0 or timeline.is_led:
+        return player
+    return chained([timeline.player.stretch(frames.first, known), player[known:]])

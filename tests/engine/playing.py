@@ -17,7 +17,8 @@ from engine.motion.standing import standing_pose
 from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import TargetEvent
-from engine.session.plan import PlanFrame
+from engine.session.plan import Frames, Quality, stamp_of
+from engine.session.player import PlayerStamp
 from engine.session.session import Session
 from engine.session.tick import Tick, WantedWindow
 from engine.testing import still_windows
@@ -40,6 +41,40 @@ def standing_player(time_s: float) -> Pose:
     return player_at(0.0)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SentFrame:
+    """One frame of a chunk, and its pair."""
+
+    index: int
+    pose: Pose
+    quality: Quality
+    window: int
+    steps: int
+    based_on: PlayerStamp
+
+    @property
+    def rotmats(self) -> Array:
+        return self.pose.rotmats
+
+    @property
+    def transl(self) -> Array:
+        return self.pose.transl
+
+
+def each(frames: Frames) -> list[SentFrame]:
+    return [
+        SentFrame(
+            index=frames.first + row,
+            pose=frames.pose[:, row],
+            quality=Quality(int(label["quality"])),
+            window=int(label["window"]),
+            steps=int(label["steps"]),
+            based_on=stamp_of(label),
+        )
+        for row, label in enumerate(frames.labels)
+    ]
+
+
 @dataclass
 class Play:
     """Drives a session as a service would and holds frames as a client would; checks its laws."""
@@ -47,8 +82,8 @@ class Play:
     session: Session
     sample: Sample = still_windows
     player: Callable[[float], Pose] = player_at
-    held: dict[int, PlanFrame] = field(default_factory=dict)
-    played: dict[int, PlanFrame] = field(default_factory=dict)
+    held: dict[int, SentFrame] = field(default_factory=dict)
+    played: dict[int, SentFrame] = field(default_factory=dict)
     revisions: list[int] = field(default_factory=list)
     under_way: list[tuple[int, WantedWindow]] = field(default_factory=list)
     lost: list[WantedWindow] = field(default_factory=list)
@@ -77,20 +112,19 @@ class Play:
     def _hold(self, tick: Tick) -> None:
         if tick.chunk is None:
             return
-        indices = [frame.index for frame in tick.chunk.frames]
-        assert indices == list(range(indices[0], indices[0] + len(indices)))
-        assert not self.held or indices[0] <= max(self.held) + 1
+        first = tick.chunk.frames.first
+        assert not self.held or first <= max(self.held) + 1
         frozen = tick.frame + self.session.config.commit_frames
-        for frame in tick.chunk.frames:
-            assert np.isfinite(frame.rotmats).all()
-            assert np.isfinite(frame.transl).all()
+        for frame in each(tick.chunk.frames):
+            assert np.isfinite(frame.pose.rotmats).all()
+            assert np.isfinite(frame.pose.transl).all()
             if frame.index in self.held and frame.index <= frozen:
                 held = self.held[frame.index]
-                np.testing.assert_array_equal(frame.rotmats[1], held.rotmats[1])
-                np.testing.assert_array_equal(frame.transl[1], held.transl[1])
+                np.testing.assert_array_equal(frame.pose.rotmats[1], held.pose.rotmats[1])
+                np.testing.assert_array_equal(frame.pose.transl[1], held.pose.transl[1])
         if tick.chunk.revision > max(self.revisions, default=0):
-            self.held = {index: held for index, held in self.held.items() if index < indices[0]}
-        self.held |= {frame.index: frame for frame in tick.chunk.frames}
+            self.held = {index: held for index, held in self.held.items() if index < first}
+        self.held |= {frame.index: frame for frame in each(tick.chunk.frames)}
         self.revisions.append(tick.chunk.revision)
 
     def run(self, frames: Sequence[int], window_takes: int | None = 1) -> None:

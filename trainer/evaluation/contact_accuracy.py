@@ -38,8 +38,8 @@ class Tally:
         motion = pose_from_features(np.swapaxes(features, 0, 1))
         betas, rest_joints = clips.betas[clip], clips.rest_joints[clip]
         player, partner = (fitted_capsules(body, person) for person in betas)
-        frames = [(index, motion[:, index]) for index in range(len(features))]
-        for contact in ContactTracker((player, partner), rest_joints).update(0, frames):
+        tracker = ContactTracker((player, partner), rest_joints)
+        for contact in tracker.update(0, 0, motion, np.arange(len(features))):
             lasts = range(contact.start, contact.end + 1)
             self.by_capsules |= {(clip, frame, *contact.parts) for frame in lasts}
         touches = find_touches(body, betas, motion.rotmats, motion.transl, rest_joints)

@@ -22,10 +22,10 @@ from engine.sampling.models import load_models
 from engine.sampling.request import WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
-from engine.session.plan import PlanFrame
 from engine.session.session import Session
 from engine.session.tick import WantedWindow
 from engine.session.zone import SpaceKeeper
+from tests.engine.playing import SentFrame, each
 from trainer.evaluation.metrics import foot_skating, mean_jerk
 
 BODY = load_body()
@@ -73,7 +73,7 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
     session = Session(config, rest_joints=REST, seed=seed, capsules=(CAPSULES, CAPSULES))
     keeper = session._keeper = Measured(config)
     player = read_motion(DEMO_PLAYER, body=BODY)
-    place, held, under_way = np.zeros(3), dict[int, PlanFrame](), tuple[WantedWindow, ...]()
+    place, held, under_way = np.zeros(3), dict[int, SentFrame](), tuple[WantedWindow, ...]()
     for frame in range(TICKS):
         at = (frame + 37 * seed) % player.frames
         place[1] = player.transl[0, at, 1]
@@ -82,7 +82,7 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
             session.accept(wanted.ticket, sample([wanted.request])[0])
         tick = session.tick(frame / 10)
         under_way = tick.wanted
-        held |= {new.index: new for new in tick.chunk.frames} if tick.chunk else {}
+        held |= {new.index: new for new in each(tick.chunk.frames)} if tick.chunk else {}
         gap = (held[frame].transl[1] - place) * [1, 0, 1]
         distance = np.linalg.norm(gap)
         walks = 1 if frame // 60 % 2 == 0 else -1 if distance < 1.6 else 0

@@ -34,8 +34,8 @@ from engine.serving.resume import (
 from engine.serving.tracked_player import calibration_from_wire
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
-from engine.session.plan import PlanFrame, Quality
-from engine.session.player import PlayerStamp
+from engine.session.plan import LABEL, Frames
+from engine.session.player import STAMP, PlayerStamp, PlayerState
 from engine.session.state import SessionState
 
 BODY = load_body()
@@ -59,19 +59,12 @@ def a_state(
     config = SessionConfig(horizon_frames=horizon, steps=4, zone_radius=0.25)
     now, history = 100, 17
     player = poses(seed, history, speed)
-    people = stacked([poses(seed + person, 200, speed) for person in (1, 2)])
-    plan = tuple(
-        PlanFrame(
-            index=index,
-            rotmats=people.rotmats[:, at],
-            transl=people.transl[:, at],
-            quality=list(Quality)[at % 3],
-            based_on=PlayerStamp(at, at / 10),
-            window=at // 7,
-            steps=4,
-        )
-        for at, index in enumerate(range(now - history + 1, now + horizon + 12))
-    )
+    first, count = now - history + 1, history + horizon + 11
+    people = stacked([poses(seed + person, 200, speed)[:count] for person in (1, 2)])
+    labels = np.zeros(count, LABEL)
+    for row in range(count):
+        labels[row] = row % 3, row // 7, 4, row, row / 10
+    plan = Frames(first=first, pose=people, labels=labels)
     pair = people[0, :2]
     direction = Direction(
         mode=Mode.INBETWEEN,
@@ -104,12 +97,13 @@ def a_state(
         tickets=57,
         delays=(0, 1, 2),
         floor=-0.01,
-        player_last=now,
-        rotmats=player.rotmats,
-        transl=player.transl,
-        stamp=PlayerStamp(400, 10.04),
-        newest_rotmats=player.rotmats[-1],
-        newest_transl=player.transl[-1],
+        player=PlayerState(
+            last_frame=now,
+            pose=player,
+            stamps=np.zeros(history, STAMP),
+            stamp=PlayerStamp(400, 10.04),
+            newest=player[-1],
+        ),
         plan=plan,
         contacts=(contact,),
         contact_ids=12,
@@ -130,6 +124,12 @@ def a_state(
         sequence=401,
         time_code=13.3,
     )
+
+
+def assert_near(found: Pose, expected: Pose) -> None:
+    assert found.transl.shape == expected.transl.shape
+    assert geodesic_angle(found.rotmats, expected.rotmats).max() < MOST_ANGLE
+    assert np.abs(found.transl - expected.transl).max() < MOST_METRES
 
 
 def through(state: StreamState, **changes: float) -> StreamState:
@@ -175,27 +175,23 @@ def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed:
         "delays",
         "floor",
         "due",
-        "player_last",
-        "stamp",
         "accepted",
         "failed",
         "contact_ids",
     ):
         assert getattr(now, name) == getattr(was, name)
-    assert len(now.plan) == len(was.plan)
-    for old, new in zip(was.plan, now.plan, strict=True):
-        assert (new.index, new.quality, new.window, new.steps) == (
-            old.index,
-            old.quality,
-            old.window,
-            old.steps,
-        )
-        is_planned = mode is Mode.FOLLOW_PLAN or old.index > was.player_last
-        people = [0, 1] if is_planned else [1]  # else the real player counts
-        assert geodesic_angle(new.rotmats[people], old.rotmats[people]).max() < MOST_ANGLE
-        assert np.abs(new.transl[people] - old.transl[people]).max() < MOST_METRES
-    assert geodesic_angle(now.rotmats, was.rotmats).max() < MOST_ANGLE
-    assert np.abs(now.newest_transl - was.newest_transl).max() < MOST_METRES
+    assert (now.player.last_frame, now.player.stamp) == (was.player.last_frame, was.player.stamp)
+    assert now.plan.first == was.plan.first
+    for name in ("quality", "window", "steps"):
+        np.testing.assert_array_equal(now.plan.labels[name], was.plan.labels[name])
+    # Up to the player's last frame the real player counts.
+    planned = 0 if mode is Mode.FOLLOW_PLAN else was.player.last_frame + 1 - was.plan.first
+    assert_near(now.plan.pose[0, planned:], was.plan.pose[0, planned:])
+    assert_near(now.plan.pose[1], was.plan.pose[1])
+    assert_near(now.player.pose, was.player.pose)
+    assert now.player.newest is not None
+    assert was.player.newest is not None
+    assert_near(now.player.newest, was.player.newest)
     assert now.contacts[0].parts == was.contacts[0].parts
     np.testing.assert_array_equal(now.contacts[0].point, was.contacts[0].point)
 
@@ -245,7 +241,7 @@ def test_a_token_is_never_too_large(horizon: int, speed: float) -> None:
     token = sealed(KEYS, state, engine=ENGINE, now=0.0)
     assert len(token) <= MOST_BYTES
     back = opened(KEYS, token, engine=ENGINE, now=0.0, body=BODY).session
-    assert back.plan[-1].index >= session.frame + session.config.commit_frames
+    assert back.plan.last >= session.frame + session.config.commit_frames
 
 
 # -------------------------------------------------------------------------------------------- trust

@@ -221,11 +221,11 @@ def test_what_is_no_recording_says_so(tmp_path: Path, data: bytes) -> None:
 def test_a_full_disk_ends_the_recording_and_not_the_session(
     models: Models, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The system refuses files over 100 KB, as a full disk refuses all."""
+    """The system refuses files over 400 KB, as a full disk refuses all."""
     recorder = Recorder(tmp_path, about=ABOUT)
     played = Played(recorder, models, 2)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
     try:
         with caplog.at_level(logging.WARNING):
             played.run(range(40))

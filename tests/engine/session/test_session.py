@@ -20,12 +20,11 @@ from engine.motion.standing import facing, standing_pose
 from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
-from engine.session.plan import Quality
+from engine.session.plan import SPARE_FRAMES, Quality
 from engine.session.player import PlayerTrack
 from engine.session.tick import Tick
-from engine.session.timeline import SPARE_FRAMES
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import REST, new_play, player_at, standing_player
+from tests.engine.playing import REST, each, new_play, player_at, standing_player
 
 
 # ----------------------------------------------------------------------------- plans and revisions
@@ -158,8 +157,8 @@ def test_a_departing_player_is_answered_at_once_from_his_real_pose() -> None:
     play.feed(4.1)
     tick = play.tick(4.1)
     assert tick.chunk is not None
-    assert tick.chunk.frames[0].based_on.sequence == sequence
-    assert tick.chunk.first_frame == 41 + play.session.config.commit_frames + 1
+    assert tick.chunk.frames.labels["sequence"][0] == sequence
+    assert tick.chunk.frames.first == 41 + play.session.config.commit_frames + 1
 
 
 def test_changed_settings_call_for_a_revision_with_the_new_steps() -> None:
@@ -242,9 +241,9 @@ def test_the_partner_first_stands_before_the_player_and_faces_him() -> None:
     play.feed(0.0)
     tick = play.tick(0.0, window_takes=None)
     assert tick.chunk is not None
-    assert tick.chunk.first_frame == 0
+    assert tick.chunk.frames.first == 0
     assert len(tick.chunk.frames) == play.session.config.horizon_frames + 1
-    frame = tick.chunk.frames[0]
+    frame = each(tick.chunk.frames)[0]
     assert frame.quality is Quality.FALLBACK
     joints, _ = frame.pose.in_world(REST)
     between = joints[1, 0, [0, 2]] - joints[0, 0, [0, 2]]
@@ -280,7 +279,7 @@ def test_before_the_first_player_frame_there_is_nothing_to_send() -> None:
     play.feed(0.4)
     tick = play.tick(0.5)
     assert tick.chunk is not None
-    assert tick.chunk.first_frame == 4
+    assert tick.chunk.frames.first == 4
 
 
 # --------------------------------------------------------------------------------------- bad input
@@ -381,9 +380,7 @@ def test_a_clock_that_leaps_while_the_plan_changes_goes_on_at_the_new_time(
     play.feed(frame / 10)
     chunk = play.session.tick(frame / 10 + 0.01).chunk
     assert chunk is not None
-    indices = [sent.index for sent in chunk.frames]
-    assert indices == list(range(indices[0], indices[-1] + 1))
-    assert indices[0] <= frame < indices[-1]
+    assert chunk.frames.first <= frame < chunk.frames.last
 
 
 def test_after_a_long_silence_the_session_goes_on_at_the_new_time() -> None:
@@ -393,7 +390,7 @@ def test_after_a_long_silence_the_session_goes_on_at_the_new_time() -> None:
     tick = play.tick(3600.0)
     assert tick.chunk is not None
     assert len(tick.chunk.frames) < 150
-    assert tick.chunk.frames[-1].index >= 36000
+    assert tick.chunk.frames.last >= 36000
     play.run(range(36001, 36020))
     assert play.played[36019].quality is Quality.GENERATED
 

@@ -15,7 +15,6 @@ import pytest
 from engine.arrays import Array
 from engine.backends import open_backend
 from engine.body.capsules import fitted_capsules
-from engine.body.pose import stacked
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.motion.feet import sole_heights
@@ -77,7 +76,7 @@ class Hour:
     def look(self, tick: Tick) -> None:
         if tick.chunk is None:
             return
-        partner = stacked([frame.pose[1] for frame in tick.chunk.frames[-3:]])
+        partner = tick.chunk.frames.pose[1, -3:]
         assert np.isfinite(partner.rotmats).all()
         assert np.isfinite(partner.transl).all()
         posed = partner.in_world(REST[1])

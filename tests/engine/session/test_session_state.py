@@ -20,10 +20,11 @@ from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
-from engine.session.plan import PlanFrame, Quality
+from engine.session.plan import Frames, Quality
 from engine.session.session import Session
 from engine.session.state import SessionState
 from engine.testing import noisy_windows, still_windows
+from tests.engine.playing import SentFrame, each
 
 BODY = load_body()
 REST = BODY.rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
@@ -49,7 +50,7 @@ class Client:
 
     def __init__(self, sample: Callable[..., Array]) -> None:
         self._sample = sample
-        self.held: dict[int, PlanFrame] = {}
+        self.held: dict[int, SentFrame] = {}
         self.shown: list[Pose] = []
         self.revision = 0
 
@@ -69,11 +70,11 @@ class Client:
                 session.accept(wanted.ticket, self._sample([wanted.request])[0])
             self.show(frame)
 
-    def take(self, revision: int, frames: tuple[PlanFrame, ...]) -> None:
+    def take(self, revision: int, frames: Frames) -> None:
         if revision > self.revision:
             self.revision = revision
-            self.held = {i: frame for i, frame in self.held.items() if i < frames[0].index}
-        self.held |= {frame.index: frame for frame in frames}
+            self.held = {i: frame for i, frame in self.held.items() if i < frames.first}
+        self.held |= {frame.index: frame for frame in each(frames)}
 
 
 def new_session(capsules: tuple[Capsules, Capsules] | None = None) -> Session:
@@ -84,6 +85,11 @@ def state_of(session: Session) -> SessionState:
     state = session.state()
     assert state is not None
     return state
+
+
+def assert_same(found: Pose, expected: Pose) -> None:
+    np.testing.assert_array_equal(found.rotmats, expected.rotmats)
+    np.testing.assert_array_equal(found.transl, expected.transl)
 
 
 @pytest.mark.parametrize("gap", [0, 1, 5, 19, 25, 50, 130])
@@ -105,9 +111,7 @@ def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
     client.run(resumed, range(cut + gap, cut + gap + 30))
     known = [*range(cut, min(max(expected), cut + gap + 3) + 1), cut + gap]
     for frame in known:
-        shown, planned = client.shown[frame], expected[min(frame, max(expected))]
-        np.testing.assert_array_equal(shown.rotmats, planned.rotmats[1])
-        np.testing.assert_array_equal(shown.transl, planned.transl[1])
+        assert_same(client.shown[frame], expected[min(frame, max(expected))].pose[1])
     assert len(client.shown) == cut + gap + 30
 
 
@@ -125,9 +129,7 @@ def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -
     again = resumed.plan_again()
     client.take(again.revision, again.frames)
     client.run(resumed, range(40 + gap, 80 + gap))
-    shown, expected = client.shown[40], before[min(40 + gap, last)]
-    np.testing.assert_array_equal(shown.rotmats, expected.rotmats[1])
-    np.testing.assert_array_equal(shown.transl, expected.transl[1])
+    assert_same(client.shown[40], before[min(40 + gap, last)].pose[1])
     quality = client.held[79 + gap].quality
     assert quality is (Quality.HELD if mode is Mode.PAUSED else Quality.GENERATED)
 
@@ -137,9 +139,9 @@ def test_without_a_gap_the_resumed_plan_is_the_plan() -> None:
     session = new_session()
     client.run(session, range(30))
     again = Session.resumed(state_of(session), rest_joints=REST).plan_again()
-    assert again.frames[0].index == 29
-    for frame in again.frames:
-        assert frame is client.held[frame.index]
+    assert again.frames.first == 29
+    for frame in each(again.frames):
+        assert_same(frame.pose, client.held[frame.index].pose)
     assert again.revision > client.revision
 
 
@@ -166,7 +168,7 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
     resumed.feed(8.0, player_at(8.0))
     chunk = resumed.tick(8.0).chunk
     assert chunk is not None
-    due = next(frame for frame in chunk.frames if frame.index == 80)
+    due = next(frame for frame in each(chunk.frames) if frame.index == 80)
     np.testing.assert_array_equal(due.rotmats[1], client.held[last].rotmats[1])
     assert due.quality is Quality.HELD
 
@@ -190,12 +192,12 @@ def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules
     resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
     sent = resumed.plan_again()
     player = player_at(0.0)
-    player.transl[[0, 2]] = sent.frames[0].transl[1][[0, 2]]  # where the partner stands
+    player.transl[[0, 2]] = sent.frames.pose.transl[1, 0, [0, 2]]  # where the partner stands
     resumed.feed(2.5, player)
     chunk = resumed.tick(2.5).chunk
     assert chunk is not None
     assert chunk.revision > sent.revision
-    away = np.linalg.norm((chunk.frames[0].transl[1] - player.transl)[[0, 2]])
+    away = np.linalg.norm((chunk.frames.pose.transl[1, 0] - player.transl)[[0, 2]])
     assert away > 0.3
 
 

@@ -19,11 +19,11 @@ from engine.motion.space import PUSH_STEP, PersonalSpace
 from engine.motion.standing import standing_pose
 from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
-from engine.session.plan import PlanFrame
 from engine.session.session import Session
 from engine.session.tick import Tick, WantedWindow
 from engine.session.zone import SpaceKeeper
 from engine.testing import noisy_windows, still_windows
+from tests.engine.playing import SentFrame, each
 
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.6 * np.ones(10)]).astype(np.float32)
@@ -42,8 +42,8 @@ class Guarded:
     player: Callable[[float], Pose]
     sample: Callable[[list[WindowRequest]], Array]
     checked: int = 0
-    held: dict[int, PlanFrame] = field(default_factory=dict)
-    played: list[PlanFrame] = field(default_factory=list)
+    held: dict[int, SentFrame] = field(default_factory=dict)
+    played: list[SentFrame] = field(default_factory=list)
     under_way: list[WantedWindow] = field(default_factory=list)
 
     def run(self, ticks: int) -> None:
@@ -59,9 +59,9 @@ class Guarded:
     def _check(self, tick: Tick) -> None:
         """All that the client holds from now on, what was just sent included."""
         if tick.chunk is not None:
-            first = tick.chunk.first_frame  # what was held from here on is replaced
+            first = tick.chunk.frames.first  # what was held from here on is replaced
             self.held = {index: held for index, held in self.held.items() if index < first}
-            self.held |= {frame.index: frame for frame in tick.chunk.frames}
+            self.held |= {frame.index: frame for frame in each(tick.chunk.frames)}
         config = self.session.config
         space = PersonalSpace(CAPSULES, REST, config.zone_radius)
         frames = [frame for index, frame in self.held.items() if index >= tick.frame]
@@ -170,7 +170,7 @@ def test_frozen_frames_that_the_player_came_into_are_sent_again_in_a_new_revisio
     session.feed(3.0, Pose(standing_pose(), np.array([0.0, 0.0, 1.2])))
     chunk = session.tick(3.0).chunk
     assert chunk is not None
-    assert chunk.first_frame == 30
+    assert chunk.frames.first == 30
     assert chunk.revision == revisions[-1] + 1
 
 
