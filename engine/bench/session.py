@@ -29,9 +29,9 @@ from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
     from engine.sampling.request import WindowRequest
+    from engine.session.asking import WantedWindow
     from engine.session.config import SessionConfig
     from engine.session.plan import Frames
-    from engine.session.tick import Tick, WantedWindow
 
 HELP = """\
 CPU time (of the one thread that runs sessions) that a live session takes, by part:
@@ -140,7 +140,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
     from contrapose.v1 import interaction_pb2
 
     from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
-    from engine.session.session import Session
+    from engine.session.session import Session, Tick
 
     body = load_body()
     betas = np.zeros((2, 10), np.float32)

@@ -46,7 +46,7 @@ from engine.serving.stream_session import (
 from engine.serving.tracked_player import TrackedPlayer
 from engine.session.config import SessionConfig
 from engine.session.recording import AnySession
-from engine.session.tick import SessionStatus
+from engine.session.session import SessionStatus
 
 logger = logging.getLogger(__name__)
 

@@ -24,10 +24,11 @@ from engine.serving.chunk_wire import contact_to_wire, frames_to_wire
 from engine.serving.direction_wire import DirectionChange, target_event
 from engine.serving.resume import Sealer, StreamState
 from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.player import frame_at
 from engine.session.recording import AnySession, RecordedSession
-from engine.session.tick import Chunk, SessionStatus, WantedWindow
+from engine.session.session import Chunk, SessionStatus
 
 logger = logging.getLogger(__name__)
 

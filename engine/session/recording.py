@@ -30,12 +30,12 @@ from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
 from engine.sampling.request import WindowTrace
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction
 from engine.session.plain import packed
-from engine.session.session import Session
+from engine.session.session import Chunk, Session, SessionStatus, Tick
 from engine.session.state import SessionState
-from engine.session.tick import Chunk, SessionStatus, Tick, WantedWindow
 
 logger = logging.getLogger(__name__)
 

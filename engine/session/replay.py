@@ -21,11 +21,11 @@ from engine.body.skeleton import JOINT_NAMES
 from engine.errors import ContraposeError, InputError
 from engine.sampling.models import Models
 from engine.sampling.sampler import sample_again
+from engine.session.asking import WantedWindow
 from engine.session.plain import packed, unpacked
 from engine.session.plan import Frames
 from engine.session.recording import FORMAT, SUFFIX, Record, digest
-from engine.session.session import Session
-from engine.session.tick import Chunk, WantedWindow
+from engine.session.session import Chunk, Session
 
 PEOPLE = ("player", "partner")
 

@@ -10,14 +10,14 @@ Chunking, arXiv:2506.07339); a *chain* adds to the plan's end, as in the paper. 
 way at a time.
 
 The session sets the order of a tick and counts revisions. Its parts do the work, none of which
-knows it: the frames are `timeline.py`'s, what is asked for `wanted.py`'s, what becomes of a window
-`merge.py`'s, what is shown without one `fallback.py`'s. State lies in one place each, for a
+knows it: the frames are `plan.py`'s, what is asked for `asking.py`'s, what becomes of a window
+`merging.py`'s, what is shown without one `fallback.py`'s. State lies in one place each, for a
 recording writes it down (`plain.py`): parts are handed the timeline, and do not keep it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -29,30 +29,66 @@ from engine.errors import ConfigError, SessionError
 from engine.motion.contacts import Contact, ContactTracker
 from engine.motion.seams import MARGIN
 from engine.motion.space import PersonalSpace
+from engine.session.asking import Expectation, WantedWindow, WantedWindows
 from engine.session.config import SessionConfig
-from engine.session.direction import Direction, Mode
-from engine.session.expectation import Expectation
+from engine.session.direction import Direction, Mode, TargetEvent
 from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
-from engine.session.merging import merge
+from engine.session.merging import merge, touch
 from engine.session.plan import (
     KEPT_FRAMES,
     LONGEST_CATCH_UP,
     SPARE_FRAMES,
+    Frames,
     Quality,
     Timeline,
 )
 from engine.session.player import PlayerTrack, frame_at
-from engine.session.shown import touch
 from engine.session.state import SessionState
 from engine.session.targets import Targets
-from engine.session.tick import Chunk, SessionStatus, Tick
-from engine.session.wanted import WantedWindows
 from engine.session.zone import SpaceKeeper
 
 LOST_REVISIONS = 100
 """By how much a resumed session's revision is ahead: more than a client can have had since."""
 
 
+# ------------------------------------------------------------------------------- what a tick says
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Consecutive frames to send. With a new revision they replace all that the client holds from
+    the first of them on; with the same one they follow what it holds."""
+
+    revision: int
+    frames: Frames
+    contacts: tuple[Contact, ...] = ()
+    """All of the plan that are not over yet: those of frames not sent yet too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    frame: int
+    """The frame that is due now."""
+    chunk: Chunk | None
+    wanted: tuple[WantedWindow, ...]
+    events: tuple[TargetEvent, ...] = ()
+    """Targets that were reached, or cannot be: they are no longer wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStatus:
+    frame: int
+    planned_until: int
+    revision: int
+    departure: float
+    """Mean joint error of the newest player frame against the plan, metres; 0 without any."""
+    generated_frames: int
+    held_frames: int
+    fallback_frames: int
+    """Frames by quality, counted when they became due."""
+    windows_accepted: int
+    windows_failed: int
+
+
+# ----------------------------------------------------------------------------------------- sessions
 class Session:
     """One player and one partner.
 

@@ -15,12 +15,12 @@ from engine.body.skeleton import JOINT
 from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
 from engine.sampling.request import WindowRequest
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.direction import TargetEvent
 from engine.session.plan import Frames, Quality, stamp_of
 from engine.session.player import PlayerStamp
-from engine.session.session import Session
-from engine.session.tick import Tick, WantedWindow
+from engine.session.session import Session, Tick
 from engine.testing import still_windows
 
 REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))

@@ -21,9 +21,9 @@ from engine.motion.track import Track
 from engine.sampling.models import load_models
 from engine.sampling.request import WindowRequest
 from engine.sampling.sampler import sample_windows
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.session import Session
-from engine.session.tick import WantedWindow
 from engine.session.zone import SpaceKeeper
 from tests.engine.playing import SentFrame, each
 from trainer.evaluation.metrics import foot_skating, mean_jerk

@@ -22,7 +22,7 @@ from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.plan import SPARE_FRAMES, Quality
 from engine.session.player import PlayerTrack
-from engine.session.tick import Tick
+from engine.session.session import Tick
 from engine.testing import noisy_windows, still_windows
 from tests.engine.playing import REST, each, new_play, player_at, standing_player
 

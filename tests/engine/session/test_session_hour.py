@@ -22,11 +22,11 @@ from engine.motion.standing import standing_partner
 from engine.sampling.models import load_models
 from engine.sampling.request import WindowRequest
 from engine.sampling.sampler import sample_windows
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.session.plain import packed
-from engine.session.session import Session
-from engine.session.tick import Tick, WantedWindow
+from engine.session.session import Session, Tick
 from engine.testing import noisy_windows
 from tests.engine.playing import REST, Sample, player_at, standing_player
 

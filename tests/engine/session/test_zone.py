@@ -18,9 +18,9 @@ from engine.errors import ConfigError
 from engine.motion.space import PUSH_STEP, PersonalSpace
 from engine.motion.standing import standing_pose
 from engine.sampling.request import WindowRequest
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
-from engine.session.session import Session
-from engine.session.tick import Tick, WantedWindow
+from engine.session.session import Session, Tick
 from engine.session.zone import SpaceKeeper
 from engine.testing import noisy_windows, still_windows
 from tests.engine.playing import SentFrame, each

@@ -1,7 +1,8 @@
-"""Which window a session wants next, and the one that is under way.
+"""What a session asks the network for, and what it expects of the player meanwhile.
 
-Revisions and chains, what they are told, and when they are due; one is under way at a time. How an
-arrived window enters the plan is `merge.py`'s.
+Which window is wanted next, what it is told, when it is due, and the one that is under way; and how
+far the player departs from what the last one expected of him, which is what calls for revisions.
+How an arrived window enters the plan is `merging.py`'s.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.skeleton import JOINT_COUNT
+from engine.body.vectors import lengths
 from engine.errors import BackendError, SessionError
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track, moved
+from engine.sampling.request import WindowRequest
 from engine.sampling.steering import KeepAway
 from engine.sampling.windows import Window, open_window, read_window
 from engine.session.direction import Mode
 from engine.session.plan import KnownAhead, Quality, Timeline, stamp_of
 from engine.session.player import PlayerStamp
 from engine.session.targets import Targets
-from engine.session.tick import WantedWindow
 
 CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""
@@ -30,6 +33,21 @@ PLAN_MISSING = 8
 """Frames at a window's end that a plan may lack for a revision to start from it."""
 LONG_AGO = -(10**9)
 """A frame before any."""
+EXPECTED_FRAMES = 256
+"""More than lie between the oldest that is looked at and the end of any plan."""
+NO_FRAME = np.iinfo(np.int64).min
+SHIFT_FRAMES = 5
+"""Frames that the player's difference from what was expected of him is taken to grow on."""
+
+
+# ----------------------------------------------------------------------------------------- windows
+@dataclass(frozen=True, kw_only=True)
+class WantedWindow:
+    """Denoise this, then `accept(ticket, x0)`, best before `deadline` (seconds of session time)."""
+
+    ticket: int
+    request: WindowRequest
+    deadline: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,3 +282,55 @@ def _pull(timeline: Timeline, track: Track, anchor: int) -> Array:
     distance = float(np.linalg.norm(away))
     excess = max(distance - timeline.config.leash, 0.0)
     return np.asarray(-away * (excess / max(distance, 1e-9)))
+
+
+# ------------------------------------------------------------------------------------- expectation
+class Expectation:
+    """The player's joints (22, 3), world, by frame, as the last revision and its chains expect
+    them: frame i lies at slot i % EXPECTED_FRAMES of a ring."""
+
+    def __init__(self) -> None:
+        self._frames = np.full(EXPECTED_FRAMES, NO_FRAME)
+        self._joints = np.zeros((EXPECTED_FRAMES, JOINT_COUNT, 3))
+
+    def clear(self) -> None:
+        self._frames[:] = NO_FRAME
+
+    def expect(self, result: Track, first: int, player_until: int, rest_joints: Array) -> None:
+        """Remember where the window, beginning at `first`, expects the player's joints.
+
+        rest_joints  (22, 3) of the player
+        """
+        new = max(player_until + 1 - first, 0)
+        joints, _ = result.pose[0, new:].in_world(rest_joints)
+        frames = np.arange(first + new, first + new + len(joints))
+        self._frames[frames % EXPECTED_FRAMES] = frames
+        self._joints[frames % EXPECTED_FRAMES] = joints
+
+    def departure(self, timeline: Timeline) -> float:
+        """Mean joint error of the newest player frame, metres; 0 where nothing was expected."""
+        frame = min(timeline.player.last_frame, timeline.now)
+        if timeline.is_led or frame not in self:
+            return 0.0
+        error = lengths(timeline.posed_player(frame)[0] - self._joints[frame % EXPECTED_FRAMES])
+        return float(error.mean())
+
+    def shifts(self, timeline: Timeline, joint: int, frames: range) -> Array:
+        """Metres (n, 3) that a joint of the player will be off where it is expected: as now, and a
+        few frames on at the speed of now."""
+        newest = min(timeline.player.last_frame, timeline.now)
+        if timeline.is_led or newest not in self:
+            return np.zeros((len(frames), 3))
+        off = [
+            timeline.posed_player(frame)[0][joint] - self._joints[frame % EXPECTED_FRAMES, joint]
+            for frame in (newest - 1, newest)
+            if frame in self
+        ]
+        ahead = np.clip(np.array(frames) - newest, 0, SHIFT_FRAMES)[:, None]
+        return np.asarray(off[-1] + ahead * (off[-1] - off[0]))
+
+    def forget_before(self, oldest: int) -> None:
+        self._frames[self._frames < oldest] = NO_FRAME
+
+    def __contains__(self, frame: int) -> bool:
+        return bool(self._frames[frame % EXPECTED_FRAMES] == frame)
