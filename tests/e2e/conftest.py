@@ -16,6 +16,8 @@ from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 
 READY = "listening on "
+PATIENCE_S = 120.0
+"""Longer than the slowest machine takes: only what hangs meets it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
         yield RunningServer(line.removeprefix(READY).strip(), process)
     finally:
         process.stdin.close()
-        process.wait(20)
+        process.wait(PATIENCE_S)
         process.stdout.close()
 
 
@@ -101,8 +103,8 @@ def pose(sequence: int = 1, time_code: float | None = None) -> pb.StreamInteract
     )
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Poll for what another process does."""
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
+    """Poll for what another process does; a slow machine may take long."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

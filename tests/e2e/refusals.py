@@ -12,6 +12,8 @@ from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from tests.e2e.conftest import PATIENCE_S
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -51,5 +53,5 @@ def refused_stream(
     """Send the messages of a stream that the server must end with an error."""
     stub = interaction_pb2_grpc.InteractionServiceStub(channel)
     with pytest.raises(grpc.RpcError) as error:
-        list(stub.StreamInteraction(iter(messages), timeout=20))
+        list(stub.StreamInteraction(iter(messages), timeout=PATIENCE_S))
     return refusal_of(error.value)

@@ -14,7 +14,7 @@ from contrapose.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import connect
 
-from tests.e2e.conftest import RunningServer, header, pose, still_body
+from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
 from tests.e2e.refusals import Refusal, refusal_of, refused_stream
 
 Messages = list[pb.StreamInteractionRequest]
@@ -251,7 +251,7 @@ def test_a_motion_with(case: str, channel: grpc.Channel) -> None:
     request, field = BAD_MOTIONS[case]
     stub = generation_pb2_grpc.GenerationServiceStub(channel)
     with pytest.raises(grpc.RpcError) as error:
-        list(stub.GenerateMotion(request, timeout=20))
+        list(stub.GenerateMotion(request, timeout=PATIENCE_S))
     refusal = refusal_of(error.value)
     assert (refusal.code, refusal.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
@@ -262,7 +262,7 @@ def test_words_for_an_animator_that_takes_none_are_refused(channel: grpc.Channel
         pair=pair_with_betas([]), frames=30, text="they hug"
     )
     with pytest.raises(grpc.RpcError) as error:
-        list(stub.GenerateMotion(request, timeout=20))
+        list(stub.GenerateMotion(request, timeout=PATIENCE_S))
     refusal = refusal_of(error.value)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_TEXT")
 
@@ -270,7 +270,7 @@ def test_words_for_an_animator_that_takes_none_are_refused(channel: grpc.Channel
 def refused_pair(channel: grpc.Channel, request: generation_pb2.GeneratePairRequest) -> Refusal:
     stub = generation_pb2_grpc.GenerationServiceStub(channel)
     with pytest.raises(grpc.RpcError) as error:
-        stub.GeneratePair(request, timeout=20)
+        stub.GeneratePair(request, timeout=PATIENCE_S)
     return refusal_of(error.value)
 
 

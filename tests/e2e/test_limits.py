@@ -12,7 +12,7 @@ from contrapose.v1 import generation_pb2_grpc, interaction_pb2_grpc
 from contrapose.v1 import interaction_pb2 as pb
 
 from engine.session.config import SessionConfig
-from tests.e2e.conftest import header, pose
+from tests.e2e.conftest import PATIENCE_S, header, pose
 from tests.proto.limits import stated_limits
 
 Message = pb.StreamInteractionRequest | gen.GenerateMotionRequest | gen.GeneratePairRequest
@@ -135,7 +135,7 @@ def is_refused(channel: grpc.Channel, asks: Asks) -> bool:
     first = asks[0]
     if isinstance(first, pb.StreamInteractionRequest):
         stub = interaction_pb2_grpc.InteractionServiceStub(channel)
-        answers: Any = stub.StreamInteraction(iter(asks), timeout=20)
+        answers: Any = stub.StreamInteraction(iter(asks), timeout=PATIENCE_S)
     elif isinstance(first, gen.GenerateMotionRequest):
         answers = generation_pb2_grpc.GenerationServiceStub(channel).GenerateMotion(first)
     else:

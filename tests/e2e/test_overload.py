@@ -21,7 +21,7 @@ from contrapose_client import Interaction, connect
 from engine.serving.host import ServiceConfig
 from engine.serving.load import LoadConfig
 from engine.session.config import SessionConfig
-from tests.e2e.conftest import header
+from tests.e2e.conftest import PATIENCE_S, header
 from tests.e2e.refusals import refused_stream
 from tests.e2e.slow_server import slow_server
 
@@ -30,10 +30,10 @@ HASTY = LoadConfig(look_s=0.5, patience_s=0.5)
 CONFIG = ServiceConfig(session=SessionConfig(steps=10), load=HASTY)
 
 
-async def walk(session: Interaction) -> None:
-    """A player who goes a metre a second, so that every plan departs from him."""
+async def walk(session: Interaction, until: asyncio.Event) -> None:
+    """A player who goes a metre a second, so that every plan departs from them."""
     frame = 0
-    while True:
+    while not until.is_set():  # a task that is cancelled while it writes ends the whole stream
         await session.send_pose(STILL, np.float32([0.1 * frame, 1.2, 0]))
         await asyncio.sleep(0.1)
         frame += 1
@@ -46,22 +46,31 @@ class Crowd:
     address: str
     stack: AsyncExitStack
     sessions: list[Interaction] = field(default_factory=list)
-    walks: list[asyncio.Task[None]] = field(default_factory=list)
+    walks: list[tuple[asyncio.Task[None], asyncio.Event]] = field(default_factory=list)
 
     async def add(self, count: int) -> None:
         for seed in range(count):
             client = await self.stack.enter_async_context(connect(self.address))
             session = await self.stack.enter_async_context(client.interact(seed=seed))
             self.sessions.append(session)
-            self.walks.append(asyncio.create_task(walk(session)))
+            enough = asyncio.Event()
+            self.walks.append((asyncio.create_task(walk(session, enough)), enough))
 
     async def end(self, count: int) -> None:
+        await self.stand(count)
         for _ in range(count):
-            self.walks.pop().cancel()
             await self.sessions.pop().finish()
 
+    async def stand(self, count: int | None = None) -> None:
+        """Let the last `count` players, or all, walk no further."""
+        first = 0 if count is None else -count
+        for _, enough in self.walks[first:]:
+            enough.set()
+        await asyncio.gather(*(walking for walking, _ in self.walks[first:]))
+        del self.walks[first:]
 
-async def until_true(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+
+async def until_true(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
@@ -85,8 +94,7 @@ def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bu
             await crowd.end(7)
             await until_true(lambda: first.events[-1].kind == pb.SESSION_EVENT_KIND_RECOVERED)
             await until_true(lambda: first.status is not None and first.status.steps == 10)
-            for walking in crowd.walks:
-                walking.cancel()
+            await crowd.stand()
             return first.events, seen
 
     events, seen = asyncio.run(sessions())
@@ -118,8 +126,7 @@ def test_who_could_not_be_served_is_refused_until_someone_leaves(tiny_bundle: Pa
             await until_true(lambda: len(server.host.slots) < room)
             await crowd.add(1)
             assert len(server.host.slots) == room
-            for walking in crowd.walks:
-                walking.cancel()
+            await crowd.stand()
 
     asyncio.run(sessions())
 
@@ -144,13 +151,12 @@ def test_nothing_is_left_of_sessions_that_were_cut_off(tiny_bundle: Path) -> Non
                 crowd = Crowd(server.address, stack)
                 await crowd.add(6)
                 await asyncio.sleep(0.5)
-                for walking in crowd.walks:
-                    walking.cancel()
+                await crowd.stand()
             await until_true(lambda: not server.host.slots)
             loaded = server.host.loaded
             assert loaded is not None
             await until_true(lambda: loaded.executor.status().windows_in_progress == 0)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await server.host.session_thread.run(lambda: None)  # and nothing waits before it
 
     asyncio.run(sessions())

@@ -230,8 +230,8 @@ def test_a_killed_command_takes_its_server_with_it(tmp_path: Path, engine_flags:
     source = written(tmp_path / "player.npz", waving(10))
     command = [sys.executable, "-m", "engine.cli", "react", source, "--seconds", "60"]
     react = subprocess.Popen([*command, "-o", str(tmp_path / "o.npz"), *engine_flags])
-    assert until(lambda: bool(children_of(react.pid)), 20)
+    assert until(lambda: bool(children_of(react.pid)))
     (server,) = children_of(react.pid)
     react.send_signal(signal.SIGKILL)
     react.wait()
-    assert until(lambda: not is_running(server), 20)
+    assert until(lambda: not is_running(server))

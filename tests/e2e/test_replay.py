@@ -72,7 +72,7 @@ def test_every_session_is_the_same_again_bit_for_bit(recordings: Path) -> None:
     for file in result["files"]:
         assert file["difference"] is None
         assert not file["is_cut"]
-        assert file["windows"] >= 4
+        assert file["windows"] >= 2  # of 30 frames, 10 of them known: 40 take two
         assert file["frames"] >= 40
 
 

@@ -29,7 +29,7 @@ from engine.commands.play import DEMO_PLAYER, looped
 from engine.formats import read_motion
 from engine.serving.loaded import fingerprint_of
 from engine.serving.resume import StreamState, opened, read_keys
-from tests.e2e.conftest import RunningServer, header, started_server
+from tests.e2e.conftest import PATIENCE_S, RunningServer, header, started_server
 from tests.e2e.refusals import Refusal, refused_stream
 
 BODY = load_body()
@@ -71,9 +71,8 @@ class Player:
     @asynccontextmanager
     async def stream(self, address: str, first: pb.SessionHeader) -> AsyncIterator[Any]:
         async with grpc.aio.insecure_channel(address) as channel:
-            call = interaction_pb2_grpc.InteractionServiceStub(channel).StreamInteraction()
-            await call.write(pb.StreamInteractionRequest(header=first))
-            self.accepted = (await call.read()).accepted
+            async with asyncio.timeout(PATIENCE_S):
+                call = await self._let_in(channel, first)
             sender = asyncio.create_task(self._send(call))
             try:
                 yield call
@@ -81,6 +80,21 @@ class Player:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
                 call.cancel()
+
+    async def _let_in(self, channel: grpc.aio.Channel, first: pb.SessionHeader) -> Any:
+        """An accepted stream; a server that has no room now is asked again."""
+        stub = interaction_pb2_grpc.InteractionServiceStub(channel)
+        while True:
+            call = stub.StreamInteraction()
+            try:
+                await call.write(pb.StreamInteractionRequest(header=first))
+                self.accepted = (await call.read()).accepted
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return call
 
     async def _send(self, call: Any) -> None:
         """Pose k at k / 10 seconds; those of a gap are never sent."""
@@ -143,7 +157,7 @@ def recorded_poses(shift: int) -> list[types_pb2.BodyPose]:
 
 
 async def cut_and_resumed(
-    victim: RunningServer, heir: RunningServer, seed: int, dies: asyncio.Event, gap: float
+    victim: RunningServer, heir: RunningServer, seed: int, dies: asyncio.Barrier, gap: float
 ) -> tuple[int, tuple[float, float]]:
     """How far the first frame after is from what the client would have shown without it: the
     frame it had been sent, or else the last one."""
@@ -153,8 +167,11 @@ async def cut_and_resumed(
     first = pb.SessionHeader(seed=seed, session_id=f"cut-{seed}")
     async with player.stream(victim.address, first) as call:
         receiver = asyncio.create_task(player.receive(call))
-        await dies.wait()
-        await asyncio.wait_for(receiver, 5)
+        async with asyncio.timeout(PATIENCE_S):
+            while player.status is None:
+                await asyncio.sleep(0.01)
+            await dies.wait()
+            await receiver
     assert player.status is not None
     assert 0 < len(player.status.resume_token) <= 6 * 1024
     before, last = dict(player.held), max(player.held)
@@ -173,9 +190,9 @@ async def cut_and_resumed(
         result = jump(before[min(following, last)], player.held[following])
         # and it lives on
         until = player.shown() + 15
-        while player.shown() < until:
-            await asyncio.sleep(0.05)
-        assert max(player.held) > until
+        async with asyncio.timeout(PATIENCE_S):
+            while player.shown() < until or max(player.held) <= until:
+                await asyncio.sleep(0.05)
         assert min(player.revisions[player.revisions.index(revision) + 1 :]) >= revision
         receiver.cancel()
         await asyncio.gather(receiver, return_exceptions=True)
@@ -186,24 +203,31 @@ async def cut_and_resumed(
 def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
     key: Path, heir: RunningServer, lives: float
 ) -> None:
-    """Killed at another moment of each session; gaps from 0.1 to 5 seconds."""
-    gaps = [0.1, 0.3, 0.7, 1.2, 2.0, 2.6, 3.5, 5.0]
+    """Killed at another moment of each session; gaps from 0.1 to 5 seconds.
 
-    async def all_of_them() -> list[tuple[int, tuple[float, float]]]:
-        dies = asyncio.Event()
+    All at once, or as many as a slow machine lets in beside the players and the second server.
+    """
+    gaps = [0.1, 0.3, 0.7, 1.2, 2.0, 2.6, 3.5, 5.0]
+    ends: dict[int, tuple[int, tuple[float, float]]] = {}
+
+    async def some_of_them() -> None:
         with started_server(STARTER, "--resume-key", str(key)) as victim:
+            async with connect(victim.address) as client:
+                places = (await client.server_info()).max_sessions
+            seeds = range(len(ends) + 1, len(gaps) + 1)[: max(places // 2, 1)]
+            dies = asyncio.Barrier(len(seeds) + 1)
             sessions = asyncio.gather(
-                *(
-                    cut_and_resumed(victim, heir, seed, dies, gap)
-                    for seed, gap in enumerate(gaps, start=1)
-                )
+                *(cut_and_resumed(victim, heir, seed, dies, gaps[seed - 1]) for seed in seeds)
             )
             await asyncio.sleep(lives)
+            await dies.wait()
             victim.process.kill()
-            dies.set()
-            return await sessions
+            ends.update(zip(seeds, await sessions, strict=True))
 
-    for gap, (dry, (metres, angle)) in zip(gaps, asyncio.run(all_of_them()), strict=True):
+    while len(ends) < len(gaps):
+        asyncio.run(some_of_them())
+    for seed, (dry, (metres, angle)) in ends.items():
+        gap = gaps[seed - 1]
         print(f"gap {gap} s: {100 * metres:.2f} cm, {np.degrees(angle):.2f} degrees")
         assert metres < MOST_METRES, f"gap {gap} s, dry for {dry} frames"
         assert angle < MOST_ANGLE, f"gap {gap} s, dry for {dry} frames"
@@ -366,7 +390,10 @@ def test_a_key_that_is_missing_or_short_stops_the_server(tiny_bundle: Path, tmp_
     for path in (tmp_path / "none", short):
         command = [sys.executable, "-m", "engine.cli", "serve", "--bundle", str(tiny_bundle)]
         done = subprocess.run(
-            [*command, "--resume-key", str(path)], capture_output=True, text=True, timeout=60
+            [*command, "--resume-key", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 2
         assert done.stderr.startswith("contrapose: error: --resume-key: ")

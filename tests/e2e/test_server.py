@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.serving.grpc.listening import SERVICES
-from tests.e2e.conftest import RunningServer, header, pose, started_server, until
+from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, started_server, until
 from tests.e2e.refusals import refused_stream
 
 STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
@@ -40,7 +40,7 @@ async def played(session: Interaction, count: int) -> list[PlanFrame]:
 
 def active_sessions(channel: grpc.Channel) -> int:
     stub = server_info_pb2_grpc.ServerInfoServiceStub(channel)
-    info = stub.GetServerInfo(server_info_pb2.GetServerInfoRequest(), timeout=10)
+    info = stub.GetServerInfo(server_info_pb2.GetServerInfoRequest(), timeout=PATIENCE_S)
     return int(info.active_sessions)
 
 
@@ -124,7 +124,9 @@ def test_pings_come_back_with_the_clock_of_the_session(channel: grpc.Channel) ->
     ping = pb.StreamInteractionRequest(ping=pb.ClockPing(ping_id=3, client_time=12.5))
     end = pb.StreamInteractionRequest(end=pb.EndOfInput())
     stub = interaction_pb2_grpc.InteractionServiceStub(channel)
-    messages = list(stub.StreamInteraction(iter([header(), ping, pose(1), ping, end]), timeout=20))
+    messages = list(
+        stub.StreamInteraction(iter([header(), ping, pose(1), ping, end]), timeout=PATIENCE_S)
+    )
     assert messages[0].HasField("accepted")
     assert messages[-1].HasField("summary")
     before, after = [m.pong for m in messages if m.HasField("pong")]
@@ -223,14 +225,14 @@ def test_a_pair_is_invented_around_a_single_person(server: RunningServer) -> Non
 def test_health_says_serving_for_the_server_and_each_service(channel: grpc.Channel) -> None:
     stub = health_pb2_grpc.HealthStub(channel)
     for name in ("", *SERVICES):
-        answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=PATIENCE_S)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
+    (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=PATIENCE_S)
     listed = {service.name for service in answer.list_services_response.service}
     assert {*SERVICES, "grpc.health.v1.Health"} <= listed
 
@@ -254,7 +256,7 @@ def test_a_port_that_is_taken_and_a_full_server_are_refused(
             [sys.executable, "-m", "engine.cli", "serve", *flags],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert second.returncode == 2
         assert second.stderr.startswith("contrapose: error: cannot listen on")
@@ -301,7 +303,7 @@ def test_sigterm_drains(tiny_bundle: Path) -> None:
         with pytest.raises(ServerError) as error:
             asyncio.run(session())
         assert error.value.code is grpc.StatusCode.UNAVAILABLE
-        assert running.process.wait(20) == 0
+        assert running.process.wait(PATIENCE_S) == 0
 
 
 def refused_while_draining(address: str) -> None:
@@ -309,5 +311,5 @@ def refused_while_draining(address: str) -> None:
         refusal = refused_stream(channel, [header()])
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
         stub = health_pb2_grpc.HealthStub(channel)
-        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
+        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
         assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
