@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.bench.commands import add_commands
+from engine.commands.play import DEMO_PLAYER
 from engine.errors import ConfigError
 
 
@@ -19,12 +20,20 @@ def _bench(*arguments: object) -> int:
     return int(args.run(args))
 
 
-def test_a_recorded_walk_comes_back_better_from_more_trackers(
-    recordings_dir: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(params=["ours", "recorded"])
+def player(request: pytest.FixtureRequest) -> Path:
+    if request.param == "ours":
+        return DEMO_PLAYER
+    folder = request.getfixturevalue("recordings_dir")
+    assert isinstance(folder, Path)
+    return folder / "100style_example.bvh"
+
+
+def test_a_player_comes_back_better_from_more_trackers(
+    player: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    walk = recordings_dir / "100style_example.bvh"
     options = ("--seconds", 4, "--rate", 10, "--calibration", "exact", "--json")
-    assert _bench(walk, *options) == 0
+    assert _bench(player, *options) == 0
     rows = {row["trackers"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
     assert rows[6]["joints_cm"] < 3.5
     assert rows[6]["joints_cm"] < rows[4]["joints_cm"] < 20
