@@ -16,8 +16,11 @@ TORCH_BACKEND = {Path("engine/backends/torch.py"), Path("engine/backends/torch_g
 """What may import PyTorch and ONNX; `open_backend` alone imports it, when it is asked for."""
 TYPED_GRAPHS = {Path("engine/backends/typed.py")}
 """What of the TensorRT backend may import ONNX, within itself."""
-COMPOSITION = {Path("engine/commands/play.py"), Path("engine/bench/simulated_players.py")}
-"""The commands that drive a server through the client; nothing else in the engine may know it."""
+COMPOSITION = {
+    Path("engine/commands/live_client.py"),
+    Path("engine/bench/simulated_players.py"),
+}
+"""What drives a server through the client; nothing else in the engine may know it."""
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -55,7 +58,7 @@ def test_nothing_but_the_opener_of_backends_imports_the_torch_backend() -> None:
     assert importers <= TORCH_BACKEND | {Path("engine/backends/open.py")}
 
 
-def test_only_the_play_commands_know_the_client() -> None:
+def test_only_what_drives_a_server_knows_the_client() -> None:
     assert _violations("engine", ("contrapose_client", "clients"), COMPOSITION) == []
 
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.bench.figures import percentiles, rounded
+from engine.commands.engine_options import add_engine_options, engine_flags
 from engine.commands.full_size import full_size_bundle
-from engine.commands.play import DEMO_PLAYER
-from engine.commands.serve import add_engine_options, engine_flags
+from engine.commands.recorded_player import DEMO_PLAYER
 from engine.commands.server_process import ServerProcess, own_server
 from engine.errors import InputError
 from engine.formats.plot import Plot, check_plot_path, write_plots

@@ -194,7 +194,7 @@ def _recorded_poses(rate: int) -> Iterator[tuple[float, bytes]]:
     """Endless: when poses of the shipped recording come, back and forth, and their messages."""
     from contrapose.v1 import interaction_pb2, types_pb2
 
-    from engine.commands.play import DEMO_PLAYER
+    from engine.commands.recorded_player import DEMO_PLAYER
     from engine.formats import read_motion, resampled
 
     motion = resampled(read_motion(DEMO_PLAYER), rate)

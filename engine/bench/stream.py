@@ -16,24 +16,16 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.bench.figures import percentiles, rounded
-from engine.commands.play import (
-    DEMO_PLAYER,
-    DEMO_SEED,
-    Played,
-    finished,
-    frames_of,
-    interact,
-    joints_of,
-    looped,
-    report_of,
-)
-from engine.commands.serve import add_engine_options
+from engine.commands.engine_options import add_engine_options, add_server_option
+from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
+from engine.commands.report import joints_of, report_of
 from engine.commands.server_process import running_server
 from engine.errors import InputError
 from engine.formats.plot import Plot, check_plot_path, write_plots
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
+    from engine.commands.live_client import Played
     from engine.motion.motion import Motion
     from engine.testing import BadNetwork
 
@@ -65,7 +57,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(%(default)s)")
     parser.add_argument("--player", type=Path, metavar="FILE", help="default: the one shipped")
     parser.add_argument("--seed", type=int, default=DEMO_SEED, help="(%(default)s)")
-    parser.add_argument("--server", metavar="HOST:PORT", help="default: start one and stop it")
+    add_server_option(parser)
     network = parser.add_argument_group("network, each way")
     network.add_argument(
         "--jitter-ms", type=float, default=0.0, metavar="MS", help="each packet takes 0 to MS"
@@ -92,6 +84,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
+    from engine.commands.live_client import finished
     from engine.formats import read_motion
 
     network = _network(args)
@@ -131,6 +124,7 @@ def _network(args: argparse.Namespace) -> BadNetwork | None:
 async def _play(
     address: str, player: Motion, network: BadNetwork | None, args: argparse.Namespace
 ) -> Played:
+    from engine.commands.live_client import interact
     from engine.testing import LossyProxy
 
     async def play(address: str) -> Played:

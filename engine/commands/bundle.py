@@ -16,7 +16,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.bundle import STARTER, Bundle, ScheduleSpec, load_bundle
 from engine.commands import bundle_build
-from engine.commands.serve import add_backend_options
+from engine.commands.engine_options import add_backend_options
 from engine.errors import ConfigError, InputError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from engine.commands.serve import engine_flags
+from engine.commands.engine_options import engine_flags
 from engine.errors import BackendError, ContraposeError
 from engine.serving.process import READY
 

@@ -11,7 +11,7 @@ import pytest
 from engine.bench.simulated_players import SimulatedPlayer, pose_requests
 from engine.body.shape import load_body
 from engine.cli import main
-from engine.commands.play import DEMO_PLAYER
+from engine.commands.recorded_player import DEMO_PLAYER
 from engine.formats import read_motion
 from tests.e2e.conftest import started_server
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from engine.body.shape import load_body
-from engine.commands.play import DEMO_PLAYER, Played, interact, looped
+from engine.commands.live_client import Played, interact
+from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.formats import read_motion
 from engine.testing import BadNetwork, LossyProxy
 from tests.e2e.conftest import RunningServer

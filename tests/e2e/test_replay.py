@@ -13,7 +13,7 @@ import pytest
 from contrapose_client import Interaction, connect
 
 from engine.bundle import STARTER
-from engine.commands.play import DEMO_PLAYER, looped
+from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.formats import read_motion
 from engine.motion.motion import Motion
 from engine.session.recording import SUFFIX

@@ -25,7 +25,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.body.shape import load_body
 from engine.bundle import STARTER, Bundle
-from engine.commands.play import DEMO_PLAYER, looped
+from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.formats import read_motion
 from engine.serving.loaded import fingerprint_of
 from engine.serving.resume import StreamState, opened, read_keys

@@ -16,7 +16,7 @@ from engine.bench.simulated_players import (
 )
 from engine.body.kinematics import forward_kinematics
 from engine.body.shape import load_body
-from engine.commands.play import DEMO_PLAYER
+from engine.commands.recorded_player import DEMO_PLAYER
 from engine.formats import read_motion
 from engine.motion.motion import Motion
 

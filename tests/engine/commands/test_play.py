@@ -14,16 +14,10 @@ from engine import errors
 from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.cli import build_parser
-from engine.commands.play import (
-    Played,
-    _anchor_index,
-    _translated,
-    looped,
-    report_of,
-    rest_joints_of,
-    seam_jerk_ratio,
-    summary_of,
-)
+from engine.commands.live_client import Played, our_error, rest_joints_of
+from engine.commands.play import anchor_index_of
+from engine.commands.recorded_player import looped
+from engine.commands.report import report_of, seam_jerk_ratio, summary_of
 from engine.errors import InputError
 from engine.motion.motion import Motion
 from engine.serving.wire import skeleton_to_wire
@@ -116,13 +110,13 @@ def test_a_single_pose_is_held() -> None:
     ("at", "index"), [("first", 0), ("middle", 15), ("last", 29), ("0", 0), ("29", 29)]
 )
 def test_an_anchor_is_named_or_numbered(at: str, index: int) -> None:
-    assert _anchor_index(at, 30) == index
+    assert anchor_index_of(at, 30) == index
 
 
 @pytest.mark.parametrize("at", ["30", "-1", "centre", "1.5", ""])
 def test_any_other_anchor_is_refused(at: str) -> None:
     with pytest.raises(InputError, match="--at"):
-        _anchor_index(at, 30)
+        anchor_index_of(at, 30)
 
 
 def test_a_skeleton_from_the_wire_is_the_body_it_was_made_of() -> None:
@@ -140,7 +134,7 @@ def test_refusals_of_the_server_become_our_errors() -> None:
         (StatusCode.INTERNAL, errors.BackendError),
     ]
     for code, kind in kinds:
-        error = _translated(ServerError(code, "pose.body: wrong"))
+        error = our_error(ServerError(code, "pose.body: wrong"))
         assert type(error) is kind
         assert str(error) == "pose.body: wrong"
 

@@ -14,7 +14,7 @@ from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose, stacked
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
-from engine.commands.play import DEMO_PLAYER
+from engine.commands.recorded_player import DEMO_PLAYER
 from engine.formats.files import read_motion
 from engine.motion.space import PersonalSpace
 from engine.motion.track import Track

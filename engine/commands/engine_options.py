@@ -1,0 +1,66 @@
+"""The flags of an engine: what the commands share that start one, or talk to one.
+
+Knows flags; nothing of what they mean to a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.backends.open import BACKENDS
+from engine.backends.protocol import PRECISIONS
+
+
+def add_server_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server", metavar="HOST:PORT", help="use this server; default: start one and stop it"
+    )
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What decides how motion is made; shared with the commands that start a server themselves."""
+    group = parser.add_argument_group("engine")
+    group.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
+    add_backend_options(group)
+    group.add_argument("--threads", type=int, metavar="N", help="of the backend")
+    group.add_argument(
+        "--horizon", type=int, metavar="F", help="frames ahead of the clock that plans reach"
+    )
+    group.add_argument(
+        "--body", type=Path, metavar="NPZ", help="a licensed SMPLX_*.npz in place of the open body"
+    )
+    group.add_argument(
+        "--no-foot-lock",
+        action="store_true",
+        help="leave planted feet as the network moves them (see docs/architecture.md)",
+    )
+    parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 1 to 50")
+
+
+def add_backend_options(group: argparse._ActionsContainer) -> None:
+    """Which library computes, where, and in what precision."""
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="what runs the graphs; auto: tensorrt, torch on a GPU, openvino, the first that is "
+        "here (%(default)s)",
+    )
+    group.add_argument(
+        "--device", type=int, default=0, metavar="N", help="index of the GPU (%(default)s)"
+    )
+    group.add_argument("--precision", choices=PRECISIONS, default="auto", help="(%(default)s)")
+
+
+def engine_flags(args: argparse.Namespace) -> list[str]:
+    """The flags of `add_engine_options` as they were given, for a child process."""
+    names = ("bundle", "backend", "device", "precision", "threads", "horizon", "body", "steps")
+    given = {name: getattr(args, name) for name in names}
+    flags = [
+        part
+        for name, value in given.items()
+        if value is not None
+        for part in (f"--{name}", str(value))
+    ]
+    return [*flags, "--no-foot-lock"] if args.no_foot_lock else flags

@@ -1,0 +1,192 @@
+"""The live client: plays a recording to a server, and asks it for motions and pairs.
+
+The only commands' module that knows the client; they import it when they run. Knows motions; no
+session, no file and no flag but those it names in errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+from contrapose.v1 import interaction_pb2, types_pb2
+from contrapose_client import Generated, Interaction, People, PlanFrame, ServerError, connect
+
+from engine.arrays import Array
+from engine.errors import (
+    BackendError,
+    ContraposeError,
+    InputError,
+    OverloadedError,
+    SessionError,
+)
+from engine.motion.motion import Motion
+
+T = TypeVar("T")
+
+ERRORS: dict[grpc.StatusCode, type[ContraposeError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InputError,
+    grpc.StatusCode.FAILED_PRECONDITION: SessionError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
+    grpc.StatusCode.UNAVAILABLE: OverloadedError,
+}
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Run it; refusals of the server become our errors."""
+    try:
+        return asyncio.run(work)
+    except ServerError as error:
+        raise our_error(error) from error
+    except ConnectionError as error:
+        raise BackendError(str(error)) from error
+
+
+def our_error(error: ServerError) -> ContraposeError:
+    return ERRORS.get(error.code, BackendError)(str(error))
+
+
+# ---------------------------------------------------------------------------------------- a session
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A session as it was shown, and what the server said about it."""
+
+    motion: Motion
+    """Both people at 10 frames a second."""
+    frames: list[PlanFrame]
+    rest_joints: Array
+    """(22, 3) of the partner."""
+    late_frames: int
+    margin_s: Array
+    overwritten: int
+    accepted: interaction_pb2.SessionAccepted
+    summary: interaction_pb2.SessionSummary
+
+
+async def interact(address: str, player: Motion, *, mode: str = "react", **settings: Any) -> Played:
+    """Play a motion of 10 frames a second to a server as if it were live; show what comes back.
+
+    settings  as `Client.interact` takes them
+    """
+    betas = player.betas[0]
+    async with (
+        connect(address) as client,
+        client.interact(player_betas=betas, mode=mode, **settings) as session,
+    ):
+        begun = time.monotonic()
+        await session.send_pose(player.quats_xyzw[0, 0], player.transl[0, 0], 0.0)
+        sender = asyncio.create_task(_send_poses(session, player, begun))
+        try:
+            frames = [frame async for frame in session.frames(player.frames)]
+            await sender
+            summary = await session.finish()
+        finally:
+            sender.cancel()
+        for event in session.events:
+            print(f"contrapose: the server says: {event.text}", file=sys.stderr)
+        if mode == "follow_plan":
+            player = _led(player, frames)
+        return _played(session, player, frames, summary)
+
+
+def _led(player: Motion, frames: list[PlanFrame]) -> Motion:
+    """The player as the plan has him."""
+    quats, transl = player.quats_xyzw.copy(), player.transl.copy()
+    for frame in frames:
+        quats[0, frame.index] = frame.player_quats_xyzw
+        transl[0, frame.index] = frame.player_transl
+    return replace(player, quats_xyzw=quats, transl=transl)
+
+
+async def _send_poses(session: Interaction, player: Motion, begun: float) -> None:
+    """Pose k at begun + k / 10 seconds, as a game would."""
+    for index in range(1, player.frames):
+        time_code = index / player.frame_rate
+        await asyncio.sleep(max(begun + time_code - time.monotonic(), 0.0))
+        await session.send_pose(player.quats_xyzw[0, index], player.transl[0, index], time_code)
+
+
+def _played(
+    session: Interaction,
+    player: Motion,
+    frames: list[PlanFrame],
+    summary: interaction_pb2.SessionSummary,
+) -> Played:
+    skeleton, report = session.accepted.partner_skeleton, session.playout.report()
+    shown = slice(frames[0].index, player.frames)  # from when there was something to show
+    motion = Motion(
+        quats_xyzw=np.stack(
+            [player.quats_xyzw[0, shown], np.stack([f.quats_xyzw for f in frames])]
+        ),
+        transl=np.stack([player.transl[0, shown], np.stack([f.transl for f in frames])]),
+        betas=np.stack([player.betas[0], np.array(skeleton.betas, np.float32)]),
+    )
+    return Played(
+        motion=motion,
+        frames=frames,
+        rest_joints=rest_joints_of(skeleton),
+        late_frames=report.late_frames,
+        margin_s=report.margin_s,
+        overwritten=report.overwritten,
+        accepted=session.accepted,
+        summary=summary,
+    )
+
+
+def rest_joints_of(skeleton: types_pb2.Skeleton) -> Array:
+    """(22, 3) from the offsets of a skeleton on the wire."""
+    joints = np.array(skeleton.rest_offsets, np.float64).reshape(-1, 3)
+    for joint, parent in enumerate(skeleton.parent_indices):
+        if parent >= 0:
+            joints[joint] += joints[parent]
+    return joints
+
+
+# --------------------------------------------------------------------------------------- generation
+async def generate_motion(
+    address: str, pair: People | None, *, text: str, **settings: Any
+) -> Generated:
+    """Animate a pair; without one, the words make it first."""
+    async with connect(address) as client:
+        if pair is None:
+            return await client.generate(text, **settings)
+        return await client.generate_motion(pair, text=text, **settings)
+
+
+async def generate_pair(address: str, **settings: Any) -> Generated:
+    async with connect(address) as client:
+        return await client.generate_pair(**settings)
+
+
+def people_at(motion: Motion, frame: int, count: int, path: Path) -> People:
+    """The first `count` people of the motion in a file, at one frame."""
+    if motion.people < count:
+        raise InputError(
+            f"{path}: holds {motion.people} person, {count} are needed; "
+            "`contrapose pose --from` invents a partner",
+            field="people",
+        )
+    if not 0 <= frame < motion.frames:
+        raise InputError(
+            f"--frame: {frame}, but {path} has frames 0..{motion.frames - 1}", field="--frame"
+        )
+    return People(
+        quats_xyzw=motion.quats_xyzw[:count, frame],
+        transl=motion.transl[:count, frame],
+        betas=motion.betas[:count],
+    )
+
+
+def motion_of(people: People) -> Motion:
+    """Of people at one instant, or (person, frame, ...) at several."""
+    quats, transl = people.quats_xyzw, people.transl
+    if transl.ndim == 2:
+        quats, transl = quats[:, None], transl[:, None]
+    return Motion(quats_xyzw=quats, transl=transl, betas=people.betas)
