@@ -9,10 +9,12 @@ ContraposeError                what a caller may catch
 └── BackendError               a compiled graph failed, or its runtime is missing
 
 A message says where, what was found, what was expected and what to do. `field` names the offending
-field and `reason` is a stable word for programs; `service.py` maps each class to one gRPC status.
+field and `reason` is a stable word for programs; `serving/statuses.py` has one status for each.
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 
 class ContraposeError(Exception):
@@ -27,6 +29,15 @@ class ContraposeError(Exception):
         self.field = field
         if reason is not None:
             self.reason = reason
+
+    @classmethod
+    def at(cls, field: str, problem: str, reason: str | None = None) -> Self:
+        """One whose message begins with the field: `header.steps: 0, expected 1 to 50`."""
+        return cls(f"{field}: {problem}", field=field, reason=reason)
+
+    def within(self, path: str) -> Self:
+        """The same, of a part of something larger: `steps` becomes `header.steps`."""
+        return type(self)(f"{path}.{self}", field=f"{path}.{self.field}", reason=self.reason)
 
 
 class InputError(ContraposeError):

@@ -216,9 +216,9 @@ def _numbers(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     if not 1 <= args.seconds <= 86_400:
-        raise InputError(f"--seconds: {args.seconds:g}, expected 1 to 86400", field="--seconds")
+        raise InputError.at("--seconds", f"{args.seconds:g}, expected 1 to 86400")
     if not 1 <= args.rate <= 120:
-        raise InputError(f"--rate: {args.rate:g}, expected 1 to 120", field="--rate")
+        raise InputError.at("--rate", f"{args.rate:g}, expected 1 to 120")
     if args.full_size and args.bundle is not None:
         raise InputError("--full-size and --bundle: give one of them", field="--full-size")
     check_plot_path(args.plot)
@@ -315,7 +315,7 @@ def _players(args: argparse.Namespace) -> Callable[[int], list[bytes]]:
 
     paths = [DEMO_PLAYER] if args.players is None else sorted(args.players.glob("*.*"))
     if not paths:
-        raise InputError(f"--players: {args.players} holds no recordings", field="--players")
+        raise InputError.at("--players", f"{args.players} holds no recordings")
     body = load_body(args.body)
     recordings = [read_motion(path, body=body) for path in paths]
 

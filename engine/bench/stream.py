@@ -118,7 +118,7 @@ def _network(args: argparse.Namespace) -> BadNetwork | None:
             seed=args.network_seed,
         )
     except ValueError as exc:
-        raise InputError(f"network: {exc}", field="network") from exc
+        raise InputError.at("network", f"{exc}") from exc
 
 
 async def _play(

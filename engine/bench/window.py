@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.repeats < 1:
         raise ConfigError(f"repeats is {args.repeats}, must be at least 1", field="repeats")
     if max(args.batch) > 256:
-        raise InputError(f"--batch: {max(args.batch)}, expected 1 to 256", field="--batch")
+        raise InputError.at("--batch", f"{max(args.batch)}, expected 1 to 256")
     for steps in args.steps:
         step_schedule(steps)  # a wrong step count is refused before minutes of work
     check_plot_path(args.plot)

@@ -174,9 +174,7 @@ def people_at(motion: Motion, frame: int, count: int, path: Path) -> People:
             field="people",
         )
     if not 0 <= frame < motion.frames:
-        raise InputError(
-            f"--frame: {frame}, but {path} has frames 0..{motion.frames - 1}", field="--frame"
-        )
+        raise InputError.at("--frame", f"{frame}, but {path} has frames 0..{motion.frames - 1}")
     return People(
         quats_xyzw=motion.quats_xyzw[:count, frame],
         transl=motion.transl[:count, frame],

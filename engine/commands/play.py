@@ -239,9 +239,8 @@ def anchor_index_of(at: str, frames: int) -> int:
     if at in named:
         return named[at]
     if not at.isdecimal() or int(at) >= frames:
-        raise InputError(
-            f"--at: {at!r}, expected first, middle, last or a frame from 0 to {frames - 1}",
-            field="--at",
+        raise InputError.at(
+            "--at", f"{at!r}, expected first, middle, last or a frame from 0 to {frames - 1}"
         )
     return int(at)
 
@@ -273,4 +272,4 @@ def _played(args: argparse.Namespace, player: Motion, seconds: float) -> Played:
 
 def _check_seed(seed: int | None) -> None:
     if seed is not None and not 0 <= seed < 1 << 64:
-        raise InputError(f"--seed: {seed}, expected 0 to 2^64 - 1", field="--seed")
+        raise InputError.at("--seed", f"{seed}, expected 0 to 2^64 - 1")

@@ -21,9 +21,7 @@ def frames_of(seconds: float) -> int:
     from engine.motion.motion import FRAME_RATE
 
     if not 0.1 <= seconds <= MOST_SECONDS:
-        raise InputError(
-            f"--seconds: {seconds:g}, expected 0.1 to {MOST_SECONDS}", field="--seconds"
-        )
+        raise InputError.at("--seconds", f"{seconds:g}, expected 0.1 to {MOST_SECONDS}")
     return round(seconds * FRAME_RATE)
 
 

@@ -41,4 +41,4 @@ def _changed(
     try:
         return replace(config, **wanted) if wanted else config
     except ConfigError as error:
-        raise ConfigError(f"{field}.{error}", field=f"{field}.{error.field}") from error
+        raise error.within(field) from error

@@ -79,16 +79,14 @@ class DirectionChange:
         if not self.poses:
             return direction
         if direction.mode is not Mode.INBETWEEN:
-            raise ConfigError(
-                f"targets: poses in mode {direction.mode.name}; set mode INBETWEEN",
-                field="targets",
+            raise ConfigError.at(
+                "targets", f"poses in mode {direction.mode.name}; set mode INBETWEEN"
             )
         merged = {pose.frame: pose for pose in (*direction.poses, *self.poses)}
         if len(merged) > MAX_TARGETS:
-            raise ConfigError(
-                f"targets: {len(merged)} poses wanted, at most {MAX_TARGETS} are; send the later "
-                "ones later",
-                field="targets",
+            raise ConfigError.at(
+                "targets",
+                f"{len(merged)} poses wanted, at most {MAX_TARGETS} are; send the later ones later",
             )
         return replace(direction, poses=tuple(merged[frame] for frame in sorted(merged)))
 
@@ -122,13 +120,13 @@ def _mode(value: int, field: str) -> Mode | None:
     """None: as before."""
     if value != interaction_pb2.SESSION_MODE_UNSPECIFIED and value not in MODES:
         names = ", ".join(mode.name for mode in MODES.values())
-        raise ConfigError(f"{field}: {value}, expected one of {names}", field=field)
+        raise ConfigError.at(field, f"{value}, expected one of {names}")
     return MODES.get(value)
 
 
 def _energy(value: float, field: str) -> float:
     if not MIN_ENERGY <= value <= MAX_ENERGY:
-        raise ConfigError(f"{field}: {value}, expected {MIN_ENERGY} to {MAX_ENERGY}", field=field)
+        raise ConfigError.at(field, f"{value}, expected {MIN_ENERGY} to {MAX_ENERGY}")
     return value
 
 
@@ -139,10 +137,7 @@ def _frame(value: int, field: str) -> int:
 def _contact(target: interaction_pb2.ContactTarget, field: str) -> ContactTarget:
     if target.partner_joint not in HANDS:
         hands = " or ".join(f"{hand} ({JOINT_NAMES[hand]})" for hand in HANDS)
-        raise ConfigError(
-            f"{field}.partner_joint: {target.partner_joint}, expected {hands}",
-            field=f"{field}.partner_joint",
-        )
+        raise ConfigError.at(f"{field}.partner_joint", f"{target.partner_joint}, expected {hands}")
     hold = target.hold_frames or HOLD_FRAMES
     return ContactTarget(
         partner_joint=target.partner_joint,
@@ -157,7 +152,7 @@ def _contact(target: interaction_pb2.ContactTarget, field: str) -> ContactTarget
 def _place(target: interaction_pb2.PlaceTarget, field: str) -> PlaceTarget:
     heading = target.heading if target.HasField("heading") else None
     if heading is not None and not abs(heading) <= 100:
-        raise ConfigError(f"{field}.heading: {heading}, expected radians", field=f"{field}.heading")
+        raise ConfigError.at(f"{field}.heading", f"{heading}, expected radians")
     return PlaceTarget(
         position=wire.place_from_wire(target.position, f"{field}.position").astype(np.float64),
         heading=heading,

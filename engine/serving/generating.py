@@ -74,7 +74,7 @@ async def pair_answer(
     if request.HasField("single"):
         single = wire.person_from_wire(request.single, "single")
     elif not text:
-        raise InputError("text: neither text nor single is given; give one or both", field="text")
+        raise InputError.at("text", "neither text nor single is given; give one or both")
     spec = loaded.bundle.manifest.generator
     if spec is None:
         raise BundleError(
@@ -122,10 +122,10 @@ async def _motion_text(loaded: LoadedBundle, text: str) -> Array | None:
     if not text:
         return None
     if not loaded.animator_takes_text:
-        raise BundleError(
-            f"text: the animator of bundle {loaded.name} understands no words; leave them out",
-            field="text",
-            reason="NO_TEXT",
+        raise BundleError.at(
+            "text",
+            f"the animator of bundle {loaded.name} understands no words; leave them out",
+            "NO_TEXT",
         )
     return await _encoded(loaded, text, loaded.bundle.manifest.animator.text_width)
 
@@ -135,10 +135,8 @@ async def _encoded(loaded: LoadedBundle, text: str, width: int) -> Array:
     if not text:
         return np.zeros(width, np.float32)
     if loaded.bundle.manifest.text is None:
-        raise BundleError(
-            f"text: bundle {loaded.name} understands no words; load one that does",
-            field="text",
-            reason="NO_TEXT",
+        raise BundleError.at(
+            "text", f"bundle {loaded.name} understands no words; load one that does", "NO_TEXT"
         )
     call = loaded.executor.call(lambda models: encode_text(models, [text]))
     encoded: Array = (await asyncio.wrap_future(call))[0]

@@ -118,10 +118,10 @@ class Host:
         Raises OverloadedError where one more with these settings could not be served in time.
         """
         if session_id in self.slots:
-            raise SessionError(
-                f"header.session_id: {session_id} is open already; choose another, or none",
-                field="header.session_id",
-                reason="SESSION_EXISTS",
+            raise SessionError.at(
+                "header.session_id",
+                f"{session_id} is open already; choose another, or none",
+                "SESSION_EXISTS",
             )
         now = asyncio.get_running_loop().time()
         if len(self.slots) >= self.capacity(config):

@@ -83,10 +83,10 @@ async def _first(requests: AsyncIterator[Request], idle_seconds: float) -> Reque
 def _check_bundle(header: interaction_pb2.SessionHeader, loaded: LoadedBundle) -> None:
     name = wire.name_from_wire(header.bundle, "header.bundle")
     if name not in ("", loaded.name):
-        raise BundleError(
-            f"header.bundle: {name} is not loaded; this server has {loaded.name}",
-            field="header.bundle",
-            reason="BUNDLE_UNKNOWN",
+        raise BundleError.at(
+            "header.bundle",
+            f"{name} is not loaded; this server has {loaded.name}",
+            "BUNDLE_UNKNOWN",
         )
 
 

@@ -221,7 +221,7 @@ class StreamSession:
                 try:
                     self._session.direct(change.change.applied(self._session.direction))
                 except ConfigError as error:
-                    raise ConfigError(f"control.{error}", field=f"control.{error.field}") from error
+                    raise error.within("control") from error
 
     def _take(self, answer: Answer) -> None:
         try:

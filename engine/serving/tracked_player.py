@@ -121,11 +121,11 @@ class TrackedPlayer:
         if joint_set is JointSet.BD:
             return worn.worn_on(sample)
         if not self._calibration.has_t_pose:
-            raise InputError(
-                f"pose.openxr.joint_set: {joint_set.name} needs header.calibration.t_pose with "
+            raise InputError.at(
+                "pose.openxr.joint_set",
+                f"{joint_set.name} needs header.calibration.t_pose with "
                 "the same joints; its rest pose is not ours",
-                field="pose.openxr.joint_set",
-                reason="NOT_CALIBRATED",
+                "NOT_CALIBRATED",
             )
         return sample
 
@@ -143,22 +143,17 @@ def sample_from_wire(trackers: types_pb2.TrackerSet, field: str) -> TrackerSampl
     for index, tracker in enumerate(trackers.trackers):
         if not 1 <= tracker.role <= ROLE_COUNT or tracker.role in seen:
             problem = "twice" if tracker.role in seen else "no role of TrackerRole"
-            raise InputError(
-                f"{field}.trackers[{index}].role: {tracker.role} is {problem}; each device has "
-                "its own",
-                field=f"{field}.trackers[{index}].role",
-                reason="BAD_POSE",
+            raise InputError.at(
+                f"{field}.trackers[{index}].role",
+                f"{tracker.role} is {problem}; each device has its own",
+                "BAD_POSE",
             )
         seen.add(tracker.role)
         role = Role(tracker.role - 1)
         path = f"{field}.trackers[{role.name.lower()}]"
         confidence = tracker.confidence if tracker.HasField("confidence") else 1.0
         if not 0 <= confidence <= 1:
-            raise InputError(
-                f"{path}.confidence: {confidence}, expected 0 to 1",
-                field=f"{path}.confidence",
-                reason="BAD_POSE",
-            )
+            raise InputError.at(f"{path}.confidence", f"{confidence}, expected 0 to 1", "BAD_POSE")
         if confidence > 0:
             sample.positions[role] = wire.place_from_wire(tracker.position, f"{path}.position")
             sample.rotmats[role] = wire.rotmat_from_wire(tracker.rotation, f"{path}.rotation")
@@ -169,37 +164,28 @@ def sample_from_wire(trackers: types_pb2.TrackerSet, field: str) -> TrackerSampl
 def humanoid_from_wire(humanoid: types_pb2.HumanoidPose, field: str) -> Array:
     """World rotations (22, 3, 3) of a humanoid, in our axes."""
     if humanoid.space not in (types_pb2.HUMANOID_SPACE_WORLD, types_pb2.HUMANOID_SPACE_LOCAL):
-        raise InputError(
-            f"{field}.space: {humanoid.space}, expected WORLD or LOCAL",
-            field=f"{field}.space",
-            reason="MISSING",
+        raise InputError.at(
+            f"{field}.space", f"{humanoid.space}, expected WORLD or LOCAL", "MISSING"
         )
     count = len(humanoid.bones)
     if len(humanoid.rotations) != 4 * count:
-        raise InputError(
-            f"{field}.rotations: {len(humanoid.rotations)} numbers for {count} bones, expected "
-            f"{4 * count}",
-            field=f"{field}.rotations",
-            reason="BAD_SHAPE",
+        raise InputError.at(
+            f"{field}.rotations",
+            f"{len(humanoid.rotations)} numbers for {count} bones, expected {4 * count}",
+            "BAD_SHAPE",
         )
     bones: dict[int, Array] = {}
     for index, bone in enumerate(humanoid.bones):
         if bone >= HUMAN_BONE_COUNT or bone in bones:
             problem = "twice" if bone in bones else "no HumanBodyBones"
-            raise InputError(
-                f"{field}.bones[{index}]: {bone} is {problem}",
-                field=f"{field}.bones[{index}]",
-                reason="BAD_POSE",
-            )
+            raise InputError.at(f"{field}.bones[{index}]", f"{bone} is {problem}", "BAD_POSE")
         values = humanoid.rotations[4 * index : 4 * index + 4]
         bones[bone] = wire.rotmat_from_wire(values, f"{field}.rotations[{index}]")
     is_local = humanoid.space == types_pb2.HUMANOID_SPACE_LOCAL
     try:
         return humanoid_world(bones, is_local=is_local)
     except InputError as error:
-        raise InputError(
-            f"{field}.bones: {error}", field=f"{field}.bones", reason="MISSING"
-        ) from error
+        raise InputError.at(f"{field}.bones", f"{error}", "MISSING") from error
 
 
 def joints_from_wire(
@@ -208,19 +194,17 @@ def joints_from_wire(
     """Joint set, positions (n, 3), rotations (n, 3, 3; BD's in our axes), which are valid (n,)."""
     joint_set = JOINT_SETS.get(message.joint_set)
     if joint_set is None:
-        raise InputError(
-            f"{field}.joint_set: {message.joint_set}, expected BD, FB or META",
-            field=f"{field}.joint_set",
-            reason="MISSING",
+        raise InputError.at(
+            f"{field}.joint_set", f"{message.joint_set}, expected BD, FB or META", "MISSING"
         )
     count = joint_set.count
     for name, width in (("positions", 3), ("rotations", 4), ("is_valid", 1)):
         found = len(getattr(message, name))
         if found != count * width and not (name == "is_valid" and found == 0):
-            raise InputError(
-                f"{field}.{name}: {found} values, expected {width} for each of {count} joints",
-                field=f"{field}.{name}",
-                reason="BAD_SHAPE",
+            raise InputError.at(
+                f"{field}.{name}",
+                f"{found} values, expected {width} for each of {count} joints",
+                "BAD_SHAPE",
             )
     is_valid = np.array(message.is_valid or [True] * count, bool)
     positions = np.zeros((count, 3))
@@ -244,13 +228,10 @@ def calibration_from_wire(header: interaction_pb2.SessionHeader, body: Body) -> 
     """The player's calibration; raises InputError or ConfigError that names the field."""
     message, field = header.calibration, "header.calibration"
     if message.axes not in AXES:
-        raise InputError(f"{field}.axes: {message.axes} is unknown", field=f"{field}.axes")
+        raise InputError.at(f"{field}.axes", f"{message.axes} is unknown")
     axes, floor = AXES[message.axes], float(message.floor_height)
     if not abs(floor) <= MOST_FLOOR:
-        raise InputError(
-            f"{field}.floor_height: {floor} m, expected within {MOST_FLOOR:g}",
-            field=f"{field}.floor_height",
-        )
+        raise InputError.at(f"{field}.floor_height", f"{floor} m, expected within {MOST_FLOOR:g}")
     betas = wire.betas_from_wire(header.player_betas, "header.player_betas")
     still = np.repeat(np.eye(3)[None], JOINT_COUNT, axis=0)
     known = PlayerCalibration(
@@ -267,9 +248,8 @@ def calibration_from_wire(header: interaction_pb2.SessionHeader, body: Body) -> 
     if how is None:
         return known
     if header.player_betas:
-        raise InputError(
-            "header.player_betas: given beside a calibration, which tells the shape; leave it out",
-            field="header.player_betas",
+        raise InputError.at(
+            "header.player_betas", "given beside a calibration, which tells the shape; leave it out"
         )
     try:
         if how == "size":
@@ -297,10 +277,8 @@ def _t_pose_sample(t_pose: types_pb2.TPose, field: str) -> TrackerSample:
         return sample_from_wire(t_pose.trackers, f"{field}.trackers")
     if kind == "openxr":
         return openxr_sample(*joints_from_wire(t_pose.openxr, f"{field}.openxr"), 0.0)
-    raise InputError(
-        f"{field}.trackers: missing; set one of trackers, humanoid, openxr",
-        field=f"{field}.trackers",
-        reason="MISSING",
+    raise InputError.at(
+        f"{field}.trackers", "missing; set one of trackers, humanoid, openxr", "MISSING"
     )
 
 

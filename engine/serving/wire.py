@@ -53,11 +53,11 @@ def place_from_wire(values: Sequence[float], field: str) -> Array:
     place = _floats(values, 3, field, "x, y, z in metres")
     _check_finite(place, field)
     if np.abs(place).max() > MAX_DISTANCE:
-        raise InputError(
-            f"{field}: {place.tolist()} is over {MAX_DISTANCE:.0f} m from the origin; send "
+        raise InputError.at(
+            field,
+            f"{place.tolist()} is over {MAX_DISTANCE:.0f} m from the origin; send "
             "metres, and move the origin near the player",
-            field=field,
-            reason="BAD_POSE",
+            "BAD_POSE",
         )
     return place
 
@@ -74,26 +74,20 @@ def check_follows(
 ) -> None:
     """Raise unless number and time of a streamed pose are sane and grow."""
     if not (np.isfinite(pose.time_code) and pose.time_code >= 0):
-        raise InputError(
-            f"pose.time_code: {pose.time_code}, expected finite seconds since the first pose",
-            field="pose.time_code",
-            reason="BAD_TIME",
+        raise InputError.at(
+            "pose.time_code",
+            f"{pose.time_code}, expected finite seconds since the first pose",
+            "BAD_TIME",
         )
     if previous is None:
         if pose.sequence == 0:
-            raise InputError(
-                "pose.sequence: 0 means no pose; number poses from 1",
-                field="pose.sequence",
-                reason="BAD_TIME",
-            )
+            raise InputError.at("pose.sequence", "0 means no pose; number poses from 1", "BAD_TIME")
         return
     for name in ("sequence", "time_code"):
         before, now = getattr(previous, name), getattr(pose, name)
         if now <= before:
-            raise InputError(
-                f"pose.{name}: {now} after {before}; it must grow from pose to pose",
-                field=f"pose.{name}",
-                reason="BAD_TIME",
+            raise InputError.at(
+                f"pose.{name}", f"{now} after {before}; it must grow from pose to pose", "BAD_TIME"
             )
 
 
@@ -120,21 +114,21 @@ def betas_from_wire(betas: Sequence[float], field: str) -> Array:
     values = _floats(betas, SHAPE_COUNT, field, "none or one per shape direction")
     _check_finite(values, field)
     if np.abs(values).max() > MAX_BETA:
-        raise InputError(
-            f"{field}: {values.tolist()} has a value outside -{MAX_BETA:g}..{MAX_BETA:g} "
+        raise InputError.at(
+            field,
+            f"{values.tolist()} has a value outside -{MAX_BETA:g}..{MAX_BETA:g} "
             "standard deviations",
-            field=field,
-            reason="BAD_SHAPE",
+            "BAD_SHAPE",
         )
     return values
 
 
 def text_from_wire(text: str, field: str) -> str:
     if len(text) > MAX_TEXT_CHARACTERS:
-        raise InputError(
-            f"{field}: {len(text)} characters, at most {MAX_TEXT_CHARACTERS} are allowed",
-            field=field,
-            reason="TEXT_TOO_LONG",
+        raise InputError.at(
+            field,
+            f"{len(text)} characters, at most {MAX_TEXT_CHARACTERS} are allowed",
+            "TEXT_TOO_LONG",
         )
     return text
 
@@ -142,11 +136,10 @@ def text_from_wire(text: str, field: str) -> str:
 def name_from_wire(name: str, field: str) -> str:
     """Identifiers go into logs, so they are short and printable."""
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        raise InputError(
-            f"{field}: expected at most {MAX_NAME_CHARACTERS} printable characters, "
-            f"found {len(name)}",
-            field=field,
-            reason="BAD_NAME",
+        raise InputError.at(
+            field,
+            f"expected at most {MAX_NAME_CHARACTERS} printable characters, found {len(name)}",
+            "BAD_NAME",
         )
     return name
 
@@ -154,7 +147,7 @@ def name_from_wire(name: str, field: str) -> str:
 def count_from_wire(count: int, low: int, high: int, field: str) -> int:
     """A setting that must lie in low..high."""
     if not low <= count <= high:
-        raise ConfigError(f"{field}: {count}, expected {low} to {high}", field=field)
+        raise ConfigError.at(field, f"{count}, expected {low} to {high}")
     return count
 
 
@@ -168,10 +161,8 @@ def header_from_wire(
     """The header of a stream's first message, names and text checked."""
     if request.WhichOneof("part") != "header":
         found = request.WhichOneof("part") or "an empty message"
-        raise SessionError(
-            f"header: the first message is {found}; send a header first",
-            field="header",
-            reason="HEADER_REQUIRED",
+        raise SessionError.at(
+            "header", f"the first message is {found}; send a header first", "HEADER_REQUIRED"
         )
     header = request.header
     for name in ("session_id", "client_name", "client_version"):
@@ -185,9 +176,8 @@ def check_resumes_only(header: interaction_pb2.SessionHeader) -> None:
     for descriptor, _ in header.ListFields():
         if descriptor.name not in ("resume_token", "client_name", "client_version"):
             field = f"header.{descriptor.name}"
-            raise InputError(
-                f"{field}: given beside resume_token, which holds all settings; leave it out",
-                field=field,
+            raise InputError.at(
+                field, "given beside resume_token, which holds all settings; leave it out"
             )
 
 
@@ -195,16 +185,14 @@ def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
     """Which part a later message of a stream carries; never the header."""
     part = request.WhichOneof("part")
     if part == "header":
-        raise SessionError(
-            "header: a second header; a stream is one session, open another stream",
-            field="header",
-            reason="HEADER_REPEATED",
+        raise SessionError.at(
+            "header",
+            "a second header; a stream is one session, open another stream",
+            "HEADER_REPEATED",
         )
     if part is None:
-        raise InputError(
-            "part: an empty message; set one of pose, control, ping, end",
-            field="part",
-            reason="EMPTY_MESSAGE",
+        raise InputError.at(
+            "part", "an empty message; set one of pose, control, ping, end", "EMPTY_MESSAGE"
         )
     return str(part)
 
@@ -243,10 +231,8 @@ def skeleton_to_wire(rest_joints: Array, betas: Array) -> types_pb2.Skeleton:
 
 def _floats(values: Sequence[float], count: int, field: str, expected: str) -> Array:
     if len(values) != count:
-        raise InputError(
-            f"{field}: {len(values)} numbers, expected {count} ({expected})",
-            field=field,
-            reason="BAD_SHAPE",
+        raise InputError.at(
+            field, f"{len(values)} numbers, expected {count} ({expected})", "BAD_SHAPE"
         )
     return np.array(values, np.float32)
 
@@ -254,11 +240,11 @@ def _floats(values: Sequence[float], count: int, field: str, expected: str) -> A
 def _check_quat(quat: Array, field: str) -> None:
     if not _is_unit(quat):
         _check_finite(quat, field)
-        raise InputError(
-            f"{field}: a quaternion of length {np.linalg.norm(quat):.3g}, expected a unit "
+        raise InputError.at(
+            field,
+            f"a quaternion of length {np.linalg.norm(quat):.3g}, expected a unit "
             "quaternion x, y, z, w",
-            field=field,
-            reason="BAD_POSE",
+            "BAD_POSE",
         )
 
 
@@ -271,13 +257,9 @@ def _is_unit(quats: Array) -> BoolArray:
 
 def _check_finite(values: Array, field: str) -> None:
     if not np.all(np.isfinite(values)):
-        raise InputError(
-            f"{field}: {values.tolist()} has a value that is not finite",
-            field=field,
-            reason="BAD_POSE",
-        )
+        raise InputError.at(field, f"{values.tolist()} has a value that is not finite", "BAD_POSE")
 
 
 def check_present(message: Message, name: str, field: str) -> None:
     if not message.HasField(name):
-        raise InputError(f"{field}: missing; it is required", field=field, reason="MISSING")
+        raise InputError.at(field, "missing; it is required", "MISSING")
