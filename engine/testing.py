@@ -163,7 +163,7 @@ class VirtualClock:
         return self.now
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualEventLoop(asyncio.SelectorEventLoop):
     """An event loop on a clock of its own that jumps to whatever is due next.
 
     A session of minutes takes as long as its computing, and always the same turns. For what runs on
@@ -182,7 +182,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Jumping(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualEventLoop) -> None:
         super().__init__()
         self._loop = loop
 
@@ -196,8 +196,8 @@ class _Jumping(selectors.SelectSelector):
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, on a VirtualLoop."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    """As `asyncio.run`, on a VirtualEventLoop."""
+    with asyncio.Runner(loop_factory=VirtualEventLoop) as runner:
         return runner.run(main)
 
 
@@ -209,7 +209,7 @@ class InlineSessionThread(SessionThread):
 
 
 class VirtualExecutor(Executor):
-    """An executor whose denoiser calls take, on a VirtualLoop, exactly what its costs say.
+    """An executor whose denoiser calls take, on a VirtualEventLoop, exactly what its costs say.
 
     The scheduling is the real one; the results are those of `models`, without a thread.
     """

@@ -144,7 +144,7 @@ def loop_steps(arena: Arena) -> list[LoopStep]:
     turns = (offsets["x_t"], offsets["x_odd"])
     fixed = {name: offsets[name] for name in ("known", "known_mask", "anchor", "x0")}
     is_in_place = rows == 1 and line % ALIGNMENT == 0
-    plan = []
+    calls = []
     for k in range(steps):
         source = offsets["modulations"] + k * line
         copy = RowsCopy(
@@ -154,7 +154,7 @@ def loop_steps(arena: Arena) -> list[LoopStep]:
             width=line,
             rows=rows,
         )
-        plan.append(
+        calls.append(
             LoopStep(
                 offsets={
                     **fixed,
@@ -167,7 +167,7 @@ def loop_steps(arena: Arena) -> list[LoopStep]:
                 copy=None if is_in_place else copy,
             )
         )
-    return plan
+    return calls
 
 
 def level_table(arena: Arena, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
@@ -177,10 +177,10 @@ def level_table(arena: Arena, inputs: Mapping[str, AnyArray]) -> dict[str, AnyAr
     return {**inputs, **tables}
 
 
-# ----------------------------------------------------------------------------- compiled plans
+# ----------------------------------------------------------------------------- compiled blobs
 @dataclass(frozen=True, kw_only=True)
-class PlanIdentity:
-    """What a compiled plan depends on: it is of use where all of this is the same.
+class BlobIdentity:
+    """What a compiled blob depends on: it is of use where all of this is the same.
 
     graph       digest of the graph, and of what is done to it before it is built
     library     version of the library that built it
@@ -202,13 +202,13 @@ class PlanIdentity:
         parts = ("timing", self.library, self.gpu, self.capability)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def sealed(self, plan: bytes) -> bytes:
-        """The plan behind a line that says what it is for."""
+    def sealed(self, blob: bytes) -> bytes:
+        """The blob behind a line that says what it is for."""
         text = self._text()
-        return len(text).to_bytes(_LENGTH_BYTES, "little") + text + plan
+        return len(text).to_bytes(_LENGTH_BYTES, "little") + text + blob
 
     def opened(self, blob: bytes | None) -> bytes | None:
-        """The plan of a sealed blob; None if there is none, or it was made for anything else."""
+        """What was sealed; None if there is none, or it was made for anything else."""
         text = self._text()
         start = _LENGTH_BYTES + len(text)
         is_ours = blob is not None and blob[:start] == self.sealed(b"")

@@ -25,8 +25,8 @@ from engine.arrays import Array
 from engine.backends.arena import (
     Arena,
     ArraySpec,
+    BlobIdentity,
     LoopStep,
-    PlanIdentity,
     arranged,
     level_table,
     loop_arena,
@@ -49,7 +49,7 @@ from engine.backends.tensorrt_build import (
     RANGES,
     Progress,
     Source,
-    build_plan,
+    build_blob,
     check_ranges,
     fail,
     made,
@@ -107,7 +107,7 @@ class TensorRtBackend:
         self._cache = BlobCache(cache_dir) if cache_dir else None
         self.progress: Progress | None = None
         """Told how the building of a graph goes."""
-        self._engines: dict[tuple[Path, int], Engine] = {}
+        self._engines: dict[tuple[Path, int], TensorRtEngine] = {}
         self._loops: list[TensorRtLoop] = []
         self._is_closed = False
 
@@ -145,7 +145,7 @@ class TensorRtBackend:
             del self._runtime
             self.cuda.close()
 
-    def engine(self, path: Path, bucket: int) -> Engine:
+    def engine(self, path: Path, bucket: int) -> TensorRtEngine:
         """The resident engine of one graph and batch size: from memory, the cache, or built now."""
         with self.lock:
             if self._is_closed:
@@ -153,12 +153,12 @@ class TensorRtBackend:
             if (path, bucket) not in self._engines:
                 self.cuda.use()
                 source = read_source(path, bucket, self.precision)
-                self._engines[path, bucket] = Engine(self, source, self._loaded(source))
+                self._engines[path, bucket] = TensorRtEngine(self, source, self._loaded(source))
             return self._engines[path, bucket]
 
     def _loaded(self, source: Source) -> trt.ICudaEngine:
-        """From the cache or the builder; a plan of another version or GPU is never read."""
-        identity = PlanIdentity(
+        """From the cache or the builder; a blob of another version or GPU is never read."""
+        identity = BlobIdentity(
             graph=source.digest,
             library=self._version,
             gpu=self.cuda.name,
@@ -166,21 +166,21 @@ class TensorRtBackend:
             precision=source.width,
             bucket=source.bucket,
         )
-        plan = identity.opened(self._cached(identity.key()))
-        if plan is not None:
-            engine = self._runtime.deserialize_cuda_engine(plan)
+        blob = identity.opened(self._cached(identity.key()))
+        if blob is not None:
+            engine = self._runtime.deserialize_cuda_engine(blob)
             if engine is not None:
                 return engine
-            logger.warning("%s: cached plan is refused (%s): building", source, self.log.taken())
+            logger.warning("%s: cached blob is refused (%s): building", source, self.log.taken())
         logger.info("%s: building for %s", source, self.device)
         timing = self._cached(identity.timing_key()) or b""
-        plan, timing = build_plan(source, self.log, timing, self.progress)
-        engine = self._runtime.deserialize_cuda_engine(plan)
+        blob, timing = build_blob(source, self.log, timing, self.progress)
+        engine = self._runtime.deserialize_cuda_engine(blob)
         if engine is None:
             fail(self.log, source, "cannot load the engine that was built")
         if self._cache:
             self._cache.put(identity.timing_key(), timing)
-            self._cache.put(identity.key(), identity.sealed(plan))
+            self._cache.put(identity.key(), identity.sealed(blob))
         return engine
 
     def _cached(self, key: str) -> bytes | None:
@@ -194,7 +194,7 @@ def _new_runtime(log: Log) -> trt.Runtime:
 
 
 # ----------------------------------------------------------------------------- what is resident
-class Engine:
+class TensorRtEngine:
     """An engine on the device. Its contexts share one scratch memory, since one stream runs all."""
 
     def __init__(self, backend: TensorRtBackend, source: Source, engine: trt.ICudaEngine) -> None:
@@ -369,7 +369,7 @@ class TensorRtLoop:
         require_finite(self._step, {"x0": x0})
         return x0
 
-    def _condition_engine(self) -> Engine:
+    def _condition_engine(self) -> TensorRtEngine:
         """The one that plain calls use too, unless there are more rows."""
         return self._backend.engine(self._condition, min(ANY_SHAPE, -self._buckets[-1]))
 
@@ -397,12 +397,12 @@ class TensorRtLoop:
         step = backend.engine(self._step, bucket)
         self._block.reserve(self._arena(self._buckets[-1], RANGES["steps"][2]))
         arena = self._arena(bucket, steps)
-        plan = loop_steps(arena)
+        calls = loop_steps(arena)
         contexts = (condition.new_context(), step.new_context())
         condition.set_shapes(contexts[0], _sized(condition.source, bucket, steps))
 
         def enqueue() -> None:
-            self._enqueue(arena, plan, contexts)
+            self._enqueue(arena, calls, contexts)
 
         self._block.clear()
         enqueue()  # TensorRT does what it has put off until shapes are known, before the capture
@@ -434,7 +434,7 @@ class TensorRtLoop:
     def _enqueue(
         self,
         arena: Arena,
-        plan: Sequence[LoopStep],
+        calls: Sequence[LoopStep],
         contexts: tuple[trt.IExecutionContext, trt.IExecutionContext],
     ) -> None:
         """Put a whole window on the stream."""
@@ -447,7 +447,7 @@ class TensorRtLoop:
         condition.enqueue(
             contexts[0], {name: block.device + arena.offsets[at] for name, at in names.items()}
         )
-        for call in plan:
+        for call in calls:
             if call.copy is not None:
                 backend.cuda.copy_rows(
                     block.device + call.copy.target,

@@ -1,4 +1,4 @@
-"""From a graph to a TensorRT plan: what the builder is given, told and asked for.
+"""From a graph to a TensorRT engine: what the builder is given, told and asked for.
 
 Knows graphs, TensorRT's builder and what it says while it works. Runs nothing on the device but
 what the builder times. TensorRT 10 and 11 are imported when something is built.
@@ -157,13 +157,13 @@ def tensorrt_version() -> str:
     return str(tensorrt.__version__)
 
 
-def build_plan(
+def build_blob(
     source: Source, log: Log, timing: bytes, progress: Progress | None
 ) -> tuple[bytes, bytes]:
     """Build an engine for the GPU in use; takes seconds to minutes.
 
     timing   what was timed on this GPU before, or nothing: kernels in it are not timed again
-    returns  the serialized plan, and the timings to give next time
+    returns  the engine's blob, and the timings to give next time
     Raises BackendError with what TensorRT said, OverloadedError without memory to build in.
     """
     import tensorrt as trt
@@ -191,10 +191,10 @@ def build_plan(
     if not config.set_timing_cache(cache, ignore_mismatch=False):
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
+    blob = builder.build_serialized_network(network, config)
+    if blob is None:
         fail(log, source, "cannot be built")
-    return bytes(memoryview(plan)), bytes(memoryview(cache.serialize()))
+    return bytes(memoryview(blob)), bytes(memoryview(cache.serialize()))
 
 
 def made(factory: Callable[[Log], Any], log: Log) -> Any:

@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
         with shared_key(args.resume_key) as keys:
             front = FrontConfig(
                 commands=engine_commands(args, keys),
-                host=args.host,
+                interface=args.host,
                 port=args.port,
                 drain_seconds=args.drain_seconds,
                 stops_on_eof=args.stop_on_eof,
@@ -256,7 +256,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         ),
         record=args.record,
         record_limit_mb=args.record_limit,
-        host=args.host,
+        interface=args.host,
         port=args.port,
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,

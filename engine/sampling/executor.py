@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 OnDone = Callable[["SampledWindow | ContraposeError"], None]
 """Called on the executor thread with the window, or why there is none. Must not block."""
-Steps = Generator[None, None, T]
+Pieces = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
 PATIENCE_S = 0.5
@@ -44,7 +44,7 @@ TIMED_CALLS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExecutorStatus:
+class ExecutorFigures:
     windows_in_progress: int
     windows: int
     """Finished since the start, failed ones left out."""
@@ -78,19 +78,19 @@ class _Work(Generic[T]):
     Pending until its last piece has run, so that it can be cancelled between two.
     """
 
-    def __init__(self, begin: Callable[[Models], Steps[T]]) -> None:
+    def __init__(self, begin: Callable[[Models], Pieces[T]]) -> None:
         self.future: Future[T] = Future()
         self._begin = begin
-        self._steps: Steps[T] | None = None
+        self._pieces: Pieces[T] | None = None
 
     def advance(self, models: Models) -> bool:
         """Run the next piece; returns whether there are more."""
         if self.future.cancelled():
             return False
         try:
-            if self._steps is None:
-                self._steps = self._begin(models)
-            next(self._steps)
+            if self._pieces is None:
+                self._pieces = self._begin(models)
+            next(self._pieces)
         except StopIteration as end:
             self.finish(end.value)
         except Exception as exc:
@@ -173,13 +173,13 @@ class Executor:
         No window goes on meanwhile, so it must be short.
         """
 
-        def in_one_piece(models: Models) -> Steps[T]:
+        def in_one_piece(models: Models) -> Pieces[T]:
             return function(models)
             yield  # makes this a generator
 
         return self._enqueue(self._calls, in_one_piece)
 
-    def call_in_steps(self, begin: Callable[[Models], Steps[T]]) -> Future[T]:
+    def call_in_pieces(self, begin: Callable[[Models], Pieces[T]]) -> Future[T]:
         """Run `begin(models)` piece by piece while no window with a deadline waits, or else a piece
         every half a second. Any thread.
 
@@ -191,8 +191,8 @@ class Executor:
         """Find out what calls cost, by timing a few of each bucket; blocks until done."""
         self._costs = self.call(lambda models: measured_costs(models, models.buckets)).result()
 
-    def status(self) -> ExecutorStatus:
-        return ExecutorStatus(
+    def figures(self) -> ExecutorFigures:
+        return ExecutorFigures(
             windows_in_progress=len(self._scheduler),
             windows=self._windows,
             late_windows=self._late_windows,
@@ -210,7 +210,7 @@ class Executor:
             self._changed.notify()
         self._thread.join()
 
-    def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Steps[T]]) -> Future[T]:
+    def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Pieces[T]]) -> Future[T]:
         work = _Work(begin)
         with self._changed:
             self._require_open()

@@ -60,7 +60,7 @@ def patient_pairs(executor: Executor, guidance: float, steps: int) -> Iterator[S
 
     def sample(noise: Array, pose: Array, mask: Array, words: Array) -> Array:
         under_way.append(
-            executor.call_in_steps(
+            executor.call_in_pieces(
                 lambda models: generator_steps(models, noise, pose, mask, words, guidance, steps)
             )
         )

@@ -47,8 +47,8 @@ class WindowRequest:
             raise ConfigError(f"skip is {self.skip}, must lie in 0..{most}", field="skip")
 
 
-Place = tuple[int, int]
-"""Where a row stood in a call of a graph: among how many rows, and which one it was."""
+Seat = tuple[int, int]
+"""Of a row in a call of a graph: among how many rows, and which one it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ class WindowTrace:
     """How a window was computed: where its row stood in the call of the condition graph, and in
     each denoiser call. Its bits depend on that, and not on what the other rows held."""
 
-    condition: Place
-    denoiser: tuple[Place, ...]
+    condition: Seat
+    denoiser: tuple[Seat, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

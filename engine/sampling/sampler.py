@@ -16,7 +16,7 @@ from engine.arrays import Array, IntArray
 from engine.backends import Loop
 from engine.errors import InputError
 from engine.sampling.models import Models
-from engine.sampling.request import WINDOW_SHAPE, Place, WindowRequest, WindowTrace
+from engine.sampling.request import WINDOW_SHAPE, Seat, WindowRequest, WindowTrace
 from engine.sampling.steering import steering
 
 
@@ -87,7 +87,7 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
     Models with a loop run that graph in the loop, but for windows that are steered.
     """
     modulations: dict[int, Array] = {}
-    places: dict[int, Place] = {}
+    seats: dict[int, Seat] = {}
     by_steps = [i for i, r in enumerate(requests) if models.animator_loop is None or r.keep_away]
     for steps in sorted({requests[i].steps for i in by_steps}):
         rows = [i for i in by_steps if requests[i].steps == steps]
@@ -99,13 +99,13 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
             [requests[i].text for i in rows],
         )
         modulations.update(zip(rows, of_rows, strict=True))
-        places.update((i, (len(rows), row)) for row, i in enumerate(rows))
+        seats.update((i, (len(rows), row)) for row, i in enumerate(rows))
     return [
         WindowInProgress(
             request=request,
             x_t=_first_noisy(models, request),
             modulation=modulations.get(i),
-            trace=WindowTrace(condition=places.get(i, (1, 0)), denoiser=()),
+            trace=WindowTrace(condition=seats.get(i, (1, 0)), denoiser=()),
             step=request.skip,
         )
         for i, request in enumerate(requests)

@@ -154,7 +154,7 @@ def _place(target: interaction_pb2.PlaceTarget, field: str) -> PlaceTarget:
     if heading is not None and not abs(heading) <= 100:
         raise ConfigError.at(f"{field}.heading", f"{heading}, expected radians")
     return PlaceTarget(
-        position=wire.place_from_wire(target.position, f"{field}.position").astype(np.float64),
+        position=wire.position_from_wire(target.position, f"{field}.position").astype(np.float64),
         heading=heading,
         frame=_frame(target.frame_index, f"{field}.frame_index") or None,
     )

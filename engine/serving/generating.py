@@ -27,7 +27,7 @@ from engine.serving.loaded import LoadedBundle
 Request = generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest
 
 
-async def motion_answers(
+async def motion_responses(
     host: Host, request: generation_pb2.GenerateMotionRequest
 ) -> Iterator[generation_pb2.GenerateMotionResponse]:
     """The motion around a pair: how it was made, then its frames, a window's length at a time."""
@@ -55,16 +55,16 @@ async def motion_answers(
             capsules=capsules,
         )
 
-    def answers() -> Iterator[generation_pb2.GenerateMotionResponse]:
+    def responses() -> Iterator[generation_pb2.GenerateMotionResponse]:
         yield generation_pb2.GenerateMotionResponse(info=info)
         for first in range(0, frames, WINDOW_FRAMES):
             chunk = motion_chunk(made, first, info.steps)
             yield generation_pb2.GenerateMotionResponse(frames=chunk)
 
-    return answers()
+    return responses()
 
 
-async def pair_answer(
+async def pair_response(
     host: Host, request: generation_pb2.GeneratePairRequest
 ) -> generation_pb2.GeneratePairResponse:
     """A pair for words, for one given person, or for both."""
@@ -105,7 +105,7 @@ async def pair_answer(
 def _info(
     request: Request, loaded: LoadedBundle, usual_steps: int
 ) -> generation_pb2.GenerationInfo:
-    """How the answer is made: what the request says of it, and what it leaves open."""
+    """How it is made: what the request says of it, and what it leaves open."""
     has_steps = request.HasField("steps")
     return generation_pb2.GenerationInfo(
         steps=wire.steps_from_wire(request.steps, "steps") if has_steps else usual_steps,

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from engine.errors import ConfigError, OverloadedError, SessionError
-from engine.serving.load import LoadConfig, Places
+from engine.serving.load import LoadConfig, SlotQueue
 from engine.serving.load_watch import LoadWatch
 from engine.serving.loaded import LoadedBundle
 from engine.serving.resume import ResumeKeys, random_keys
@@ -84,17 +84,17 @@ class Host:
         """Writes down every session; None: none is."""
         self.is_draining = False
         self.session_thread = SessionThread()
-        self.load = LoadWatch(config.session, config.load, self.session_thread)
+        self.load_watch = LoadWatch(config.session, config.load, self.session_thread)
         self.slots: dict[str, Slot] = {}
         """Of the open sessions, by their ids."""
         self._closed = asyncio.Event()
         """Set when a session closes; for who waits for that."""
         self._generations = 0
-        self._places = Places()
+        self._queue = SlotQueue()
 
     def serve(self, loaded: LoadedBundle) -> None:
         """Sessions are accepted from now on."""
-        self.load.begin(loaded)
+        self.load_watch.begin(loaded)
         self.loaded = loaded
 
     def ready(self) -> LoadedBundle:
@@ -125,25 +125,25 @@ class Host:
             )
         now = asyncio.get_running_loop().time()
         if len(self.slots) >= self.capacity(config):
-            retry_s = self._places.refused(now)
+            retry_s = self._queue.refused(now)
             raise OverloadedError(
                 f"{len(self.slots)} sessions are open, and one more could not be served in time; "
                 f"try again in {retry_s:.0f} s, or elsewhere",
                 retry_s=retry_s,
             )
         slot = self.slots[session_id] = Slot(config)
-        self._places.opened(session_id, now)
+        self._queue.opened(session_id, now)
         self.look(now)
         try:
             yield slot
         finally:
             del self.slots[session_id]
-            self._places.closed(session_id, asyncio.get_running_loop().time())
+            self._queue.closed(session_id, asyncio.get_running_loop().time())
             self._closed.set()
 
     def capacity(self, config: SessionConfig) -> int:
         """How many sessions like this may be open at once, those that are included."""
-        able = self.load.capacity(config, len(self.slots) + 1)
+        able = self.load_watch.capacity(config, len(self.slots) + 1)
         known = [most for most in (able, self.config.max_sessions) if most is not None]
         return min(known, default=MOST_SESSIONS)
 
@@ -182,7 +182,7 @@ class Host:
     def look(self, now: float) -> None:
         """See to the load: what sessions give up, and what they get back."""
         most_steps = max((slot.most_steps for slot in self.slots.values()), default=1)
-        self.load.look(now, self.streams, len(self.slots), most_steps)
+        self.load_watch.look(now, self.streams, len(self.slots), most_steps)
 
     async def watch(self) -> None:
         """For ever: measure how late the event loop comes to what is due, and see to the load."""
@@ -192,7 +192,7 @@ class Host:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             now = loop.time()
-            self.load.loop_lag.add(now, now - due)
+            self.load_watch.event_loop_lag.add(now, now - due)
             if now - looked >= LOOK_SECONDS:
                 looked = now
                 self.look(now)

@@ -280,7 +280,7 @@ class LoadControl:
 
 
 # ---------------------------------------------------------------------------------------- the queue
-class Places:
+class SlotQueue:
     """When a place is likely to be free for someone who is refused.
 
     Sessions are taken to end at a constant rate: all time spent in sessions, by how many ended.

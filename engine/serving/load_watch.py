@@ -41,7 +41,7 @@ class LoadWatch:
         self._control = LoadControl((), session, config)
         self._python_s = 0.0
         self._looked: tuple[float, float] | None = None
-        self.loop_lag = PeakMeter()
+        self.event_loop_lag = PeakMeter()
         """Seconds that the event loop was held up."""
 
     def begin(self, loaded: LoadedBundle) -> None:
@@ -77,7 +77,7 @@ class LoadWatch:
         if self._loaded is None:
             return
         self._weigh(now, sum(stream.has_begun for stream in streams))
-        status = self._loaded.executor.status()
+        status = self._loaded.executor.figures()
         sample = LoadSample(
             now=now,
             executor_s=status.live_s,
@@ -96,7 +96,7 @@ class LoadWatch:
 
     def _cost(self, loaded: LoadedBundle, sessions: int) -> SessionCost:
         return SessionCost(
-            begin_s=loaded.executor.status().begin_s,
+            begin_s=loaded.executor.figures().begin_s,
             step_s=loaded.executor.costs.seconds_a_row(sessions),
             python_s=self._python_s,
         )

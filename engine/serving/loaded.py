@@ -87,7 +87,7 @@ def fingerprint_of(bundle: Bundle, body: Body) -> bytes:
     return known.digest()[:16]
 
 
-def load(config: ComputeConfig, session: SessionConfig) -> tuple[Backend, LoadedBundle]:
+def loaded_bundle(config: ComputeConfig, session: SessionConfig) -> tuple[Backend, LoadedBundle]:
     """Compile the bundle's graphs, start the executor, time its calls, denoise. Takes seconds.
 
     session  the usual settings, for measuring what a session costs

@@ -61,7 +61,7 @@ async def interact(
         slot.stream = stream
         logger.info("%s: opened by %s", session_id, header.client_name or "a client")
         stream.accept(accepted)
-        stream.limit(host.load.level)
+        stream.limit(host.load_watch.level)
         if text := header.text if state is None else state.text:
             stream.steer(text)
         try:

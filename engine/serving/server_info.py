@@ -52,12 +52,12 @@ def server_info(host: Host) -> server_info_pb2.GetServerInfoResponse:
 
 
 def _load(host: Host, loaded: LoadedBundle) -> server_info_pb2.ServerLoad:
-    status = loaded.executor.status()
-    session = host.load.level.applied(host.config.session)
+    status = loaded.executor.figures()
+    session = host.load_watch.level.applied(host.config.session)
     return server_info_pb2.ServerLoad(
         engine_busy=status.busy,
         mean_batch=status.mean_batch,
-        loop_lag_ms=1000 * host.load.loop_lag.peak(time.monotonic()),
+        loop_lag_ms=1000 * host.load_watch.event_loop_lag.peak(time.monotonic()),
         late_windows=status.late_windows,
         windows=status.windows,
         steps=session.steps,

@@ -47,7 +47,7 @@ class Code(IntEnum):
 
 
 @dataclass(frozen=True)
-class Row:
+class Entry:
     """Of the table: the status of a class of errors, and after how many seconds a caller may try
     again where the error does not say; None: that would not help."""
 
@@ -55,14 +55,14 @@ class Row:
     retry_s: float | None = None
 
 
-TABLE: dict[type[ContraposeError], Row] = {
-    InputError: Row(Code.INVALID_ARGUMENT),
-    ConfigError: Row(Code.INVALID_ARGUMENT),
-    SessionError: Row(Code.FAILED_PRECONDITION),
-    BundleError: Row(Code.FAILED_PRECONDITION),
-    OverloadedError: Row(Code.RESOURCE_EXHAUSTED, RETRY_SECONDS),
-    BackendError: Row(Code.INTERNAL),
-    ContraposeError: Row(Code.INTERNAL),
+TABLE: dict[type[ContraposeError], Entry] = {
+    InputError: Entry(Code.INVALID_ARGUMENT),
+    ConfigError: Entry(Code.INVALID_ARGUMENT),
+    SessionError: Entry(Code.FAILED_PRECONDITION),
+    BundleError: Entry(Code.FAILED_PRECONDITION),
+    OverloadedError: Entry(Code.RESOURCE_EXHAUSTED, RETRY_SECONDS),
+    BackendError: Entry(Code.INTERNAL),
+    ContraposeError: Entry(Code.INTERNAL),
 }
 CODE_OF_REASON: dict[str, Code] = {
     "NOT_READY": Code.UNAVAILABLE,
@@ -113,14 +113,14 @@ def status_of(error: Exception) -> Status:
     if not isinstance(error, ContraposeError):
         logger.error("call failed", exc_info=error)
         return Status(code=Code.INTERNAL, message="internal error; the server's log says more")
-    row = TABLE[type(error)]
-    if row.code is Code.INTERNAL:
+    entry = TABLE[type(error)]
+    if entry.code is Code.INTERNAL:
         logger.error("call failed: %s", error)
     known_s = error.retry_s if isinstance(error, OverloadedError) else None
     return Status(
-        code=CODE_OF_REASON.get(error.reason, row.code),
+        code=CODE_OF_REASON.get(error.reason, entry.code),
         message=str(error)[:MOST_MESSAGE_CHARACTERS],
         reason=error.reason,
         field=error.field,
-        retry_s=known_s or row.retry_s,
+        retry_s=known_s or entry.retry_s,
     )

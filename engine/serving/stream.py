@@ -325,7 +325,7 @@ class LiveStream:
         self._news.set()
 
     def _change(self, change: Change) -> None:
-        """Have the session told, at the next turn."""
+        """Have the session told, at the next tick."""
         self._changes.append(change)
         self._news.set()
 
@@ -345,7 +345,7 @@ class LiveStream:
             self._news.clear()
             if self._has_work():
                 inbox, started = self._taken(), self._arrivals.started
-                self._put(await self._session_thread.run(self._session.turn, inbox, started))
+                self._put(await self._session_thread.run(self._session.tick, inbox, started))
                 continue
             if self._is_complete:
                 return
@@ -362,7 +362,7 @@ class LiveStream:
         return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
 
     def _has_work(self) -> bool:
-        """Whether a turn could change anything: a new frame of the clock or of the player, a
+        """Whether a tick could change anything: a new frame of the clock or of the player, a
         window, a change. One that failed is asked for again at the next frame, not at once."""
         has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
         frames = self._arrivals.frames(self._loop.time())

@@ -78,7 +78,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """What came since the last turn, each kind in its order."""
+    """What came since the last tick, each kind in its order."""
 
     poses: tuple[PoseArrival, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -87,7 +87,7 @@ class Inbox:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a turn has for the client."""
+    """What a tick has for the client."""
 
     session: SessionStatus
     chunk: types_pb2.FrameChunk | None = None
@@ -155,7 +155,7 @@ class StreamSession:
         self._failures = 0
         self._status_at = -np.inf
 
-    def turn(self, inbox: Inbox, started: float | None) -> Outcome:
+    def tick(self, inbox: Inbox, started: float | None) -> Outcome:
         """Tell the session what came, tick it, ask for its windows.
 
         started  when the session's clock began; None: not yet
@@ -186,7 +186,7 @@ class StreamSession:
         )
 
     def close(self) -> None:
-        """No turn that is still to begin counts any more. From any thread."""
+        """No tick that is still to begin counts any more. From any thread."""
         if isinstance(self._session, RecordedSession):
             self._session.close()
 
@@ -318,6 +318,6 @@ class StreamSession:
             departure=session.departure,
             steps=self._session.config.steps,
             revision_frames=self._session.config.revision_frames,
-            engine_load=self._executor.status().busy,
+            engine_load=self._executor.figures().busy,
             resume_token=self.resume_token(),
         )

@@ -107,7 +107,7 @@ class TrackedPlayer:
         field = "pose.humanoid"
         world = humanoid_from_wire(pose.humanoid, field)
         world = world @ np.swapaxes(self._calibration.humanoid, -1, -2)
-        hips = wire.place_from_wire(pose.humanoid.hips_position, f"{field}.hips_position")
+        hips = wire.position_from_wire(pose.humanoid.hips_position, f"{field}.hips_position")
         pelvis, floor = from_unity(hips), self._calibration.worn.floor
         pelvis[1] = floor + self._calibration.hips_scale * (pelvis[1] - floor)
         return posed(self._calibration.worn, world, pelvis)
@@ -155,7 +155,7 @@ def sample_from_wire(trackers: types_pb2.TrackerSet, field: str) -> TrackerSampl
         if not 0 <= confidence <= 1:
             raise InputError.at(f"{path}.confidence", f"{confidence}, expected 0 to 1", "BAD_POSE")
         if confidence > 0:
-            sample.positions[role] = wire.place_from_wire(tracker.position, f"{path}.position")
+            sample.positions[role] = wire.position_from_wire(tracker.position, f"{path}.position")
             sample.rotmats[role] = wire.rotmat_from_wire(tracker.rotation, f"{path}.rotation")
             sample.confidence[role] = confidence
     return sample
@@ -213,7 +213,7 @@ def joints_from_wire(
     for joint in used:
         if is_valid[joint]:
             place, turn = (3 * joint, 3 * joint + 3), (4 * joint, 4 * joint + 4)
-            positions[joint] = wire.place_from_wire(
+            positions[joint] = wire.position_from_wire(
                 message.positions[slice(*place)], f"{field}.positions[{joint}]"
             )
             rotmats[joint] = wire.rotmat_from_wire(
@@ -241,7 +241,9 @@ def calibration_from_wire(header: interaction_pb2.SessionHeader, body: Body) -> 
     if how == "t_pose" and message.t_pose.WhichOneof("input") == "humanoid":
         path = f"{field}.t_pose.humanoid"
         rest = humanoid_from_wire(message.t_pose.humanoid, path)
-        hips = wire.place_from_wire(message.t_pose.humanoid.hips_position, f"{path}.hips_position")
+        hips = wire.position_from_wire(
+            message.t_pose.humanoid.hips_position, f"{path}.hips_position"
+        )
         ours = known.worn.rest_joints[0, 1] - known.worn.sole
         scale = float(ours / np.clip(hips[1] - floor, 0.5 * ours, 2 * ours))
         return replace(known, humanoid=rest, hips_scale=scale)

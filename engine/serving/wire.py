@@ -39,7 +39,7 @@ def pose_from_wire(body: types_pb2.BodyPose, field: str) -> Pose:
     quats = quats.reshape(JOINT_COUNT, 4)
     for joint in np.flatnonzero(~_is_unit(quats)):
         _check_quat(quats[joint], f"{field}.rotations[{JOINT_NAMES[joint]}]")
-    transl = place_from_wire(body.root_translation, f"{field}.root_translation")
+    transl = position_from_wire(body.root_translation, f"{field}.root_translation")
     return Pose(rotmat_from_quat(quats).astype(np.float32), transl)
 
 
@@ -48,7 +48,7 @@ def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> Pose:
     return pose_from_wire(pose.body, "pose.body")
 
 
-def place_from_wire(values: Sequence[float], field: str) -> Array:
+def position_from_wire(values: Sequence[float], field: str) -> Array:
     """(3,) metres, near enough to the origin for float32."""
     place = _floats(values, 3, field, "x, y, z in metres")
     _check_finite(place, field)

@@ -86,7 +86,7 @@ def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bu
             crowd = Crowd(server.address, stack)
             await crowd.add(8)
             first = crowd.sessions[0]
-            await until_true(lambda: server.host.load.level.revision_frames is not None)
+            await until_true(lambda: server.host.load_watch.level.revision_frames is not None)
             await until_true(lambda: first.status is not None and first.status.revision_frames > 4)
             assert first.status is not None
             seen.append((first.status.steps, first.status.revision_frames))
@@ -155,7 +155,7 @@ def test_nothing_is_left_of_sessions_that_were_cut_off(tiny_bundle: Path) -> Non
             await until_true(lambda: not server.host.slots)
             loaded = server.host.loaded
             assert loaded is not None
-            await until_true(lambda: loaded.executor.status().windows_in_progress == 0)
+            await until_true(lambda: loaded.executor.figures().windows_in_progress == 0)
             async with asyncio.timeout(PATIENCE_S):
                 await server.host.session_thread.run(lambda: None)  # and nothing waits before it
 

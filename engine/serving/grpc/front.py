@@ -50,7 +50,7 @@ MOST_UNANSWERED = 3
 class FrontConfig:
     commands: Sequence[Sequence[str]]
     """Of the engines: `contrapose serve` on a free port, until its input ends."""
-    host: str = "127.0.0.1"
+    interface: str = "127.0.0.1"
     port: int = 50051
     drain_seconds: float = 5.0
     stops_on_eof: bool = False
@@ -70,7 +70,7 @@ async def serve_front(config: FrontConfig, on_ready: Callable[[str], None]) -> i
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     enable_reflection(server)
     server.add_generic_rpc_handlers((FrontHandler(front),))
-    address = bound_port(server, config.host, config.port)
+    address = bound_port(server, config.interface, config.port)
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()
     starting = asyncio.create_task(front.fleet.start())
@@ -113,7 +113,7 @@ class Front:
     # -- calls -------------------------------------------------------------------------------------
     async def forward(self, method: str, incoming: AsyncIterator[bytes], context: Context) -> None:
         """Pass a call on to the least busy engine, or the next one if it refuses."""
-        requests = Requests(incoming)
+        requests = ClientMessages(incoming)
         end = _End.of(OverloadedError("no engine is ready; try again", reason="NOT_READY"))
         try:
             for engine in by_load(self.fleet.ready()):
@@ -173,7 +173,7 @@ async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoRespon
 
 
 # ----------------------------------------------------------------------------- passing on
-class Requests:
+class ClientMessages:
     """A client's messages. An engine hears the first, which can be said to another one too, and the
     rest once it has answered: what is written while a call ends would hide why it ended."""
 
@@ -239,7 +239,7 @@ class _End:
 
 
 async def _passed_on(
-    engine: EngineProcess, method: str, requests: Requests, context: Context
+    engine: EngineProcess, method: str, requests: ClientMessages, context: Context
 ) -> _End:
     """One call to one engine: what it answers goes to the client, how it ends is returned.
 

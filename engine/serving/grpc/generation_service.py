@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from contrapose.v1 import generation_pb2, generation_pb2_grpc
 
-from engine.serving.generating import motion_answers, pair_answer
+from engine.serving.generating import motion_responses, pair_response
 from engine.serving.grpc.ending import Context, statuses
 from engine.serving.host import Host
 
@@ -19,13 +19,13 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
         self, request: generation_pb2.GenerateMotionRequest, context: Context
     ) -> AsyncIterator[generation_pb2.GenerateMotionResponse]:
         async with statuses(context):
-            for answer in await motion_answers(self._host, request):
-                yield answer
+            for response in await motion_responses(self._host, request):
+                yield response
 
     async def GeneratePair(
         self, request: generation_pb2.GeneratePairRequest, context: Context
     ) -> generation_pb2.GeneratePairResponse:
-        answer = generation_pb2.GeneratePairResponse()
+        response = generation_pb2.GeneratePairResponse()
         async with statuses(context):
-            answer = await pair_answer(self._host, request)
-        return answer
+            response = await pair_response(self._host, request)
+        return response

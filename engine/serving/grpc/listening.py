@@ -27,9 +27,9 @@ OPTIONS = [
 ]
 
 
-def bound_port(server: grpc.aio.Server, host: str, port: int) -> str:
+def bound_port(server: grpc.aio.Server, interface: str, port: int) -> str:
     """Listen; returns "host:port". Raises ConfigError if somebody else does."""
-    host = f"[{host}]" if ":" in host else host
+    host = f"[{interface}]" if ":" in interface else interface
     try:
         found = server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as exc:

@@ -26,7 +26,7 @@ from engine.serving.grpc.generation_service import GenerationService
 from engine.serving.grpc.listening import OPTIONS, bound_port, enable_reflection, set_health
 from engine.serving.grpc.service import InteractionService, ServerInfoService
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import ComputeConfig, load
+from engine.serving.loaded import ComputeConfig, loaded_bundle
 from engine.serving.process import stop_event
 from engine.session.recording import Recorder
 
@@ -41,7 +41,8 @@ that keep it; at Python's 5 ms the event loop and the executor would wait as lon
 class ServerConfig:
     compute: ComputeConfig
     service: ServiceConfig = field(default_factory=ServiceConfig)
-    host: str = "127.0.0.1"
+    interface: str = "127.0.0.1"
+    """Where to listen, by its address."""
     port: int = 50051
     """0: a free one."""
     drain_seconds: float = 5.0
@@ -74,10 +75,12 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     probe = health.aio.HealthServicer()
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     add_services(server, host, probe)
-    address = bound_port(server, config.host, config.port)
+    address = bound_port(server, config.interface, config.port)
     await server.start()
     try:
-        backend, loaded = await asyncio.to_thread(load, config.compute, config.service.session)
+        backend, loaded = await asyncio.to_thread(
+            loaded_bundle, config.compute, config.service.session
+        )
         if config.record is not None:
             about = _about(config.compute, backend)
             host.recorder = Recorder(config.record, about=about, limit_mb=config.record_limit_mb)

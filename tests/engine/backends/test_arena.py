@@ -1,4 +1,4 @@
-"""Arrays in one block of memory: offsets, the addresses of a loop's steps, and who may use a plan.
+"""Arrays in one block of memory: offsets, the addresses of a loop's steps, and who may use a blob.
 
 The loop is run for real in a block of host memory: a wrong address makes a wrong window.
 """
@@ -20,7 +20,7 @@ from engine.backends.arena import (
     ALIGNMENT,
     Arena,
     ArraySpec,
-    PlanIdentity,
+    BlobIdentity,
     arranged,
     level_table,
     loop_arena,
@@ -30,7 +30,7 @@ from engine.sampling.models import Models
 from engine.sampling.sampler import sample_animator
 
 FLOAT = np.dtype(np.float32)
-IDENTITY = PlanIdentity(
+IDENTITY = BlobIdentity(
     graph="a" * 64,
     library="10.16.1.11",
     gpu="NVIDIA H200",
@@ -93,12 +93,12 @@ def _loop_of(rows: int, steps: int, width: int) -> Arena:
 @given(st.integers(1, 9), st.integers(1, 12), st.sampled_from([64, 100, 8192]))
 def test_every_address_of_a_loop_is_aligned_and_inside(rows: int, steps: int, width: int) -> None:
     arena = _loop_of(rows, steps, width)
-    plan = loop_steps(arena)
-    assert len(plan) == steps
-    for step in plan:
+    calls = loop_steps(arena)
+    assert len(calls) == steps
+    for step in calls:
         assert all(at % ALIGNMENT == 0 and 0 <= at < arena.bytes for at in step.offsets.values())
         assert step.offsets["x_t"] != step.offsets["x_s"]
-    for step, following in itertools.pairwise(plan):
+    for step, following in itertools.pairwise(calls):
         assert following.offsets["x_t"] == step.offsets["x_s"]
 
 
@@ -166,10 +166,10 @@ def _loop_in_host_memory(
 
 # ----------------------------------------------------------------------------- compiled plans
 def test_a_sealed_plan_opens_for_the_same_identity_alone() -> None:
-    blob = IDENTITY.sealed(b"plan")
-    assert IDENTITY.opened(blob) == b"plan"
+    blob = IDENTITY.sealed(b"blob")
+    assert IDENTITY.opened(blob) == b"blob"
     assert IDENTITY.opened(None) is None
-    assert IDENTITY.opened(b"plan") is None
+    assert IDENTITY.opened(b"blob") is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_plan_made_for_anything_else_has_another_key_and_stays_closed(
 ) -> None:
     other = dataclasses.replace(IDENTITY, **change)
     assert other.key() != IDENTITY.key()
-    assert other.opened(IDENTITY.sealed(b"plan")) is None
+    assert other.opened(IDENTITY.sealed(b"blob")) is None
 
 
 def test_timings_are_shared_by_graphs_and_not_by_versions_or_gpus() -> None:

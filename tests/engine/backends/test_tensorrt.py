@@ -93,7 +93,7 @@ def test_a_graph_is_the_same_bytes_every_time_and_others_for_another_bucket() ->
     once, again, other = (read_source(STEP, bucket, "f16") for bucket in (2, 2, 4))
     assert once.graph() == again.graph()
     assert once.graph() != other.graph()
-    assert once.digest == other.digest  # the bucket is told apart by the plan's identity
+    assert once.digest == other.digest  # the bucket is told apart by the blob's identity
 
 
 def test_the_ports_of_a_source_are_those_of_the_graph_that_is_built() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError, OverloadedError
-from engine.sampling.executor import TIMED_CALLS, Executor, Steps, measured_costs
+from engine.sampling.executor import TIMED_CALLS, Executor, Pieces, measured_costs
 from engine.sampling.models import BUCKETS, Models
 from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import advance_windows, begin_windows, sample_again, sample_windows
@@ -148,7 +148,7 @@ def test_rows_of_different_windows_share_denoiser_calls() -> None:
         is_open.set()
         for future in futures:
             future.result(WAIT_S)
-    status = executor.status()
+    status = executor.figures()
     assert status.rows == 64
     assert status.denoiser_calls == 8
     assert status.mean_batch == 8
@@ -159,18 +159,18 @@ def test_windows_done_after_their_deadline_are_counted_as_late() -> None:
     with Executor(still_models(), clock=lambda: 5.0) as executor:
         for deadline in (4.0, 6.0, np.inf):
             submitted(executor, a_request(), deadline).result(WAIT_S)
-    assert (executor.status().windows, executor.status().late_windows) == (3, 1)
+    assert (executor.figures().windows, executor.figures().late_windows) == (3, 1)
 
 
 # ----------------------------------------------------------------------------------- work in pieces
 def pieces(executor: Executor, count: int, log: list[str]) -> Future[str]:
-    def steps(models: Models) -> Steps[str]:
+    def steps(models: Models) -> Pieces[str]:
         for piece in range(count):
             log.append(f"piece {piece}")
             yield
         return "done"
 
-    return executor.call_in_steps(steps)
+    return executor.call_in_pieces(steps)
 
 
 def test_work_in_pieces_lets_every_live_window_go_first() -> None:
@@ -179,7 +179,7 @@ def test_work_in_pieces_lets_every_live_window_go_first() -> None:
     with Executor(still_models()) as executor:
         window: list[Future[Array]] = []
 
-        def steps(models: Models) -> Steps[str]:
+        def steps(models: Models) -> Pieces[str]:
             for piece in range(50):
                 log.append(f"piece {piece}")
                 if piece == 0:
@@ -188,7 +188,7 @@ def test_work_in_pieces_lets_every_live_window_go_first() -> None:
                 yield
             return "done"
 
-        assert executor.call_in_steps(steps).result(WAIT_S) == "done"
+        assert executor.call_in_pieces(steps).result(WAIT_S) == "done"
     assert log.index("window") == 1
     assert len(log) == 51
 
@@ -245,13 +245,13 @@ def test_cancelled_work_stops_before_its_next_piece() -> None:
 
 
 def test_work_that_fails_says_so_and_stops_nobody() -> None:
-    def failing(models: Models) -> Steps[None]:
+    def failing(models: Models) -> Pieces[None]:
         yield
         raise BackendError("second piece")
 
     with Executor(still_models()) as executor:
         with pytest.raises(BackendError, match="second piece"):
-            executor.call_in_steps(failing).result(WAIT_S)
+            executor.call_in_pieces(failing).result(WAIT_S)
         assert submitted(executor, a_request()).result(WAIT_S) is not None
 
 
@@ -284,7 +284,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
         is_open.set()
         for future in futures:
             assert future.result(WAIT_S).shape == (2, 30, 135)
-    assert executor.status().mean_batch == 2
+    assert executor.figures().mean_batch == 2
 
 
 def test_batches_that_never_fit_are_tried_no_more() -> None:
@@ -335,7 +335,7 @@ def test_a_loop_gives_what_single_steps_give() -> None:
     for request, result in zip(requests, whole, strict=True):
         np.testing.assert_array_equal(result, sample_windows(by_steps, [request])[0])
     assert loop.calls == [(3, 4), (2, 7)]  # the most urgent first, with all who keep its schedule
-    assert (executor.status().denoiser_calls, executor.status().rows) == (11, 26)
+    assert (executor.figures().denoiser_calls, executor.figures().rows) == (11, 26)
 
 
 def test_a_whole_window_can_be_sampled_again_to_the_bit() -> None:

@@ -13,7 +13,7 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import InputError, OverloadedError
 from engine.sampling.executor import Executor
-from engine.serving.generating import motion_answers, pair_answer
+from engine.serving.generating import motion_responses, pair_response
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
 from engine.testing import still_models
@@ -45,7 +45,7 @@ def test_a_motion_comes_in_pieces_behind_how_it_was_made() -> None:
     async def answers() -> list[generation_pb2.GenerateMotionResponse]:
         request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=40, seed=3, steps=2)
         with new_host() as host:
-            return list(await motion_answers(host, request))
+            return list(await motion_responses(host, request))
 
     info, *chunks = asyncio.run(answers())
     assert (info.info.seed, info.info.steps, info.info.backend) == (3, 2, "still")
@@ -57,7 +57,7 @@ def test_a_pair_keeps_the_person_that_was_given() -> None:
     async def answer() -> generation_pb2.GeneratePairResponse:
         request = generation_pb2.GeneratePairRequest(single=person(0.5), seed=3)
         with new_host() as host:
-            return await pair_answer(host, request)
+            return await pair_response(host, request)
 
     made = asyncio.run(answer())
     assert list(made.pair.player.pose.root_translation) == pytest.approx([0, 1.2, 0.5])
@@ -69,8 +69,8 @@ def test_one_more_than_may_be_is_refused_and_what_is_wrong_is_said_first() -> No
         with new_host() as host, host.generation_slot():
             request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30)
             with pytest.raises(OverloadedError):
-                await motion_answers(host, request)
+                await motion_responses(host, request)
             with pytest.raises(InputError):
-                await pair_answer(host, generation_pb2.GeneratePairRequest())
+                await pair_response(host, generation_pb2.GeneratePairRequest())
 
     asyncio.run(refusals())

@@ -20,8 +20,8 @@ from engine.serving.load import (
     LoadControl,
     LoadLevel,
     LoadSample,
-    Places,
     SessionCost,
+    SlotQueue,
     stretched_revisions,
 )
 from engine.session.config import SessionConfig
@@ -330,7 +330,7 @@ def test_who_is_let_in_is_never_starved(
 
 # ---------------------------------------------------------------------------------------- the queue
 def test_who_is_refused_is_told_when_a_place_is_likely_to_be_free() -> None:
-    places = Places()
+    places = SlotQueue()
     for number in range(10):
         places.opened(str(number), 0.0)
     for number in range(5):
@@ -340,7 +340,7 @@ def test_who_is_refused_is_told_when_a_place_is_likely_to_be_free() -> None:
 
 
 def test_the_more_are_told_to_come_again_the_later() -> None:
-    places = Places()
+    places = SlotQueue()
     for number in range(4):
         places.opened(str(number), 0.0)
     delays = [places.refused(10.0) for _ in range(3)]
@@ -353,7 +353,7 @@ def test_the_more_are_told_to_come_again_the_later() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["open", "close", "refuse"]), st.floats(0, 1000))))
 def test_what_is_told_lies_between_a_second_and_a_minute(moves: list[tuple[str, float]]) -> None:
-    places, now = Places(), 0.0
+    places, now = SlotQueue(), 0.0
     names: list[str] = []
     for number, (move, gap) in enumerate(moves):
         now += gap
@@ -363,4 +363,4 @@ def test_what_is_told_lies_between_a_second_and_a_minute(moves: list[tuple[str, 
         elif move == "close" and names:
             places.closed(names.pop(), now)
         else:
-            assert Places.LEAST_S <= places.refused(now) <= Places.MOST_S
+            assert SlotQueue.LEAST_S <= places.refused(now) <= SlotQueue.MOST_S

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health
 
 from engine.serving.grpc.fleet import Backoff, EngineProcess
-from engine.serving.grpc.front import INFO_METHOD, Front, FrontHandler, Requests, by_load
+from engine.serving.grpc.front import INFO_METHOD, ClientMessages, Front, FrontHandler, by_load
 from engine.serving.grpc.listening import SERVICES
 from engine.serving.server_info import merged
 
@@ -89,7 +89,7 @@ async def _three() -> AsyncIterator[bytes]:
 
 def test_the_first_message_is_said_to_each_engine_and_the_rest_to_the_one_that_answers() -> None:
     async def run() -> tuple[list[bytes], list[bytes]]:
-        requests = Requests(_three())
+        requests = ClientMessages(_three())
         first: list[bytes] = []
         second: list[bytes] = []
 
@@ -125,7 +125,7 @@ def test_a_sender_that_is_cancelled_while_it_waits_loses_no_message() -> None:
             got.append(message)
             requests.answered()
 
-        requests = Requests(messages())
+        requests = ClientMessages(messages())
         waiting = asyncio.create_task(requests.send_to(accept))
         await asyncio.sleep(0)
         waiting.cancel()
