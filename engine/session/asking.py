@@ -25,7 +25,7 @@ from engine.sampling.windows import Window, open_window, read_window
 from engine.session.direction import Mode
 from engine.session.plan import KnownAhead, Quality, Timeline, stamp_of
 from engine.session.player import PlayerStamp
-from engine.session.targets import Targets
+from engine.session.targets.targets import Targets
 
 CHAIN_LEAD = 10
 """Frames that a chain has at least to get to a pose; a revision takes what comes."""

@@ -5,7 +5,7 @@ Plain data; knows no plan and no message. What it does to the plan is `session.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from engine.arrays import Array
@@ -53,6 +53,9 @@ class PoseTarget:
     player: Pose | None = None
 
 
+Target = ContactTarget | PlaceTarget | PoseTarget
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetEvent:
     """A target was reached, or cannot be: it is no longer wanted."""
@@ -73,3 +76,17 @@ class Direction:
     place: PlaceTarget | None = None
     poses: tuple[PoseTarget, ...] = ()
     """In order of their frames; at most one a frame."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the partner may go to places and touch the player."""
+        return self.mode in (Mode.REACT, Mode.INBETWEEN)
+
+    def without(self, target: Target) -> Direction:
+        """The same, but for one of its targets."""
+        return replace(
+            self,
+            contact=None if self.contact is target else self.contact,
+            place=None if self.place is target else self.place,
+            poses=tuple(pose for pose in self.poses if pose is not target),
+        )

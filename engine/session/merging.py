@@ -23,7 +23,7 @@ from engine.motion.track import Track, known_track
 from engine.session.asking import Expectation, UnderWay
 from engine.session.direction import Direction, Mode
 from engine.session.plan import Quality, Timeline, label
-from engine.session.targets import Targets
+from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
 
 LEAST_TURN = 0.02

@@ -44,7 +44,7 @@ from engine.session.plan import (
 )
 from engine.session.player import PlayerTrack, frame_at
 from engine.session.state import SessionState
-from engine.session.targets import Targets
+from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
 
 LOST_REVISIONS = 100

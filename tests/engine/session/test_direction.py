@@ -19,7 +19,7 @@ from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, PoseTarget
 from engine.session.plan import Quality
-from engine.session.targets import pose_error
+from engine.session.targets.pose import pose_error
 from engine.testing import noisy_windows, still_windows
 from tests.engine.playing import (
     REST,
