@@ -19,6 +19,7 @@ from numpy.lib.npyio import NpzFile
 
 from engine.arrays import Array, IntArray
 from engine.body.kinematics import forward_kinematics, skin
+from engine.body.pose import Pose
 from engine.body.skeleton import JOINT_COUNT, PARENTS
 from engine.errors import InputError
 
@@ -64,16 +65,16 @@ class Body:
         """(10,) -> (V, 3)"""
         return self.template + self.shape_directions @ betas
 
-    def vertices(self, rotmats: Array, transl: Array, betas: Array) -> Array:
-        """The skinned mesh of one person; joints beyond the 22 stay as in the template.
+    def vertices(self, pose: Pose, betas: Array) -> Array:
+        """The skinned mesh (..., V, 3) of one person; joints beyond the 22 stay as in the template.
 
-        rotmats (..., 22, 3, 3), transl (..., 3), betas (10,)  ->  (..., V, 3)
+        betas  (10,)
         """
-        extra = len(self.parents) - JOINT_COUNT
+        rotmats, extra = pose.rotmats, len(self.parents) - JOINT_COUNT
         still = np.broadcast_to(np.eye(3, dtype=rotmats.dtype), (*rotmats.shape[:-3], extra, 3, 3))
         rest_joints = self.all_rest_joints(betas)
         joints_world, world_from_joint = forward_kinematics(
-            rest_joints, np.concatenate([rotmats, still], axis=-3), transl, self.parents
+            rest_joints, np.concatenate([rotmats, still], axis=-3), pose.transl, self.parents
         )
         return skin(
             self.rest_vertices(betas), rest_joints, joints_world, world_from_joint, self.weights

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.kinematics import turned_about_origin
+from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat, rotmat_from_axis_angle
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
@@ -66,9 +67,10 @@ def read_estimate(path: Path, body: Body) -> Motion:
     betas = betas_for(body, betas)
     pelvis = body.rest_joints(betas)[:, 0].astype(np.float64)
     rotmats[:, 0], transl = turned_about_origin(turn, rotmats[:, 0], transl, pelvis)
+    poses = Pose(rotmats, transl)
     floor = min(
-        float(body.vertices(r, t, b)[..., 1].min())
-        for r, t, b in zip(rotmats, transl, betas, strict=True)
+        float(body.vertices(poses[person], shape)[..., 1].min())
+        for person, shape in enumerate(betas)
     )
     transl = transl - np.array([transl[0, 0], floor, transl[0, 2]])
     return Motion(

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from engine.arrays import Array, IntArray
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
@@ -186,8 +186,7 @@ class _Scene:
         self, motion: Motion, body: Body, size: tuple[int, int], floor: float | None
     ) -> None:
         self._motion, self._body = motion, body
-        self._rotmats = motion.rotmats.astype(np.float32)
-        self._transl: Array = motion.transl
+        self._poses = Pose(motion.rotmats.astype(np.float32), motion.transl)
         self._path: Array = np.zeros((motion.frames, 3))
         self._near = 0.0
         frames = np.unique(np.linspace(0, motion.frames - 1, min(motion.frames, 24)).astype(int))
@@ -199,9 +198,9 @@ class _Scene:
         depth = (self._camera.position - seen) @ self._camera.view_from_world[2]
         path = _camera_path(motion)
         if depth.max() > farthest and np.ptp(path, axis=0).max() > WALK:
-            self._path, self._transl = path, motion.transl - path
+            self._path, self._poses = path, Pose(self._poses.rotmats, motion.transl - path)
             self._near = farthest / 3
-            is_close = np.linalg.norm(self._transl[..., [0, 2]], axis=-1) < REACH + 0.5
+            is_close = np.linalg.norm(self._poses.transl[..., [0, 2]], axis=-1) < REACH + 0.5
             is_close[0] = True
             seen = self._vertices(frames)[is_close[:, frames]][None]
             self._camera = self._framing(seen, size, farthest)
@@ -230,15 +229,10 @@ class _Scene:
 
     def _vertices(self, frames: IntArray) -> Array:
         """(person, frame, V, 3)"""
-        motion = self._motion
         return np.stack(
             [
-                self._body.vertices(
-                    self._rotmats[person, frames],
-                    self._transl[person, frames],
-                    motion.betas[person],
-                )
-                for person in range(motion.people)
+                self._body.vertices(self._poses[person, frames], betas)
+                for person, betas in enumerate(self._motion.betas)
             ]
         )
 
@@ -275,9 +269,8 @@ class _Scene:
     def _camera_heading(self) -> float:
         """Angle about +Y of the direction from the people to the camera."""
         motion = self._motion
-        joints, world = forward_kinematics(
-            self._body.rest_joints(motion.betas)[:, None], self._rotmats, motion.transl
-        )
+        poses = Pose(self._poses.rotmats, motion.transl)
+        joints, world = poses.in_world(self._body.rest_joints(motion.betas)[:, None])
         pelvis = joints[:, :, JOINT["pelvis"]].mean(axis=1)
         facing = world[:, :, JOINT["pelvis"], :, 2].mean(axis=1)
         if motion.people == 1:

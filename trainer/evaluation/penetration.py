@@ -50,19 +50,11 @@ def mesh_gap(meshes: Sequence[Array], faces: IntArray, margin: float = CONTACT) 
 def pair_gaps(body: Body, pairs: Array, betas: Array) -> Array:
     """`mesh_gap` of each pair; pairs (n, 2, 135) features, betas (n, 2, 10) -> (n,) metres."""
     pose = pose_from_features(pairs)
-    rotmats, transl = pose.rotmats, pose.transl
-    return np.array(
-        [
-            mesh_gap(
-                [
-                    body.vertices(rotmats[row, person], transl[row, person], betas[row, person])
-                    for person in range(2)
-                ],
-                body.faces,
-            )
-            for row in range(len(pairs))
-        ]
-    )
+    gaps = [
+        mesh_gap([body.vertices(pose[row, i], betas[row, i]) for i in range(2)], body.faces)
+        for row in range(len(pairs))
+    ]
+    return np.array(gaps)
 
 
 def contact_ratio(gaps: Array) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules, Segments, fitted_capsules, gaps, near_pairs, skin_parts
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT_NAMES
@@ -33,9 +33,8 @@ def outside(points: Array, segments: Segments, radii: Array) -> Array:
     return np.asarray((np.linalg.norm(offsets, axis=-1) - radii).min(axis=1))
 
 
-def posed(capsules: Capsules, betas: Array, rotmats: Array, transl: Array) -> Segments:
-    joints = forward_kinematics(BODY.rest_joints(betas).astype(float), rotmats, transl)
-    return capsules.posed(*joints)
+def posed(capsules: Capsules, betas: Array, pose: Pose) -> Segments:
+    return capsules.posed(*pose.in_world(BODY.rest_joints(betas).astype(float)))
 
 
 def only(capsules: Capsules, joint: int) -> Capsules:
@@ -53,13 +52,11 @@ def only(capsules: Capsules, joint: int) -> Capsules:
 def test_each_part_of_the_skin_is_within_millimetres_of_its_capsules(seed: int) -> None:
     betas = shape(seed, scale=0.0 if seed == 0 else 1.0)
     capsules, parts = fitted_capsules(BODY, betas), skin_parts(BODY)
-    still = np.broadcast_to(np.eye(3), (22, 3, 3))
-    skin = BODY.vertices(still, np.zeros(3), betas).astype(float)
+    still = Pose(np.broadcast_to(np.eye(3), (22, 3, 3)), np.zeros(3))
+    skin = BODY.vertices(still, betas).astype(float)
     for joint in np.unique(parts):
         own = only(capsules, joint)
-        error = np.abs(
-            outside(skin[parts == joint], posed(own, betas, still, np.zeros(3)), own.radii)
-        )
+        error = np.abs(outside(skin[parts == joint], posed(own, betas, still), own.radii))
         kind = JOINT_NAMES[joint].rpartition("_")[2]
         assert error.mean() < MEAN_ERROR.get(kind, MOST_MEAN_ERROR), JOINT_NAMES[joint]
         assert error.max() < WORST_ERROR.get(kind, MOST_ERROR), JOINT_NAMES[joint]
@@ -70,10 +67,10 @@ def test_all_skin_lies_within_the_covers_in_any_pose() -> None:
     for seed in range(12):
         betas = shape(seed)
         rotmats = rotmat_from_axis_angle(rng.normal(0, 0.5, (22, 3)))
-        transl = rng.normal(0, 1, 3)
+        pose = Pose(rotmats, rng.normal(0, 1, 3))
         capsules = fitted_capsules(BODY, betas)
-        skin = BODY.vertices(rotmats, transl, betas).astype(float)
-        assert outside(skin, posed(capsules, betas, rotmats, transl), capsules.covers).max() <= 0
+        skin = BODY.vertices(pose, betas).astype(float)
+        assert outside(skin, posed(capsules, betas, pose), capsules.covers).max() <= 0
 
 
 def test_a_body_is_fitted_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics, skin, turned_about_origin
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_quat
 from engine.body.shape import Body, load_body
 from engine.body.skeleton import JOINT_COUNT
@@ -56,7 +57,7 @@ def test_joints_and_vertices_are_those_of_the_smplx_package(body: Body) -> None:
 def test_the_rest_pose_leaves_every_vertex_where_it_is(body: Body) -> None:
     still = np.broadcast_to(np.eye(3, dtype=np.float32), (JOINT_COUNT, 3, 3))
     betas = np.linspace(-1, 1, 10)
-    vertices = body.vertices(still, np.zeros(3, np.float32), betas)
+    vertices = body.vertices(Pose(still, np.zeros(3, np.float32)), betas)
     np.testing.assert_allclose(vertices, body.rest_vertices(betas), atol=1e-5)
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -57,13 +57,14 @@ def saved(folder: Path, value: Any, protocol: int = 4) -> Path:
 
 def joints_of(motion: Motion) -> Array:
     rest = load_body().rest_joints(motion.betas)
-    return forward_kinematics(rest, motion.rotmats[:, 0], motion.transl[:, 0])[0]
+    return Pose(motion.rotmats, motion.transl)[:, 0].in_world(rest)[0]
 
 
 def lowest_vertex(motion: Motion) -> float:
+    poses = Pose(motion.rotmats, motion.transl)[:, 0]
     return min(
-        float(load_body().vertices(r[0], t[0], b)[:, 1].min())
-        for r, t, b in zip(motion.rotmats, motion.transl, motion.betas, strict=True)
+        float(load_body().vertices(poses[person], betas)[:, 1].min())
+        for person, betas in enumerate(motion.betas)
     )
 
 

@@ -49,7 +49,7 @@ def there_and_back(speed: float, nearest: float = 0.22, hold: int = 5) -> Array:
 
 
 def skins_of(pair: Pose) -> list[Array]:
-    return [BODY.vertices(pair.rotmats[i], pair.transl[i], BETAS[i]) for i in range(2)]
+    return [BODY.vertices(pair[person], BETAS[person]) for person in range(2)]
 
 
 def mesh_gap(pair: Pose) -> float:

@@ -49,8 +49,7 @@ def standing_zone(space: PersonalSpace, player: Pose | None = None) -> Segments:
 
 def mesh_gap(player: Pose, partner: Pose) -> float:
     skins = [
-        BODY.vertices(pose.rotmats, pose.transl, betas)
-        for pose, betas in zip((player, partner), BETAS, strict=True)
+        BODY.vertices(pose, betas) for pose, betas in zip((player, partner), BETAS, strict=True)
     ]
     return float(cKDTree(skins[0]).query(skins[1])[0].min())
 

@@ -82,10 +82,7 @@ class Guarded:
     def mesh_gap(self, index: int) -> float:
         frame = self.played[index]
         poses = self.player(index / 10), frame.pose[1]
-        skins = [
-            BODY.vertices(pose.rotmats, pose.transl, betas)
-            for pose, betas in zip(poses, BETAS, strict=True)
-        ]
+        skins = [BODY.vertices(pose, betas) for pose, betas in zip(poses, BETAS, strict=True)]
         return float(cKDTree(skins[0]).query(skins[1])[0].min())
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from trainer.choreography.clips import Clip, make_clip
@@ -42,7 +43,7 @@ def touches_of(clip: Clip, threshold: float = THRESHOLD) -> Touches:
 def mesh_distance(clip: Clip, frame: int) -> float:
     """From every vertex of either mesh to the other's triangles."""
     meshes = [
-        BODY.vertices(clip.rotmats[i, frame], clip.transl[i, frame], clip.betas[i]).astype(float)
+        BODY.vertices(Pose(clip.rotmats, clip.transl)[i, frame], clip.betas[i]).astype(float)
         for i in range(2)
     ]
     squares = [

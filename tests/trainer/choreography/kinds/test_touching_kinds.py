@@ -7,6 +7,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from trainer.choreography.clips import Clip, make_clip
@@ -55,8 +56,9 @@ def test_nobody_is_deep_in_the_other(clips: dict[str, list[Clip]]) -> None:
     for kind, made in clips.items():
         clip, gap = made[0], np.inf
         for frame in clip.anchor_frames:
-            people = zip(clip.rotmats[:, frame], clip.transl[:, frame], clip.betas, strict=True)
-            gap = min(gap, penetration.mesh_gap([body.vertices(*p) for p in people], body.faces))
+            pair = Pose(clip.rotmats, clip.transl)[:, frame]
+            meshes = [body.vertices(pair[person], clip.betas[person]) for person in (0, 1)]
+            gap = min(gap, penetration.mesh_gap(meshes, body.faces))
         assert gap > -0.06, kind
 
 
