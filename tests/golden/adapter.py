@@ -18,16 +18,6 @@ from typing import Any, NamedTuple
 
 import grpc
 from contrapose.v1 import generation_pb2, interaction_pb2
-from engine.executor import Executor
-from engine.host import Engine, Host, ServiceConfig
-from engine.load import LoadLevel
-from engine.recording import Recorder
-from engine.replay import read_recording, recordings_in, replayed
-from engine.resume import ResumeKeys
-from engine.sampler import Models, load_models
-from engine.scheduler import CallCosts
-from engine.service import GenerationService, InteractionService
-from engine.session_config import SessionConfig
 from google.protobuf.message import Message
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # no stubs
 
@@ -35,7 +25,19 @@ from engine.backends import open_backend
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
-from engine.testing import InlinePlanner, VirtualExecutor, run_virtually
+from engine.sampling.executor import Executor
+from engine.sampling.models import Models, load_models
+from engine.sampling.scheduler import CallCosts
+from engine.serving.grpc.generation_service import GenerationService
+from engine.serving.grpc.service import InteractionService
+from engine.serving.host import Host, ServiceConfig
+from engine.serving.load import LoadLevel
+from engine.serving.loaded import LoadedBundle
+from engine.serving.resume import ResumeKeys
+from engine.session.config import SessionConfig
+from engine.session.recording import Recorder
+from engine.session.replay import read_recording, recordings_in, replayed
+from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually
 
 RECORDED_PLAYER = STARTER.parent / "demo_player.npz"
 BUCKETS = (1, 2)
@@ -82,9 +84,11 @@ def _host(executor: Executor, session: Mapping[str, Any], idle_seconds: float = 
     body = load_body(None if spec is None else bundle.file(spec.file))
     settings = SessionConfig(**{**USUAL, **session})
     host = Host(ServiceConfig(session=settings, idle_seconds=idle_seconds, resume_keys=KEYS))
-    host.planner = InlinePlanner()
+    host.session_thread = InlineSessionThread()
     host.serve(
-        Engine(bundle=bundle, executor=executor, body=body, backend="openvino", precision="f32")
+        LoadedBundle(
+            bundle=bundle, executor=executor, body=body, backend="openvino", precision="f32"
+        )
     )
     return host
 
@@ -158,9 +162,8 @@ def streamed(
     async def limit(host: Host) -> None:
         for at, steps, revision_frames in levels:
             await asyncio.sleep(at - asyncio.get_running_loop().time())
-            for stream in host.streams.values():
-                if stream is not None:
-                    stream.limit(LoadLevel(steps=steps, revision_frames=revision_frames))
+            for stream in host.streams:
+                stream.limit(LoadLevel(steps=steps, revision_frames=revision_frames))
 
     async def run() -> Answers:
         asyncio.get_running_loop().set_default_executor(_Inline())
