@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray
 
 
 def smoothstep(x: Array) -> Array:
     """From 0 to 1 while x goes from 0 to 1, at rest at both ends."""
     return np.asarray(x * x * (3 - 2 * x))
+
+
+def frames_from(is_fixed: BoolArray) -> Array:
+    """How many frames (T,) each is away from the nearest fixed one; far from any if none is."""
+    frames = np.arange(len(is_fixed))
+    distance = np.abs(frames[:, None] - frames[is_fixed])
+    return np.asarray(distance.min(axis=1, initial=10**9).astype(np.float64))
+
+
+def away_from(is_fixed: BoolArray, frames: int) -> Array:
+    """0 at fixed frames (T,), rising smoothly to 1 `frames` away from them."""
+    return smoothstep(np.minimum(frames_from(is_fixed) / frames, 1.0))

@@ -47,11 +47,11 @@ class Pose:
         return forward_kinematics(rest_joints, self.rotmats, self.transl)
 
 
-def chained(poses: Sequence[Pose]) -> Pose:
-    """Poses (n, ...) one after the other."""
+def chained(poses: Sequence[Pose], axis: int = 0) -> Pose:
+    """Poses one after the other, along a leading axis."""
     return Pose(
-        np.concatenate([pose.rotmats for pose in poses]),
-        np.concatenate([pose.transl for pose in poses]),
+        np.concatenate([pose.rotmats for pose in poses], axis),
+        np.concatenate([pose.transl for pose in poses], axis),
     )
 
 

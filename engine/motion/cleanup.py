@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules
-from engine.body.easing import smoothstep
+from engine.body.easing import away_from
 from engine.body.pose import Pose
 from engine.body.rotations import slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
@@ -56,7 +56,7 @@ def corrected(track: Track, given: BoolArray, rest_joints: Array, config: Cleanu
         result = _speed_limited(result, posed[0], given, rest_joints, reach)
     if config.capsules is not None:
         apart = parted(result.pose, given, rest_joints, config.capsules)
-        result = replace(result, transl=apart)
+        result = replace(result, pose=Pose(result.rotmats, apart))
     if config.floor is None:
         return result
     if result is not track:
@@ -79,8 +79,7 @@ def feet_locked(
     if config.floor is None or not config.foot_lock:
         return track
     before = None if shown is None else shown.pose
-    pose = locked(track.pose, given, rest_joints, config.floor, before)
-    return replace(track, rotmats=pose.rotmats, transl=pose.transl)
+    return replace(track, pose=locked(track.pose, given, rest_joints, config.floor, before))
 
 
 def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfig) -> Track:
@@ -103,22 +102,13 @@ def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfi
         return track
     transl = track.transl.copy()
     for person in range(len(given)):
-        transl[person, :, 1] += shift[person] * _away_from(given[person], 4)
-    return replace(track, transl=transl)
+        transl[person, :, 1] += shift[person] * away_from(given[person], 4)
+    return replace(track, pose=Pose(track.rotmats, transl))
 
 
 def _around(values: Array, radius: int) -> Array:
     """(2, T, 2 radius + 1) the values (2, T) at the frames around each; beyond the ends, held."""
     return np.asarray(values[:, frames_around(values.shape[1], radius)])
-
-
-def _away_from(given: BoolArray, frames: int) -> Array:
-    """0 at given frames, rising smoothly to 1 `frames` away from them; (T,)."""
-    index = np.flatnonzero(given)
-    if len(index) == 0:
-        return np.ones(len(given))
-    distance = np.abs(np.arange(len(given))[:, None] - index).min(axis=1)
-    return smoothstep(np.minimum(distance / frames, 1.0))
 
 
 def _speed_limited(
@@ -142,7 +132,7 @@ def _speed_limited(
             start, goal = pose[person, source], pose[person, target]
             reached = _reachable(start, goal, rest_joints[person], reach)
             goal.rotmats[:], goal.transl[:] = reached.rotmats, reached.transl
-    return replace(track, rotmats=pose.rotmats, transl=pose.transl)
+    return replace(track, pose=pose)
 
 
 def _reachable(start: Pose, goal: Pose, rest_joints: Array, reach: float) -> Pose:

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
+from engine.body.easing import frames_from
 from engine.body.pose import Pose
 
 GIVE = 0.01
@@ -44,7 +45,7 @@ def parted(
     ]
     share = np.where(given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
-    most = np.minimum(_frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
+    most = np.minimum(frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
     apart: Array = np.zeros_like(pose.transl[0])
     for _ in range(ROUNDS):
         step = _way_apart(posed[0], _moved(posed[1], apart), capsules)
@@ -73,13 +74,6 @@ def _way_apart(first: Segments, second: Segments, capsules: tuple[Capsules, Caps
     way = np.zeros((frames, 3))
     way[:, [0, 2]] = np.linalg.solve(normal, wanted[..., None])[..., 0]
     return way
-
-
-def _frames_from(is_fixed: BoolArray) -> Array:
-    """How many frames (frame,) each is away from the nearest fixed one; infinite if none is."""
-    frames = np.arange(len(is_fixed))
-    distance = np.abs(frames[:, None] - frames[is_fixed])
-    return np.asarray(distance.min(axis=1, initial=10**9).astype(np.float64))
 
 
 def _moved(segments: Segments, by: Array) -> Segments:

@@ -6,7 +6,6 @@ Inertialisation (Bollo, "Inertialization", GDC 2018; Holden, "Spring-It-On", 202
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from itertools import zip_longest
 
@@ -65,7 +64,7 @@ def bridged(track: Track, is_known: BoolArray) -> Track:
         turn = (blend @ turn.reshape(len(people), 6, -1)).reshape(*between[1].shape, JOINT_COUNT, 3)
         rotmats[between] = reference @ rotmat_from_axis_angle(turn)
         transl[between] = blend @ transl[ends]
-    return replace(track, rotmats=rotmats, transl=transl)
+    return Track(Pose(rotmats, transl), track.is_known)
 
 
 def _bridge_places(is_known: BoolArray) -> list[int]:
@@ -129,7 +128,7 @@ def pinned(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:
     rotmats[free] = sampled.rotmats[free] @ rotmat_from_axis_angle(offset[:, :-1])
     transl = known.transl.astype(np.result_type(known.transl, sampled.transl))
     transl[free] = sampled.transl[free] + offset[:, -1]
-    return Track(rotmats=rotmats, transl=transl, is_known=np.ones_like(is_known))
+    return known_track(Pose(rotmats, transl))
 
 
 def _border(is_known: BoolArray) -> BoolArray:

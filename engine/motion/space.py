@@ -18,16 +18,16 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
 from engine.body.pose import Pose
-from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
-from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.body.rotations import slerp_rotmat, wrapped
+from engine.body.skeleton import JOINT
+from engine.motion.standing import standing_pose
 
 ARMS = tuple(
     tuple(JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "elbow", "wrist"))
     for side in ("left", "right")
 )
 ARM_JOINTS = [joint for arm in ARMS for joint in arm]
-HANGING = {"left_shoulder": -1.2, "right_shoulder": 1.2, "left_elbow": -0.15, "right_elbow": 0.15}
-"""Radians about Z that take the arms of the T pose down to the sides: arms bend back to there."""
+
 GROUND = np.array([1.0, 0.0, 1.0])
 
 PUSH_STEP = 0.08
@@ -69,9 +69,7 @@ class PersonalSpace:
         self._player, self._partner = capsules
         self._rest_joints = np.asarray(rest_joints, np.float64)
         self.radius = radius
-        self._hanging = np.broadcast_to(np.eye(3), (JOINT_COUNT, 3, 3)).copy()
-        for name, angle in HANGING.items():
-            self._hanging[JOINT[name]] = rotmat_about("z", angle)
+        self._at_ease = standing_pose()
         # The limb that each capsule belongs to: 0 the body, 1 the left arm, 2 the right.
         self._limbs = np.zeros(len(self._partner), np.int64)
         for number, arm in enumerate(ARMS):
@@ -184,7 +182,7 @@ class PersonalSpace:
             if len(frames):
                 rows = frames[:, None], np.array(arm)
                 part = bend[frames, side][:, None]
-                result[rows] = slerp_rotmat(rotmats[rows], self._hanging[list(arm)], part)
+                result[rows] = slerp_rotmat(rotmats[rows], self._at_ease[list(arm)], part)
         return result
 
     def _safe_distance(self, pose: Pose, zone: Segments) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.easing import smoothstep
+from engine.body.easing import away_from
 from engine.body.rotations import wrapped
 from engine.motion.motion import WINDOW_FRAMES
 
@@ -65,7 +65,7 @@ def steering(
     square = along**2 - (away**2).sum(axis=-1) + keep_away.distance**2
     needed = np.where(square > 0, np.maximum(np.sqrt(np.maximum(square, 0)) - along, 0), 0)
     most = needed[_AROUND].max(axis=-1)
-    push = most[_AROUND] @ (_HANN / _HANN.sum()) * _ramp(is_known[1])
+    push = most[_AROUND] @ (_HANN / _HANN.sum()) * away_from(is_known[1], RAMP_FRAMES)
     shift[1][:, FLOOR_FEATURES] = push[:, None] * way
     return shift
 
@@ -79,12 +79,3 @@ def _gradual(bearing: Array, first: int) -> Array:
             turn = min(max(wrapped(turned[frame] - last), -TURN_STEP), TURN_STEP)
             turned[frame] = last + turn
     return np.array(turned)
-
-
-def _ramp(is_known: Array) -> Array:
-    """0 at known frames (30,), rising smoothly to 1 RAMP_FRAMES away from them."""
-    index = np.flatnonzero(is_known)
-    if len(index) == 0:
-        return np.ones(len(is_known))
-    distance = np.abs(np.arange(len(is_known))[:, None] - index).min(axis=1)
-    return smoothstep(np.minimum(distance / RAMP_FRAMES, 1.0))

@@ -112,7 +112,7 @@ def lively(made: Track, shown: Track, given: BoolArray, energy: float) -> Track:
     turned = _carried_on(upper, shown.rotmats[1], given[1])
     rotmats = made.rotmats.copy()
     rotmats[1][:, UPPER_JOINTS] = turned[:, UPPER_JOINTS]
-    return replace(made, rotmats=rotmats)
+    return replace(made, pose=Pose(rotmats, made.transl))
 
 
 def touch(
@@ -148,6 +148,6 @@ def touch(
 def _carried_on(rotmats: Array, shown: Array, given: BoolArray) -> Array:
     """Rotations (frame, 22, 3, 3) that go on from those that were shown, where given."""
     nowhere = np.zeros((1, len(rotmats), 3))
-    known = Track(rotmats=shown[None], transl=nowhere, is_known=given[None])
+    known = Track(Pose(shown[None], nowhere), given[None])
     track = pinned(known_track(Pose(rotmats[None], nowhere)), known, REST_DECAY)
     return np.asarray(track.rotmats[0])

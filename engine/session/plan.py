@@ -388,19 +388,15 @@ class Timeline:
         if real > 0:
             _put(poses, (0, slice(real)), self.player.stretch(first, real))
         indices = np.arange(first, first + frames)
-        track = Track(
-            rotmats=poses.rotmats,
-            transl=poses.transl,
-            is_known=np.stack([indices <= player_until, indices <= partner_until]),
-        )
+        is_known = np.stack([indices <= player_until, indices <= partner_until])
         for target in ahead:
             for person, pose in enumerate((target.player, target.partner)):
                 at = target.frame - first
-                if pose is None or not 0 <= at < frames or track.is_known[person, at]:
+                if pose is None or not 0 <= at < frames or is_known[person, at]:
                     continue
-                _put(track.pose, (person, at), pose)
-                track.is_known[person, at] = True
-        return track
+                _put(poses, (person, at), pose)
+                is_known[person, at] = True
+        return Track(poses, is_known)
 
     @property
     def oldest(self) -> int:

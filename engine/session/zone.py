@@ -6,7 +6,6 @@ corrected is `body/space.py`'s. Knows the timeline; knows no network and no targ
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -133,7 +132,7 @@ class SpaceKeeper:
         kept = self._space.kept(partner, zone, is_free=is_free, depths=depths).pose[is_free]
         rotmats, transl = track.rotmats.copy(), track.transl.copy()
         rotmats[1, is_free], transl[1, is_free] = kept.rotmats, kept.transl
-        return replace(track, rotmats=rotmats, transl=transl)
+        return Track(Pose(rotmats, transl), track.is_known)
 
 
 def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:

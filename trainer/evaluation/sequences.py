@@ -129,9 +129,8 @@ def reacted(
 def _revision(
     poses: Array, is_known: BoolArray, rest: Array, seed: int, steps: int, clock: int
 ) -> Window:
-    pose = pose_from_features(poses.astype(np.float64))
     return open_window(
-        Track(rotmats=pose.rotmats, transl=pose.transl, is_known=is_known),
+        Track(pose_from_features(poses.astype(np.float64)), is_known),
         first=0,
         anchor=HISTORY_FRAMES - 1,
         rest_joints=rest,

@@ -42,7 +42,7 @@ def walking_pair(frames: int, place: Array | None = None) -> Track:
 def partly_known(track: Track, player_until: int, partner_until: int) -> Track:
     index = np.arange(track.frames)
     is_known = np.stack([index <= player_until, index <= partner_until])
-    return Track(rotmats=track.rotmats, transl=track.transl, is_known=is_known)
+    return Track(Pose(track.rotmats, track.transl), is_known)
 
 
 def test_the_known_mask_tells_the_history_of_both_and_what_the_partner_has_committed() -> None:
@@ -152,7 +152,7 @@ def test_a_kink_where_the_network_goes_over_from_reciting_to_inventing_is_bridge
     known = partly_known(track, 15, 15)
     transl = track.transl.copy()
     transl[:, 16:] += 0.05
-    kinked = Track(rotmats=track.rotmats, transl=transl, is_known=track.is_known)
+    kinked = Track(Pose(track.rotmats, transl), track.is_known)
     smooth = bridged(kinked, known.is_known)
     assert jerk_at_and_inside(smooth, 16)[0] < 0.25 * jerk_at_and_inside(kinked, 16)[0]
     untouched = np.r_[:16, 20:34]
@@ -165,7 +165,7 @@ def test_a_bridge_over_steady_acceleration_changes_nothing() -> None:
     time = np.arange(34)[:, None]
     transl = np.broadcast_to(0.01 * time + 0.003 * time**2, (2, 34, 3))
     still = np.broadcast_to(track.rotmats[:, :1], track.rotmats.shape)
-    steady = Track(rotmats=still, transl=transl, is_known=track.is_known)
+    steady = Track(Pose(still, transl), track.is_known)
     result = bridged(steady, partly_known(track, 15, 12).is_known)
     np.testing.assert_allclose(result.transl, transl, atol=1e-9)
     np.testing.assert_allclose(result.rotmats, still, atol=1e-6)
@@ -200,9 +200,7 @@ def test_pinning_takes_the_short_way_round_when_an_error_is_near_half_a_turn() -
     )
     rotmats = sampled.rotmats.copy()
     rotmats[0, :, 0] = rotmats[0, :, 0] @ turns
-    known = partly_known(
-        Track(rotmats=rotmats, transl=sampled.transl, is_known=sampled.is_known), 20, 20
-    )
+    known = partly_known(Track(Pose(rotmats, sampled.transl), sampled.is_known), 20, 20)
     result = pinned(sampled, known)
     steps = geodesic_angle(result.rotmats[0, 1:, 0], result.rotmats[0, :-1, 0])
     assert steps.max() < 1.0
@@ -223,7 +221,7 @@ def test_cleanup_lifts_feet_out_of_the_floor_and_leaves_given_frames_alone() -> 
         track.transl - np.array([0.0, 0.2, 0.0]) * np.clip((np.arange(60) - 10) / 20, 0, 1)[:, None]
     )
     given = np.broadcast_to(np.arange(60) < 10, (2, 60))
-    sunk = Track(rotmats=track.rotmats, transl=sinking, is_known=track.is_known)
+    sunk = Track(Pose(track.rotmats, sinking), track.is_known)
     result = cleaned(sunk, given, REST, CleanupConfig(floor=0.0))
     height = floor_height(result.pose, REST[:, None])
     assert height[:, 14:].min() > -1e-4
@@ -237,7 +235,7 @@ def test_cleanup_lowers_who_hovers_but_lets_a_jump_be() -> None:
     hover = 0.3 * np.clip((np.arange(60) - 40) / 5, 0, 1)
     lifted = track.transl + np.array([0.0, 1.0, 0.0]) * (jump + hover)[:, None]
     given = np.broadcast_to(np.arange(60) < 5, (2, 60))
-    floating = Track(rotmats=track.rotmats, transl=lifted, is_known=track.is_known)
+    floating = Track(Pose(track.rotmats, lifted), track.is_known)
     result = cleaned(floating, given, REST, CleanupConfig(floor=0.0))
     height = floor_height(result.pose, REST[:, None])
     assert height[:, 20].min() > 0.25
@@ -265,7 +263,7 @@ def test_cleanup_keeps_every_joint_below_the_top_speed() -> None:
     transl, rotmats = track.transl.copy(), track.rotmats.copy()
     transl[:, 20:] += 3.0
     rotmats[:, 25:, 0] = rotmats[:, 25:, 0] @ rotmat_about("y", 3.0)
-    broken = Track(rotmats=rotmats, transl=transl, is_known=track.is_known)
+    broken = Track(Pose(rotmats, transl), track.is_known)
     given = np.broadcast_to(np.arange(40) < 10, (2, 40))
     result = cleaned(broken, given, REST, CleanupConfig(floor=None, top_speed=9.0))
     speed = 10 * np.linalg.norm(np.diff(joints_of(result, REST), axis=1), axis=-1)
