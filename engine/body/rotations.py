@@ -170,11 +170,3 @@ def slerp_rotmat(a: Array, b: Array, fraction: Array) -> Array:
     """From a (fraction 0) to b (fraction 1) by the shortest arc; fraction broadcasts over (...)."""
     step = axis_angle_from_rotmat(np.swapaxes(a, -1, -2) @ b)
     return np.asarray(a @ rotmat_from_axis_angle(step * np.asarray(fraction)[..., None]))
-
-
-def unrolled_quats(quat_xyzw: Array) -> Array:
-    """Flip signs along the frame axis of (..., frame, joint, 4) so that neighbours are close."""
-    dots = np.sum(quat_xyzw[..., 1:, :, :] * quat_xyzw[..., :-1, :, :], axis=-1)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=-2)
-    first = np.ones_like(signs[..., :1, :])
-    return quat_xyzw * np.concatenate([first, signs], axis=-2)[..., None].astype(quat_xyzw.dtype)

@@ -18,14 +18,11 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
 from engine.body.pose import Pose
+from engine.body.reach import COLLARS, ELBOWS, SHOULDERS, WRISTS
 from engine.body.rotations import slerp_rotmat, wrapped
-from engine.body.skeleton import JOINT
 from engine.motion.standing import standing_pose
 
-ARMS = tuple(
-    tuple(JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "elbow", "wrist"))
-    for side in ("left", "right")
-)
+ARMS = tuple(zip(COLLARS, SHOULDERS, ELBOWS, WRISTS, strict=True))
 ARM_JOINTS = [joint for arm in ARMS for joint in arm]
 
 GROUND = np.array([1.0, 0.0, 1.0])

@@ -18,7 +18,9 @@ from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, Ends, Trunk, with_legs
 from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
 from engine.motion.feet import sole_heights
+from engine.motion.motion import FRAME_RATE
 from engine.motion.stance import Feet, Stance, standing_at, stepped
+from engine.motion.standing import standing_pose
 
 SPEED = 1.0
 """Metres a second, between setting off and coming to stand."""
@@ -49,33 +51,20 @@ class Place:
     yaw: float | None = None
 
 
-def walk_frames(start: Pose, place: Place, rest_joints: Array, frame_rate: float) -> int:
+def walk_frames(start: Pose, place: Place, rest_joints: Array) -> int:
     """Frames that a walk takes at an easy pace."""
     hips, turn, travel = _route(start, place, rest_joints)
     distance = float(np.linalg.norm(place.ground - hips[:2]))
     turning = abs(wrapped(travel - hips[2])) + abs(wrapped(turn - travel))
     seconds = max(distance / SPEED + RAMP_SECONDS, turning / TURN_SPEED + RAMP_SECONDS)
-    return int(np.ceil((seconds + SETTLE_SECONDS) * frame_rate))
+    return int(np.ceil((seconds + SETTLE_SECONDS) * FRAME_RATE))
 
 
-def walk(
-    start: Pose,
-    place: Place,
-    at_ease: Array,
-    rest_joints: Array,
-    *,
-    floor: float,
-    frames: int,
-    frame_rate: float,
-) -> Pose:
-    """The frames after `start` of a walk that ends, standing at ease, at a place.
-
-    at_ease  (22, 3, 3) of the body standing at ease, facing +Z
-    returns  (frames,)
-    """
+def walk(start: Pose, place: Place, rest_joints: Array, *, floor: float, frames: int) -> Pose:
+    """The frames (n,) after `start` of a walk that ends, standing at ease, at a place."""
     hips, last_yaw, travel_yaw = _route(start, place, rest_joints)
-    seconds = np.arange(1, frames + 1) / frame_rate
-    moving = max(frames / frame_rate - SETTLE_SECONDS, 1 / frame_rate)
+    seconds = np.arange(1, frames + 1) / FRAME_RATE
+    moving = max(frames / FRAME_RATE - SETTLE_SECONDS, 1 / FRAME_RATE)
     way = place.ground - hips[:2]
     part, speed = _progress(seconds, moving)
     soon, _ = _progress(seconds + FEET_LEAD, moving)
@@ -87,6 +76,7 @@ def walk(
     joints, world = start.in_world(rest_joints)
     stance = _stance_of(joints, world, hips)
     home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
+    at_ease = standing_pose()
     resting, at_rest = Pose(at_ease, np.zeros(3)).in_world(rest_joints)
     sole = float(sole_heights(resting, at_rest, rest_joints).min())
     rotmats, transl = [], []

@@ -9,7 +9,7 @@ import numpy as np
 from engine.body.canonical import yaw_of
 from engine.body.pose import Pose
 from engine.body.rotations import wrapped
-from engine.motion.walk import Place
+from engine.motion.walk import Place, walk_frames
 from engine.session.direction import Direction, Mode, PlaceTarget
 from engine.session.plan import KnownAhead, Plan
 from engine.session.targets.pursuit import MOST_WALKS, Pursuit, Upcoming
@@ -76,7 +76,7 @@ def _walked_to(pursuit: Pursuit) -> PlaceTarget | None:
 def _sets_off(pursuit: Pursuit, place: PlaceTarget, start: Pose, frozen: int) -> bool:
     if place.frame is None:
         return True
-    return place.frame - pursuit.walk_frames(start, _place_of(place)) <= frozen + 1
+    return place.frame - walk_frames(start, _place_of(place), pursuit.rest_joints) <= frozen + 1
 
 
 def _place_of(target: PlaceTarget) -> Place:

@@ -15,8 +15,6 @@ from engine.arrays import Array
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.touch import Spot
-from engine.motion.motion import FRAME_RATE
-from engine.motion.standing import standing_pose
 from engine.motion.walk import Place, walk, walk_frames
 from engine.session.direction import ContactTarget, Direction, Target, TargetEvent
 from engine.session.plan import KnownAhead, Plan
@@ -106,23 +104,12 @@ class Pursuit:
     def forget_walk(self) -> None:
         self.walk, self.walks = None, 0
 
-    def walk_frames(self, start: Pose, place: Place) -> int:
-        return walk_frames(start, place, self.rest_joints, FRAME_RATE)
-
     def set_off(
         self, start: Pose, place: Place, window: Upcoming, frames: int, stays: int = 0
     ) -> Walk:
         """Walk to a place from a window's first frame on, in so many frames or more, and stay."""
-        frames = max(frames, self.walk_frames(start, place))
-        poses = walk(
-            start,
-            place,
-            standing_pose(),
-            self.rest_joints,
-            floor=window.floor,
-            frames=frames,
-            frame_rate=FRAME_RATE,
-        )
+        frames = max(frames, walk_frames(start, place, self.rest_joints))
+        poses = walk(start, place, self.rest_joints, floor=window.floor, frames=frames)
         last = window.until + frames + stays
         self.walk = Walk(first=window.until + 1, last=last, poses=poses)
         self.walks += 1

@@ -21,7 +21,7 @@ from engine.body.touch import (
     touching,
 )
 from engine.errors import ConfigError
-from engine.motion.walk import Place
+from engine.motion.walk import Place, walk_frames
 from engine.session.direction import ContactTarget, Direction, Mode
 from engine.session.plan import KnownAhead, Plan
 from engine.session.targets.pursuit import RAISE_FRAMES, Pursuit, Touch, Upcoming
@@ -80,7 +80,8 @@ class TouchAim:
         stand = self._stand_for(contact, plan, frozen)
         needed = RAISE_FRAMES
         if stand is not None:
-            needed += pursuit.walk_frames(plan.pair(frozen, is_shown=True)[1], stand)
+            start = plan.pair(frozen, is_shown=True)[1]
+            needed += walk_frames(start, stand, pursuit.rest_joints)
         return contact.frame - needed <= frozen + 1
 
     def ahead(
@@ -156,7 +157,9 @@ class TouchAim:
         until = window.until
         start = plan.pair(until, is_shown=True)[1]
         stand = self._stand_for(contact, plan, until)
-        needed = RAISE_FRAMES if stand is None else pursuit.walk_frames(start, stand) + 2
+        needed = RAISE_FRAMES
+        if stand is not None:
+            needed = walk_frames(start, stand, pursuit.rest_joints) + 2
         if contact.frame - needed > until + 1:
             return
         frame = max(contact.frame, until + needed)

@@ -22,7 +22,6 @@ from engine.body.rotations import (
     rotmat_from_quat,
     rotmat_from_rot6d,
     slerp_rotmat,
-    unrolled_quats,
 )
 
 unit_quats = arrays(np.float64, (4,), elements=st.floats(-1, 1)).filter(
@@ -142,11 +141,3 @@ def test_leading_axes_broadcast_and_keep_float32() -> None:
     for back in (rot6d_from_rotmat(rotmats), quat_from_rotmat(rotmats)):
         assert back.shape[:3] == (2, 5, 22)
         assert back.dtype == np.float32
-
-
-def test_unrolled_quaternions_never_jump_to_the_other_side() -> None:
-    angles = np.linspace(0, 8 * np.pi, 100)
-    quats = quat_from_rotmat(rotmat_about("y", angles))[:, None]
-    unrolled = unrolled_quats(quats)
-    assert np.all(np.sum(unrolled[1:] * unrolled[:-1], axis=-1) > 0)
-    np.testing.assert_allclose(rotmat_from_quat(unrolled), rotmat_from_quat(quats), atol=1e-12)

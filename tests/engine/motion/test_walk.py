@@ -21,10 +21,8 @@ def test_a_walker_has_a_foot_on_the_floor_and_ends_where_he_shall_whatever_the_w
         start = standing_partner(Pose(standing_pose(), np.zeros(3)), REST, 1.4, 0.0)
         start.rotmats[0] = rotmat_about("y", rng.uniform(-3, 3))
         place = Place(ground=rng.uniform(-3, 3, 2), yaw=rng.uniform(-3, 3))
-        frames = walk_frames(start, place, REST[1], 10.0)
-        poses = walk(
-            start, place, standing_pose(), REST[1], floor=0.0, frames=frames, frame_rate=10.0
-        )
+        frames = walk_frames(start, place, REST[1])
+        poses = walk(start, place, REST[1], floor=0.0, frames=frames)
         joints, _ = poses.in_world(REST[1])
         np.testing.assert_allclose(joints[-1, 0, [0, 2]], place.ground, atol=1e-6)
         assert np.cos(yaw_of(joints[-1]) - place.yaw) > np.cos(np.radians(3))
