@@ -21,7 +21,6 @@ from engine.arrays import Array
 from engine.errors import BundleError, SessionError
 from engine.motion.motion import FRAME_RATE
 from engine.serving import wire
-from engine.serving.config_wire import session_config
 from engine.serving.direction_wire import first_direction, start_from_wire
 from engine.serving.host import Host
 from engine.serving.loaded import LoadedBundle
@@ -52,7 +51,7 @@ async def interact(
     state = await _resumed(header, host, loaded)
     session_id = header.session_id or secrets.token_hex(8)
     if state is None:
-        config = session_config(header, host.config.session)
+        config = wire.session_config(header, host.config.session)
     else:
         session_id, config = state.session_id, state.session.config
         await host.take_over(session_id)

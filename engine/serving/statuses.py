@@ -46,24 +46,16 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Of the table: the status of a class of errors, and after how many seconds a caller may try
-    again where the error does not say; None: that would not help."""
-
-    code: Code
-    retry_s: float | None = None
-
-
-TABLE: dict[type[ContraposeError], Entry] = {
-    InputError: Entry(Code.INVALID_ARGUMENT),
-    ConfigError: Entry(Code.INVALID_ARGUMENT),
-    SessionError: Entry(Code.FAILED_PRECONDITION),
-    BundleError: Entry(Code.FAILED_PRECONDITION),
-    OverloadedError: Entry(Code.RESOURCE_EXHAUSTED, RETRY_SECONDS),
-    BackendError: Entry(Code.INTERNAL),
-    ContraposeError: Entry(Code.INTERNAL),
+TABLE: dict[type[ContraposeError], tuple[Code, float | None]] = {
+    InputError: (Code.INVALID_ARGUMENT, None),
+    ConfigError: (Code.INVALID_ARGUMENT, None),
+    SessionError: (Code.FAILED_PRECONDITION, None),
+    BundleError: (Code.FAILED_PRECONDITION, None),
+    OverloadedError: (Code.RESOURCE_EXHAUSTED, RETRY_SECONDS),
+    BackendError: (Code.INTERNAL, None),
+    ContraposeError: (Code.INTERNAL, None),
 }
+"""And after how many seconds to try again, if the error does not say; None: that would not help."""
 CODE_OF_REASON: dict[str, Code] = {
     "NOT_READY": Code.UNAVAILABLE,
     "DRAINING": Code.UNAVAILABLE,
@@ -113,14 +105,15 @@ def status_of(error: Exception) -> Status:
     if not isinstance(error, ContraposeError):
         logger.error("call failed", exc_info=error)
         return Status(code=Code.INTERNAL, message="internal error; the server's log says more")
-    entry = TABLE[type(error)]
-    if entry.code is Code.INTERNAL:
+    code, retry_s = TABLE[type(error)]
+    if code is Code.INTERNAL:
         logger.error("call failed: %s", error)
-    known_s = error.retry_s if isinstance(error, OverloadedError) else None
+    if isinstance(error, OverloadedError) and error.retry_s:
+        retry_s = error.retry_s
     return Status(
-        code=CODE_OF_REASON.get(error.reason, entry.code),
+        code=CODE_OF_REASON.get(error.reason, code),
         message=str(error)[:MOST_MESSAGE_CHARACTERS],
         reason=error.reason,
         field=error.field,
-        retry_s=known_s or entry.retry_s,
+        retry_s=retry_s,
     )

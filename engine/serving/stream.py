@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from contrapose.v1 import interaction_pb2
@@ -26,7 +26,6 @@ from engine.sampling.executor import Executor
 from engine.sampling.models import encode_text
 from engine.serving import wire
 from engine.serving.arrivals import Arrivals
-from engine.serving.config_wire import changed_config
 from engine.serving.direction_wire import direction_change
 from engine.serving.load import LoadLevel
 from engine.serving.outbox import Outbox, Response
@@ -168,7 +167,8 @@ class LiveStream:
         """The first message."""
         self._outbox.put(accepted=accepted)
 
-    def notify(self, event: interaction_pb2.SessionEvent) -> None:
+    def _notify(self, kind: interaction_pb2.SessionEventKind, text: str, **more: Any) -> None:
+        event = interaction_pb2.SessionEvent(kind=kind, text=text, **more)
         self._outbox.put(event=event)
 
     @property
@@ -188,26 +188,18 @@ class LiveStream:
         if after == before:
             return
         self._change(Configure(wanted=self._config, limited=after))
-        is_full = after == self._config
-        revisions = f"revisions {after.revision_frames} frames apart or more"
-        self.notify(
-            interaction_pb2.SessionEvent(
-                kind=interaction_pb2.SESSION_EVENT_KIND_RECOVERED
-                if is_full
-                else interaction_pb2.SESSION_EVENT_KIND_DEGRADED,
-                text=f"{'full quality' if is_full else 'busy'}: {after.steps} steps, {revisions}",
-                steps=after.steps,
-                revision_frames=after.revision_frames,
-            )
-        )
+        kind, how = interaction_pb2.SESSION_EVENT_KIND_DEGRADED, "busy"
+        if after == self._config:
+            kind, how = interaction_pb2.SESSION_EVENT_KIND_RECOVERED, "full quality"
+        steps, frames = after.steps, after.revision_frames
+        text = f"{how}: {steps} steps, revisions {frames} frames apart or more"
+        self._notify(kind, text, steps=steps, revision_frames=frames)
 
     def tell_of_draining(self, seconds: float) -> None:
-        self.notify(
-            interaction_pb2.SessionEvent(
-                kind=interaction_pb2.SESSION_EVENT_KIND_DRAINING,
-                text=f"the server is going away in {seconds:g} s",
-                reconnect_after=RETRY_SECONDS,
-            )
+        self._notify(
+            interaction_pb2.SESSION_EVENT_KIND_DRAINING,
+            f"the server is going away in {seconds:g} s",
+            reconnect_after=RETRY_SECONDS,
         )
 
     def steer(self, text: str) -> None:
@@ -219,11 +211,9 @@ class LiveStream:
             self._words = text
             self._encode()
         elif text:
-            self.notify(
-                interaction_pb2.SessionEvent(
-                    kind=interaction_pb2.SESSION_EVENT_KIND_NOTICE,
-                    text="this bundle does not use text in live sessions",
-                )
+            self._notify(
+                interaction_pb2.SESSION_EVENT_KIND_NOTICE,
+                "this bundle does not use text in live sessions",
             )
 
     def _encode(self) -> None:
@@ -287,18 +277,15 @@ class LiveStream:
         if not arrivals.put(pose, now) or now - self._told_of_drops < DROP_NOTICE_SECONDS:
             return
         self._told_of_drops = now
-        self.notify(
-            interaction_pb2.SessionEvent(
-                kind=interaction_pb2.SESSION_EVENT_KIND_INPUT_DROPPED,
-                text=f"{arrivals.dropped} of {arrivals.received} poses came too fast and were "
-                "dropped",
-            )
+        self._notify(
+            interaction_pb2.SESSION_EVENT_KIND_INPUT_DROPPED,
+            f"{arrivals.dropped} of {arrivals.received} poses came too fast and were dropped",
         )
 
     def _on_control(self, control: interaction_pb2.SessionControl) -> None:
         if control.HasField("text"):
             self.steer(wire.text_from_wire(control.text, "control.text"))
-        config = changed_config(self._config, control)
+        config = wire.changed_config(self._config, control)
         if config is not self._config:
             self._config = config
             self._change(Configure(wanted=config, limited=self._level.applied(config)))
@@ -383,7 +370,7 @@ class LiveStream:
     def _put(self, outcome: Outcome) -> None:
         self._status = outcome.session
         for event in outcome.events:
-            self.notify(event)
+            self._outbox.put(event=event)
         if outcome.chunk is not None:
             last = outcome.chunk.first_frame_index + len(outcome.chunk.frames) - 1
             self._sent_until = max(self._sent_until, last)

@@ -98,20 +98,6 @@ class Outcome:
     """Only when one is due."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fed:
-    """A pose that was fed: the client's number, and when it came."""
-
-    sequence: int
-    at: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _WindowTimes:
-    asked: float
-    done: float
-
-
 class StreamSession:
     """A session, its player and what is remembered of their messages.
 
@@ -148,10 +134,11 @@ class StreamSession:
         self._events: list[interaction_pb2.SessionEvent] = []
         self._told_flags: Flags = {}
         self._fed_until = -np.inf if resumes is None else resumes.session.player.stamp.time_s
-        self._fed: dict[int, _Fed] = {}
+        self._fed: dict[int, tuple[int, float]] = {}
+        """By our number of a pose: the client's, and when it came."""
         self._reacted_to = -1
-        self._windows: dict[int, _WindowTimes] = {}
-        """By the number that frames carry."""
+        self._windows: dict[int, tuple[float, float]] = {}
+        """By the number that frames carry: when it was asked for, and done."""
         self._failures = 0
         self._status_at = -np.inf
 
@@ -239,8 +226,7 @@ class StreamSession:
                 raise
         else:
             self._failures = 0
-            times = _WindowTimes(asked=answer.asked, done=answer.done)
-            self._windows[answer.ticket + 1] = times
+            self._windows[answer.ticket + 1] = answer.asked, answer.done
             self._windows.pop(answer.ticket + 1 - KEPT_WINDOWS, None)
 
     def _feed(self, pose: PoseArrival) -> None:
@@ -252,7 +238,7 @@ class StreamSession:
         self._fed_until = pose.time_s
         number = self._session.feed(pose.time_s, self._player.pose_at(pose.time_s, seen))
         self._tell_tracking()
-        self._fed[number] = _Fed(sequence=pose.message.sequence, at=pose.at)
+        self._fed[number] = pose.message.sequence, pose.at
         self._fed.pop(number - KEPT_POSES, None)
 
     def _tell_tracking(self) -> None:
@@ -289,19 +275,20 @@ class StreamSession:
             first_frame_index=chunk.frames.first,
             revision=chunk.revision,
             frames=frames_to_wire(chunk.frames),
-            based_on_sequence=0 if based_on is None else based_on.sequence,
+            based_on_sequence=0 if based_on is None else based_on[0],
             steps=int(first["steps"]),
             latency=types_pb2.LatencyBreakdown(),
             contacts=[contact_to_wire(contact) for contact in chunk.contacts],
         )
         if based_on is None or window is None:
             return message, None
-        message.latency.waited_ms = 1000 * max(window.asked - based_on.at, 0.0)
-        message.latency.denoised_ms = 1000 * (window.done - window.asked)
+        (asked, done), came = window, based_on[1]
+        message.latency.waited_ms = 1000 * max(asked - came, 0.0)
+        message.latency.denoised_ms = 1000 * (done - asked)
         if sequence <= self._reacted_to:
             return message, None
         self._reacted_to = sequence
-        return message, based_on.at
+        return message, came
 
     def _due_status(
         self, now: float, session: SessionStatus, *, has_chunk: bool

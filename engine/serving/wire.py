@@ -1,13 +1,14 @@
-"""The wire: protobuf messages to arrays and back, and every check on what a client sent.
+"""The wire: protobuf messages to arrays and settings, and back, with every check on what is sent.
 
-Knows messages and arrays; no service, no session, no socket. Whatever is wrong raises InputError,
-ConfigError or SessionError whose `field` is the path of the offending field, as in
+Knows messages, arrays and settings; no service, no session, no socket. Whatever is wrong raises
+InputError, ConfigError or SessionError whose `field` is the path of the offending field, as in
 `pose.body.rotations[left_knee]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
@@ -21,6 +22,7 @@ from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.body.vectors import lengths
 from engine.errors import ConfigError, InputError, SessionError
 from engine.sampling.generation import People
+from engine.session.config import SessionConfig
 
 MAX_BETA = 5.0
 MAX_TEXT_CHARACTERS = 1000
@@ -153,6 +155,29 @@ def count_from_wire(count: int, low: int, high: int, field: str) -> int:
 
 def steps_from_wire(steps: int, field: str) -> int:
     return count_from_wire(steps, MIN_STEPS, MAX_STEPS, field)
+
+
+def session_config(header: interaction_pb2.SessionHeader, default: SessionConfig) -> SessionConfig:
+    """The server's settings with those of a header in their place."""
+    names = ("steps", "horizon_frames", "commit_frames", "allow_contact", "zone_radius")
+    return _changed(default, header, names, "header")
+
+
+def changed_config(config: SessionConfig, control: interaction_pb2.SessionControl) -> SessionConfig:
+    """A session's settings with those of a control in their place; the same if it has none."""
+    return _changed(config, control, ("steps", "allow_contact", "zone_radius"), "control")
+
+
+def _changed(
+    config: SessionConfig, message: Message, names: Sequence[str], field: str
+) -> SessionConfig:
+    wanted = {name: getattr(message, name) for name in names if message.HasField(name)}
+    if "steps" in wanted:
+        steps_from_wire(wanted["steps"], f"{field}.steps")
+    try:
+        return replace(config, **wanted) if wanted else config
+    except ConfigError as error:
+        raise error.within(field) from error
 
 
 def header_from_wire(

@@ -28,8 +28,7 @@ from engine.errors import BackendError
 from engine.sampling.executor import Executor
 from engine.sampling.models import Models, load_models
 from engine.sampling.scheduler import CallCosts
-from engine.serving.grpc.generation_service import GenerationService
-from engine.serving.grpc.service import InteractionService
+from engine.serving.grpc.service import GenerationService, InteractionService
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.load import LoadLevel
 from engine.serving.loaded import LoadedBundle

@@ -1,7 +1,6 @@
 """The server's life: bind, load, serve, drain.
 
-Knows gRPC and the health protocol. What is served is `service.py`'s and `generation_service.py`'s
-business.
+Knows gRPC and the health protocol. What is served is `service.py`'s business.
 """
 
 from __future__ import annotations
@@ -22,9 +21,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from engine.backends import Backend
 from engine.errors import ConfigError
-from engine.serving.grpc.generation_service import GenerationService
 from engine.serving.grpc.listening import OPTIONS, bound_port, enable_reflection, set_health
-from engine.serving.grpc.service import InteractionService, ServerInfoService
+from engine.serving.grpc.service import (
+    GenerationService,
+    InteractionService,
+    ServerInfoService,
+)
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import ComputeConfig, loaded_bundle
 from engine.serving.process import stop_event

@@ -1,6 +1,6 @@
-"""The live services of gRPC: interaction and server info. They translate, and nothing more.
+"""The services of gRPC. They translate, and nothing more.
 
-`opening.py` and `server_info.py` do what is asked for; `server.py` starts and stops.
+What is asked for is done by `opening.py`, `generating.py` and `server_info.py`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from contrapose.v1 import (
+    generation_pb2,
+    generation_pb2_grpc,
     interaction_pb2,
     interaction_pb2_grpc,
     server_info_pb2,
     server_info_pb2_grpc,
 )
 
+from engine.serving.generating import motion_responses, pair_response
 from engine.serving.grpc.ending import Context, statuses
 from engine.serving.host import Host
 from engine.serving.opening import interact
@@ -29,6 +32,26 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     ) -> None:
         async with statuses(context):
             await interact(self._host, requests, context.write)
+
+
+class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def GenerateMotion(
+        self, request: generation_pb2.GenerateMotionRequest, context: Context
+    ) -> AsyncIterator[generation_pb2.GenerateMotionResponse]:
+        async with statuses(context):
+            for response in await motion_responses(self._host, request):
+                yield response
+
+    async def GeneratePair(
+        self, request: generation_pb2.GeneratePairRequest, context: Context
+    ) -> generation_pb2.GeneratePairResponse:
+        response = generation_pb2.GeneratePairResponse()
+        async with statuses(context):
+            response = await pair_response(self._host, request)
+        return response
 
 
 class ServerInfoService(server_info_pb2_grpc.ServerInfoServiceServicer):

@@ -16,7 +16,7 @@ from engine.body.capsules import fitted_capsules
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import ConfigError
-from engine.serving.config_wire import session_config
+from engine.serving.wire import session_config
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 from tests.engine.streaming import chunks_in, models_with, responses_to

@@ -17,6 +17,7 @@ from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.body.skeleton import JOINT, JOINT_NAMES, PARENTS
 from engine.errors import ConfigError, ContraposeError, InputError, SessionError
 from engine.serving import wire
+from engine.session.config import SessionConfig
 
 
 def still_body() -> types_pb2.BodyPose:
@@ -162,3 +163,27 @@ def test_a_skeleton_can_be_put_together_again_from_its_offsets() -> None:
     np.testing.assert_allclose(joints, rest_joints, atol=1e-5)
     assert tuple(skeleton.joint_names) == JOINT_NAMES
     assert tuple(skeleton.parent_indices) == PARENTS
+
+
+def test_a_header_changes_only_what_it_names() -> None:
+    default = SessionConfig(steps=10)
+    assert wire.session_config(pb.SessionHeader(), default) == default
+    changed = wire.session_config(pb.SessionHeader(steps=5, horizon_frames=12), default)
+    assert (changed.steps, changed.horizon_frames) == (5, 12)
+    assert changed.commit_frames == default.commit_frames
+
+
+@pytest.mark.parametrize("name", ["steps", "horizon_frames", "commit_frames"])
+def test_a_setting_of_zero_is_refused_by_its_field(name: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        wire.session_config(pb.SessionHeader(**{name: 0}), SessionConfig())
+    assert refusal.value.field == f"header.{name}"
+
+
+def test_a_control_that_names_no_setting_leaves_them_as_they_are() -> None:
+    config = SessionConfig(steps=10)
+    assert wire.changed_config(config, pb.SessionControl(text="hug", energy=1.2)) is config
+    assert wire.changed_config(config, pb.SessionControl(zone_radius=0.5)).zone_radius == 0.5
+    with pytest.raises(ConfigError) as refusal:
+        wire.changed_config(config, pb.SessionControl(zone_radius=-1))
+    assert refusal.value.field == "control.zone_radius"
