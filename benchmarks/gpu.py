@@ -44,7 +44,7 @@ from engine.backends.torch_graph import read_module
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.errors import BackendError, ConfigError
 from engine.sampling.schedule import step_schedule
-from trainer.export.benchmark import export_full_size
+from trainer.export.full_size import export_full_size
 from trainer.models.blocks import NetworkConfig
 
 BATCHES, STEPS = (1, 8, 64, 256), (4, 10, 50)

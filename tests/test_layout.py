@@ -1,4 +1,4 @@
-"""The arrows of design.md section 3: clients -> proto <- engine <- trainer."""
+"""The arrows between the parts, clients -> proto <- engine <- trainer, and between their rooms."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,30 @@ TORCH_BACKEND = {Path("engine/backends/torch.py"), Path("engine/backends/torch_g
 """What may import PyTorch and ONNX; `open_backend` alone imports it, when it is asked for."""
 TYPED_GRAPHS = {Path("engine/backends/typed.py")}
 """What of the TensorRT backend may import ONNX, within itself."""
+FLOORS = {
+    "engine": (
+        {"arrays", "errors", "extras"},
+        {"body"},
+        {"motion"},
+        {"backends", "bundle", "devices", "formats"},
+        {"sampling"},
+        {"session"},
+        {"serving"},
+        {"commands", "testing"},
+        {"bench"},
+        {"cli"},
+    ),
+    "trainer": (
+        {"data", "graphs"},
+        {"choreography", "models", "text"},
+        {"arguments"},
+        {"training", "evaluation"},
+        {"export"},
+        {"ablation", "starter"},
+        {"commands"},
+    ),
+}
+"""The rooms of both packages from the ground up; each may know those of lower floors only."""
 COMPOSITION = {
     Path("engine/commands/live_client.py"),
     Path("engine/bench/simulated_players.py"),
@@ -38,11 +63,13 @@ FLOORS = (
 
 
 def _imports(path: Path) -> Iterator[str]:
+    """The modules that a file names, and names in them that may be modules too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _violations(folder: str, forbidden: tuple[str, ...], allowed: set[Path]) -> list[str]:
@@ -154,3 +181,67 @@ def test_every_engine_module_imports_without(blocked: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
     )
     assert done.returncode == 0, done.stderr
+
+
+# ---------------------------------------------------------------------------------------- the rooms
+def _modules() -> dict[str, Path]:
+    """Files and folders of both packages by name; a folder's own file only hands names on."""
+    return {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in FLOORS
+        for path in (REPOSITORY / package).rglob("*.py")
+    }
+
+
+def _arrows() -> set[tuple[str, str]]:
+    """(importer, imported)"""
+    modules = _modules()
+    return {
+        (name, other)
+        for name, path in modules.items()
+        if path.name != "__init__.py"
+        for other in _imports(path)
+        if other in modules and other != name
+    }
+
+
+def _rooms_of(folder: str, arrows: set[tuple[str, str]]) -> dict[str, set[str]]:
+    """The files and folders directly in a folder, and which of the others each imports."""
+    inside = f"{folder}."
+    rooms: dict[str, set[str]] = {}
+    for pair in arrows:
+        if all(name.startswith(inside) for name in pair):
+            room, other = (name.removeprefix(inside).partition(".")[0] for name in pair)
+            rooms.setdefault(room, set()).update({other} - {room})
+    return rooms
+
+
+def test_no_files_or_folders_in_any_folder_form_a_circle() -> None:
+    arrows = _arrows()
+    folders = [name for name, path in _modules().items() if path.name == "__init__.py"]
+    for folder in folders:
+        try:
+            TopologicalSorter(_rooms_of(folder, arrows)).prepare()
+        except CycleError as error:
+            pytest.fail(f"{folder}: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_imports_from_lower_floors_only(package: str) -> None:
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS[package]) for room in rooms}
+    built = {name.split(".")[1] for name in _modules() if name.startswith(f"{package}.")}
+    assert built == set(floor_of), "every room has a floor in FLOORS"
+    upward = [
+        f"{room} imports {other}"
+        for room, others in _rooms_of(package, _arrows()).items()
+        for other in others
+        if floor_of[other] >= floor_of[room]
+    ]
+    assert upward == []
+
+
+def test_every_package_of_the_tree_is_installed() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
+    in_tree = {name for name, path in _modules().items() if path.name == "__init__.py"}
+    assert {name for name in listed if name.split(".")[0] in FLOORS} == in_tree

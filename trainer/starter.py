@@ -1,7 +1,8 @@
 """The starter bundle, made from two checkpoints: `python -m trainer.starter`.
 
 Knows where the starter lives, what its manifest says and how large it may be. How a bundle is
-written is `export.py`'s, what was measured at which step count a report of `contrapose eval`.
+written is `export/bundles.py`'s; what was measured at which step count, a report of `contrapose
+eval`'s.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.bundle import STARTER, Bundle
-from engine.errors import InputError
-from trainer.evaluation.schedules import bundle_schedules, default_steps
-from trainer.evaluation.subject import load_checkpoint
-from trainer.export.export import export_bundle
-from trainer.models.animator import Animator
-from trainer.models.generator import Generator
-from trainer.text.encoder import TextEncoder, make_minilm_text, minilm_text
+from trainer.export.bundles import export_bundle
+from trainer.export.schedules import bundle_schedules, default_steps
+from trainer.models.animator.family import FAMILY as ANIMATOR
+from trainer.models.animator.network import Animator
+from trainer.models.checkpoints import load_network
+from trainer.models.generator.family import FAMILY as GENERATOR
+from trainer.models.generator.network import Generator
+from trainer.text.encoder import TextEncoder
+from trainer.text.minilm import make_minilm_text, minilm_text
 
 DESCRIPTION = (
     "Trained on procedural choreography with recorded life; see docs/starter_model_card.md"
@@ -47,27 +50,25 @@ def make_starter(
     Raises InputError when a checkpoint holds the other network, BundleError when the bundle would
     be larger than MOST_BYTES; what was at `out` stays then.
     """
-    networks = [load_checkpoint(path) for path in (animator, generator) if path is not None]
-    moves, poses = networks[0], networks[1] if generator is not None else None
-    if not isinstance(moves, Animator):
-        raise InputError(f"{animator}: holds no animator", field="animator")
-    if poses is not None and not isinstance(poses, Generator):
-        raise InputError(f"{generator}: holds no generator", field="generator")
     schedules = bundle_schedules(animator, counts, report)
+    parts = [
+        ANIMATOR.part(
+            load_network(animator, Animator),
+            schedules=schedules,
+            steps_default=default_steps(schedules, UNMEASURED_STEPS) if steps is None else steps,
+        )
+    ]
+    if generator is not None:
+        parts.append(GENERATOR.part(load_network(generator, Generator)))
     return export_bundle(
         out,
-        animator=moves,
-        generator=poses,
+        parts,
         text=text,
         body_file=STARTER.parent / "body.npz",
         name="starter",
         description=DESCRIPTION,
         licence=LICENCE,
         weights="compact",
-        steps_default=default_steps(schedules, UNMEASURED_STEPS) if steps is None else steps,
-        schedules=schedules,
-        generator_steps_default=50,
-        guidance=2.5,
         most_bytes=MOST_BYTES,
     )
 

@@ -53,23 +53,25 @@ def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks of the real architecture, four layers narrow, with random weights."""
     torch = pytest.importorskip("torch")
-    from trainer.export.export import export_bundle
-    from trainer.models.animator import Animator
+    from trainer.export.bundles import export_bundle
+    from trainer.models.animator.family import FAMILY as ANIMATOR
+    from trainer.models.animator.network import Animator
     from trainer.models.blocks import NetworkConfig
-    from trainer.models.generator import Generator
+    from trainer.models.generator.family import FAMILY as GENERATOR
+    from trainer.models.generator.network import Generator
 
     torch.manual_seed(0)
     size = {"width": 32, "heads": 2, "layers": 2, "ffn_width": 64}
     path = tmp_path_factory.mktemp("bundles") / "tiny.bundle"
     export_bundle(
         path,
-        animator=Animator(NetworkConfig(**size)).eval(),
-        generator=Generator(NetworkConfig(**size, text_width=16)).eval(),
+        [
+            ANIMATOR.part(Animator(NetworkConfig(**size)).eval(), steps_default=4),
+            GENERATOR.part(Generator(NetworkConfig(**size, text_width=16)).eval(), steps_default=4),
+        ],
         name="tiny",
         description="random weights",
         licence="Apache-2.0",
-        steps_default=4,
-        generator_steps_default=4,
     )
     return path
 

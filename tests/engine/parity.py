@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from engine.arrays import Array
-from engine.bundle import Bundle
-from trainer.export.export import even_schedules, export_bundle
-from trainer.models.animator import Animator
+from engine.bundle import Bundle, ScheduleSpec
+from engine.sampling.schedule import step_schedule
+from trainer.export.bundles import export_bundle
+from trainer.models.animator.family import FAMILY as ANIMATOR
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.models.generator import Generator
+from trainer.models.generator.family import FAMILY as GENERATOR
+from trainer.models.generator.network import Generator
 
 Network = TypeVar("Network", Animator, Generator)
 
@@ -25,14 +28,28 @@ def export_parity_bundle(
     """Export the networks of animator_tiny.npz and generator_tiny.npz, every bit of the weights."""
     return export_bundle(
         path,
-        animator=_with_weights(Animator(_config(animator)), animator),
-        generator=_with_weights(Generator(_config(generator)), generator),
+        [
+            ANIMATOR.part(
+                _with_weights(Animator(_config(animator)), animator),
+                steps_default=8,
+                schedules=even_schedules((8, 50)),
+            ),
+            GENERATOR.part(_with_weights(Generator(_config(generator)), generator)),
+        ],
         name="parity",
         description="the tiny networks of the parity files",
         licence="none",
         weights="f32",
-        steps_default=8,
-        schedules=even_schedules((8, 50)),
+    )
+
+
+def even_schedules(counts: Sequence[int]) -> tuple[ScheduleSpec, ...]:
+    """The published spacing at these step counts, not measured yet."""
+    return tuple(
+        ScheduleSpec(
+            steps=steps, timesteps=tuple(step_schedule(steps).timesteps.tolist()), quality=None
+        )
+        for steps in counts
     )
 
 

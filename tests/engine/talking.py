@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from engine.body.shape import load_body
 from engine.bundle import Bundle, ScheduleSpec
-from trainer.export.export import export_bundle
-from trainer.models.animator import Animator
+from trainer.export.bundles import export_bundle
+from trainer.models.animator.family import FAMILY as ANIMATOR
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.models.generator import Generator
+from trainer.models.generator.family import FAMILY as GENERATOR
+from trainer.models.generator.network import Generator
 from trainer.text.encoder import TextEncoder, text_graph
 
 TEXT_WIDTH = 8
@@ -50,8 +52,14 @@ def export_talking_bundle(path: Path) -> Bundle:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return export_bundle(
         path,
-        animator=animator,
-        generator=generator,
+        [
+            ANIMATOR.part(
+                animator,
+                steps_default=2,
+                schedules=(ScheduleSpec(steps=2, timesteps=TIMESTEPS, quality=None),),
+            ),
+            GENERATOR.part(generator, steps_default=2),
+        ],
         text=TextEncoder(
             kind="minilm",
             width=TEXT_WIDTH,
@@ -63,7 +71,4 @@ def export_talking_bundle(path: Path) -> Bundle:
         description="random weights that listen",
         licence="none",
         weights="f32",
-        steps_default=2,
-        schedules=(ScheduleSpec(steps=2, timesteps=TIMESTEPS, quality=None),),
-        generator_steps_default=2,
     )

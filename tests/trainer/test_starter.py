@@ -11,12 +11,12 @@ import torch
 from engine.bundle import load_bundle
 from engine.errors import BundleError, InputError
 from trainer import starter
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.models.generator import Generator
+from trainer.models.checkpoints import PREFIX
+from trainer.models.generator.network import Generator
 from trainer.starter import make_starter
-from trainer.text.encoder import minilm_text
-from trainer.training.runs import PREFIX
+from trainer.text.minilm import minilm_text
 
 SIZE = NetworkConfig(width=16, heads=2, layers=1, ffn_width=16, text_width=384)
 

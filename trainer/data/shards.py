@@ -3,7 +3,7 @@
     SHARDS/manifest.json       what made them, a SHA-256 of every file, what was skipped and why
     SHARDS/shard-00000/        features.npy starts.npy rest_joints.npy betas.npy index.json
 
-Knows the layout. Knows neither where clips come from (`jobs.py`, `importing.py`, `choreography.py`)
+Knows the layout. Knows neither where clips come from (`jobs.py`, `importing.py`, choreography)
 nor what is drawn from them (`windows.py`). A folder or a shard is there whole or not at all.
 """
 

@@ -1,83 +1,22 @@
 """Windows: random, augmented, canonical batches cut from clips.
 
-Knows clips (`shards.py`) and the known sets the networks are trained on (design.md 4). Knows no
+Knows clips (`shards.py`) and the known sets that networks are trained on (design.md 4). Knows no
 network and no loss: everything here is numpy, so a thread can assemble batches beside training.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_about
-from engine.body.skeleton import JOINT, JOINT_COUNT, MIRROR
-from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, pose_from_features
+from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
+from trainer.data.augmentation import augmented, draw_augmentation
+from trainer.data.canonical import anchor_joints_of, canonicalised
+from trainer.data.captions import CaptionTable
 from trainer.data.shards import Clips
-
-LEFT_SIDE = (JOINT["left_hip"], JOINT["left_shoulder"])
-RIGHT_SIDE = (JOINT["right_hip"], JOINT["right_shoulder"])
-MIRROR_ROT6D_SIGNS = np.array([1, -1, -1, 1, -1, 1], np.float32)
-"""A rotation mirrored across the YZ plane, in the engine's 6D layout (facts/ponimator.md 2.2)."""
-
-
-# -------------------------------------------------------------------------------------- geometry
-def mirrored(features: Array, rest_joints: Array) -> tuple[Array, Array]:
-    """Left becomes right: features (..., 135) and rest joints (..., 22, 3) across the YZ plane.
-
-    The rest joints are mirrored too, so a body that is not quite symmetric stays consistent.
-    """
-    rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
-    rot6d = rot6d[..., MIRROR, :] * MIRROR_ROT6D_SIGNS
-    flip = np.array([-1, 1, 1], np.float32)
-    flat = rot6d.reshape(*features.shape[:-1], 6 * JOINT_COUNT)
-    return (
-        np.concatenate([flat, features[..., -3:] * flip], axis=-1),
-        rest_joints[..., MIRROR, :] * flip,
-    )
-
-
-def turned(features: Array, rest_joints: Array, yaw: Array) -> Array:
-    """Bodies turned about the world's vertical through the origin (facts/ponimator.md 2.3).
-
-    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), yaw (batch,) radians.
-    """
-    rotation = rotmat_about("y", yaw).astype(np.float32)[:, None, None]
-    pelvis = rest_joints[:, :, None, 0]
-    result = features.copy()
-    root = features[..., :6].reshape(*features.shape[:-1], 3, 2)
-    result[..., :6] = (rotation @ root).reshape(*features.shape[:-1], 6)
-    moved = (rotation @ (pelvis + features[..., -3:])[..., None])[..., 0]
-    result[..., -3:] = moved - pelvis
-    return result
-
-
-def anchor_joints_of(anchor: Array, rest_joints: Array) -> Array:
-    """(..., 135) and (..., 22, 3) -> world joints (..., 22, 3) float32."""
-    return pose_from_features(anchor).in_world(rest_joints)[0].astype(np.float32)
-
-
-def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -> Array:
-    """Each window in its own canonical frame, with person 0 as the player.
-
-    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), anchor_index (batch,)
-    At the anchor the player faces +Z, his transl is at x = z = 0, and the lowest joint of both
-    people is on the floor (facts/ponimator.md 3, pair path).
-    """
-    rows = np.arange(len(features))
-    joints = anchor_joints_of(features[rows, :, anchor_index], rest_joints)
-    left, right = joints[:, 0, list(LEFT_SIDE)], joints[:, 0, list(RIGHT_SIDE)]
-    across = (right - left).sum(axis=1)
-    # forward = Y x across = (across_z, 0, -across_x)
-    yaw = -np.arctan2(across[:, 2], -across[:, 0])
-    result = turned(features, rest_joints, yaw)
-    shift = result[rows, 0, anchor_index, -3:].copy()
-    shift[:, 1] = joints[..., 1].min(axis=(1, 2))
-    result[..., -3:] -= shift[:, None, None]
-    return result
 
 
 # ----------------------------------------------------------------------------------- known sets
@@ -140,81 +79,6 @@ def draw_known(
         else:
             known[:, : anchor_index + 1] = True
     return known
-
-
-# --------------------------------------------------------------------------------------- captions
-@dataclass(frozen=True, kw_only=True)
-class CaptionTable:
-    """Sentence vectors (texts, width) of all captions, as they read for augmented clips too.
-
-    rows[mirrored][swapped][clip] are the rows of the clip's wordings.
-    """
-
-    vectors: Array
-    rows: tuple[tuple[tuple[IntArray, ...], ...], ...]
-
-    @property
-    def width(self) -> int:
-        return int(self.vectors.shape[1])
-
-    def draw(
-        self,
-        clips: IntArray,
-        is_mirrored: BoolArray,
-        is_swapped: BoolArray,
-        rng: np.random.Generator,
-    ) -> Array:
-        """(batch, width): one wording of each clip; zero where a clip has none."""
-        vectors = np.zeros((len(clips), self.width), np.float32)
-        for row, (clip, m, s) in enumerate(zip(clips, is_mirrored, is_swapped, strict=True)):
-            if len(wordings := self.rows[int(m)][int(s)][clip]):
-                vectors[row] = self.vectors[rng.choice(wordings)]
-        return vectors
-
-
-EXCHANGED = {"left": "right", "right": "left", "player": "partner", "partner": "player"}
-
-
-def caption_of(caption: str, *, is_mirrored: bool, is_swapped: bool) -> str:
-    """The caption of an augmented clip: a mirror exchanges sides, a swap the two roles."""
-    words = ["left|right"] * is_mirrored + ["player|partner"] * is_swapped
-
-    def exchanged(found: re.Match[str]) -> str:
-        word = EXCHANGED[found.group().lower()]
-        return word.capitalize() if found.group()[0].isupper() else word
-
-    return re.sub("|".join(words), exchanged, caption, flags=re.IGNORECASE) if words else caption
-
-
-AUGMENTATIONS = tuple((m, s) for m in (False, True) for s in (False, True))
-
-
-def unique_captions(captions: Sequence[Sequence[str]]) -> list[str]:
-    """Every wording as it reads under every augmentation, once, in a fixed order."""
-    plain = dict.fromkeys(c for wordings in captions for c in wordings)
-    variants = (caption_of(c, is_mirrored=m, is_swapped=s) for m, s in AUGMENTATIONS for c in plain)
-    return list(dict.fromkeys(variants))
-
-
-def caption_table(clips: Clips, texts: Sequence[str], vectors: Array) -> CaptionTable:
-    """Which rows of `vectors` (one for each of `texts`) describe which clip."""
-    row_of = {text: row for row, text in enumerate(texts)}
-
-    def rows(is_mirrored: bool, is_swapped: bool) -> tuple[IntArray, ...]:
-        return tuple(
-            np.array(
-                [
-                    row_of[caption_of(c, is_mirrored=is_mirrored, is_swapped=is_swapped)]
-                    for c in wordings
-                ],
-                np.int64,
-            )
-            for wordings in clips.captions
-        )
-
-    return CaptionTable(
-        vectors=vectors, rows=tuple(tuple(rows(m, s) for s in (False, True)) for m in (False, True))
-    )
 
 
 # -------------------------------------------------------------------------------------- batches
@@ -365,24 +229,6 @@ class WindowSampler:
         )
 
 
-def draw_augmentation(
-    clips: Clips, chosen: IntArray, rng: np.random.Generator
-) -> tuple[BoolArray, BoolArray]:
-    """Which of the chosen clips are mirrored, and in which the people change places."""
-    flipped, swapped = rng.random((2, len(chosen))) < 0.5
-    return flipped & clips.is_mirrorable[chosen], swapped
-
-
-def augmented(
-    motion: Array, rest: Array, flipped: BoolArray, swapped: BoolArray
-) -> tuple[Array, Array]:
-    """Motion (batch, 2, frame, 135) and rest joints, chosen rows mirrored, people swapped."""
-    flip, swap = flipped[:, None, None, None], swapped[:, None, None, None]
-    motion_m, rest_m = mirrored(motion, rest)
-    motion, rest = np.where(flip, motion_m, motion), np.where(flip, rest_m, rest)
-    return np.where(swap, motion[:, ::-1], motion), np.where(swap, rest[:, ::-1], rest)
-
-
 def drift(
     noise: NoiseConfig, index: IntArray, drifting: BoolArray, frames: int, rng: np.random.Generator
 ) -> Array:
@@ -412,71 +258,3 @@ def perturbed_anchor(anchor: Array, noise: NoiseConfig, rng: np.random.Generator
     result[..., :6] = (rotation @ root).reshape(*anchor.shape[:-1], 6)
     result[..., [-3, -1]] += rng.standard_normal((*anchor.shape[:-1], 2)) * noise.transl
     return result.astype(np.float32)
-
-
-# ------------------------------------------------------------------------------------ pose pairs
-@dataclass(frozen=True, kw_only=True)
-class PairConfig:
-    """Which conditions the generator sees, as probabilities of the four cases.
-
-    The published network drops text and pose independently, which almost never leaves a pose alone;
-    sampling uses exactly the cases text-only, pose-only and neither, so these get the weight.
-    """
-
-    text_only: float = 0.45
-    pose_only: float = 0.35
-    both: float = 0.05
-    neither: float = 0.15
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairBatch:
-    """One batch for the generator.
-
-    pair       (batch, 2, 201) canonical; text (batch, text width), zero where dropped
-    pose_mask  (batch, 2) one where person 0 is given; rest_joints (batch, 2, 22, 3)
-    """
-
-    pair: Array
-    text: Array
-    pose_mask: Array
-    rest_joints: Array
-    clip: IntArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairSampler:
-    """Draws generator batches: anchor frames of clips, canonical, with captions."""
-
-    clips: Clips
-    subset: IntArray
-    captions: CaptionTable
-    config: PairConfig = field(default_factory=PairConfig)
-
-    def draw(self, batch: int, rng: np.random.Generator) -> PairBatch:
-        chosen = rng.choice(self.subset, size=batch)
-        frames = np.array([self._frame(int(clip), rng) for clip in chosen])
-        motion = self.clips.frames_at(self.clips.starts[chosen] + frames)[:, :, None]
-        rest = self.clips.rest_joints[chosen]
-        flipped, swapped = draw_augmentation(self.clips, chosen, rng)
-        motion, rest = augmented(motion, rest, flipped, swapped)
-        motion = canonicalised(motion, rest, np.zeros(batch, np.int64))[:, :, 0]
-        c = self.config
-        case = rng.choice(4, size=batch, p=(c.text_only, c.pose_only, c.both, c.neither))
-        text = self.captions.draw(chosen, flipped, swapped, rng)
-        text[(case == 1) | (case == 3)] = 0
-        pose_mask = np.zeros((batch, 2), np.float32)
-        pose_mask[:, 0] = (case == 1) | (case == 2)
-        return PairBatch(
-            pair=np.concatenate([motion, rest.reshape(batch, 2, -1)], axis=-1),
-            text=text,
-            pose_mask=pose_mask,
-            rest_joints=rest,
-            clip=chosen,
-        )
-
-    def _frame(self, clip: int, rng: np.random.Generator) -> int:
-        interactive = self.clips.anchor_frames[clip]
-        if len(interactive):
-            return int(rng.choice(interactive))
-        return int(rng.integers(self.clips.frames(clip)))

@@ -13,19 +13,21 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.formats.plot import Plot
 from trainer.data.shards import Clips
-from trainer.evaluation.ablations import COLUMNS, anchor_draws
-from trainer.evaluation.distributions import Estimate
+from trainer.evaluation.animated import animated
+from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.measures import (
+    COLUMNS,
     TRUTH,
     EvaluationSettings,
+    anchor_draws,
     bodies_of,
     estimates,
     label_of,
     window_measures,
 )
+from trainer.evaluation.metrics.distributions import Estimate
 from trainer.evaluation.report import Report, Table
-from trainer.evaluation.subject import Subject, animated
-from trainer.evaluation.training import Evaluator
+from trainer.evaluation.subject import Subject
 
 logger = logging.getLogger(__name__)
 

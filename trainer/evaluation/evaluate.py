@@ -1,27 +1,28 @@
-"""`contrapose eval`: what a bundle or a checkpoint is worth, on clips it never saw.
+"""`contrapose eval` of one subject: what a bundle or a checkpoint is worth, on clips it never saw.
 
-Puts together what this folder measures and hands it to `report.py`. The parser imports
-nothing heavy, so a machine without PyTorch still lists the command.
+Puts together what this folder measures, as a report. Knows no file.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+import numpy as np
 
-    from engine.formats.plot import Plot
-    from trainer.data.shards import Clips
-    from trainer.evaluation.measures import Draw, EvaluationSettings
-    from trainer.evaluation.report import Report
-    from trainer.evaluation.subject import Subject
-    from trainer.evaluation.training import Evaluator
+from engine.arrays import Array
+from engine.formats.plot import Plot
+from trainer.data.shards import Clips
+from trainer.evaluation import measures, pairs, sequences
+from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.captions import read_captions
+from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.measures import Draw, EvaluationSettings
+from trainer.evaluation.metrics.distributions import NEIGHBOURS, POOL
+from trainer.evaluation.report import Report, Table
+from trainer.evaluation.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -29,101 +30,10 @@ PLOTTED = 128
 """Windows of each set in the plots."""
 
 
-def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser(
-        "eval",
-        help="measure a bundle or a checkpoint on clips it never saw",
-        description="Measures windows, chains, sessions and pairs beside the truth, on the test "
-        "split of SHARDS. Windows are what a user gets: sampled, joined and cleaned up by the "
-        "engine; --raw adds rows of the network alone. Trains its own evaluator once.",
-    )
-    parser.add_argument(
-        "models",
-        type=Path,
-        nargs="+",
-        metavar="BUNDLE|CHECKPOINT",
-        help="of several, their quality over --steps is compared, and nothing else measured",
-    )
-    parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
-    )
-    parser.add_argument("--windows", type=int, default=256, metavar="N", help="(%(default)s)")
-    parser.add_argument(
-        "--steps", type=int, nargs="+", metavar="K", help="step schedules; default: the bundle's"
-    )
-    parser.add_argument("--repeats", type=int, default=5, metavar="R", help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="(%(default)s)")
-    parser.add_argument("--raw", action="store_true", help="rows without the engine's clean-up too")
-    parser.add_argument(
-        "--mesh-frames",
-        type=int,
-        default=64,
-        metavar="N",
-        help="frames of each repeat whose meshes are compared (%(default)s)",
-    )
-    parser.add_argument(
-        "--evaluator",
-        type=Path,
-        metavar="FILE",
-        help="trained there if it is not; default: SHARDS.evaluator.pt",
-    )
-    parser.add_argument(
-        "--body", type=Path, metavar="NPZ", help="the body that betas mean; default: the packaged"
-    )
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    from engine.body.shape import load_body
-    from trainer.data.shards import load_clips
-    from trainer.evaluation.curves import step_curves
-    from trainer.evaluation.measures import EvaluationSettings
-    from trainer.evaluation.report import check_paths, markdown, write_report
-    from trainer.evaluation.subject import open_subject
-    from trainer.evaluation.training import open_evaluator, shards_hash
-
-    check_paths(args.out)
-    clips, shards = load_clips(args.data), shards_hash(args.data)
-    subjects = [open_subject(path) for path in args.models]
-    subject = subjects[0]
-    folder = args.data.absolute()
-    path = args.evaluator or folder.with_name(f"{folder.name}.evaluator.pt")
-    evaluator = open_evaluator(path, clips, shards)
-    settings = EvaluationSettings(
-        windows=args.windows,
-        steps=tuple(args.steps or (subject.steps_default,)),
-        repeats=args.repeats,
-        seed=args.seed,
-        with_raw=args.raw,
-        mesh_frames=args.mesh_frames,
-        history_frames=subject.history_frames,
-        body=load_body(args.body),
-    )
-    if len(subjects) > 1:
-        report = step_curves(subjects, clips, settings, evaluator)
-    else:
-        report = evaluate(subject, clips, settings, evaluator)
-    write_report(report, args.out)
-    if not args.out:
-        sys.stdout.write(markdown(report))
-    return 0
-
-
 def evaluate(
     subject: Subject, clips: Clips, settings: EvaluationSettings, evaluator: Evaluator
 ) -> Report:
     """All tables and plots of one subject."""
-    from trainer.evaluation import measures, pairs, sequences
-    from trainer.evaluation.report import Report, Table
-    from trainer.evaluation.training import read_captions
-
     started = time.monotonic()
     captions = read_captions(clips)
     tables: list[Table] = []
@@ -180,8 +90,6 @@ def _about(
     evaluator: Evaluator,
     seconds: float,
 ) -> dict[str, Any]:
-    from trainer.evaluation.distributions import NEIGHBOURS, POOL
-
     return {
         "model": subject.name,
         "model sha256": subject.sha256,
@@ -203,12 +111,6 @@ def _plots(
     subject: Subject, draw: Draw, settings: EvaluationSettings, evaluator: Evaluator
 ) -> list[Plot]:
     """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
-    import numpy as np
-
-    from engine.formats.plot import Plot
-    from trainer.evaluation import measures
-    from trainer.evaluation.subject import animated, capsules_of
-
     rows = np.arange(min(len(draw.batch.motion), PLOTTED))
     batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
     bodies = capsules_of(measures.body_of(settings), draw.betas[rows])
@@ -237,10 +139,8 @@ def _plots(
     ]
 
 
-def _map(sets: dict[str, Any]) -> dict[str, Sequence[tuple[float, float]]]:
+def _map(sets: dict[str, Array]) -> dict[str, Sequence[tuple[float, float]]]:
     """All sets on the first two principal components of the first."""
-    import numpy as np
-
     first = next(iter(sets.values()))
     axes = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)[2][:2]
     return {

@@ -13,8 +13,8 @@ from engine.arrays import Array
 from engine.motion.motion import WINDOW_FRAMES
 from engine.sampling.generation import SampleWindows
 from engine.sampling.request import WINDOW_SHAPE, WindowRequest
+from trainer.data.canonical import anchor_joints_of, canonicalised
 from trainer.data.shards import Clips
-from trainer.data.windows import anchor_joints_of, canonicalised
 
 MISPLACED = 100.0
 """Added to a candidate's distance (metres) for each frame that its pose stands from its place."""

@@ -24,25 +24,34 @@ from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.sampling.generation import SampleWindows
 from trainer.data.shards import Clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
-from trainer.evaluation import distributions, joint_limits, metrics, penetration
-from trainer.evaluation.distributions import NEIGHBOURS, Estimate, estimated
-from trainer.evaluation.subject import PairCapsules, animated, capsules_of
-from trainer.evaluation.training import (
-    ANCHOR_ONLY,
-    Captions,
-    Evaluator,
-    read_captions,
-    window_sampler,
-)
-from trainer.training.losses import POINT_PARENTS, rest_points
+from trainer.evaluation.animated import PairCapsules, animated, capsules_of
+from trainer.evaluation.captions import Captions
+from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.evaluator.training import FROM_ANCHOR, window_sampler
+from trainer.evaluation.metrics import distributions, joint_limits, penetration
+from trainer.evaluation.metrics import joints as joint_metrics
+from trainer.evaluation.metrics.distributions import NEIGHBOURS, Estimate, estimated
+from trainer.models.losses import POINT_PARENTS, rest_points
 
 TRUTH = "truth"
-HISTORY = KnownSetConfig(anchor_only=0, history=1, player_known=0, ends=0, young=0)
-CASES = {"anchor": ANCHOR_ONLY, "history": HISTORY}
+FROM_HISTORY = KnownSetConfig(anchor_only=0, history=1, player_known=0, ends=0, young=0)
+CASES = {"anchor": FROM_ANCHOR, "history": FROM_HISTORY}
+COLUMNS = (
+    "fid",
+    "precision",
+    "recall",
+    "diversity",
+    "contact_ratio_pct",
+    "penetration_cm",
+    "foot_skating_cm_s",
+    "jerk_m_s3",
+    "known_frame_error_cm",
+)
+"""The measures that are shown where many rows are compared."""
 ACCEPTED = 1.5
 """How many times the truth's figure is still good enough."""
 
-Table = dict[str, dict[str, Estimate]]
+Rows = dict[str, dict[str, Estimate]]
 """{row: {measure: mean and interval}}; a row lacks what cannot be said of it."""
 Encode = Callable[[Sequence[str]], Array]
 """Texts -> text vectors (n, width) as the animator reads them."""
@@ -132,6 +141,15 @@ def draws(
     return result
 
 
+def anchor_draws(clips: Clips, settings: EvaluationSettings) -> list[Draw]:
+    """Draws in which one pair is known and no words are."""
+    nothing = np.zeros(0, np.int64)
+    wordless = Captions(
+        texts=(), vectors=np.zeros((0, 0), np.float32), of_clip=(nothing,) * len(clips)
+    )
+    return draws(clips, wordless, FROM_ANCHOR, settings)
+
+
 def chosen_rows(batch: WindowBatch, rows: IntArray) -> WindowBatch:
     return WindowBatch(**{name: value[rows] for name, value in vars(batch).items()})
 
@@ -194,14 +212,16 @@ def motion_measures(motion: Array, batch: WindowBatch) -> dict[str, float]:
     known = batch.known_mask[..., 0] > 0
     is_unknown = np.any(~known, axis=1)[:, :, None, None]
     return {
-        "foot_skating_cm_s": metrics.foot_skating(joints),
-        "jerk_m_s3": metrics.mean_jerk(joints),
-        "top_speed_m_s": metrics.top_speed(joints),
-        "floor_error_cm": metrics.floor_error(joints),
+        "foot_skating_cm_s": joint_metrics.foot_skating(joints),
+        "jerk_m_s3": joint_metrics.mean_jerk(joints),
+        "top_speed_m_s": joint_metrics.top_speed(joints),
+        "floor_error_cm": joint_metrics.floor_error(joints),
         "joint_limits_pct": joint_limits.violations(pose_from_features(motion).rotmats),
-        "contact_gap_cm": metrics.contact_gap(points, metrics.touching(truth) & is_unknown),
-        "known_frame_error_cm": metrics.frame_error(joints, true_joints, known),
-        "unknown_frame_error_cm": metrics.frame_error(joints, true_joints, ~known),
+        "contact_gap_cm": joint_metrics.contact_gap(
+            points, joint_metrics.touching(truth) & is_unknown
+        ),
+        "known_frame_error_cm": joint_metrics.frame_error(joints, true_joints, known),
+        "unknown_frame_error_cm": joint_metrics.frame_error(joints, true_joints, ~known),
     }
 
 
@@ -225,36 +245,13 @@ def error_over_window(motion: Array, batch: WindowBatch) -> Array:
 
 
 # ------------------------------------------------------------------------------------ many repeats
-def measure(
-    sample: SampleWindows,
-    clips: Clips,
-    settings: EvaluationSettings,
-    evaluator: Evaluator,
-    *,
-    captions: Captions | None = None,
-    encode: Encode | None = None,
-) -> dict[str, Table]:
-    """{case: {"truth", "K steps", ...: measures}} over all repeats, for any network.
-
-    captions  those of `clips`, if they have been read already
-    encode    of an animator that takes words: it gets rows that are told them, too
-    """
-    captions = captions or read_captions(clips)
-    return {
-        case: measure_case(
-            sample, draws(clips, captions, known_sets, settings), settings, evaluator, encode
-        )
-        for case, known_sets in CASES.items()
-    }
-
-
 def measure_case(
     sample: SampleWindows,
     drawn: Sequence[Draw],
     settings: EvaluationSettings,
     evaluator: Evaluator,
     encode: Encode | None = None,
-) -> Table:
+) -> Rows:
     """The truth, then for each step count the finished windows, those told words, and the raw."""
     rows: dict[str, list[dict[str, float]]] = {}
 
@@ -330,7 +327,7 @@ def acceptance(
         repeats=1,
         mesh_frames=settings.anchors * WINDOW_FRAMES,
     )
-    (draw,) = draws(clips, captions, ANCHOR_ONLY, settings)
+    (draw,) = draws(clips, captions, FROM_ANCHOR, settings)
 
     def figures(motion: Array) -> dict[str, float]:
         plain = motion_measures(motion, draw.batch)

@@ -20,28 +20,71 @@ from engine.motion.motion import (
     features_from_pose,
     pose_from_features,
 )
-from engine.sampling.generation import People
+from engine.sampling.generation import PAIR_FEATURES, People, generate_pair
+from engine.sampling.models import encode_text
+from engine.sampling.pairs import sample_generator
+from trainer.data.canonical import anchor_joints_of
 from trainer.data.shards import Clips
-from trainer.data.windows import WindowBatch, anchor_joints_of
-from trainer.evaluation import distributions, joint_limits, penetration
+from trainer.data.windows import WindowBatch
+from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.captions import Captions
+from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.evaluator.training import FROM_ANCHOR
 from trainer.evaluation.measures import (
     TRUTH,
     Draw,
     EvaluationSettings,
-    Table,
+    Rows,
     body_of,
     distribution_measures,
     draws,
     estimates,
     mesh_measures,
 )
-from trainer.evaluation.subject import Subject, animated, capsules_of, text_pairs
-from trainer.evaluation.training import ANCHOR_ONLY, Captions, Evaluator
+from trainer.evaluation.metrics import distributions, joint_limits, penetration
+from trainer.evaluation.subject import Subject
 
 HANDSHAKE = "two people shake hands"
 HANDSHAKE_SEEDS = 20
 HANDS_WITHIN = 0.15
 """Metres between the right wrists of a handshake."""
+
+
+# ------------------------------------------------------------------------------------------- pairs
+def text_pairs(
+    subject: Subject, body: Body, texts: Sequence[str], seeds: Sequence[int]
+) -> tuple[list[People], Array]:
+    """The pair for each text and seed, and the generator's own answers (n, 2, 201).
+
+    The answers are sampled in one batch, then turned into pairs by the engine as for a user.
+    """
+    assert subject.models is not None
+    assert subject.guidance is not None
+    assert subject.generator_steps is not None
+    words = encode_text(subject.models, list(dict.fromkeys(texts)))
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    text = words[[row_of[t] for t in texts]]
+    noise = np.concatenate([_pair_noise(seed) for seed in seeds])
+    nothing, unposed = np.zeros_like(noise), np.zeros((len(noise), 2), np.float32)
+    x0 = sample_generator(
+        subject.models, noise, nothing, unposed, text, subject.guidance, subject.generator_steps
+    )
+    pairs = [
+        generate_pair(
+            body=body,
+            text=text[row],
+            single=None,
+            seed=seeds[row],
+            sample=lambda *_, row=row: x0[row : row + 1],
+        )
+        for row in range(len(x0))
+    ]
+    return pairs, x0
+
+
+def _pair_noise(seed: int) -> Array:
+    """As `engine.sampling.generation.generate_pair` draws it."""
+    return np.random.default_rng(seed).standard_normal((1, 2, PAIR_FEATURES), np.float32)
 
 
 # -------------------------------------------------------------------------------- captions to pairs
@@ -51,11 +94,11 @@ def text_table(
     settings: EvaluationSettings,
     evaluator: Evaluator,
     captions: Captions,
-) -> Table:
+) -> Rows:
     """Captions of test clips -> pairs -> windows around them, as a user would make them."""
     body = body_of(settings)
     rows: dict[str, list[dict[str, float]]] = {}
-    for draw in draws(clips, captions, ANCHOR_ONLY, replace(settings, windows=settings.texts)):
+    for draw in draws(clips, captions, FROM_ANCHOR, replace(settings, windows=settings.texts)):
         if not len(draw.texts):
             return {}
         true = pair_measures(draw, settings, evaluator)

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.formats.plot import Plot, svg, svg_page
-from trainer.evaluation.distributions import Estimate
+from trainer.evaluation.metrics.distributions import Estimate
 
 Cell = Estimate | float | str | bool | None
 

@@ -17,18 +17,18 @@ from engine.motion.track import Track
 from engine.sampling.generation import SampleWindows, generate_motion
 from engine.sampling.windows import Window, close_window, open_window
 from trainer.data.shards import Clips
-from trainer.evaluation import metrics
-from trainer.evaluation.distributions import Estimate
+from trainer.evaluation.animated import features_of
 from trainer.evaluation.measures import (
     TRUTH,
     Draw,
     EvaluationSettings,
-    Table,
+    Rows,
     estimates,
     label_of,
     points_of,
 )
-from trainer.evaluation.subject import features_of
+from trainer.evaluation.metrics import joints as joint_metrics
+from trainer.evaluation.metrics.distributions import Estimate
 
 CHAIN_FRAMES = 70
 SESSION_FRAMES = 50
@@ -37,9 +37,7 @@ HISTORY_FRAMES, COMMIT_FRAMES, REVISION_FRAMES = 10, 3, 5
 
 
 # ----------------------------------------------------------------------------------------- chains
-def chain_table(
-    sample: SampleWindows, drawn: Sequence[Draw], settings: EvaluationSettings
-) -> Table:
+def chain_table(sample: SampleWindows, drawn: Sequence[Draw], settings: EvaluationSettings) -> Rows:
     """Seven seconds from single anchors, as `contrapose animate` makes them."""
     return {
         label_of(steps): estimates([_chains(sample, draw, steps, settings) for draw in drawn])
@@ -66,13 +64,13 @@ def _chains(
             history_frames=settings.history_frames,
         )
         joints, _ = made.in_world(rest[:, None])
-        ratios.append(metrics.seam_jerk_ratio(joints, is_seam))
-        skating.append(metrics.foot_skating(joints))
+        ratios.append(joint_metrics.seam_jerk_ratio(joints, is_seam))
+        skating.append(joint_metrics.foot_skating(joints))
     return {"seam_jerk_ratio": float(np.mean(ratios)), "foot_skating_cm_s": float(np.mean(skating))}
 
 
 # --------------------------------------------------------------------------------------- sessions
-def session_table(sample: SampleWindows, clips: Clips, settings: EvaluationSettings) -> Table:
+def session_table(sample: SampleWindows, clips: Clips, settings: EvaluationSettings) -> Rows:
     """Seams, skating and jerk of the partner of whole sessions; empty if no clip is long enough."""
     test = [int(c) for c in clips.subset("test") if clips.frames(int(c)) >= SESSION_FRAMES]
     long = test[: settings.sessions]
@@ -84,15 +82,15 @@ def session_table(sample: SampleWindows, clips: Clips, settings: EvaluationSetti
     def row(made: Array, is_seam: BoolArray) -> dict[str, Estimate]:
         partner = points_of(made, rest)[:, 1, HISTORY_FRAMES:, :JOINT_COUNT]
         measures = {
-            "seam_jerk_ratio": metrics.seam_jerk_ratio(partner, is_seam[HISTORY_FRAMES:]),
-            "foot_skating_cm_s": metrics.foot_skating(partner),
-            "jerk_m_s3": metrics.mean_jerk(partner),
-            "top_speed_m_s": metrics.top_speed(partner),
-            "floor_error_cm": metrics.floor_error(partner),
+            "seam_jerk_ratio": joint_metrics.seam_jerk_ratio(partner, is_seam[HISTORY_FRAMES:]),
+            "foot_skating_cm_s": joint_metrics.foot_skating(partner),
+            "jerk_m_s3": joint_metrics.mean_jerk(partner),
+            "top_speed_m_s": joint_metrics.top_speed(partner),
+            "floor_error_cm": joint_metrics.floor_error(partner),
         }
         return estimates([measures])
 
-    table: Table = {}
+    table: Rows = {}
     for steps in settings.steps:
         made, is_seam = reacted(sample, motion, rest, steps=steps, seed=settings.seed)
         table.setdefault(TRUTH, row(motion, is_seam))

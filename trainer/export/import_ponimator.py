@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +19,16 @@ from torch import Tensor, nn
 
 from engine.bundle import Bundle
 from engine.errors import BundleError
-from trainer.export.export import export_bundle
-from trainer.models.animator import Animator
+from trainer.export.bundles import export_bundle
+from trainer.models.animator.family import FAMILY as ANIMATOR
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import SinusoidalTable, config_from_state_dict
-from trainer.models.clip import ClipText, clip_config_from_state_dict
-from trainer.models.generator import Generator
-from trainer.text.encoder import TextEncoder, clip_text
+from trainer.models.family import Part
+from trainer.models.generator.family import FAMILY as GENERATOR
+from trainer.models.generator.network import Generator
+from trainer.text.clip_encoder import clip_text
+from trainer.text.clip_tower import ClipTower, clip_config_from_state_dict
+from trainer.text.encoder import TextEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +57,9 @@ def import_ponimator(
     Raises BundleError naming file and tensor.
     """
     animator = read_animator(animator_checkpoint, heads=heads)
-    generator, text = None, None
+    parts, text = [ANIMATOR.part(animator, history_frames=1)], None
     if generator_checkpoint is not None:
-        generator = read_generator(generator_checkpoint, heads=heads)
+        parts.append(GENERATOR.part(read_generator(generator_checkpoint, heads=heads)))
         if tokenizer is not None:
             clip = read_clip(generator_checkpoint, heads=heads)
             text = clip_text(clip, read_tokenizer(tokenizer), str(tokenizer))
@@ -63,14 +67,12 @@ def import_ponimator(
             logger.warning("%s: no tokenizer is given, so it takes poses but no text", out)
     return export_bundle(
         out,
-        animator=animator,
-        generator=generator,
+        parts,
         text=text,
         name=out.name.removesuffix(".bundle"),
-        description=_description(animator, generator, text),
+        description=_description(parts, text),
         licence=LICENCE,
         weights="f32",
-        history_frames=1,
     )
 
 
@@ -99,11 +101,11 @@ def read_generator(path: Path, *, heads: int = PUBLISHED_HEADS) -> Generator:
     return _build(path, NETWORK, state, lambda s: Generator(config_from_state_dict(s, heads=heads)))
 
 
-def read_clip(path: Path, *, heads: int = PUBLISHED_HEADS) -> ClipText:
+def read_clip(path: Path, *, heads: int = PUBLISHED_HEADS) -> ClipTower:
     """The text side in a generator's checkpoint. Raises BundleError likewise."""
     state = {key: value for key, value in _state_dict(path).items() if _is_text(key)}
     return _build(
-        path, "", state, lambda s: ClipText(clip_config_from_state_dict(s, top_heads=heads))
+        path, "", state, lambda s: ClipTower(clip_config_from_state_dict(s, top_heads=heads))
     )
 
 
@@ -115,12 +117,10 @@ def read_tokenizer(path: Path) -> str:
         raise BundleError(f"{path}: no tokenizer.json: {exc}", field="tokenizer") from exc
 
 
-def _description(animator: Animator, generator: Generator | None, text: TextEncoder | None) -> str:
-    parts = [f"an animator of {animator.config.layers} blocks"]
-    if generator is not None:
-        parts.append(f"a generator of {generator.config.layers} blocks")
-    parts.append("no text: it was imported without a tokenizer" if text is None else "CLIP's text")
-    return "Imported from Ponimator checkpoints: " + ", ".join(parts)
+def _description(parts: Sequence[Part], text: TextEncoder | None) -> str:
+    held = [f"the {p.family.name} of {p.network.config.layers} blocks" for p in parts]
+    held.append("no text: it was imported without a tokenizer" if text is None else "CLIP's text")
+    return "Imported from Ponimator checkpoints: " + ", ".join(held)
 
 
 # ----------------------------------------------------------------------------- checkpoints

@@ -31,7 +31,7 @@ from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_animator
 from trainer.data.shards import Clips, load_clips
 from trainer.data.windows import WindowSampler
-from trainer.export.onnx_graph import restore_floats
+from trainer.graphs.storing import restore_floats
 
 STEP = "animator/step.onnx"
 WINDOWS = 16

@@ -1,4 +1,4 @@
-"""The building blocks that the animator and the generator share: adaptive-norm transformer blocks.
+"""The building blocks that families share: adaptive-norm transformer blocks.
 
 Knows tensors and the key layout of the published checkpoints. Knows neither poses nor diffusion.
 A window's tokens stand in one row, all frames of person 0, then all of person 1: with one more axis
@@ -8,11 +8,12 @@ Paper: Ponimator (Liu et al. 2025, arXiv:2510.14976), after DiT's adaptive norm 
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,18 @@ class NetworkConfig:
             raise ConfigError(
                 f"{self.width=} must be even and a multiple of {self.heads=}", field="width"
             )
+
+    @property
+    def modulation_width(self) -> int:
+        """Of all scales and shifts of all blocks: [layer][attention | ffn][scale | shift][width]"""
+        return self.layers * 4 * self.width
+
+
+class Denoiser(nn.Module):
+    """What all families' networks have."""
+
+    config: NetworkConfig
+    sequence_pos_encoder: SinusoidalTable
 
 
 def config_from_state_dict(state: Mapping[str, Tensor], *, heads: int = 8) -> NetworkConfig:
@@ -214,3 +227,14 @@ def zero_init(linear: nn.Module) -> None:
     """Set weights and bias to zero, so that the branch starts without effect."""
     for parameter in linear.parameters():
         nn.init.zeros_(parameter)
+
+
+Network = TypeVar("Network", bound=Denoiser)
+
+
+def frozen(network: Network, *, table_rows: int) -> Network:
+    """A float32 copy on the CPU whose sinusoidal table has only the rows that its graph reads."""
+    copied = copy.deepcopy(network).cpu().float().requires_grad_(False)
+    table = copied.sequence_pos_encoder
+    table.pe = table.pe[:table_rows].clone()
+    return copied

@@ -12,19 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from engine.bundle import DIFFUSION_STEPS
 from engine.sampling import schedule as schedules
 from engine.sampling.schedule import StepSchedule
-from trainer.models.generator import Generator
-
-__all__ = [
-    "DIFFUSION_STEPS",
-    "cumulative_alphas",
-    "ddim_sample",
-    "ddim_update",
-    "guided",
-    "q_sample",
-]
 
 
 @cache
@@ -65,27 +54,3 @@ def ddim_sample(
         rows = torch.full((len(noise),), int(schedule.timesteps[index]), device=noise.device)
         x = ddim_update(x, denoise(x, rows), abar_t, abar_s)
     return x
-
-
-def guided(
-    generator: Generator, text: Tensor, pose: Tensor, pose_mask: Tensor, scale: float
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """The generator under classifier-free guidance, as `ddim_sample` calls it.
-
-    text (batch, text_width), pose (batch, 2, 201), pose_mask (batch, 2): as in `Generator.forward`.
-    With u, p, tau the estimates from nothing, pose only, text only: u + scale (p - u) + scale
-    (tau - u), where a condition that a row lacks adds nothing. Text and pose together are never
-    evaluated: the published sampler does not.
-    """
-    nothing, no_pose = torch.zeros_like(text), torch.zeros_like(pose_mask)
-
-    def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
-        plain: Tensor = generator(x_t, timesteps, nothing, pose, no_pose)
-        out = plain
-        if pose_mask.any():
-            out = out + scale * (generator(x_t, timesteps, nothing, pose, pose_mask) - plain)
-        if text.any():
-            out = out + scale * (generator(x_t, timesteps, text, pose, no_pose) - plain)
-        return out
-
-    return denoise

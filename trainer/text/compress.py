@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainer.models.sentence_encoder import SentenceEncoder, WordTable
-from trainer.models.text_layers import PostNormLayer
+from trainer.text.layers import PostNormLayer
+from trainer.text.sentence_encoder import SentenceEncoder, WordTable
 
 BLOCK = 64
 """Inputs of a product that share one scale."""

@@ -17,30 +17,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.bundle import DIFFUSION_STEPS
 from engine.errors import ConfigError
 from engine.sampling.schedule import step_schedule
 from trainer.data.shards import load_clips
-from trainer.evaluation.subject import load_checkpoint
-from trainer.models.animator import Animator
+from trainer.models.animator.family import FAMILY, AnimatorConfig, denoised_window
+from trainer.models.animator.losses import animator_losses
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
+from trainer.models.checkpoints import load_network
 from trainer.models.diffusion import cumulative_alphas, ddim_update
-from trainer.training import losses
-from trainer.training.captions import load_captions
-from trainer.training.config import DistillConfig, TrainConfig
-from trainer.training.tasks import (
-    Draw,
-    LossTerms,
-    Task,
-    Tensors,
-    animator_task,
-    denoised_window,
-    mesh_of,
-)
+from trainer.models.family import Draw, LossTerms, Tensors
+from trainer.models.losses import mesh_of
+from trainer.text.captions import load_captions
+from trainer.training.config import TrainConfig
+from trainer.training.tasks import Task, network_task
 
 CLEAN = -1
 """Stands for the end of a trajectory among timesteps."""
@@ -51,23 +49,57 @@ Denoise = Callable[[Tensor, int], Tensor]
 CONDITIONS = ("known", "known_mask", "anchor", "anchor_joints", "rest_joints", "text")
 
 
-def distill_task(config: TrainConfig, objective: DistillConfig) -> Task:
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """What a student of few denoiser calls learns from its teacher."""
+
+    teacher: Path
+    """Checkpoint of an animator: its averaged weights teach, and are where the student starts."""
+    schedules: tuple[tuple[int, ...], ...] = ((830,), (910, 13), (890, 610, 310, 7))
+    """Timesteps of each number of calls to learn, descending. No two share one: by them the network
+    tells the schedules apart. These lie between those of 8, 10, 20 and 50 even steps; a last call
+    near 0 cleans away what trembling the noise has left."""
+    teacher_steps: int = 10
+    """Denoiser calls of a trajectory, evenly spaced."""
+    windows_per_path: int = 4
+    """Noised windows of clips, where the student is to answer as its teacher, per trajectory."""
+    animator: AnimatorConfig = field(default_factory=AnimatorConfig)
+    """The clips and the loss terms."""
+
+    def __post_init__(self) -> None:
+        timesteps = [timestep for schedule in self.schedules for timestep in schedule]
+        descend = all(list(s) == sorted(s, reverse=True) and s for s in self.schedules)
+        if (
+            not (timesteps and descend)
+            or len(set(timesteps)) < len(timesteps)
+            or not set(timesteps) <= set(range(DIFFUSION_STEPS))
+        ):
+            raise ConfigError(
+                f"schedules is {self.schedules}, expected lists of different timesteps that "
+                f"descend from below {DIFFUSION_STEPS}",
+                field="schedules",
+            )
+        for name in ("teacher_steps", "windows_per_path"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 1 on", field=name)
+
+
+def distill_task(config: TrainConfig) -> Task:
     """The animator's task from its teacher's weights, and beside it the teacher's trajectories.
 
     Raises ConfigError where the configuration gives what follows from the teacher.
     """
+    objective: DistillConfig = config.objective
     for name, default in (("size", NetworkConfig()), ("init", None)):
         if getattr(config, name) != default:
             raise ConfigError(f"{name} follows from distill.teacher; leave it out", field=name)
-    teacher = load_checkpoint(objective.teacher)
-    if not isinstance(teacher, Animator):
-        raise ConfigError(f"{objective.teacher}: holds no animator", field="distill.teacher")
+    teacher = load_network(objective.teacher, Animator)
     clips = load_clips(config.data)
     has_text = bool(teacher.config.text_width)
     captions = load_captions(clips, config.data, config.text_encoder) if has_text else None
-    size = dataclasses.replace(teacher.config, text_width=0)  # `animator_task` sets it
+    size = dataclasses.replace(teacher.config, text_width=0)  # `network_task` sets it
     alike = dataclasses.replace(config, size=size, init=objective.teacher)
-    task = animator_task(alike, objective.animator, clips, captions)
+    task = network_task(FAMILY, alike, objective.animator, clips, captions)
     return dataclasses.replace(
         task,
         draw=with_paths(task.draw, objective.windows_per_path),
@@ -94,10 +126,6 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
     loss = objective.animator.loss
     mesh = mesh_of(loss)
 
-    def denoise(network: nn.Module, batch: Tensors) -> Tensor:
-        with torch.autocast(batch["x_t"].device.type, torch.bfloat16, enabled=bf16):
-            return denoised_window(network, batch).float()
-
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch; loops, compiled for long
     @torch.no_grad()
     def taught(student: nn.Module, batch: Tensors) -> Tensors:
@@ -106,7 +134,7 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
         def calling(network: nn.Module) -> Denoise:
             def at(x_t: Tensor, timestep: int) -> Tensor:
                 rows = torch.full((len(x_t),), timestep, device=x_t.device)
-                return denoise(network, path | {"x_t": x_t, "timesteps": rows})
+                return denoised_window(network, path | {"x_t": x_t, "timesteps": rows}, bf16)
 
             return at
 
@@ -118,14 +146,14 @@ def distilled_loss_terms(teacher: Animator, objective: DistillConfig, bf16: bool
         lesson |= {name: torch.cat([path[name]] * calls) for name in CONDITIONS}
         # Frames past a clip's end count like any others: what the teacher says there is the target.
         windows = {name: batch[name] for name in (*CONDITIONS, "x_t", "timesteps")}
-        windows["x0"] = denoise(teaching, windows)
+        windows["x0"] = denoised_window(teaching, windows, bf16)
         return {name: torch.cat([lesson[name], windows[name]]) for name in windows}
 
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
         lesson = taught(network, batch)
         anchor = lesson["anchor"]
-        return losses.animator_losses(
-            denoise(network, lesson),
+        return animator_losses(
+            denoised_window(network, lesson, bf16),
             lesson["x0"] + anchor[:, :, None],
             anchor,
             lesson["rest_joints"],

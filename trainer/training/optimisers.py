@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 
-from trainer.training.config import OptimiserConfig
+from engine.errors import ConfigError
 
 HIDDEN = ("in_proj_weight", "out_proj.weight", "ffn.linear1.weight", "ffn.linear2.weight")
 """Ends of the names of the matrices that Muon moves: those that turn hidden vectors into hidden
 vectors. Embeddings, heads, norms and their modulation stay with AdamW, as Muon's authors advise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    """How weights move. The learning rate rises in a line and falls as half a cosine."""
+
+    name: Literal["adamw", "muon"] = "adamw"
+    """"muon": the matrices of attention and feed-forward by Muon, all else by AdamW."""
+    learning_rate: float = 1e-4
+    muon_learning_rate: float = 1e-3
+    """Scaled as in arXiv:2502.16982, so that an update has about the size of one of AdamW."""
+    muon_momentum: float = 0.95
+    weight_decay: float = 2e-5
+    betas: tuple[float, float] = (0.9, 0.999)
+    warm_up: float = 0.02
+    """Part of the run in which the learning rate rises."""
+    last: float = 0.01
+    """What is left of the learning rate at the end; 1 keeps it constant."""
+    gradient_clip: float = 1.0
+    """Largest norm of all gradients together; 0 never clips."""
+    ema: float = 0.999
+    """Decay of the averaged weights, which are the ones that get exported."""
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "learning_rate": (0, 1),
+            "muon_learning_rate": (0, 1),
+            "muon_momentum": (0, 1),
+            "weight_decay": (0, 10),
+            "warm_up": (0, 0.9),
+            "last": (0, 1),
+            "gradient_clip": (0, float("inf")),
+            "ema": (0, 1),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, expected {low} to {high}", field=name
+                )
 
 
 def make_optimisers(network: nn.Module, config: OptimiserConfig) -> list[torch.optim.Optimizer]:

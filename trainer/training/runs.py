@@ -1,4 +1,4 @@
-"""The state of a run: what a checkpoint holds, how it is written, and how a run goes on from it.
+"""The state of a run: what it writes into a checkpoint, and how it goes on from one.
 
 Knows weights and optimisers. Knows no batch, no loss and no clock.
 """
@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import ConfigError, InputError
+from trainer.models.checkpoints import PREFIX, averaged_weights, read_checkpoint
 from trainer.training.config import TrainConfig, plain
 
 CHECKPOINT = "checkpoint.pt"
-PREFIX = "model.decoder.net."
-"""Before every key of `state_dict`, as in the published checkpoints."""
 MAY_CHANGE = {"steps", "minutes", "data", "processes", "threads", "draw_workers", "compile"} | {
     "checkpoint_minutes",
     "check_batches",
@@ -104,43 +103,6 @@ class Run:
             optimiser.load_state_dict(state)
         for name in ("step", "seconds", "sums", "summed"):
             setattr(self, name, training[name])
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU. Raises InputError if `path` holds none of ours."""
-    try:
-        stored: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, ValueError, EOFError) as exc:
-        raise InputError(f"{path}: cannot be read as a checkpoint ({exc})") from exc
-    if not isinstance(stored, dict) or "contrapose" not in stored:
-        raise InputError(f"{path}: is no checkpoint of `contrapose train`", field="contrapose")
-    return stored
-
-
-def averaged_weights(stored: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The exported weights of a checkpoint, under the names that the network gives them."""
-    return {key.removeprefix(PREFIX): value for key, value in stored["state_dict"].items()}
-
-
-def start_from(network: nn.Module, path: Path) -> None:
-    """Set a fresh network to another run's averaged weights; what the other lacks stays.
-
-    Only `text_embed` may be missing: it starts at zero, so words change nothing at first.
-    Raises ConfigError that names the first tensor that does not fit.
-    """
-    weights, own = averaged_weights(read_checkpoint(path)), network.state_dict()
-    for name in sorted(weights.keys() | own.keys()):
-        found, wanted = weights.get(name), own.get(name)
-        if found is None and name.startswith("text_embed."):
-            continue
-        if found is None or wanted is None or found.shape != wanted.shape:
-            shapes = [None if t is None else tuple(t.shape) for t in (found, wanted)]
-            raise ConfigError(
-                f"init: {path} has {name} as {shapes[0]}, this network as {shapes[1]}; give the "
-                "same [size] and text_encoder as that run",
-                field="init",
-            )
-    network.load_state_dict(weights, strict=False)
 
 
 def _refuse_other(stored: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> None:

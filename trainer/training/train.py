@@ -1,8 +1,7 @@
 """The training loop, for one process or many: `contrapose train`, or below torchrun
 `python -m trainer.training.train animator CONFIG.toml`.
 
-Knows tasks, optimisers, checkpoints and the log. Knows no pose, no loss by name and no bundle. All
-randomness of a step comes from (seed, step): a resumed run draws what an unbroken one would.
+Knows tasks, optimisers, checkpoints and the log. Knows no pose, no loss by name and no bundle.
 """
 
 from __future__ import annotations
@@ -10,33 +9,32 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
 import time
-from collections import abc, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.utils.data import DataLoader, Dataset
 
 from engine.errors import ContraposeError
-from trainer.commands import add_train_arguments, train_arguments
-from trainer.training.config import OBJECTIVES, DistillConfig, TrainConfig, load_config
-from trainer.training.distill import distill_task
+from trainer.arguments import add_train_arguments, train_arguments
+from trainer.models.family import LossTerms, Tensors
+from trainer.training.batches import from_workers, on_device, prefetched, share, stream_seed
+from trainer.training.config import TrainConfig
+from trainer.training.config_file import load_config
+from trainer.training.objectives import OBJECTIVES, make_task
 from trainer.training.optimisers import make_optimisers, set_learning_rate
 from trainer.training.run_log import RunLog
 from trainer.training.runs import CHECKPOINT, Run
-from trainer.training.tasks import Draw, LossTerms, Task, Tensors, make_task
+from trainer.training.tasks import Task
 from trainer.training.world import GradientBuffer, World, joined_world
 
 logger = logging.getLogger(__name__)
@@ -52,10 +50,7 @@ def train(config: TrainConfig, out: Path, *, resume: bool = True) -> Path:
     with joined_world(config.threads) as world:
         if world.local_rank:  # what the first on a machine stores, its neighbours only read
             world.wait()
-        if isinstance(config.objective, DistillConfig):
-            task = distill_task(config, config.objective)
-        else:
-            task = make_task(config)
+        task = make_task(config)
         if not world.local_rank:
             world.wait()
         return run_task(config, task, out, world, resume=resume)
@@ -152,97 +147,6 @@ def agreed(
     return min(notices, 1.0), dict(zip(terms, means, strict=True))
 
 
-# ----------------------------------------------------------------------------------------- batches
-def stream_seed(*words: int) -> int:
-    """64 bits that differ whenever one of `words` does."""
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
-
-
-def share(draw: Draw, config: TrainConfig, world: World) -> Callable[[int, int], Tensors]:
-    """(seed, step) -> this process's part of the batch, on the CPU.
-
-    A batch is made of parts of `draw_rows` rows, each from a random stream of its own, so that all
-    processes together have the same batch however many they are.
-    """
-    parts = config.batch // config.draw_rows
-
-    def batch(seed: int, step: int) -> Tensors:
-        drawn = [
-            draw(config.draw_rows, np.random.default_rng([seed, step, part]))
-            for part in range(world.rank, parts, world.size)
-        ]
-        tensors = {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
-        if "valid" in tensors and bool(tensors["valid"].all()):
-            del tensors["valid"]
-        return tensors
-
-    return batch
-
-
-def on_device(batch: Tensors, device: torch.device) -> Tensors:
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-
-
-class Batches(Dataset[Tensors]):
-    """Batches by step, as PyTorch's DataLoader asks its worker processes for them."""
-
-    def __init__(self, batch: Callable[[int, int], Tensors], seed: int) -> None:
-        self._batch, self._seed = batch, seed
-
-    def __getitem__(self, step: int) -> Tensors:
-        return self._batch(self._seed, step)
-
-
-def from_workers(
-    batch: Callable[[int, int], Tensors], seed: int, first: int, workers: int
-) -> abc.Generator[Tensors]:
-    """Batches of steps first, first + 1, ... assembled by worker processes, two ahead in each."""
-    steps: Any = range(first, sys.maxsize)
-    yield from DataLoader(
-        Batches(batch, seed),
-        batch_size=None,
-        sampler=steps,
-        num_workers=workers,
-        multiprocessing_context="fork",
-        pin_memory=torch.cuda.is_available(),
-    )
-
-
-def prefetched(
-    batch: Callable[[int, int], Tensors], seed: int, first: int
-) -> abc.Generator[Tensors]:
-    """Batches of steps first, first + 1, ... assembled by one thread, at most three ahead."""
-    ready: queue.Queue[Tensors | Exception] = queue.Queue(maxsize=3)
-    stop = threading.Event()
-
-    def fill() -> None:
-        step = first
-        while not stop.is_set():
-            try:
-                item: Tensors | Exception = batch(seed, step)
-            except Exception as exc:
-                item = exc
-            while not stop.is_set():
-                try:
-                    ready.put(item, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-            step += 1
-
-    thread = threading.Thread(target=fill, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item = ready.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
-
-
 @torch.no_grad()
 def held_out_means(
     loss_terms: LossTerms, network: nn.Module, batches: Sequence[Tensors]
@@ -271,7 +175,7 @@ def stop_signals() -> Iterator[threading.Event]:
 # ------------------------------------------------------------------------------------ command line
 def run_command(args: argparse.Namespace) -> int:
     """`contrapose train`, and each process below torchrun."""
-    config = load_config(args.config, args.objective, OBJECTIVES[args.objective], args.set)
+    config = load_config(args.config, args.objective, OBJECTIVES[args.objective].config, args.set)
     if config.processes > 1 and "RANK" not in os.environ:
         return under_torchrun(config.processes, args)
     out = args.out or Path("runs") / args.config.stem

@@ -8,7 +8,7 @@ import pytest
 
 from engine.backends.roofline import Roofline, RooflineProbe, weight_shapes
 from engine.bundle import Bundle
-from trainer.export.benchmark import quantise_full_size
+from trainer.export.full_size import quantise_full_size
 
 
 def test_every_weight_matrix_of_the_denoiser_is_counted(parity_bundle: Bundle) -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.bench.commands import add_commands
 from engine.bundle import Bundle
 from engine.errors import ConfigError
-from trainer.export.benchmark import quantise_full_size
+from trainer.export.full_size import quantise_full_size
 
 
 def _bench(*arguments: object) -> int:

@@ -30,7 +30,8 @@ from engine.sampling.sampler import (
 )
 from engine.sampling.schedule import cumulative_alphas, ddim_update, step_schedule
 from engine.sampling.text import TEXT_CHARACTERS
-from trainer.text.encoder import encode_texts, minilm_text
+from trainer.text.encoder import encode_texts
+from trainer.text.minilm import minilm_text
 
 
 # ----------------------------------------------------------------------------- step schedules
@@ -396,7 +397,7 @@ def speaking(parity_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_texts_mean_what_the_trainer_was_told(speaking: Models) -> None:
     texts = ["two people shake hands", "one person waves with the left hand"]
-    encoded, trained = encode_text(speaking, texts), encode_texts(texts)
+    encoded, trained = encode_text(speaking, texts), encode_texts(texts, minilm_text())
     norms = np.linalg.norm(encoded, axis=1) * np.linalg.norm(trained, axis=1)
     assert np.all((encoded * trained).sum(axis=1) / norms > 0.98)
 

@@ -26,7 +26,7 @@ from engine.session.config import SessionConfig
 from engine.session.session import Session
 from engine.session.zone import SpaceKeeper
 from tests.engine.playing import SentFrame, each
-from trainer.evaluation.metrics import foot_skating, mean_jerk
+from trainer.evaluation.metrics.joints import foot_skating, mean_jerk
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10), np.float32))

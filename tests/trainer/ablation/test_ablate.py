@@ -11,14 +11,15 @@ import torch
 
 from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
-from trainer.ablation.ablate import CONFIG, FLOORS, OURS, ablate, variant_configs
-from trainer.ablation.task import ablation_sampler, ablation_task, absolute, open_network
+from trainer.ablation.ablate import ablate, variant_configs
+from trainer.ablation.rows import CONFIG, FLOORS, OURS
+from trainer.ablation.sight import AblatedAnimator
+from trainer.ablation.table import MEASURES, SIDES, ablation_tables
+from trainer.ablation.variants import ablation_sampler, ablation_task, absolute, open_network
 from trainer.data.shards import Clips, load_clips
-from trainer.evaluation.ablations import COLUMNS, MEASURES, SIDES, ablation_tables
-from trainer.evaluation.measures import EvaluationSettings
-from trainer.evaluation.networks import EvaluatorConfig, EvaluatorNetworks
-from trainer.evaluation.training import Evaluator
-from trainer.models.ablated import AblatedAnimator
+from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.evaluator.networks import EvaluatorConfig, EvaluatorNetworks
+from trainer.evaluation.measures import COLUMNS, EvaluationSettings
 from trainer.models.diffusion import q_sample
 from trainer.training.config import TrainConfig, plain
 

@@ -18,7 +18,7 @@ from engine.body.shape import KEYS, PACKAGED_BODY, bone_lengths, load_body
 from engine.errors import ConfigError, InputError
 from engine.motion.motion import pose_from_features
 from trainer.choreography.clips import Clip, make_clip
-from trainer.data.commands import add_commands
+from trainer.commands import add_commands
 from trainer.data.contact import find_touches, thinned
 from trainer.data.importing import NEUTRAL_BODY, clips_of, import_job
 from trainer.data.readers import Recording, Source

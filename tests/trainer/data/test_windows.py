@@ -12,6 +12,10 @@ from engine.body.skeleton import MIRROR
 from engine.motion.motion import pose_from_features
 from tests.trainer.synthetic import REST_JOINTS, clip_records, write_clips
 from trainer.data import windows
+from trainer.data.augmentation import draw_augmentation, mirrored
+from trainer.data.canonical import canonicalised
+from trainer.data.captions import CaptionTable, caption_of, caption_table, unique_captions
+from trainer.data.pairs import PairSampler
 from trainer.data.shards import Clips, Manifest, load_clips, write_manifest, write_shard
 from trainer.data.windows import WindowSampler
 
@@ -34,14 +38,14 @@ def joints_of(features: np.ndarray, rest: np.ndarray) -> np.ndarray:
 def test_a_mirrored_body_has_mirrored_joints(clips: Clips) -> None:
     features = clips.frames_at(np.arange(40))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[:1]
-    flipped, rest_flipped = windows.mirrored(features, rest)
+    flipped, rest_flipped = mirrored(features, rest)
     expected = joints_of(features, rest)[..., MIRROR, :] * [-1, 1, 1]
     np.testing.assert_allclose(joints_of(flipped, rest_flipped), expected, atol=1e-5)
 
 
 def test_mirroring_twice_changes_nothing(clips: Clips) -> None:
     features = clips.frames_at(np.arange(5))
-    twice = windows.mirrored(*windows.mirrored(features, REST_JOINTS))
+    twice = mirrored(*mirrored(features, REST_JOINTS))
     np.testing.assert_array_equal(twice[0], features)
     np.testing.assert_array_equal(twice[1], REST_JOINTS)
 
@@ -61,7 +65,7 @@ def test_every_anchor_is_canonical(sampler: WindowSampler) -> None:
 def test_canonicalisation_moves_both_people_as_one_rigid_body(clips: Clips) -> None:
     features = clips.frames_at(np.arange(30, 60))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[1:2]
-    moved = windows.canonicalised(features, rest, np.array([7]))
+    moved = canonicalised(features, rest, np.array([7]))
     before, after = joints_of(features, rest).reshape(-1, 3), joints_of(moved, rest).reshape(-1, 3)
     distances = [np.linalg.norm(p[::37, None] - p[None, ::41], axis=-1) for p in (before, after)]
     np.testing.assert_allclose(distances[0], distances[1], atol=1e-4)
@@ -132,17 +136,17 @@ def test_a_drift_is_whole_at_the_anchor_and_gone_later() -> None:
 
 def test_captions_of_mirrored_and_swapped_clips_say_what_is_seen() -> None:
     caption = "The player's Left hand grips the partner's right one"
-    mirrored = windows.caption_of(caption, is_mirrored=True, is_swapped=False)
+    mirrored = caption_of(caption, is_mirrored=True, is_swapped=False)
     assert mirrored == "The player's Right hand grips the partner's left one"
-    both = windows.caption_of(caption, is_mirrored=True, is_swapped=True)
+    both = caption_of(caption, is_mirrored=True, is_swapped=True)
     assert both == "The partner's Right hand grips the player's left one"
-    assert windows.caption_of(both, is_mirrored=True, is_swapped=True) == caption
+    assert caption_of(both, is_mirrored=True, is_swapped=True) == caption
 
 
 def test_pairs_carry_rest_joints_captions_and_the_published_centring(clips: Clips) -> None:
-    texts = windows.unique_captions(clips.captions)
-    table = windows.caption_table(clips, texts, np.eye(len(texts), 16, dtype=np.float32))
-    sampler = windows.PairSampler(clips=clips, subset=np.arange(len(clips)), captions=table)
+    texts = unique_captions(clips.captions)
+    table = caption_table(clips, texts, np.eye(len(texts), 16, dtype=np.float32))
+    sampler = PairSampler(clips=clips, subset=np.arange(len(clips)), captions=table)
     batch = sampler.draw(200, np.random.default_rng(7))
     assert batch.pair.shape == (200, 2, 201)
     np.testing.assert_allclose(batch.pair[:, 0, [132, 134]], 0, atol=1e-6)
@@ -153,15 +157,15 @@ def test_pairs_carry_rest_joints_captions_and_the_published_centring(clips: Clip
     assert {(True, False), (False, True), (False, False), (True, True)} == set(cases)
 
 
-def captioned(clips: Clips) -> windows.CaptionTable:
+def captioned(clips: Clips) -> CaptionTable:
     """A table in which row i of the identity stands for the i-th text."""
-    texts = windows.unique_captions(clips.captions)
-    return windows.caption_table(clips, texts, np.eye(len(texts), dtype=np.float32))
+    texts = unique_captions(clips.captions)
+    return caption_table(clips, texts, np.eye(len(texts), dtype=np.float32))
 
 
 def test_a_clip_with_a_handedness_is_never_mirrored(clips: Clips) -> None:
     chosen = np.tile(np.arange(len(clips)), 40)
-    flipped, swapped = windows.draw_augmentation(clips, chosen, np.random.default_rng(8))
+    flipped, swapped = draw_augmentation(clips, chosen, np.random.default_rng(8))
     is_fixed = ~clips.is_mirrorable[chosen]
     assert is_fixed.any()
     assert not flipped[is_fixed].any()
@@ -171,11 +175,11 @@ def test_a_clip_with_a_handedness_is_never_mirrored(clips: Clips) -> None:
 
 def test_no_sampler_gives_a_mirrored_caption_to_a_clip_with_a_handedness(clips: Clips) -> None:
     table = captioned(clips)
-    texts = windows.unique_captions(clips.captions)
+    texts = unique_captions(clips.captions)
     fixed = np.flatnonzero(~clips.is_mirrorable)
     samplers = (
         WindowSampler(clips=clips, subset=fixed, captions=table),
-        windows.PairSampler(clips=clips, subset=fixed, captions=table),
+        PairSampler(clips=clips, subset=fixed, captions=table),
     )
     for sampler in samplers:
         text = sampler.draw(64, np.random.default_rng(9)).text
@@ -188,7 +192,7 @@ def test_a_window_carries_one_of_its_clips_captions_or_none(sampler: WindowSampl
         sampler, captions=captioned(sampler.clips), text_dropout=0.25, augment=False
     )
     batch = described.draw(400, np.random.default_rng(10))
-    texts = windows.unique_captions(sampler.clips.captions)
+    texts = unique_captions(sampler.clips.captions)
     has_text = batch.text.any(axis=1)
     assert 0.18 < 1 - has_text.mean() < 0.32
     for row in np.flatnonzero(has_text):

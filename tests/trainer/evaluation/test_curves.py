@@ -14,11 +14,11 @@ from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
 from trainer.evaluation.curves import PLOTTED, short_name, step_curves
+from trainer.evaluation.evaluator.networks import EvaluatorConfig
+from trainer.evaluation.evaluator.training import train_evaluator
 from trainer.evaluation.measures import EvaluationSettings
-from trainer.evaluation.networks import EvaluatorConfig
 from trainer.evaluation.report import write_report
 from trainer.evaluation.subject import Subject
-from trainer.evaluation.training import train_evaluator
 
 
 def still(requests: Sequence[WindowRequest]) -> Array:

@@ -15,13 +15,16 @@ from engine.errors import ConfigError
 from engine.sampling.generation import SampleWindows
 from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import write_clips
-from trainer.data import windows
+from trainer.data.canonical import canonicalised
 from trainer.data.shards import Clips, load_clips
-from trainer.evaluation import measures, penetration, sequences
+from trainer.evaluation import measures, sequences
+from trainer.evaluation.animated import animated
+from trainer.evaluation.captions import read_captions
+from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.evaluator.networks import EvaluatorConfig
+from trainer.evaluation.evaluator.training import train_evaluator
 from trainer.evaluation.measures import TRUTH, Draw, EvaluationSettings
-from trainer.evaluation.networks import EvaluatorConfig
-from trainer.evaluation.subject import animated
-from trainer.evaluation.training import Evaluator, read_captions, train_evaluator
+from trainer.evaluation.metrics import penetration
 
 FEW = EvaluationSettings(
     windows=12, steps=(2,), repeats=2, mesh_frames=6, modes=(2, 2), chains=1, sessions=2, anchors=5
@@ -41,7 +44,7 @@ def evaluator(clips: Clips) -> Evaluator:
 
 @pytest.fixture(scope="module")
 def drawn(clips: Clips) -> list[Draw]:
-    return measures.draws(clips, read_captions(clips), measures.HISTORY, FEW)
+    return measures.draws(clips, read_captions(clips), measures.FROM_HISTORY, FEW)
 
 
 def copy(requests: Sequence[WindowRequest]) -> Array:
@@ -58,7 +61,7 @@ def knowing(draw: Draw) -> SampleWindows:
 def test_draws_are_the_same_for_a_seed_and_never_share_clips(
     clips: Clips, drawn: list[Draw]
 ) -> None:
-    again = measures.draws(clips, drawn[0].captions, measures.HISTORY, FEW)
+    again = measures.draws(clips, drawn[0].captions, measures.FROM_HISTORY, FEW)
     np.testing.assert_array_equal(again[1].batch.motion, drawn[1].batch.motion)
     assert not np.array_equal(drawn[0].batch.motion, drawn[1].batch.motion)
     told = {int(clip) for draw in drawn for clip in draw.batch.clip}
@@ -146,7 +149,7 @@ def test_reacting_with_the_truth_gives_the_truth(clips: Clips) -> None:
         window = motion[:, :, first : first + 30]
         index = np.full(len(window), sequences.HISTORY_FRAMES - 1)
 
-        canonical = windows.canonicalised(window, rest, index)
+        canonical = canonicalised(window, rest, index)
         return canonical - canonical[:, :, sequences.HISTORY_FRAMES - 1, None]
 
     made, is_seam = sequences.reacted(perfect, motion, rest, steps=2, seed=0)

@@ -16,7 +16,8 @@ from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
 from trainer.data.windows import WindowSampler
 from trainer.evaluation import pairs
-from trainer.evaluation.subject import Subject, open_subject, text_pairs
+from trainer.evaluation.pairs import text_pairs
+from trainer.evaluation.subject import Subject, open_subject
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.formats.plot import Plot, svg
-from trainer.evaluation.distributions import Estimate
+from trainer.evaluation.metrics.distributions import Estimate
 from trainer.evaluation.report import Report, Table, cell_text, check_paths, write_report
 
 REPORT = Report(

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from engine.sampling.request import WindowRequest
-from trainer.evaluation.subject import torch_sampler
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
+from trainer.models.animator.sampler import torch_sampler
 from trainer.models.blocks import NetworkConfig
 
 

@@ -23,13 +23,13 @@ from trainer.export.import_ponimator import (
     read_clip,
     read_generator,
 )
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.models.clip import ClipText, ClipTextConfig
-from trainer.models.generator import Generator
+from trainer.models.generator.network import Generator
+from trainer.text.clip_tower import ClipTower, ClipTowerConfig
 
 SIZES = NetworkConfig(width=64, heads=8, layers=2, ffn_width=96, text_width=64)
-CLIP_SIZES = ClipTextConfig(vocabulary=40, tokens=12, width=64, layers=2, top_ffn_width=80)
+CLIP_SIZES = ClipTowerConfig(vocabulary=40, tokens=12, width=64, layers=2, top_ffn_width=80)
 State = dict[str, Tensor]
 
 
@@ -60,9 +60,9 @@ def generator() -> Generator:
 
 
 @pytest.fixture(scope="module")
-def clip() -> ClipText:
+def clip() -> ClipTower:
     torch.manual_seed(2)
-    return ClipText(CLIP_SIZES).eval()
+    return ClipTower(CLIP_SIZES).eval()
 
 
 def tokenizer_file(path: Path, size: int) -> Path:
@@ -74,7 +74,7 @@ def tokenizer_file(path: Path, size: int) -> Path:
 
 
 def test_both_checkpoints_and_a_tokenizer_become_a_whole_bundle(
-    animator: Animator, generator: Generator, clip: ClipText, tmp_path: Path
+    animator: Animator, generator: Generator, clip: ClipTower, tmp_path: Path
 ) -> None:
     motion = lightning_file(tmp_path / "contactmotion.ckpt", network_state(animator))
     pose_state = network_state(generator) | dict(clip.state_dict())
@@ -201,7 +201,7 @@ def test_a_generator_without_its_text_tower_is_refused(
 
 
 def test_another_models_tokenizer_is_refused(
-    animator: Animator, generator: Generator, clip: ClipText, tmp_path: Path
+    animator: Animator, generator: Generator, clip: ClipTower, tmp_path: Path
 ) -> None:
     motion = lightning_file(tmp_path / "a.ckpt", network_state(animator))
     pose = lightning_file(tmp_path / "g.ckpt", network_state(generator) | dict(clip.state_dict()))

@@ -16,12 +16,15 @@ from engine.backends import open_backend
 from engine.bundle import Bundle, load_bundle
 from engine.errors import BundleError, InputError
 from engine.sampling.models import load_models
+from tests.engine.parity import even_schedules
 from tests.trainer.synthetic import write_clips
 from trainer.data.shards import load_clips
-from trainer.export.export import animator_step, even_schedules, export_bundle
-from trainer.export.onnx_graph import restore_floats, store_halves, store_int8
+from trainer.export.bundles import export_bundle
 from trainer.export.quantise import CALLS, FIRST, LAST, STEP, WINDOWS, quantise_bundle, seen_inputs
-from trainer.models.animator import Animator
+from trainer.graphs.storing import restore_floats, store_halves, store_int8
+from trainer.models.animator.family import FAMILY as ANIMATOR
+from trainer.models.animator.graphs import animator_step
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
 
 SIZE = NetworkConfig(width=64, heads=4, layers=3, ffn_width=128, dropout=0.0)
@@ -45,12 +48,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return export_bundle(
         tmp_path_factory.mktemp("bundles") / "float.bundle",
-        animator=awake_animator(),
+        [ANIMATOR.part(awake_animator(), schedules=even_schedules((1, 12)))],
         name="float",
         description="",
         licence="",
         weights="compact",
-        schedules=even_schedules((1, 12)),
     )
 
 

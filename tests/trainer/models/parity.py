@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tests.conftest import PARITY
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import config_from_state_dict
-from trainer.models.generator import Generator
+from trainer.models.generator.network import Generator
 
 
 def parity_tensors(name: str) -> dict[str, Tensor]:
@@ -34,3 +35,27 @@ def load_network(
 def published_shapes(name: str) -> dict[str, tuple[int, ...]]:
     listing = json.loads((PARITY / name).read_text())
     return {key.removeprefix("net."): tuple(shape) for key, shape in listing.items()}
+
+
+def guided(
+    generator: Generator, text: Tensor, pose: Tensor, pose_mask: Tensor, scale: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The generator under classifier-free guidance, as `ddim_sample` calls it.
+
+    text (batch, text_width), pose (batch, 2, 201), pose_mask (batch, 2): as in `Generator.forward`.
+    With u, p, tau the estimates from nothing, pose only, text only: u + scale (p - u) + scale
+    (tau - u), where a condition that a row lacks adds nothing. Text and pose together are never
+    evaluated: the published sampler does not.
+    """
+    nothing, no_pose = torch.zeros_like(text), torch.zeros_like(pose_mask)
+
+    def denoise(x_t: Tensor, timesteps: Tensor) -> Tensor:
+        plain: Tensor = generator(x_t, timesteps, nothing, pose, no_pose)
+        out = plain
+        if pose_mask.any():
+            out = out + scale * (generator(x_t, timesteps, nothing, pose, pose_mask) - plain)
+        if text.any():
+            out = out + scale * (generator(x_t, timesteps, text, pose, no_pose) - plain)
+        return out
+
+    return denoise

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.trainer.models.parity import load_network, parity_tensors, published_shapes
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.diffusion import ddim_sample
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from engine.errors import ConfigError
-from tests.trainer.models.parity import load_network, parity_tensors, published_shapes
+from tests.trainer.models.parity import guided, load_network, parity_tensors, published_shapes
 from trainer.models.blocks import NetworkConfig
-from trainer.models.diffusion import ddim_sample, guided
-from trainer.models.generator import Generator
+from trainer.models.diffusion import ddim_sample
+from trainer.models.generator.network import Generator
 
 GUIDANCE = 3.5
 CASES = pytest.mark.parametrize("case", ["none", "text", "pose", "both"])

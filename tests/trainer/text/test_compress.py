@@ -9,10 +9,10 @@ import onnx
 import torch
 
 from engine.backends import open_backend
-from trainer.export.onnx_graph import store_halves, store_int4
-from trainer.models.sentence_encoder import SentenceEncoder
+from trainer.graphs.storing import store_halves, store_int4
 from trainer.text.compress import BLOCK, HIGHEST, LOWEST, ProductTable, compressed, int4_matrix
 from trainer.text.encoder import text_graph
+from trainer.text.sentence_encoder import SentenceEncoder
 
 
 def sample(outputs: int = 24, inputs: int = 2 * BLOCK) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,17 +12,10 @@ import torch
 
 from engine.arrays import Array
 from engine.errors import ConfigError
-from trainer.models.sentence_encoder import SentenceEncoder
-from trainer.text.encoder import (
-    TextEncoder,
-    encode_texts,
-    english_pieces,
-    minilm,
-    minilm_text,
-    open_text_encoder,
-    open_tokenizer,
-    published_tokenizer,
-)
+from trainer.text.captions import open_text_encoder
+from trainer.text.encoder import TextEncoder, encode_texts, open_tokenizer
+from trainer.text.minilm import english_pieces, minilm, minilm_text, published_tokenizer
+from trainer.text.sentence_encoder import SentenceEncoder
 
 SENTENCES = (Path(__file__).parents[2] / "data" / "people_sentences.txt").read_text().split("\n")
 """500 about people: a hundred written by hand, the others put together; none calibrated with."""
@@ -57,19 +50,20 @@ def test_the_small_encoder_keeps_the_directions_of_sentences_about_people(
 ) -> None:
     """Over all 500: mean 0.980, worst 0.963. A fifth of them, so that this takes seconds."""
     some = SENTENCES[:500:5]
-    similarity = (encode_texts(some) * encoded_by(full, some)).sum(-1)
+    similarity = (encode_texts(some, minilm_text()) * encoded_by(full, some)).sum(-1)
     assert similarity.mean() > 0.975
     assert similarity.min() > 0.95
 
 
 def test_an_empty_caption_is_all_zeros_and_others_have_length_one() -> None:
-    vectors = encode_texts(["", "a hug"])
+    vectors = encode_texts(["", "a hug"], minilm_text())
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [0, 1], atol=1e-6)
 
 
 def test_captions_of_one_action_are_closer_than_those_of_two() -> None:
     shake, greet, push = encode_texts(
-        ["two people shake hands", "they shake each other's hand", "he shoves her away"]
+        ["two people shake hands", "they shake each other's hand", "he shoves her away"],
+        minilm_text(),
     )
     assert shake @ greet > 0.7 > 0.4 > shake @ push
 

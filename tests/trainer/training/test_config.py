@@ -8,27 +8,23 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from trainer.ablation.task import AblationConfig
+from trainer.ablation.variants import AblationConfig
+from trainer.models.animator.family import AnimatorConfig
 from trainer.models.blocks import NetworkConfig
-from trainer.training.config import (
-    OBJECTIVES,
-    AnimatorConfig,
-    TrainConfig,
-    load_config,
-    plain,
-    read_toml,
-)
+from trainer.training.config import TrainConfig, plain
+from trainer.training.config_file import load_config, read_toml
+from trainer.training.objectives import OBJECTIVES
 
 CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
 
 
 def load(path: Path, *changes: str, objective: str = "animator") -> TrainConfig:
-    return load_config(path, objective, OBJECTIVES[objective], changes)
+    return load_config(path, objective, OBJECTIVES[objective].config, changes)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid(path: Path) -> None:
-    kinds = OBJECTIVES | {"ablation": AblationConfig}
+    kinds = {name: o.config for name, o in OBJECTIVES.items()} | {"ablation": AblationConfig}
     objective = next((name for name in kinds if name in read_toml(path)), "animator")
     config = load_config(path, objective, kinds[objective])
     assert isinstance(config.objective, kinds[objective])

@@ -14,13 +14,14 @@ from engine.errors import ConfigError
 from engine.sampling.schedule import schedule_of
 from tests.trainer.synthetic import write_clips
 from tests.trainer.training.test_train import same, tiny, weights
-from trainer.evaluation.subject import load_checkpoint
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
+from trainer.models.checkpoints import load_network, read_checkpoint
 from trainer.models.diffusion import cumulative_alphas, ddim_sample, ddim_update
 from trainer.training import distill, train
-from trainer.training.config import OBJECTIVES, TrainConfig, load_config
+from trainer.training.config import TrainConfig
+from trainer.training.config_file import load_config
 from trainer.training.distill import CLEAN, landing, lessons, trajectory
-from trainer.training.runs import read_checkpoint
+from trainer.training.objectives import OBJECTIVES
 
 TINY_DISTILL = Path(__file__).parent / "tiny_distill.toml"
 SCHEDULES = ((830,), (910, 13), (890, 610, 310, 7))
@@ -127,7 +128,7 @@ def teacher(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def distilled(data: Path, teacher: Path, *changes: str) -> TrainConfig:
     given = [f"data={data}", f"distill.teacher={teacher}", *changes]
-    return load_config(TINY_DISTILL, "distill", OBJECTIVES["distill"], given)
+    return load_config(TINY_DISTILL, "distill", OBJECTIVES["distill"].config, given)
 
 
 def test_a_student_starts_as_its_teacher_and_comes_nearer_to_its_trajectories(
@@ -136,13 +137,12 @@ def test_a_student_starts_as_its_teacher_and_comes_nearer_to_its_trajectories(
     terms = ("distance", "contact", "velocity", "acceleration", "skate")  # random heads tremble
     changes = [f"distill.animator.loss.{term}=0" for term in terms]
     config = distilled(data, teacher, "steps=40", *changes)
-    task = distill.distill_task(config, config.objective)
-    start, ours = task.average.state_dict(), load_checkpoint(teacher).state_dict()
+    task = distill.distill_task(config)
+    start, ours = task.average.state_dict(), load_network(teacher, Animator).state_dict()
     assert same(ours, {name: start[name] for name in ours})
 
     checkpoint = train.train(config, tmp_path)
-    student = load_checkpoint(checkpoint)
-    assert isinstance(student, Animator)
+    student = load_network(checkpoint, Animator)
     stored = read_checkpoint(checkpoint)["contrapose"]["schedules"]
     assert stored == [list(schedule) for schedule in SCHEDULES]
     never_seen = [task.check(8, np.random.default_rng(1))]

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.models.animator import Animator
+from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
-from trainer.training.config import OptimiserConfig
-from trainer.training.optimisers import make_optimisers, rate_factor, set_learning_rate
+from trainer.training.optimisers import (
+    OptimiserConfig,
+    make_optimisers,
+    rate_factor,
+    set_learning_rate,
+)
 
 SIZES = NetworkConfig(width=16, heads=2, layers=2, ffn_width=32, text_width=5)
 

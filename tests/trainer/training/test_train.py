@@ -21,14 +21,18 @@ from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import clip_records, write_clips
 from trainer import starter
 from trainer.data import windows
+from trainer.data.captions import unique_captions
 from trainer.data.shards import Manifest, load_clips, write_manifest, write_shard
-from trainer.evaluation.subject import load_checkpoint, open_subject
-from trainer.models.animator import Animator
-from trainer.models.generator import Generator
-from trainer.text.encoder import encoder_mark
+from trainer.evaluation.subject import open_subject
+from trainer.models.animator.network import Animator
+from trainer.models.checkpoints import load_network
+from trainer.models.generator.network import Generator
+from trainer.text.captions import encoder_mark, load_captions
 from trainer.training import train
-from trainer.training.captions import load_captions
-from trainer.training.config import OBJECTIVES, TrainConfig, load_config
+from trainer.training.batches import from_workers, prefetched, share
+from trainer.training.config import TrainConfig
+from trainer.training.config_file import load_config
+from trainer.training.objectives import OBJECTIVES, make_task
 from trainer.training.run_log import LOG
 from trainer.training.runs import CHECKPOINT
 from trainer.training.world import World
@@ -42,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tiny(data: Path, *changes: str, objective: str = "animator") -> TrainConfig:
-    kind = OBJECTIVES[objective]
+    kind = OBJECTIVES[objective].config
     return load_config(TINY, objective, kind, [f"data={data}", "log_every=1", *changes])
 
 
@@ -127,10 +131,10 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> No
 
 def test_worker_processes_draw_the_batches_that_a_thread_draws(data: Path) -> None:
     config = tiny(data)
-    batch = train.share(train.make_task(config).draw, config, World())
+    batch = share(make_task(config).draw, config, World())
     with (
-        closing(train.prefetched(batch, 7, 3)) as by_thread,
-        closing(train.from_workers(batch, 7, 3, 2)) as by_workers,
+        closing(prefetched(batch, 7, 3)) as by_thread,
+        closing(from_workers(batch, 7, 3, 2)) as by_workers,
     ):
         for _ in range(3):
             assert same(next(by_thread), next(by_workers))
@@ -167,18 +171,18 @@ def test_a_run_can_start_from_anothers_averaged_weights_without_words(
     store_random_captions(data, width=12)
     train.train(tiny(data, "steps=2"), tmp_path / "first")
     wordy = tiny(data, "steps=1", "text_encoder=minilm", f"init={tmp_path / 'first' / CHECKPOINT}")
-    network = train.make_task(wordy).network
+    network = make_task(wordy).network
     assert isinstance(network, Animator)
     assert not network.text_embed.weight.any()
     first = weights(tmp_path / "first")
     own = {f"model.decoder.net.{k}": v for k, v in network.state_dict().items()}
     assert same(first, {name: own[name] for name in first})
     with pytest.raises(ConfigError, match=r"linear1.weight as \(32, 16\), this network as"):
-        train.make_task(replace(wordy, size=replace(wordy.size, width=32)))
+        make_task(replace(wordy, size=replace(wordy.size, width=32)))
 
 
 def store_random_captions(data: Path, width: int) -> None:
-    texts = windows.unique_captions(load_clips(data).captions)
+    texts = unique_captions(load_clips(data).captions)
     vectors = np.random.default_rng(0).standard_normal((len(texts), width)).astype(np.float32)
     np.savez(
         data / f"captions-{encoder_mark('minilm')}.npz", texts=np.array(texts), vectors=vectors
@@ -189,8 +193,8 @@ def store_random_captions(data: Path, width: int) -> None:
 def test_a_generators_loss_falls_and_the_log_says_so(data: Path, tmp_path: Path) -> None:
     store_random_captions(data, width=12)
     changes = ["text_encoder=minilm", "steps=60", "size.dropout=0"]
-    network = load_checkpoint(train.train(tiny(data, *changes, objective="generator"), tmp_path))
-    assert isinstance(network, Generator)
+    checkpoint = train.train(tiny(data, *changes, objective="generator"), tmp_path)
+    network = load_network(checkpoint, Generator)
     assert network.config.text_width == 12
     totals = [line["total"] for line in curve(tmp_path)]
     assert np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10])

@@ -2,7 +2,7 @@
 
     poses (T, 156) is SMPL-H, (T, 165) SMPL-X; or root_orient (T, 3) and pose_body (T, 63): SMPL-X
     trans (T, 3), betas (10 or more), gender, mocap_framerate or mocap_frame_rate
-Which files make a pair: `pairs.py`. Facts: datasets.md 7. Terms are those of each sub-set.
+Which files make a pair: `pairing.py`. Facts: datasets.md 7. Terms are those of each sub-set.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.formats.fields import Fields, read_arrays
 from engine.formats.npz import TRANSLATION_KEYS
 from trainer.data.readers.listing import gender_of
-from trainer.data.readers.pairs import pair_sources, words_of
+from trainer.data.readers.pairing import pair_sources, words_of
 from trainer.data.readers.people import (
     Person,
     axis_angle_pose,

@@ -2,7 +2,7 @@
 
 CMU's trials of two people stand under two subjects, at the same number: 18_01.amc and 19_01.amc,
 with 18.asf and 19.asf. Subjects 18 and 19, 20 and 21, 22 and 23, 33 and 34 met each other. Other
-files make pairs as `pairs.py` says. The skeleton of NAME.amc is NAME.asf or, from the name up to
+files make pairs as `pairing.py` says. The skeleton of NAME.amc is NAME.asf or, from the name up to
 its first "_", SUBJECT.asf, beside it.
 """
 
@@ -15,7 +15,7 @@ from engine.body.shape import Body
 from engine.errors import InputError
 from engine.formats.retarget import UNITS
 from trainer.data.asf import CMU_RIG, read_amc
-from trainer.data.readers.pairs import pair_sources
+from trainer.data.readers.pairing import pair_sources
 from trainer.data.readers.recording import Recording, Source
 from trainer.data.readers.skeletons import skeleton_recording
 

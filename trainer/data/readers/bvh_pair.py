@@ -1,4 +1,4 @@
-"""Pairs of BVH files of any humanoid rig, in one world. Which files make a pair: `pairs.py`.
+"""Pairs of BVH files of any humanoid rig, in one world. Which files make a pair: `pairing.py`.
 
 A `rig.toml` beside the files (engine/formats/rig.py) tells joints, unit and axis that they do not.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.body.shape import Body
 from engine.formats.bvh import read_bvh
 from engine.formats.rig import RigMap, read_rig_map
-from trainer.data.readers.pairs import pair_sources
+from trainer.data.readers.pairing import pair_sources
 from trainer.data.readers.recording import Recording, Source
 from trainer.data.readers.skeletons import skeleton_recording
 

@@ -15,7 +15,7 @@ from engine.errors import InputError
 from engine.formats.bvh import Bvh
 from engine.formats.retarget import motion_from_bvh, unit_of
 from engine.formats.rig import RigMap
-from trainer.data.readers.pairs import words_of
+from trainer.data.readers.pairing import words_of
 from trainer.data.readers.people import Person, motion_of
 from trainer.data.readers.recording import Recording, Source, kind_of, recorded
 

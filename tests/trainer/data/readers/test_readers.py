@@ -23,8 +23,8 @@ from tests.trainer.data.readers.layouts import (
     meeting,
 )
 from tests.trainer.synthetic import REST_JOINTS
+from trainer.commands import DATA_SETS
 from trainer.data.asf import read_amc
-from trainer.data.commands import DATA_SETS
 from trainer.data.readers import READERS, Recording
 from trainer.data.readers.dd100 import split_of
 
