@@ -9,7 +9,7 @@ import numpy as np
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.motion.motion import features_from_pose
-from trainer.data.shards import ClipRecord, Manifest, write_manifest, write_shard
+from trainer.data.shards import Clip, Manifest, write_manifest, write_shard
 from trainer.data.splits import Split
 
 REST_JOINTS = np.array(
@@ -33,7 +33,7 @@ def write_clips(folder: Path, clips: int = 6, seed: int = 0) -> Path:
     return folder
 
 
-def clip_records(clips: int, seed: int = 0) -> list[ClipRecord]:
+def clip_records(clips: int, seed: int = 0) -> list[Clip]:
     """`clips` clips of 26 to 60 frames; people stand about a metre apart and face each other.
 
     Of eight, one is in `val` and one in `test`; the second may not be mirrored.
@@ -43,7 +43,7 @@ def clip_records(clips: int, seed: int = 0) -> list[ClipRecord]:
     lengths[0] = 26  # shorter than a window
     splits: tuple[Split, ...] = (*3 * ("train",), "val", "train", "train", "test", "train")
     return [
-        ClipRecord(
+        Clip(
             features=_motion(int(frames), rng),
             rest_joints=REST_JOINTS * rng.uniform(0.9, 1.1, (2, 1, 1)).astype(np.float32),
             betas=rng.normal(0, 1, (2, 10)).astype(np.float32),

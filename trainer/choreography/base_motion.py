@@ -24,7 +24,8 @@ from engine.formats.bvh import Bvh, read_bvh
 from engine.formats.resample import resampled
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
-from trainer.choreography.performer import KNEE_HINGE, RATE, Figure
+from trainer.choreography.performer import KNEE_HINGE
+from trainer.choreography.score import RATE, Figure
 from trainer.choreography.stage import KEEP, Life
 from trainer.choreography.timing import smoothed
 from trainer.data.asf import CMU_RIG, read_amc

@@ -1,7 +1,7 @@
 """Two people meet: procedural interactions with exact kinematics, as training clips.
 
-Draws who they are, what they do and how, solves both bodies (`performer.py`) at 30 frames a second,
-and keeps ten. Knows no network; `shards.py` stores them. Everything is a function of the seed.
+Draws who they are, what they do and how, solves both bodies at 30 frames a second, and keeps ten.
+Knows no network; `data/shards.py` stores them. Everything is a function of the seed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.motion import features_from_pose
 from trainer.choreography.base_motion import load_recordings
-from trainer.choreography.kinds.closeness import hug, push
+from trainer.choreography.kinds.closeness import arm_around_shoulder, hug, whisper
 from trainer.choreography.kinds.company import dance, face_and_follow, idle_together
-from trainer.choreography.kinds.contactplay import block_punch, push_and_catch, tug
 from trainer.choreography.kinds.courtesy import hand_over, pat_shoulder, point_and_look
-from trainer.choreography.kinds.familiarity import arm_around_shoulder, whisper
 from trainer.choreography.kinds.greetings import bow, handshake, high_five, wave
-from trainer.choreography.kinds.partnering import circle, dance_turn, help_up, mirror_me
+from trainer.choreography.kinds.partnering import dance_turn, help_up, mirror_me
+from trainer.choreography.kinds.sparring import block_punch, circle
+from trainer.choreography.kinds.strength import push, push_and_catch, tug
 from trainer.choreography.kinds.walking import (
     follow_along,
     hold_hands_and_walk,
@@ -32,10 +31,10 @@ from trainer.choreography.kinds.walking import (
     pass_by,
     stroll_arm_in_arm,
 )
-from trainer.choreography.performer import Figure
+from trainer.choreography.score import Figure
 from trainer.choreography.stage import KEEP, BaseMotion, Cast, Scene, draw_manner
 from trainer.data.jobs import Job, Made, cut
-from trainer.data.shards import ClipRecord, Contact
+from trainer.data.shards import Clip
 from trainer.data.splits import split_by_name
 
 KINDS: dict[str, Callable[[Cast], Scene]] = {
@@ -79,42 +78,6 @@ CLIPS_IN_SHARD = 250
 """A few seconds of work: as much as a kill may cost each worker."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clip:
-    """Two people at 10 frames a second; the floor is y = 0, person 0 is the player.
-
-    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3), betas (2, 10), rest_joints (2, 22, 3)
-    anchor_frames  frames of closest interaction (for idle kinds any)
-    contacts       (frame, joint of person 0, joint of person 1) that touch
-    """
-
-    kind: str
-    captions: tuple[str, ...]
-    rotmats: Array
-    transl: Array
-    betas: Array
-    rest_joints: Array
-    anchor_frames: tuple[int, ...]
-    contacts: tuple[Contact, ...]
-    is_mirrorable: bool
-    source: str
-
-    def record(self) -> ClipRecord:
-        """As it is stored; the split follows from the seed."""
-        return ClipRecord(
-            features=np.swapaxes(features_from_pose(Pose(self.rotmats, self.transl)), 0, 1),
-            rest_joints=self.rest_joints,
-            betas=self.betas,
-            kind=self.kind,
-            captions=self.captions,
-            anchor_frames=self.anchor_frames,
-            contacts=self.contacts,
-            split=split_by_name(self.source),
-            source=self.source,
-            is_mirrorable=self.is_mirrorable,
-        )
-
-
 def draw_figure(rng: np.random.Generator) -> Figure:
     """A random body of the packaged shape space, within two standard deviations."""
     body = load_body()
@@ -146,18 +109,19 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
         manners=(draw_manner(rng), draw_manner(rng)),
         base=base,
     )
-    scene = KINDS[kind](cast)
+    scene, source = KINDS[kind](cast), f"synth:{seed}"
+    pose = Pose(scene.rotmats[:, ::KEEP].astype(np.float32), scene.transl[:, ::KEEP])
     return Clip(
+        features=np.swapaxes(features_from_pose(pose), 0, 1),
+        rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),
+        betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
         kind=kind,
         captions=scene.captions,
-        rotmats=scene.rotmats[:, ::KEEP].astype(np.float32),
-        transl=scene.transl[:, ::KEEP].astype(np.float32),
-        betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
-        rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),
         anchor_frames=tuple(sorted({f // KEEP for f in scene.anchors})),
         contacts=tuple((f // KEEP, a, b) for f, a, b in scene.contacts),
+        split=split_by_name(source),
+        source=source,
         is_mirrorable=scene.is_mirrorable,
-        source=f"synth:{seed}",
     )
 
 
@@ -169,7 +133,7 @@ class Choreographer:
     base: BaseMotion | None = None
 
     def __call__(self, seeds: Sequence[int]) -> Made:
-        return Made(clips=[make_clip(seed, base=self.base).record() for seed in seeds])
+        return Made(clips=[make_clip(seed, base=self.base) for seed in seeds])
 
 
 def synth_job(

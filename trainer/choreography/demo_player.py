@@ -18,17 +18,11 @@ from engine.body.shape import load_body
 from engine.body.vectors import unit
 from engine.formats import write_motion
 from engine.motion.motion import Motion
+from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.clips import draw_figure
-from trainer.choreography.performer import (
-    Body,
-    Manner,
-    Reach,
-    Score,
-    look,
-    move_arms,
-    stand,
-    wrist_for_palm,
-)
+from trainer.choreography.hands import lay_palm
+from trainer.choreography.performer import Performer, look, stand
+from trainer.choreography.score import Manner, Score
 from trainer.choreography.stage import KEEP, PLAYER, Cast, clock, new_score
 from trainer.choreography.stepping import RIGHT
 from trainer.choreography.timing import pulse, ramp
@@ -75,7 +69,7 @@ def _score(cast: Cast, time: Array) -> Score:
     return score
 
 
-def _waving(body: Body, when: tuple[float, float, float, float]) -> Reach:
+def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
     time, (begin, up, fall, down) = body.score.time, when
     swing = np.sin(2 * np.pi * 1.8 * (time - begin)) * pulse(time, begin + 0.3, up, fall, down)
     aside = body.direction([-1.0, 0.0, 0.0])
@@ -90,7 +84,7 @@ def _waving(body: Body, when: tuple[float, float, float, float]) -> Reach:
     )
 
 
-def _shaking(body: Body) -> Reach:
+def _shaking(body: Performer) -> Reach:
     time, (_, up, fall, _) = body.score.time, SHAKE
     shake = np.sin(2 * np.pi * 2.0 * (time - up)) * pulse(
         time, up + 0.4, up + 0.7, fall - 0.5, fall
@@ -99,13 +93,7 @@ def _shaking(body: Body) -> Reach:
     fingers = unit(ahead + 0.25 * left - 0.1 * np.array([0.0, 1.0, 0.0]))
     palm_at = body.at("right_shoulder") + body.direction([0.16, -0.32, 0.85 * body.figure.arm])
     palm_at = palm_at + (0.035 * shake)[:, None] * np.array([0.0, 1.0, 0.0])
-    return Reach(
-        side=RIGHT,
-        weight=pulse(time, *SHAKE),
-        wrist=wrist_for_palm(palm_at, fingers, left),
-        fingers=fingers,
-        palm=left,
-    )
+    return lay_palm(RIGHT, pulse(time, *SHAKE), palm_at, fingers, left)
 
 
 def main() -> None:

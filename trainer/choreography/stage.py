@@ -14,13 +14,16 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.skeleton import JOINT
-from trainer.choreography.performer import RATE, Body, Figure, Manner, Score, look
-from trainer.choreography.stepping import Gait
+from trainer.choreography.performer import Couple, Performer, look
+from trainer.choreography.score import RATE, Figure, Manner, Score
+from trainer.choreography.stepping import Gait, ground_forward
 from trainer.choreography.timing import min_jerk, ramp, slow_noise, smoothed
 
 KEEP = 3
 """Every third fine frame is kept: 30 to 10 frames a second."""
 PLAYER, PARTNER = 0, 1
+PERSONAL_SPACE = 0.6
+"""Metres between two pelvises that a follower does not come under."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ class Scene:
 
 
 def scene_of(
-    bodies: tuple[Body, Body],
+    bodies: Couple,
     *,
     captions: tuple[str, ...],
     anchors: tuple[int, ...],
@@ -253,7 +256,7 @@ def enliven(score: Score, cast: Cast) -> None:
 
 
 # ------------------------------------------------------------------------------------- looking
-def eyes(body: Body) -> Array:
+def eyes(body: Performer) -> Array:
     """(frame, 3) where the face is, before the neck has turned."""
     return np.asarray(body.at("head") + np.array([0.0, 0.08, 0.0]))
 
@@ -265,10 +268,7 @@ def delayed(values: Array, seconds: float) -> Array:
 
 
 def watch_each_other(
-    bodies: tuple[Body, Body],
-    cast: Cast,
-    glance: Array | None = None,
-    glance_weight: Array | None = None,
+    bodies: Couple, cast: Cast, glance: Array | None = None, glance_weight: Array | None = None
 ) -> None:
     """Both look at the other's face; `glance` (frame, 3) draws the eyes with `glance_weight`."""
     faces = [eyes(b) for b in bodies]
@@ -277,6 +277,18 @@ def watch_each_other(
         if glance is not None and glance_weight is not None:
             target = target + (cast.uniform(0.3, 1.0) * glance_weight)[:, None] * (glance - target)
         look(body, target)
+
+
+def attend(cast: Cast, body: Performer, face: Array, attention: float) -> None:
+    """Look at a face (frame, 3) for `attention` of the time, else along the way or aside."""
+    target = delayed(face, cast.uniform(0.15, 0.35))
+    wandering = slow_noise(body.score.time, 2, cast.rng, 0.3)
+    ahead = ground_forward(body.score.heading + 0.5 * wandering[:, 0]) * 3
+    level = -0.3 + 0.2 * wandering[:, 1]
+    aside = body.at("head") + np.column_stack([ahead[:, 0], level, ahead[:, 1]])
+    threshold = np.quantile(wandering[:, 1], attention) if attention < 1 else np.inf
+    away = smoothed((wandering[:, 1] > threshold).astype(float), 7)
+    look(body, target + away[:, None] * (aside - target))
 
 
 def named(first: int) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics, skin
+from engine.body.pose import Pose
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.motion.motion import FRAME_RATE
@@ -118,27 +119,25 @@ class Touches:
 def find_touches(
     body: Body,
     betas: Array,
-    rotmats: Array,
-    transl: Array,
+    motion: Pose,
     rest_joints: Array,
     threshold: float = THRESHOLD,
 ) -> Touches:
     """Where the two skins are nearer than `threshold` metres, by k-d trees on the contact regions.
 
-    betas (2, 10) in the space of `body`; rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)
+    betas (2, 10) in the space of `body`; motion (2, frame, ...)
     rest_joints (2, 22, 3) of the skeletons that move, whose bones may differ from the betas'
 
     A joint's part lies within `reach` of it, so two parts whose joints are farther apart than both
     reaches and the threshold are not looked at; most frames end there.
     """
     people = [
-        _Person(body, betas[i], rotmats[i], transl[i], rest_joints[i].astype(np.float64))
-        for i in range(2)
+        _Person(body, betas[i], motion[i], rest_joints[i].astype(np.float64)) for i in range(2)
     ]
     gaps = np.linalg.norm(people[0].joints[:, :, None] - people[1].joints[:, None], axis=-1)
     reaches = people[0].reach[:, None] + people[1].reach[None]
     is_near = gaps < reaches + threshold + SLACK
-    distance = np.full(transl.shape[1], np.inf)
+    distance = np.full(motion.transl.shape[1], np.inf)
     contacts: list[Contact] = []
     for frame in map(int, np.flatnonzero(is_near.any(axis=(1, 2)))):
         near = is_near[frame]
@@ -157,16 +156,14 @@ def find_touches(
 class _Person:
     """One moving body: its joints in every frame, its skin where it is asked for."""
 
-    def __init__(
-        self, body: Body, betas: Array, rotmats: Array, transl: Array, rest_joints: Array
-    ) -> None:
+    def __init__(self, body: Body, betas: Array, motion: Pose, rest_joints: Array) -> None:
         self._region = contact_region(body)
         self._bound_joints = body.rest_joints(betas).astype(np.float64)
         self._bound = _mixed(
             body.rest_vertices(betas), self._region.faces, self._region.barycentric
         )
         self.joints, self._world = forward_kinematics(
-            rest_joints, rotmats.astype(np.float64), transl.astype(np.float64)
+            rest_joints, motion.rotmats.astype(np.float64), motion.transl.astype(np.float64)
         )
         away = np.linalg.norm(self._bound - self._bound_joints[self._region.parts], axis=-1)
         self.reach = np.zeros(JOINT_COUNT)

@@ -24,7 +24,7 @@ from trainer.data.contact import THRESHOLD, find_touches, stretches, thinned
 from trainer.data.jobs import Job, Made, cut
 from trainer.data.readers import READERS, Recording, Source
 from trainer.data.readers.recording import VERTICES
-from trainer.data.shards import ClipRecord
+from trainer.data.shards import Clip
 
 SOURCES_IN_SHARD = 64
 RIGHT_HANDED = frozenset({"handshake", "shake hands", "thumb up"})
@@ -32,26 +32,18 @@ RIGHT_HANDED = frozenset({"handshake", "shake hands", "thumb up"})
 NEUTRAL_BODY = "neutral open body: a licensed body's shape coordinates do not carry over to it"
 
 
-def clips_of(
-    recording: Recording, source: Source, body: Body, threshold: float
-) -> list[ClipRecord]:
+def clips_of(recording: Recording, source: Source, body: Body, threshold: float) -> list[Clip]:
     """The stretches of a recording around its interactive poses; none if nobody touches.
 
     threshold  metres between two skins that touch
     """
     betas = betas_on(recording, body)
-    touches = find_touches(
-        body,
-        betas,
-        recording.rotmats,
-        recording.transl,
-        recording.rest_joints,
-        threshold,
-    )
+    motion = Pose(recording.rotmats, recording.transl)
+    touches = find_touches(body, betas, motion, recording.rest_joints, threshold)
     anchors = thinned(touches.distance)
-    features = np.swapaxes(features_from_pose(Pose(recording.rotmats, recording.transl)), 0, 1)
+    features = np.swapaxes(features_from_pose(motion), 0, 1)
     return [
-        ClipRecord(
+        Clip(
             features=features[kept.start : kept.stop],
             rest_joints=recording.rest_joints,
             betas=betas,
@@ -84,7 +76,7 @@ class Importer:
 
     def __call__(self, sources: Sequence[Source]) -> Made:
         body = load_body(self.body_file)
-        clips: list[ClipRecord] = []
+        clips: list[Clip] = []
         skipped: dict[str, str] = {}
         empty = 0
         for source in sources:

@@ -26,7 +26,7 @@ from typing import Any, Generic, TypeVar
 from engine.errors import ConfigError
 from trainer.data.shards import (
     MANIFEST,
-    ClipRecord,
+    Clip,
     Manifest,
     ShardRecord,
     read_manifest,
@@ -44,7 +44,7 @@ SECONDS_BETWEEN_LINES = 30.0
 class Made:
     """What a maker made of one part."""
 
-    clips: Sequence[ClipRecord]
+    clips: Sequence[Clip]
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Sources that could not be read, and why."""
     empty: int = 0

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
+from engine.body.pose import Pose
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
-from engine.motion.motion import POSE_FEATURES
+from engine.motion.motion import POSE_FEATURES, pose_from_features
 from trainer.data.splits import Split
 
 MANIFEST = "manifest.json"
@@ -34,7 +35,7 @@ Contact = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipRecord:
+class Clip:
     """One two-person clip at 10 frames a second: Y up, floor at y = 0, person 0 is the player.
 
     features       (frame, 2, 135) float32 (engine/motion/motion.py)
@@ -64,6 +65,11 @@ class ClipRecord:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
+
+    @property
+    def pose(self) -> Pose:
+        """Of both people in all frames: rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)."""
+        return pose_from_features(np.swapaxes(self.features, 0, 1))
 
 
 # ------------------------------------------------------------------------------------ reading them
@@ -188,7 +194,7 @@ class ShardRecord:
 def write_shard(
     folder: Path,
     name: str,
-    clips: Sequence[ClipRecord],
+    clips: Sequence[Clip],
     *,
     skipped: Mapping[str, str] | None = None,
     empty: int = 0,
@@ -224,7 +230,7 @@ def write_shard(
     return record
 
 
-def _index_of(clip: ClipRecord) -> dict[str, object]:
+def _index_of(clip: Clip) -> dict[str, object]:
     names = ("kind", "captions", "anchor_frames", "contacts", "split", "source", "is_mirrorable")
     return {name: getattr(clip, name) for name in names}
 

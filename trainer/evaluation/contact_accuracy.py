@@ -42,7 +42,7 @@ class Tally:
         for contact in tracker.update(0, 0, motion, np.arange(len(features))):
             lasts = range(contact.start, contact.end + 1)
             self.by_capsules |= {(clip, frame, *contact.parts) for frame in lasts}
-        touches = find_touches(body, betas, motion.rotmats, motion.transl, rest_joints)
+        touches = find_touches(body, betas, motion, rest_joints)
         self.by_mesh |= {(clip, *contact) for contact in touches.contacts}
         self.frames += len(features)
 

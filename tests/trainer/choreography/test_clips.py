@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
 from engine.motion.motion import pose_from_features
 from trainer.choreography.base_motion import load_recordings
-from trainer.choreography.clips import KINDS, Clip, make_clip, synth_job
-from trainer.data.shards import load_clips
+from trainer.choreography.clips import KINDS, make_clip, synth_job
+from trainer.data.shards import Clip, load_clips
 
 SEEDS = (11, 12)
 SIDES = ("left", "right")
@@ -28,7 +27,7 @@ def clips() -> list[Clip]:
 
 def joints_of(clip: Clip) -> Array:
     """(2, frame, 22, 3) in the world."""
-    return forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)[0]
+    return clip.pose.in_world(clip.rest_joints[:, None])[0]
 
 
 def of_kind(clips: list[Clip], kind: str) -> list[Clip]:
@@ -52,20 +51,20 @@ def test_the_kinds_that_people_ask_for_are_made() -> None:
 def test_the_same_seed_gives_the_same_bits() -> None:
     for kind in ("handshake", "face_and_follow"):
         first, second = make_clip(5, kind=kind), make_clip(5, kind=kind)
-        np.testing.assert_array_equal(first.rotmats, second.rotmats)
-        np.testing.assert_array_equal(first.transl, second.transl)
+        np.testing.assert_array_equal(first.pose.rotmats, second.pose.rotmats)
+        np.testing.assert_array_equal(first.pose.transl, second.pose.transl)
         assert first.captions == second.captions
 
 
 def test_another_seed_gives_another_clip() -> None:
     first, second = make_clip(5, kind="hug"), make_clip(6, kind="hug")
     assert not np.array_equal(first.betas, second.betas)
-    assert not np.array_equal(first.transl[:, :30], second.transl[:, :30])
+    assert not np.array_equal(first.pose.transl[:, :30], second.pose.transl[:, :30])
 
 
 def test_a_clip_is_longer_than_a_window_and_not_endless(clips: list[Clip]) -> None:
     for clip in clips:
-        assert 31 <= clip.transl.shape[1] <= 130
+        assert 31 <= clip.pose.transl.shape[1] <= 130
 
 
 def test_each_clip_has_five_wordings_or_more(clips: list[Clip]) -> None:
@@ -75,9 +74,9 @@ def test_each_clip_has_five_wordings_or_more(clips: list[Clip]) -> None:
 
 def test_rotations_are_proper(clips: list[Clip]) -> None:
     for clip in clips:
-        product = clip.rotmats @ np.swapaxes(clip.rotmats, -1, -2)
+        product = clip.pose.rotmats @ np.swapaxes(clip.pose.rotmats, -1, -2)
         np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=1e-5)
-        np.testing.assert_allclose(np.linalg.det(clip.rotmats), 1, atol=1e-5)
+        np.testing.assert_allclose(np.linalg.det(clip.pose.rotmats), 1, atol=1e-5)
 
 
 def test_no_joint_is_faster_than_people_are(clips: list[Clip]) -> None:
@@ -113,7 +112,7 @@ def test_a_planted_foot_does_not_move(clips: list[Clip]) -> None:
 
 def test_knees_bend_backward_and_are_never_locked(clips: list[Clip]) -> None:
     for clip in clips:
-        joints, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        joints, world = clip.pose.in_world(clip.rest_joints[:, None])
         for side in SIDES:
             shin = joints[..., JOINT[f"{side}_ankle"], :] - joints[..., JOINT[f"{side}_knee"], :]
             thigh = world[..., JOINT[f"{side}_hip"], :, :]
@@ -126,7 +125,7 @@ def test_knees_bend_backward_and_are_never_locked(clips: list[Clip]) -> None:
 
 def test_elbows_bend_forward(clips: list[Clip]) -> None:
     for clip in clips:
-        joints, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        joints, world = clip.pose.in_world(clip.rest_joints[:, None])
         for side in SIDES:
             arm = world[..., JOINT[f"{side}_shoulder"], :, :]
             forearm = (
@@ -163,7 +162,7 @@ def test_chests_are_close_in_a_hug(clips: list[Clip]) -> None:
 def test_anchor_frames_lie_in_the_clip(clips: list[Clip]) -> None:
     for clip in clips:
         assert clip.anchor_frames
-        assert all(0 <= frame < clip.transl.shape[1] for frame in clip.anchor_frames)
+        assert all(0 <= frame < clip.pose.transl.shape[1] for frame in clip.anchor_frames)
 
 
 def test_the_pushed_one_is_driven_away(clips: list[Clip]) -> None:
@@ -176,7 +175,7 @@ def test_the_pushed_one_is_driven_away(clips: list[Clip]) -> None:
 
 def test_the_partner_keeps_facing_a_player_who_walks_about(clips: list[Clip]) -> None:
     for clip in of_kind(clips, "face_and_follow"):
-        joints, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        joints, world = clip.pose.in_world(clip.rest_joints[:, None])
         away = joints[0, :, 0] - joints[1, :, 0]
         forward = world[1, :, JOINT["spine3"], :, 2]
         cosine = np.sum((away * forward)[:, [0, 2]], axis=-1) / np.linalg.norm(
@@ -193,8 +192,8 @@ def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
     stored = load_clips(tmp_path, verify=True)
     first, second = (make_clip(int(source.split(":")[1])) for source in stored.sources)
     pose = pose_from_features(stored.motion_of(1).swapaxes(0, 1))
-    np.testing.assert_allclose(pose.rotmats, second.rotmats, atol=1e-5)
-    np.testing.assert_array_equal(pose.transl, second.transl)
+    np.testing.assert_allclose(pose.rotmats, second.pose.rotmats, atol=1e-5)
+    np.testing.assert_array_equal(pose.transl, second.pose.transl)
     np.testing.assert_array_equal(stored.rest_joints[0], first.rest_joints)
     np.testing.assert_array_equal(stored.betas[0], first.betas)
     assert stored.contacts == (first.contacts, second.contacts)

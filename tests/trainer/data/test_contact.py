@@ -8,10 +8,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from engine.arrays import Array
-from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from trainer.choreography.clips import Clip, make_clip
+from trainer.choreography.clips import make_clip
 from trainer.data.contact import (
     COVER,
     HAND_COVER,
@@ -23,6 +22,7 @@ from trainer.data.contact import (
     stretches,
     thinned,
 )
+from trainer.data.shards import Clip
 
 BODY = load_body()
 KINDS = ("handshake", "high_five", "hug", "wave")
@@ -35,17 +35,12 @@ def clips() -> list[Clip]:
 
 
 def touches_of(clip: Clip, threshold: float = THRESHOLD) -> Touches:
-    return find_touches(
-        BODY, clip.betas, clip.rotmats, clip.transl, clip.rest_joints, threshold=threshold
-    )
+    return find_touches(BODY, clip.betas, clip.pose, clip.rest_joints, threshold)
 
 
 def mesh_distance(clip: Clip, frame: int) -> float:
     """From every vertex of either mesh to the other's triangles."""
-    meshes = [
-        BODY.vertices(Pose(clip.rotmats, clip.transl)[i, frame], clip.betas[i]).astype(float)
-        for i in range(2)
-    ]
+    meshes = [BODY.vertices(clip.pose[i, frame], clip.betas[i]).astype(float) for i in range(2)]
     squares = [
         igl.point_mesh_squared_distance(meshes[i], meshes[1 - i], BODY.faces)[0] for i in range(2)
     ]
@@ -101,9 +96,7 @@ def test_nobody_touches_who_waves(clips: list[Clip]) -> None:
 def test_exchanging_the_people_exchanges_the_joints(clips: list[Clip]) -> None:
     clip = clips[1]
     one = touches_of(clip)
-    other = find_touches(
-        BODY, clip.betas[::-1], clip.rotmats[::-1], clip.transl[::-1], clip.rest_joints[::-1]
-    )
+    other = find_touches(BODY, clip.betas[::-1], clip.pose[::-1], clip.rest_joints[::-1])
     np.testing.assert_allclose(one.distance, other.distance, atol=1e-9)
     assert sorted((f, b, a) for f, a, b in other.contacts) == sorted(one.contacts)
 

@@ -17,12 +17,12 @@ from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.shape import KEYS, PACKAGED_BODY, bone_lengths, load_body
 from engine.errors import ConfigError, InputError
 from engine.motion.motion import pose_from_features
-from trainer.choreography.clips import Clip, make_clip
+from trainer.choreography.clips import make_clip
 from trainer.commands import add_commands
 from trainer.data.contact import find_touches, thinned
 from trainer.data.importing import NEUTRAL_BODY, clips_of, import_job
 from trainer.data.readers import Recording, Source
-from trainer.data.shards import load_clips, read_manifest
+from trainer.data.shards import Clip, load_clips, read_manifest
 from trainer.data.windows import WindowSampler
 
 BODY = load_body()
@@ -38,8 +38,8 @@ def hug() -> Clip:
 def recording_of(clip: Clip, kind: str = "hug") -> Recording:
     return Recording(
         name="a meeting",
-        rotmats=clip.rotmats,
-        transl=clip.transl,
+        rotmats=clip.pose.rotmats,
+        transl=clip.pose.transl,
         rest_joints=clip.rest_joints,
         betas=clip.betas,
         body_kind="open",
@@ -52,12 +52,12 @@ def recording_of(clip: Clip, kind: str = "hug") -> Recording:
 def write_pair(root: Path, name: str, clip: Clip) -> None:
     """AMASS-style files with the clip's joints in place on bodies of mean shape."""
     for i in range(2):
-        poses = np.zeros((clip.transl.shape[1], 165))
-        poses[:, :66] = axis_angle_from_rotmat(clip.rotmats[i].astype(float)).reshape(-1, 66)
+        poses = np.zeros((clip.pose.transl.shape[1], 165))
+        poses[:, :66] = axis_angle_from_rotmat(clip.pose.rotmats[i].astype(float)).reshape(-1, 66)
         np.savez(
             root / f"{name}_P{i + 1}.npz",
             poses=poses,
-            trans=clip.transl[i] + clip.rest_joints[i, 0] - NEUTRAL[i, 0],
+            trans=clip.pose.transl[i] + clip.rest_joints[i, 0] - NEUTRAL[i, 0],
             betas=np.ones(16),
             gender="neutral",
             mocap_frame_rate=10.0,
@@ -87,12 +87,12 @@ def run(*arguments: object) -> int:
 
 # --------------------------------------------------------------------------------- one recording
 def test_a_clip_holds_the_recorded_frames_and_its_touches(hug: Clip) -> None:
-    touches = find_touches(BODY, hug.betas, hug.rotmats, hug.transl, hug.rest_joints)
+    touches = find_touches(BODY, hug.betas, hug.pose, hug.rest_joints)
     (clip,) = clips_of(recording_of(hug), SOURCE, BODY, 0.013)
     pose = pose_from_features(clip.features.swapaxes(0, 1))
     there = slice(len(clip.features))
-    np.testing.assert_allclose(pose.rotmats, hug.rotmats[:, there], atol=1e-5)
-    np.testing.assert_array_equal(pose.transl, hug.transl[:, there])
+    np.testing.assert_allclose(pose.rotmats, hug.pose.rotmats[:, there], atol=1e-5)
+    np.testing.assert_array_equal(pose.transl, hug.pose.transl[:, there])
     assert clip.anchor_frames == thinned(touches.distance)
     assert clip.contacts == touches.contacts
     assert {frame for frame, _, _ in clip.contacts} >= set(clip.anchor_frames)
@@ -101,26 +101,27 @@ def test_a_clip_holds_the_recorded_frames_and_its_touches(hug: Clip) -> None:
 
 
 def test_frames_far_from_any_touch_are_left_out(hug: Clip) -> None:
-    still = np.repeat(hug.rotmats[:, -1:], 100, axis=1)
-    apart = np.repeat(hug.transl[:, -1:], 100, axis=1)
+    still = np.repeat(hug.pose.rotmats[:, -1:], 100, axis=1)
+    apart = np.repeat(hug.pose.transl[:, -1:], 100, axis=1)
     apart[0, :, 0] += 5
     together = slice(0, thinned(recorded_distance(hug))[0] + 1)
+    near = hug.pose[:, together]
     whole = replace(
         recording_of(hug),
-        rotmats=np.concatenate([hug.rotmats[:, together], still, hug.rotmats[:, together]], 1),
-        transl=np.concatenate([hug.transl[:, together], apart, hug.transl[:, together]], 1),
+        rotmats=np.concatenate([near.rotmats, still, near.rotmats], 1),
+        transl=np.concatenate([near.transl, apart, near.transl], 1),
     )
     first, second = clips_of(whole, SOURCE, BODY, 0.013)
     last = together.stop - 1
     assert len(first.features) == last + 31
     assert second.anchor_frames[-1] == len(second.features) - 1
     np.testing.assert_array_equal(
-        second.features[-1, :, -3:], hug.transl[:, last].astype(np.float32)
+        second.features[-1, :, -3:], hug.pose.transl[:, last].astype(np.float32)
     )
 
 
 def recorded_distance(clip: Clip) -> np.ndarray:
-    return find_touches(BODY, clip.betas, clip.rotmats, clip.transl, clip.rest_joints).distance
+    return find_touches(BODY, clip.betas, clip.pose, clip.rest_joints).distance
 
 
 def test_a_handshake_is_never_mirrored_and_a_hug_is(hug: Clip) -> None:

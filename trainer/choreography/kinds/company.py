@@ -12,23 +12,18 @@ from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
-from trainer.choreography.performer import (
-    RATE,
-    SIDES,
-    Body,
-    Reach,
-    Score,
-    look,
-    move_arms,
-    stand,
-    wrist_for_palm,
-)
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.gestures import random_gestures
+from trainer.choreography.performer import SIDES, Performer, stand
+from trainer.choreography.score import RATE, Score
 from trainer.choreography.stage import (
     PARTNER,
+    PERSONAL_SPACE,
     PLAYER,
     BaseMotion,
     Cast,
     Scene,
+    attend,
     clock,
     delayed,
     eyes,
@@ -36,10 +31,7 @@ from trainer.choreography.stage import (
     scene_of,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
-from trainer.choreography.timing import min_jerk, pulse, ramp, slow_noise, smoothed
-
-PERSONAL_SPACE = 0.6
-"""Metres between two pelvises that a follower does not come under."""
+from trainer.choreography.timing import min_jerk, ramp, smoothed
 
 
 # ----------------------------------------------------------------------------- face and follow
@@ -205,18 +197,6 @@ def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tu
     return smoothed(places, 3), smoothed(facings, 3)
 
 
-def attend(cast: Cast, body: Body, face: Array, attention: float) -> None:
-    """Look at a face (frame, 3) for `attention` of the time, else along the way or aside."""
-    target = delayed(face, cast.uniform(0.15, 0.35))
-    wandering = slow_noise(body.score.time, 2, cast.rng, 0.3)
-    ahead = ground_forward(body.score.heading + 0.5 * wandering[:, 0]) * 3
-    level = -0.3 + 0.2 * wandering[:, 1]
-    aside = body.at("head") + np.column_stack([ahead[:, 0], level, ahead[:, 1]])
-    threshold = np.quantile(wandering[:, 1], attention) if attention < 1 else np.inf
-    away = smoothed((wandering[:, 1] > threshold).astype(float), 7)
-    look(body, target + away[:, None] * (aside - target))
-
-
 def _any_frames(cast: Cast, time: Array) -> tuple[int, ...]:
     frames = cast.rng.choice(np.arange(5, len(time) // 3 - 3), size=3, replace=False)
     return tuple(int(f) * 3 for f in np.sort(frames))
@@ -233,98 +213,6 @@ def _follow_captions(doing: str) -> tuple[str, ...]:
         "two people keep facing each other while one of them walks",
         f"one person {does}, the other keeps the distance",
     )
-
-
-# ---------------------------------------------------------------------------------- gestures
-def random_gestures(cast: Cast, body: Body, per_second: float) -> list[Reach]:
-    """A few small everyday gestures, one after the other on each arm."""
-    time, reaches = body.score.time, []
-    for hand in (LEFT, RIGHT):
-        now = cast.uniform(0.0, 2.0)
-        while now < time[-1]:
-            now += float(cast.rng.exponential(2 / per_second))
-            kind = str(cast.rng.choice(list(GESTURES)))
-            hold = cast.uniform(0.3, 2.2)
-            weight = pulse(time, now, now + 0.8, now + 0.8 + hold, now + 1.6 + hold)
-            reaches.append(GESTURES[kind](cast, body, hand, weight))
-            now += 1.7 + hold
-    return reaches
-
-
-def _hand_on_hip(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
-    side = SIDE[hand]
-    spot = body.at(f"{SIDES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
-    fingers, palm = body.direction([-0.2 * side, -0.6, 0.8]), body.direction([-side, 0.0, -0.2])
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist_for_palm(spot, fingers, palm),
-        fingers=fingers,
-        palm=palm,
-        elbow=body.direction([side, 0.0, -0.5]),
-    )
-
-
-def _touch_face(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
-    side = SIDE[hand]
-    spot = body.at("head") + body.direction([side * 0.05, cast.uniform(-0.02, 0.03), 0.10])
-    fingers, palm = (
-        body.direction([-0.3 * side, 1.0, -0.1]),
-        body.direction([-0.7 * side, 0.0, -0.7]),
-    )
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist_for_palm(spot, fingers, palm),
-        fingers=fingers,
-        palm=palm,
-        elbow=body.direction([side * 0.4, -1.0, 0.1]),
-    )
-
-
-def _talk_with_hand(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
-    side, time = SIDE[hand], body.score.time
-    beat = smoothed(slow_noise(time, 3, cast.rng, 1.4), 2) * 0.05
-    local = np.array([side * 0.06, -0.28, 0.30]) + beat
-    wrist = body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist,
-        fingers=body.direction([-0.2 * side, 0.25, 1.0]),
-        palm=body.direction([-0.8 * side, 0.6, 0.2]),
-    )
-
-
-def _hold_hand_out(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
-    side = SIDE[hand]
-    local = [side * cast.uniform(0.05, 0.35), cast.uniform(-0.35, 0.0), cast.uniform(0.1, 0.4)]
-    return Reach(
-        side=hand, weight=weight, wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
-    )
-
-
-def _fold_hand(cast: Cast, body: Body, hand: int, weight: Array) -> Reach:
-    side = SIDE[hand]
-    spot = body.at("spine1") + body.direction([side * 0.04, cast.uniform(-0.06, 0.05), 0.19])
-    fingers, palm = body.direction([-side, -0.25, 0.15]), body.direction([0.0, 0.1, -1.0])
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist_for_palm(spot, fingers, palm),
-        fingers=fingers,
-        palm=palm,
-        elbow=body.direction([side * 0.6, -0.6, -0.5]),
-    )
-
-
-GESTURES = {
-    "hand on hip": _hand_on_hip,
-    "touch face": _touch_face,
-    "talk": _talk_with_hand,
-    "hold out": _hold_hand_out,
-    "fold": _fold_hand,
-}
 
 
 # ------------------------------------------------------------------------------- idle together
@@ -429,7 +317,7 @@ def _dance_body(score: Score, moves: dict[str, Array], mirror: float) -> None:
     score.nod[:, 0] += 1.5 * moves["bounce"]
 
 
-def _dance_arms(body: Body, moves: dict[str, Array], mirrored: bool) -> list[Reach]:
+def _dance_arms(body: Performer, moves: dict[str, Array], mirrored: bool) -> list[Reach]:
     reaches = []
     for hand in (LEFT, RIGHT):
         level = moves[SIDES[1 - hand if mirrored else hand]]
@@ -441,7 +329,7 @@ def _dance_arms(body: Body, moves: dict[str, Array], mirrored: bool) -> list[Rea
                 np.full(n, 0.26) - 0.10 * level,
             ]
         )
-        wrist = body.at(f"{SIDES[hand]}_shoulder") + body.direction(local)
+        wrist = body.shoulder(hand) + body.direction(local)
         reaches.append(
             Reach(
                 side=hand,

@@ -11,18 +11,10 @@ from engine.arrays import Array
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
-from trainer.choreography.kinds.greetings import between, leftwards, reach_distance
-from trainer.choreography.performer import (
-    SIDES,
-    UP,
-    Body,
-    Reach,
-    Score,
-    lay_palm,
-    look,
-    move_arms,
-    stand,
-)
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.hands import SHOULDER_TOP, between, lay_palm, leftwards, reach_distance
+from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
+from trainer.choreography.score import Score
 from trainer.choreography.stage import (
     PLAYER,
     Cast,
@@ -41,15 +33,6 @@ from trainer.choreography.stage import (
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward
 from trainer.choreography.timing import pulse, ramp, smoothed
-
-HEAD = JOINT["head"]
-SHOULDER_TOP = 0.064
-"""From the shoulder joint up to the skin, metres (0.055 to 0.078 over the packaged shapes)."""
-
-
-def on_head(body: Body, local: Array) -> Array:
-    """A point given in the head's own axes -> world (frame, 3)."""
-    return np.asarray(body.at("head") + body.world[:, HEAD] @ local)
 
 
 # ------------------------------------------------------------------------- pat on the shoulder
@@ -79,7 +62,7 @@ def pat_shoulder(cast: Cast) -> Scene:
     scores[second].hip_pitch -= 0.01 * jolt
     bodies = (stand(scores[0]), stand(scores[1]))
     floor = 0.5 * (bodies[0].at("pelvis") + bodies[1].at("pelvis")) * np.array([1.0, 0.2, 1.0])
-    shoulder = bodies[second].at(f"{SIDES[1 - hand]}_shoulder")
+    shoulder = bodies[second].shoulder(1 - hand)
     for who, (spot, part) in {first: (shoulder, 0.5 * held), second: (floor, 0.9 * gloom)}.items():
         face = delayed(eyes(bodies[1 - who]), cast.uniform(0.1, 0.25))
         look(bodies[who], face + part[:, None] * (spot - face))
@@ -89,7 +72,7 @@ def pat_shoulder(cast: Cast) -> Scene:
     laid = pulse(time, landed - 0.35, landed, release, release + 0.4)
     move_arms(bodies[first], _patting(cast, bodies, first, hand, height, above, laid))
     frames = [fine_frame(t, time) for t in (landed, rest, release - 0.05)]
-    pair = (f"{SIDES[hand]}_wrist", f"{SIDES[1 - hand]}_shoulder")
+    pair = (WRISTS[hand], f"{SIDES[1 - hand]}_shoulder")
     return scene_of(
         bodies,
         captions=_pat_captions(first, hand, is_sad),
@@ -110,13 +93,7 @@ def _mood(cast: Cast, score: Score, time: Array, cheered: float, is_sad: bool) -
 
 
 def _patting(
-    cast: Cast,
-    bodies: tuple[Body, Body],
-    first: int,
-    hand: int,
-    height: Array,
-    above: Array,
-    laid: Array,
+    cast: Cast, bodies: Couple, first: int, hand: int, height: Array, above: Array, laid: Array
 ) -> list[Reach]:
     """The palm comes from above onto the other's shoulder.
 
@@ -127,7 +104,7 @@ def _patting(
     aside = cast.uniform(0.0, 0.04)
     palm = unit(-UP - 8.0 * aside * out - 0.1 * forward)
     fingers = unit(forward - 0.2 * out + 0.15 * UP)
-    skin = other.at(f"{SIDES[1 - hand]}_shoulder") + aside * out - 0.03 * forward
+    skin = other.shoulder(1 - hand) + aside * out - 0.03 * forward
     spot = skin + (SHOULDER_TOP + 0.008 + height)[:, None] * UP
     elbow = bodies[first].direction([0.6 * SIDE[hand], -0.8, 0.0])
     ready = spot + 0.09 * UP - 0.12 * forward + 0.03 * out
@@ -137,7 +114,9 @@ def _patting(
     ]
 
 
-def _thanking(cast: Cast, body: Body, time: Array, release: float, is_sad: bool) -> list[Reach]:
+def _thanking(
+    cast: Cast, body: Performer, time: Array, release: float, is_sad: bool
+) -> list[Reach]:
     """The one who is patted lays a hand on the chest, or wipes the face, or does nothing."""
     if cast.chance(0.6):
         return []
@@ -145,7 +124,7 @@ def _thanking(cast: Cast, body: Body, time: Array, release: float, is_sad: bool)
     side, begin = SIDE[hand], release - cast.uniform(0.0, 0.6)
     weight = pulse(time, begin, begin + 0.6, begin + 1.0, begin + 1.8)
     if is_sad:
-        spot = body.at("head") + body.world[:, HEAD] @ np.array([0.05 * side, 0.03, 0.13])
+        spot = body.on_head(np.array([0.05 * side, 0.03, 0.13]))
         fingers, palm = body.direction([-0.4 * side, 1.0, 0.0]), body.direction([0.0, 0.1, -1.0])
     else:
         spot = body.on_chest([0.03 * side, 0.06, body.figure.chest])
@@ -238,7 +217,7 @@ def hand_over(cast: Cast) -> Scene:
         bodies,
         captions=_hand_over_captions(first, thing),
         anchors=tuple(frames),
-        contacts=touching_between(first, frames[:2], [(f"{SIDES[a]}_wrist", f"{SIDES[b]}_wrist")]),
+        contacts=touching_between(first, frames[:2], [(WRISTS[a], WRISTS[b])]),
     )
 
 
@@ -254,7 +233,7 @@ def _draw_thing(cast: Cast, giver: int) -> Carried:
     return Carried(width=width, hands={giver: giving, 1 - giver: taking}, is_flat=is_flat)
 
 
-def _before_the_belly(cast: Cast, body: Body) -> Array:
+def _before_the_belly(cast: Cast, body: Performer) -> Array:
     """Where one carries a thing: before the trunk, between belly and breast."""
     low = cast.uniform(0.06, 0.16)
     away = body.figure.chest + cast.uniform(0.12, 0.2)
@@ -262,7 +241,7 @@ def _before_the_belly(cast: Cast, body: Body) -> Array:
 
 
 def _holding(
-    body: Body,
+    body: Performer,
     hand: int,
     place: Array,
     thing: Carried,
@@ -350,9 +329,9 @@ def point_and_look(cast: Cast) -> Scene:
 
 
 def _pointing(
-    cast: Cast, body: Body, hand: int, thing: Array, time: Array, begin: float, lowered: float
+    cast: Cast, body: Performer, hand: int, thing: Array, time: Array, begin: float, lowered: float
 ) -> Reach:
-    shoulder = body.at(f"{SIDES[hand]}_shoulder")
+    shoulder = body.shoulder(hand)
     along = unit(thing - shoulder)
     length = cast.uniform(0.86, 0.97) * body.figure.arm
     jab = 0.03 * np.sin(2 * np.pi * 1.8 * (time - begin))
@@ -370,7 +349,7 @@ def _pointing(
 
 
 def _looking(
-    cast: Cast, body: Body, thing: Array, time: Array, noticed: float, back: float
+    cast: Cast, body: Performer, thing: Array, time: Array, noticed: float, back: float
 ) -> list[Reach]:
     """The one who looks may point there too, shade the eyes, or leave the hands down."""
     style = str(cast.rng.choice(["point", "shade", "none"], p=[0.2, 0.25, 0.55]))
@@ -381,9 +360,9 @@ def _looking(
     if style == "point":
         return [_pointing(cast, body, hand, thing, time, begin, max(end, begin + 1.0))]
     side = SIDE[hand]
-    spot = on_head(body, np.array([0.03 * side, 0.11, 0.17]))
-    across = body.world[:, HEAD] @ np.array([-0.9 * side, 0.25, 0.25])
-    down = body.world[:, HEAD] @ np.array([0.0, -1.0, -0.2])
+    spot = body.on_head(np.array([0.03 * side, 0.11, 0.17]))
+    across = body.world[:, JOINT["head"]] @ np.array([-0.9 * side, 0.25, 0.25])
+    down = body.world[:, JOINT["head"]] @ np.array([0.0, -1.0, -0.2])
     elbow = body.direction([side, -0.3, 0.3])
     weight = pulse(time, begin, begin + 0.6, max(end, begin + 0.8), max(end, begin + 0.8) + 0.7)
     return [lay_palm(hand, weight, spot, across, down, elbow=elbow)]

@@ -6,7 +6,17 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.vectors import unit
-from trainer.choreography.performer import SIDES, UP, Body, Reach, move_arms, stand, wrist_for_palm
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.hands import (
+    between,
+    clasping,
+    grip_point,
+    lay_palm,
+    leftwards,
+    reach_distance,
+    wrist_for_palm,
+)
+from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, stand
 from trainer.choreography.stage import (
     Cast,
     Scene,
@@ -22,21 +32,6 @@ from trainer.choreography.stage import (
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, ramp, smoothed
-
-
-def between(bodies: tuple[Body, Body], who: int) -> Array:
-    """(frame, 3) horizontal unit direction from one person to the other."""
-    away = bodies[1 - who].at("spine3") - bodies[who].at("spine3")
-    return unit(away * np.array([1.0, 0.0, 1.0]))
-
-
-def leftwards(forward: Array) -> Array:
-    return np.cross(UP, forward)
-
-
-def reach_distance(arm: float, part: float, aside: float, vertical: float) -> float:
-    """How far ahead of the shoulder the wrist is with the arm stretched to `part` of its length."""
-    return float(np.sqrt(max((part * arm) ** 2 - aside**2 - vertical**2, 0.01)))
 
 
 # ----------------------------------------------------------------------------------- handshake
@@ -67,7 +62,7 @@ def handshake(cast: Cast) -> Scene:
         reaches = _shaking_hand(bodies, who, hand, grip, offered, clasped)
         move_arms(body, reaches if who == first else reaches[1:])
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
-    wrists = (f"{SIDES[hand]}_wrist", f"{SIDES[hand]}_wrist")
+    wrists = (WRISTS[hand], WRISTS[hand])
     return scene_of(
         bodies,
         captions=_handshake_captions(first, hand),
@@ -78,36 +73,17 @@ def handshake(cast: Cast) -> Scene:
 
 
 def _shaking_hand(
-    bodies: tuple[Body, Body], who: int, hand: int, grip: Array, offered: Array, clasped: Array
+    bodies: Couple, who: int, hand: int, grip: Array, offered: Array, clasped: Array
 ) -> list[Reach]:
     """The hand held out, waiting; then the hand in the other's."""
     body = bodies[who]
     wrist, fingers, palm = clasping(bodies, who, hand, grip)
     waiting = body.direction([-SIDE[hand] * 0.06, -0.30, 0.34])
-    held_out = body.at(f"{SIDES[hand]}_shoulder") + waiting
+    held_out = body.shoulder(hand) + waiting
     return [
-        Reach(side=hand, weight=offered, wrist=held_out, fingers=fingers, palm=palm),
-        Reach(side=hand, weight=clasped, wrist=wrist, fingers=fingers, palm=palm),
+        Reach(hand, offered, held_out, fingers, palm),
+        Reach(hand, clasped, wrist, fingers, palm),
     ]
-
-
-def clasping(
-    bodies: tuple[Body, Body], who: int, hand: int, grip: Array
-) -> tuple[Array, Array, Array]:
-    """Two right or two left hands that grip each other at `grip`: wrist, fingers, palm (frame, 3).
-
-    The palms overlap by half, so that the wrists are 11 to 12 cm apart.
-    """
-    forward = between(bodies, who)
-    palm = -SIDE[hand] * leftwards(forward)
-    fingers = unit(forward + 0.12 * palm - 0.10 * UP)
-    return wrist_for_palm(grip + 0.033 * forward, fingers, palm), fingers, palm
-
-
-def grip_point(bodies: tuple[Body, Body], hands: tuple[int, int], below: float) -> Array:
-    """Where the hand of each person meets the other's: midway between their shoulders, lower."""
-    shoulders = [b.at(f"{SIDES[hand]}_shoulder") for b, hand in zip(bodies, hands, strict=True)]
-    return smoothed(0.5 * (shoulders[0] + shoulders[1]) - below * UP, 4)
 
 
 def _handshake_captions(first: int, hand: int) -> tuple[str, ...]:
@@ -166,9 +142,7 @@ def high_five(cast: Cast) -> Scene:
             reaches += _striking_hand(cast, bodies, who, hand, place, (begin, lower), strike)
         move_arms(body, reaches)
     frames = [fine_frame(h + 0.04, time) for h in hits]
-    pairs = [
-        (f"{SIDES[h]}_wrist", f"{SIDES[1 - h if style == 'both' else h]}_wrist") for h in hands
-    ]
+    pairs = [(WRISTS[h], WRISTS[1 - h if style == "both" else h]) for h in hands]
     return scene_of(
         bodies,
         captions=_five_captions(first, style),
@@ -179,7 +153,7 @@ def high_five(cast: Cast) -> Scene:
 
 def _striking_hand(
     cast: Cast,
-    bodies: tuple[Body, Body],
+    bodies: Couple,
     who: int,
     hand: int,
     place: Array,
@@ -201,20 +175,12 @@ def _striking_hand(
             weight=pulse(
                 body.score.time, begin, begin + cast.uniform(0.5, 0.7), lower, lower + 0.75
             ),
-            wrist=body.at(f"{SIDES[hand]}_shoulder") + beside,
+            wrist=body.shoulder(hand) + beside,
             fingers=fingers,
             palm=forward,
             elbow=elbow,
         ),
-        Reach(
-            side=hand,
-            weight=strike,
-            wrist=wrist_for_palm(place, fingers, forward, depth=0.032),
-            fingers=fingers,
-            palm=forward,
-            elbow=elbow,
-            arc=0.0,
-        ),
+        lay_palm(hand, strike, place, fingers, forward, elbow=elbow, arc=0.0, depth=0.032),
     ]
 
 
@@ -258,13 +224,7 @@ def wave(cast: Cast) -> Scene:
 
 
 def _waving(
-    cast: Cast,
-    bodies: tuple[Body, Body],
-    who: int,
-    hand: int,
-    time: Array,
-    begin: float,
-    end: float,
+    cast: Cast, bodies: Couple, who: int, hand: int, time: Array, begin: float, end: float
 ) -> Reach:
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)
@@ -273,7 +233,7 @@ def _waving(
         time, begin + 0.2, begin + 0.6, end - 0.3, end
     )
     high = cast.uniform(0.05, 0.30)
-    centre = body.at(f"{SIDES[hand]}_shoulder") + body.direction(
+    centre = body.shoulder(hand) + body.direction(
         [SIDE[hand] * cast.uniform(0.12, 0.22), high, cast.uniform(0.14, 0.28)]
     )
     return Reach(
@@ -344,15 +304,13 @@ def bow(cast: Cast) -> Scene:
     return scene_of(bodies, captions=_bow_captions(first, depth), anchors=tuple(frames))
 
 
-def _bowing_arms(body: Body, style: str, weight: Array) -> list[Reach]:
+def _bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:
     if style == "heart":
         palm = -body.direction([0.0, 0.1, 1.0])
         fingers = body.direction([0.9, 0.45, 0.0])
         wrist = wrist_for_palm(body.on_chest([0.02, 0.06, 0.15]), fingers, palm)
         elbow = body.direction([-0.8, -0.6, 0.1])
-        return [
-            Reach(side=RIGHT, weight=weight, wrist=wrist, fingers=fingers, palm=palm, elbow=elbow)
-        ]
+        return [Reach(RIGHT, weight, wrist, fingers, palm, elbow=elbow)]
     if style == "thighs":
         reaches = []
         for hand in (LEFT, RIGHT):

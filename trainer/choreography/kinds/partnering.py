@@ -1,4 +1,4 @@
-"""Two who play one part each: helping up, twirling, circling, mirroring.
+"""Two who play one part each: helping up, twirling, mirroring.
 
 Each kind turns a cast into a scene.
 """
@@ -11,25 +11,16 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.vectors import unit
-from trainer.choreography.kinds.company import attend, random_gestures
-from trainer.choreography.kinds.greetings import between, leftwards
-from trainer.choreography.kinds.walking import HELD
-from trainer.choreography.performer import (
-    SIDES,
-    UP,
-    Body,
-    Reach,
-    Score,
-    look,
-    move_arms,
-    stand,
-    wrist_for_palm,
-)
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.hands import HELD, between, lay_palm, leftwards
+from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
+from trainer.choreography.score import Score
 from trainer.choreography.stage import (
     PARTNER,
     PLAYER,
     Cast,
     Scene,
+    attend,
     clock,
     delayed,
     eyes,
@@ -101,12 +92,10 @@ def help_up(cast: Cast) -> Scene:
             hand = pair[who]
             forward = between(bodies, who)
             palm = _grip_palm(bodies, who, helper, hand, both)
-            fingers = unit(grip - body.at(f"{SIDES[hand]}_shoulder") + 0.3 * forward)
+            fingers = unit(grip - body.shoulder(hand) + 0.3 * forward)
             elbow = body.direction([0.9 * SIDE[hand], -0.8, -0.1])
             end = release + cast.uniform(0.5, 0.8)
-            held_out = body.at(f"{SIDES[hand]}_shoulder") + 0.8 * (
-                grip - body.at(f"{SIDES[hand]}_shoulder")
-            )
+            held_out = body.shoulder(hand) + 0.8 * (grip - body.shoulder(hand))
             reaches += [
                 Reach(
                     side=hand,
@@ -116,19 +105,20 @@ def help_up(cast: Cast) -> Scene:
                     palm=palm,
                     elbow=elbow,
                 ),
-                Reach(
+                lay_palm(
                     side=hand,
                     weight=pulse(time, clasp - 0.5, clasp, release, end),
-                    wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
+                    spot=grip,
                     fingers=fingers,
                     palm=palm,
                     elbow=elbow,
                     arc=0.1,
+                    depth=HELD,
                 ),
             ]
         move_arms(body, reaches)
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (pull + up), up)]
-    wrists = [(f"{SIDES[a]}_wrist", f"{SIDES[b]}_wrist") for a, b in pairs]
+    wrists = [(WRISTS[a], WRISTS[b]) for a, b in pairs]
     return scene_of(
         bodies,
         captions=_help_captions(helper, is_low, both, side),
@@ -164,16 +154,16 @@ def _sit(cast: Cast, score: Score, is_low: bool, rise: tuple[float, float]) -> N
     score.weight *= over
 
 
-def pulling_grip(bodies: tuple[Body, Body], hands: tuple[int, int]) -> Array:
+def pulling_grip(bodies: Couple, hands: tuple[int, int]) -> Array:
     """(frame, 3) between two shoulders, lowered as far as arms let that are nearly straight."""
-    a, b = (body.at(f"{SIDES[hand]}_shoulder") for body, hand in zip(bodies, hands, strict=True))
+    a, b = (body.shoulder(hand) for body, hand in zip(bodies, hands, strict=True))
     reach = 0.88 * (min(body.figure.arm for body in bodies) + 0.06)
     half = 0.5 * np.linalg.norm(a - b, axis=-1)
     lower = np.sqrt(np.maximum(reach**2 - half**2, 0.0004))
     return smoothed(0.5 * (a + b) - np.minimum(lower, 0.26)[:, None] * UP, 5)
 
 
-def _grip_palm(bodies: tuple[Body, Body], who: int, helper: int, hand: int, both: bool) -> Array:
+def _grip_palm(bodies: Couple, who: int, helper: int, hand: int, both: bool) -> Array:
     """Two hands that pull: the helper's palms up, the other's down; one hand: as in a handshake."""
     if not both:
         return np.asarray(-SIDE[hand] * leftwards(between(bodies, who)))
@@ -181,7 +171,9 @@ def _grip_palm(bodies: tuple[Body, Body], who: int, helper: int, hand: int, both
     return np.asarray((1.0 if who == helper else -1.0) * (UP + 0.5 * inward))
 
 
-def _resting_hands(cast: Cast, body: Body, is_low: bool, rise: tuple[float, float]) -> list[Reach]:
+def _resting_hands(
+    cast: Cast, body: Performer, is_low: bool, rise: tuple[float, float]
+) -> list[Reach]:
     """Hands on the knees, or propped behind on the ground, until the body rises."""
     time = body.score.time
     props = is_low and cast.chance(0.4)
@@ -200,13 +192,8 @@ def _resting_hands(cast: Cast, body: Body, is_low: bool, rise: tuple[float, floa
             fingers = body.direction([-0.3 * side, -0.35, 1.0])
             palm = body.direction([0.0, -1.0, -0.4])
         reaches.append(
-            Reach(
-                side=hand,
-                weight=weight,
-                wrist=wrist_for_palm(spot, fingers, palm),
-                fingers=fingers,
-                palm=palm,
-                elbow=body.direction([0.8 * side, -0.3, -0.6]),
+            lay_palm(
+                hand, weight, spot, fingers, palm, elbow=body.direction([0.8 * side, -0.3, -0.6])
             )
         )
     return reaches
@@ -284,7 +271,7 @@ def dance_turn(cast: Cast) -> Scene:
         reach = _twirling_hand(bodies, who, leader, hands[who], grip, raised, held)
         move_arms(body, [reach, _free_hand(cast, body, 1 - hands[who], raised, who == twirler)])
     frames = [fine_frame(t + part * spin, time) for t in turns for part in (0.0, 0.5, 1.0)]
-    wrists = (f"{SIDES[hands[0]]}_wrist", f"{SIDES[hands[1]]}_wrist")
+    wrists = (WRISTS[hands[0]], WRISTS[hands[1]])
     return scene_of(
         bodies,
         captions=_turn_captions(leader, sign, len(turns)),
@@ -303,9 +290,7 @@ def _make_room(leader: Score, twirler: Score, raised: Array) -> None:
     leader.lean[:, 0] -= 0.04 * raised
 
 
-def _twirl_grip(
-    bodies: tuple[Body, Body], leader: int, hands: tuple[int, int], raised: Array
-) -> Array:
+def _twirl_grip(bodies: Couple, leader: int, hands: tuple[int, int], raised: Array) -> Array:
     """(frame, 3) the joined hands: between the two, and above the other's head in the turn."""
     one, two = bodies[leader], bodies[1 - leader]
     away = between(bodies, leader)
@@ -318,9 +303,9 @@ def _twirl_grip(
     return smoothed(arched, 4)
 
 
-def _within_reach(body: Body, hand: int, point: Array) -> Array:
+def _within_reach(body: Performer, hand: int, point: Array) -> Array:
     """The point (frame, 3), drawn level towards the shoulder until the palm reaches it."""
-    away = point - body.at(f"{SIDES[hand]}_shoulder")
+    away = point - body.shoulder(hand)
     length = 0.95 * body.figure.arm + 0.05
     level = np.sqrt(np.maximum(length**2 - away[:, 1] ** 2, 0.01))
     over = np.maximum(np.hypot(away[:, 0], away[:, 2]) / level, 1.0)
@@ -329,13 +314,7 @@ def _within_reach(body: Body, hand: int, point: Array) -> Array:
 
 
 def _twirling_hand(
-    bodies: tuple[Body, Body],
-    who: int,
-    leader: int,
-    hand: int,
-    grip: Array,
-    raised: Array,
-    held: Array,
+    bodies: Couple, who: int, leader: int, hand: int, grip: Array, raised: Array, held: Array
 ) -> Reach:
     """Palm on palm in front; in the turn the leader's hand lies above the other's fingers."""
     body, side = bodies[who], SIDE[hand]
@@ -358,22 +337,14 @@ def _twirling_hand(
         (1 - w) * low_palm + w * high_palm,
     )
     spot = grip - (0.0 if is_leader else 0.02) * w * UP
-    return Reach(
-        side=hand,
-        weight=held,
-        wrist=wrist_for_palm(spot, fingers, palm, depth=HELD),
-        fingers=fingers,
-        palm=palm,
-        elbow=elbow,
-        arc=0.1,
-    )
+    return lay_palm(hand, held, spot, fingers, palm, elbow=elbow, arc=0.1, depth=HELD)
 
 
-def _free_hand(cast: Cast, body: Body, hand: int, raised: Array, is_twirler: bool) -> Reach:
+def _free_hand(cast: Cast, body: Performer, hand: int, raised: Array, is_twirler: bool) -> Reach:
     """The other hand swings out with the turn, or rests behind the back or at the side."""
     side = SIDE[hand]
     out = cast.uniform(0.12, 0.30) if is_twirler else cast.uniform(0.0, 0.12)
-    wrist = body.at(f"{SIDES[hand]}_shoulder") + body.direction([side * (0.08 + out), -0.36, 0.12])
+    wrist = body.shoulder(hand) + body.direction([side * (0.08 + out), -0.36, 0.12])
     return Reach(
         side=hand,
         weight=smoothed(raised, 6) * (0.9 if is_twirler else 0.4),
@@ -382,9 +353,7 @@ def _free_hand(cast: Cast, body: Body, hand: int, raised: Array, is_twirler: boo
     )
 
 
-def _watch_the_turn(
-    cast: Cast, bodies: tuple[Body, Body], twirler: int, grip: Array, raised: Array
-) -> None:
+def _watch_the_turn(cast: Cast, bodies: Couple, twirler: int, grip: Array, raised: Array) -> None:
     """The leader watches; the one who turns looks ahead and finds the other's face again."""
     for who, body in enumerate(bodies):
         target = delayed(eyes(bodies[1 - who]), cast.uniform(0.1, 0.2))
@@ -407,110 +376,6 @@ def _turn_captions(leader: int, sign: float, count: int) -> tuple[str, ...]:
         f"the {one} spins the {two} {often}",
         "one person turns around under the raised hands while they dance",
         f"the {two} turns to the {way} under the arm of the {one}",
-    )
-
-
-# ---------------------------------------------------------------------------------------- circle
-def circle(cast: Cast) -> Scene:
-    """Two face each other and circle, warily with the fists up, or curiously with the arms down."""
-    first, _ = cast.roles(0.6)
-    is_spar = cast.chance(0.55)
-    time = clock(cast.uniform(5.5, 9.0))
-    radius = 0.5 * (cast.uniform(1.1, 1.7) if is_spar else cast.uniform(1.0, 2.2))
-    pace = cast.uniform(0.25, 0.65)
-    rate = np.zeros(len(time))
-    now, current = cast.uniform(0.1, 1.0), 0.0
-    while now < time[-1]:
-        goal = float(cast.rng.choice([-1.0, 0.0, 1.0], p=[0.42, 0.16, 0.42])) * pace / radius
-        rate += ramp(time, now, now + 0.7) * (goal - current)
-        now, current = now + cast.uniform(1.4, 4.0), goal
-    angle = np.cumsum(rate) / 30
-    lag = cast.uniform(0.15, 0.35)
-    pulsing = 0.10 * slow_noise(time, 2, cast.rng, 0.35)
-    scores = {}
-    for who in (PLAYER, PARTNER):
-        mine = angle if who == first else delayed(angle, lag)
-        other = delayed(angle, lag) if who == first else angle
-        towards = OUTWARD[who][1]
-        at = (radius + pulsing[:, who])[:, None] * np.column_stack([np.sin(mine), np.cos(mine)])
-        facing = FACING[who] + smoothed(0.5 * (mine + other), 4)
-        score = new_score(cast, who, time, towards * at, facing)
-        if is_spar:
-            _guard_stance(cast, score, lead_foot=LEFT if cast.chance(0.75) else RIGHT)
-        scores[who] = score
-    bodies = (stand(scores[PLAYER]), stand(scores[PARTNER]))
-    watch_each_other(bodies, cast)
-    for body in bodies:
-        if is_spar:
-            move_arms(body, _guarding(cast, body))
-        else:
-            move_arms(body, random_gestures(cast, body, 0.25))
-    frames = sorted({fine_frame(cast.uniform(0.5, time[-1] - 0.3), time) for _ in range(3)})
-    return scene_of(
-        bodies,
-        captions=_circle_captions(first, is_spar, float(angle[-1])),
-        anchors=tuple(frames),
-    )
-
-
-def _guard_stance(cast: Cast, score: Score, lead_foot: int) -> None:
-    """Knees bent, one shoulder ahead, light on the feet."""
-    hz = cast.uniform(1.2, 2.0)
-    bounce = 0.5 - 0.5 * np.cos(2 * np.pi * hz * score.time)
-    score.drop += 0.045 + 0.015 * bounce
-    score.lean[:, 0] += 0.12
-    score.lean[:, 2] -= 0.35 * SIDE[lead_foot]
-    score.nod[:, 2] += 0.2 * SIDE[lead_foot]
-    score.nod[:, 0] += 0.12
-
-
-def _guarding(cast: Cast, body: Body) -> list[Reach]:
-    """Fists before the chin; now and then a feint."""
-    time, n = body.score.time, len(body.score.time)
-    lift = np.ones(n) if cast.chance(0.6) else ramp(time, 0.3, 1.1)
-    reaches = []
-    ahead = cast.uniform(0.20, 0.30)
-    for hand in (LEFT, RIGHT):
-        side = SIDE[hand]
-        bob = 0.02 * slow_noise(time, 3, cast.rng, 1.2)
-        feint = np.zeros(n)
-        now = cast.uniform(0.5, 3.0)
-        while now < time[-1] - 0.7:
-            feint += pulse(time, now, now + 0.2, now + 0.2, now + 0.55) * cast.uniform(0.05, 0.16)
-            now += cast.uniform(1.2, 4.0)
-        local = np.column_stack([np.full(n, -0.05 * side), np.full(n, -0.02), ahead + feint])
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=lift,
-                wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local + bob),
-                fingers=body.direction([-0.35 * side, 0.7, 0.7]),
-                palm=body.direction([-1.0 * side, 0.1, 0.1]),
-                elbow=body.direction([0.35 * side, -1.0, 0.0]),
-            )
-        )
-    return reaches
-
-
-def _circle_captions(first: int, is_spar: bool, angle: float) -> tuple[str, ...]:
-    one, two = named(first)
-    way = "left" if angle < 0 else "right"
-    if is_spar:
-        return (
-            "two people circle each other with their fists up",
-            "two fighters size each other up",
-            "they spar without touching",
-            f"the {one} circles to the {way}, guard up, and the {two} answers",
-            f"the {one} and the {two} take a fighting stance and circle",
-            "two boxers move around each other",
-        )
-    return (
-        "two people circle each other",
-        "two people walk around each other and look",
-        f"the {one} walks around the {two}, who keeps facing them",
-        f"the {one} sidesteps to the {way} in a circle and the {two} turns along",
-        "they move around each other in a ring, curious",
-        "two strangers eye each other and circle",
     )
 
 
@@ -597,11 +462,11 @@ def _draw_moves(cast: Cast, end: float) -> list[tuple[int, str, float, float, fl
     return moves
 
 
-def _posed(body: Body, hand: int, name: str, weight: Array, off: Array) -> Reach:
+def _posed(body: Performer, hand: int, name: str, weight: Array, off: Array) -> Reach:
     place, fingers, palm, elbow = (
         np.array(part) * np.array([SIDE[hand], 1.0, 1.0]) for part in POSES[name]
     )
-    shoulder = body.at(f"{SIDES[hand]}_shoulder")
+    shoulder = body.shoulder(hand)
     return Reach(
         side=hand,
         weight=weight,

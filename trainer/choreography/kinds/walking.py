@@ -13,24 +13,19 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.rotations import wrapped
 from engine.body.vectors import unit
-from trainer.choreography.kinds.company import PERSONAL_SPACE, attend, random_gestures
-from trainer.choreography.performer import (
-    RATE,
-    SIDES,
-    UP,
-    Body,
-    Reach,
-    look,
-    move_arms,
-    stand,
-    wrist_for_palm,
-)
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.gestures import random_gestures
+from trainer.choreography.hands import HELD, lay_palm, wrist_for_palm
+from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
+from trainer.choreography.score import RATE
 from trainer.choreography.stage import (
     KEEP,
     PARTNER,
+    PERSONAL_SPACE,
     PLAYER,
     Cast,
     Scene,
+    attend,
     clock,
     delayed,
     eyes,
@@ -48,8 +43,6 @@ SPACING = 0.02
 """Metres between the samples of a trail."""
 BEHIND = 4.0
 """Metres of a trail before the place where the one in front starts."""
-HELD = 0.045
-"""Metres from the wrist's axis to a palm on another: open, stiff fingers leave their plane."""
 TAKING = 0.8
 """Seconds from the first move of a hand until it is in the other's."""
 
@@ -220,7 +213,7 @@ def _stillness(along: Array) -> Array:
     return smoothed(1 - min_jerk(speed / 0.35), 8)
 
 
-def _jogging(body: Body, along: Array) -> list[Reach]:
+def _jogging(body: Performer, along: Array) -> list[Reach]:
     """Bent arms that swing against the legs, as far as the pace asks for them."""
     weight = min_jerk((smoothed(np.gradient(along) * RATE, 10) - 1.55) / 0.6)
     if weight.max() <= 0:
@@ -237,7 +230,7 @@ def _jogging(body: Body, along: Array) -> list[Reach]:
             Reach(
                 side=hand,
                 weight=weight,
-                wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local),
+                wrist=body.shoulder(hand) + body.direction(local),
                 elbow=body.direction([0.3 * SIDE[hand], -0.4, -1.0]),
             )
         )
@@ -288,7 +281,7 @@ def hold_hands_and_walk(cast: Cast) -> Scene:
         bodies,
         captions=_hand_captions(first, side),
         anchors=tuple(frames),
-        contacts=touching(frames, [(f"{SIDES[side]}_wrist", f"{SIDES[1 - side]}_wrist")]),
+        contacts=touching(frames, [(WRISTS[side], WRISTS[1 - side])]),
     )
     return cropped(scene, round(stroll.warm * RATE / KEEP) * KEEP)
 
@@ -299,7 +292,7 @@ class Stroll:
 
     time: Array
     warm: float
-    bodies: tuple[Body, Body]
+    bodies: Couple
 
 
 def _abreast(cast: Cast, side: int, width: float, first: int, pace: tuple[float, float]) -> Stroll:
@@ -326,14 +319,12 @@ def _abreast(cast: Cast, side: int, width: float, first: int, pace: tuple[float,
     return Stroll(time=time, warm=warm, bodies=bodies)
 
 
-def low_grip(
-    bodies: tuple[Body, Body], hands: tuple[int, int], part: float, swing: Array | float
-) -> Array:
+def low_grip(bodies: Couple, hands: tuple[int, int], part: float, swing: Array | float) -> Array:
     """(frame, 3) where two hands meet between the shoulders, as low as both arms reach.
 
     part: how far the longer-reaching pair of arm and palm may stretch; swing: metres forward
     """
-    shoulders = [b.at(f"{SIDES[h]}_shoulder") for b, h in zip(bodies, hands, strict=True)]
+    shoulders = [b.shoulder(h) for b, h in zip(bodies, hands, strict=True)]
     reach = [part * (b.figure.arm + 0.07) for b in bodies]
     grip = 0.5 * (shoulders[0] + shoulders[1])
     heading = 0.5 * (bodies[0].score.heading + bodies[1].score.heading)
@@ -348,21 +339,22 @@ def low_grip(
 
 
 def _hand_in_hand(
-    bodies: tuple[Body, Body], who: int, hand: int, front: int, grip: Array, weight: Array
+    bodies: Couple, who: int, hand: int, front: int, grip: Array, weight: Array
 ) -> Reach:
     """The arm hangs towards the grip; the palm in front faces back, the other one forward."""
     body = bodies[who]
     heading = 0.5 * (bodies[0].score.heading + bodies[1].score.heading)
     ahead = np.insert(ground_forward(heading), 1, 0.0, axis=-1)
     palm = -ahead if who == front else ahead
-    fingers = unit(grip - body.at(f"{SIDES[hand]}_shoulder"))
-    return Reach(
+    fingers = unit(grip - body.shoulder(hand))
+    return lay_palm(
         side=hand,
         weight=weight,
-        wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
+        spot=grip,
         fingers=fingers,
         palm=palm,
         elbow=body.direction([0.15 * SIDE[hand], -0.2, -1.0]),
+        depth=HELD,
     )
 
 
@@ -392,7 +384,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     offered = ramp(time, take - 1.0, take - 0.3)
     out = giver.direction([SIDE[hands[first]], 0.0, 0.0])
     forward = giver.direction([0.0, 0.0, 1.0])
-    shoulder = giver.at(f"{SIDES[hands[first]]}_shoulder")
+    shoulder = giver.shoulder(hands[first])
     arm = giver.figure.arm
     wrist = shoulder + arm * (-0.42 * UP + 0.52 * forward - 0.10 * out)
     move_arms(
@@ -427,7 +419,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
         ],
     )
     frames = _spread(cast, max(take, stroll.warm) + 0.2, float(time[-1]) - 0.2, time)
-    pair = (f"{SIDES[hands[0]]}_wrist", f"{SIDES[hands[1]]}_wrist")
+    pair = (WRISTS[hands[0]], WRISTS[hands[1]])
     scene = scene_of(
         bodies,
         captions=_arm_captions(first, hands[first]),
@@ -486,7 +478,7 @@ def lead_by_the_hand(cast: Cast) -> Scene:
         weight = ramp(time, take - TAKING + late, take)
         move_arms(body, [_led_hand(bodies, who, first, hands[who], grip, weight)])
     frames = _spread(cast, max(take, warm) + 0.1, float(time[-1]) - 0.2, time)
-    wrists = (f"{SIDES[hands[PLAYER]]}_wrist", f"{SIDES[hands[PARTNER]]}_wrist")
+    wrists = (WRISTS[hands[PLAYER]], WRISTS[hands[PARTNER]])
     scene = scene_of(
         bodies,
         captions=_lead_captions(first, side),
@@ -496,20 +488,19 @@ def lead_by_the_hand(cast: Cast) -> Scene:
     return cropped(scene, round(warm * RATE / KEEP) * KEEP)
 
 
-def _led_hand(
-    bodies: tuple[Body, Body], who: int, first: int, hand: int, grip: Array, weight: Array
-) -> Reach:
+def _led_hand(bodies: Couple, who: int, first: int, hand: int, grip: Array, weight: Array) -> Reach:
     """An arm stretched along the line between the two; palm lies on palm."""
     body, normal = bodies[who], bodies[first].direction([1.0, 0.0, 0.0])
     palm = -SIDE[hand] * normal
-    fingers = unit(grip - body.at(f"{SIDES[hand]}_shoulder"))
-    return Reach(
+    fingers = unit(grip - body.shoulder(hand))
+    return lay_palm(
         side=hand,
         weight=weight,
-        wrist=wrist_for_palm(grip, fingers, palm, depth=HELD),
+        spot=grip,
         fingers=fingers,
         palm=palm,
         elbow=body.direction([0.25 * SIDE[hand], 0.3 if who == first else -0.8, -1.0]),
+        depth=HELD,
     )
 
 
@@ -586,7 +577,7 @@ def _stop(cast: Cast, time: Array, meet: float) -> Array:
     return 1 - ramp(time, halt, halt + 0.8)
 
 
-def _small_wave(cast: Cast, body: Body, begin: float) -> Reach:
+def _small_wave(cast: Cast, body: Performer, begin: float) -> Reach:
     """A hand raised to the shoulder for a moment."""
     hand, time = int(cast.rng.random() < 0.7), body.score.time
     side = SIDE[hand]
@@ -595,7 +586,7 @@ def _small_wave(cast: Cast, body: Body, begin: float) -> Reach:
     return Reach(
         side=hand,
         weight=pulse(time, begin, begin + 0.5, begin + 1.0, begin + 1.6),
-        wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction([0.14 * side, -0.04, 0.24]),
+        wrist=body.shoulder(hand) + body.direction([0.14 * side, -0.04, 0.24]),
         fingers=body.direction(fingers),
         palm=body.direction([0.0, 0.0, 1.0]),
         elbow=body.direction([0.5 * side, -1.0, -0.1]),

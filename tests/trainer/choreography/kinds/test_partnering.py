@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT
-from trainer.choreography.clips import Clip, make_clip
-from trainer.evaluation.metrics import foot_skating
+from trainer.choreography.clips import make_clip
+from trainer.data.shards import Clip
+from trainer.evaluation.metrics.joints import foot_skating
 
 SEEDS = range(31, 37)
 KINDS = ("help_up", "dance_turn", "circle", "mirror_me")
@@ -21,9 +21,7 @@ KINDS = ("help_up", "dance_turn", "circle", "mirror_me")
 def made(kind: str) -> tuple[tuple[Clip, Array, Array], ...]:
     """Clips with their joints (2, frame, 22, 3) and world orientations."""
     clips = [make_clip(seed, kind=kind) for seed in SEEDS]
-    return tuple(
-        (c, *forward_kinematics(c.rest_joints[:, None], c.rotmats, c.transl)) for c in clips
-    )
+    return tuple((c, *c.pose.in_world(c.rest_joints[:, None])) for c in clips)
 
 
 def yaw(world: Array, person: int, joint: str = "pelvis") -> Array:

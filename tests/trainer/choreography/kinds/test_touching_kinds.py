@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
-from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
-from trainer.choreography.clips import Clip, make_clip
+from trainer.choreography.clips import make_clip
+from trainer.data.shards import Clip
 
 SEEDS = (3, 6, 12)
 GAPS = {
@@ -33,7 +32,7 @@ def clips() -> dict[str, list[Clip]]:
 
 def joints_of(clip: Clip) -> Array:
     """(2, frame, 22, 3) in the world."""
-    return forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)[0]
+    return clip.pose.in_world(clip.rest_joints[:, None])[0]
 
 
 def gaps_of(clip: Clip) -> list[float]:
@@ -50,13 +49,13 @@ def test_what_is_said_to_touch_is_near(kind: str, clips: dict[str, list[Clip]]) 
 
 
 def test_nobody_is_deep_in_the_other(clips: dict[str, list[Clip]]) -> None:
-    penetration = pytest.importorskip("trainer.evaluation.penetration")
+    penetration = pytest.importorskip("trainer.evaluation.metrics.penetration")
     pytest.importorskip("igl")
     body = load_body()
     for kind, made in clips.items():
         clip, gap = made[0], np.inf
         for frame in clip.anchor_frames:
-            pair = Pose(clip.rotmats, clip.transl)[:, frame]
+            pair = clip.pose[:, frame]
             meshes = [body.vertices(pair[person], clip.betas[person]) for person in (0, 1)]
             gap = min(gap, penetration.mesh_gap(meshes, body.faces))
         assert gap > -0.06, kind
@@ -81,7 +80,7 @@ def test_captions_name_people_or_do_not(clips: dict[str, list[Clip]]) -> None:
 
 def test_the_one_shown_something_turns_to_it(clips: dict[str, list[Clip]]) -> None:
     for clip in clips["point_and_look"]:
-        _, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        _, world = clip.pose.in_world(clip.rest_joints[:, None])
         faces = world[..., JOINT["head"], :, 2]
         frame = clip.anchor_frames[1]
         turned = np.arccos(np.clip(np.sum(faces[:, 0] * faces[:, frame], axis=-1), -1, 1))
@@ -99,7 +98,7 @@ def test_hands_grip_in_a_handshake_and_the_right_ones_unless_the_words_say_left(
 
 def test_the_one_who_is_caught_comes_upright_again(clips: dict[str, list[Clip]]) -> None:
     for clip in clips["push_and_catch"]:
-        _, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        _, world = clip.pose.in_world(clip.rest_joints[:, None])
         upright = world[..., JOINT["spine3"], 1, 1]
         assert upright[:, -1].min() > 0.97
         assert upright.min() < 0.975

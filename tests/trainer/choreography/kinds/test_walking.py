@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
-from trainer.choreography.clips import Clip, draw_figure, make_clip
+from trainer.choreography.clips import draw_figure, make_clip
 from trainer.choreography.kinds.walking import (
     BEHIND,
     cropped,
@@ -20,7 +19,8 @@ from trainer.choreography.kinds.walking import (
 )
 from trainer.choreography.stage import Cast, clock, draw_manner
 from trainer.choreography.timing import ramp
-from trainer.evaluation.metrics import foot_skating
+from trainer.data.shards import Clip
+from trainer.evaluation.metrics.joints import foot_skating
 
 SEEDS = range(21, 27)
 KINDS = (
@@ -45,9 +45,7 @@ def cast(seed: int) -> Cast:
 def made(kind: str) -> tuple[tuple[Clip, Array], ...]:
     """Clips with their joints (2, frame, 22, 3)."""
     clips = [make_clip(seed, kind=kind) for seed in SEEDS]
-    return tuple(
-        (c, forward_kinematics(c.rest_joints[:, None], c.rotmats, c.transl)[0]) for c in clips
-    )
+    return tuple((c, c.pose.in_world(c.rest_joints[:, None])[0]) for c in clips)
 
 
 def ground(joints: Array) -> Array:
@@ -121,7 +119,7 @@ def test_the_hands_stay_together(kind: str, least: float, most: float) -> None:
 
 def test_who_holds_hands_walks_abreast() -> None:
     for clip, joints in made("hold_hands_and_walk"):
-        _, world = forward_kinematics(clip.rest_joints[:, None], clip.rotmats, clip.transl)
+        _, world = clip.pose.in_world(clip.rest_joints[:, None])
         forward = world[0, :, 0, :, 2][:, [0, 2]]
         away = ground(joints)[1] - ground(joints)[0]
         ahead = np.sum(forward * away, axis=-1) / np.linalg.norm(away, axis=-1)

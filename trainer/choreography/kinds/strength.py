@@ -1,5 +1,7 @@
-"""Testing each other's strength: push and catch, a blocked punch, a tug. Each turns a cast into a
-scene."""
+"""Testing each other's strength: push and stumble, push and catch, a tug.
+
+Each turns a cast into a scene.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +9,23 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.vectors import unit
-from trainer.choreography.kinds.closeness import flailing, pushing
-from trainer.choreography.kinds.greetings import (
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.hands import (
     between,
     clasping,
     grip_point,
+    lay_palm,
     leftwards,
     reach_distance,
+    wrist_for_palm,
 )
-from trainer.choreography.performer import (
-    SIDES,
-    UP,
-    Body,
-    Reach,
-    Score,
-    lay_palm,
-    move_arms,
-    stand,
-)
+from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, stand
+from trainer.choreography.score import Score
 from trainer.choreography.stage import (
     PLAYER,
     Cast,
     Scene,
     clock,
-    eyes,
     fine_frame,
     hurried,
     leave_steps,
@@ -52,6 +47,138 @@ FOREARM = 0.034
 def ahead_of(who: int) -> Array:
     """The ground direction (2,) from one person to the other as `write_scores` places them."""
     return np.array([0.0, 1.0 if who == PLAYER else -1.0])
+
+
+# ---------------------------------------------------------------------------- push and stumble
+def push(cast: Cast) -> Scene:
+    first, second = cast.roles(0.7)
+    style = str(cast.rng.choice(["both", "right", "left"], p=[0.7, 0.2, 0.1]))
+    hands = {"both": [LEFT, RIGHT], "right": [RIGHT], "left": [LEFT]}[style]
+    approach = plan_approach(
+        cast,
+        0.95 * cast.figures[first].arm + cast.figures[second].chest + cast.uniform(-0.06, 0.03),
+    )
+    begin = approach.arrive + cast.uniform(-0.2, 0.5)
+    hit = max(begin + cast.uniform(0.45, 0.75), approach.arrive + 0.1)
+    force = cast.uniform(0.3, 1.0)
+    recovered = hit + cast.uniform(1.0, 1.4)
+    time = clock(recovered + cast.uniform(1.0, 2.6))
+    cast = hurried(cast, second, swing=0.28, double_support=0.04)
+    scores = write_scores(cast, time, approach, recovered, np.zeros(2))
+    thrust = pulse(time, begin + 0.1, hit + 0.1, hit + 0.2, hit + 1.0)
+    scores[first].lean[:, 0] += cast.uniform(0.10, 0.2) * thrust
+    scores[first].shift[:, 1] += 0.04 * thrust
+    stumble(cast, scores[second], time, hit, force, second, hands)
+    bodies = (stand(scores[0]), stand(scores[1]))
+    chest = bodies[second].at("spine3")
+    watch_each_other(bodies, cast, chest, 0.6 * pulse(time, begin, hit, hit + 0.2, hit + 0.7))
+    move_arms(bodies[first], pushing(cast, bodies, first, hands, time, begin, hit))
+    move_arms(bodies[second], flailing(cast, bodies[second], time, hit, force))
+    frames = [fine_frame(hit + t, time) for t in (0.0, 0.1, 0.5)]
+    wrist = WRISTS[hands[0]]
+    pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
+    return scene_of(
+        bodies,
+        captions=_push_captions(first, style, force),
+        anchors=tuple(frames),
+        contacts=touching(frames[:1], [pair]),
+    )
+
+
+def stumble(
+    cast: Cast, score: Score, time: Array, hit: float, force: float, who: int, hands: list[int]
+) -> None:
+    """Thrown back: the chest goes first, then the feet catch up, then the body swings upright."""
+    away = np.array([0.0, -1.0 if who == PLAYER else 1.0])
+    u = np.clip((time - hit) / (0.7 + 0.4 * force), 0, 1)
+    slide = smoothed(1 - (1 - u) ** 2.5, 3) * (0.25 + 0.55 * force)
+    score.path = score.path + slide[:, None] * away
+    thrown = ramp(time, hit, hit + 0.22) - ramp(time, hit + 0.25, hit + 0.85)
+    caught = pulse(time, hit + 0.45, hit + 0.9, hit + 1.0, hit + 1.7)
+    score.lean[:, 0] += force * (0.30 * caught - 0.32 * thrown)
+    score.hip_pitch += force * (0.10 * caught - 0.10 * thrown)
+    score.drop += 0.05 * force * caught
+    if len(hands) == 1:
+        score.lean[:, 2] += 0.35 * force * SIDE[hands[0]] * thrown
+    score.nod[:, 0] += 0.25 * force * thrown
+    if cast.chance(0.5):
+        again = ramp(time, hit + 1.3, hit + 2.3) * cast.uniform(0.1, 0.4)
+        score.path = score.path - again[:, None] * away
+
+
+def pushing(
+    cast: Cast, bodies: Couple, first: int, hands: list[int], time: Array, begin: float, hit: float
+) -> list[Reach]:
+    body, other = bodies[first], bodies[1 - first]
+    forward = between(bodies, first)
+    follow = np.minimum(np.arange(len(time)), fine_frame(hit + 0.12, time))
+    reaches = []
+    for hand in hands:
+        side = SIDE[hand]
+        aside = 0.10 if len(hands) == 2 else 0.06
+        spot = other.on_chest([-side * aside, 0.03, other.figure.chest])[follow]
+        fingers = unit(UP + 0.35 * forward + 0.15 * side * leftwards(forward))
+        wrist = wrist_for_palm(spot, fingers, forward)
+        ready = body.shoulder(hand) + body.direction([side * 0.02, -0.12, 0.17])
+        elbow = body.direction([side * 0.7, -0.7, -0.4])
+        reaches.append(
+            Reach(
+                side=hand,
+                weight=pulse(time, begin, hit - 0.12, hit + 0.3, hit + 1.1),
+                wrist=ready,
+                fingers=fingers,
+                palm=forward,
+                elbow=elbow,
+                arc=0.0,
+            )
+        )
+        reaches.append(
+            Reach(
+                side=hand,
+                weight=pulse(time, hit - 0.3, hit, hit + 0.15, hit + 0.6),
+                wrist=wrist,
+                fingers=fingers,
+                palm=forward,
+                elbow=elbow,
+                arc=0.0,
+            )
+        )
+    return reaches
+
+
+def flailing(cast: Cast, body: Performer, time: Array, hit: float, force: float) -> list[Reach]:
+    """Arms fly forward and up as the chest is thrown back, then out for balance, then down."""
+    reaches = []
+    for hand in (LEFT, RIGHT):
+        side, late = SIDE[hand], cast.uniform(0.0, 0.08)
+        shoulder = body.shoulder(hand)
+        for local, weight in (
+            (
+                [side * 0.18, -0.22 + 0.15 * force, 0.30],
+                pulse(time, hit + late, hit + 0.38 + late, hit + 0.5, hit + 1.1),
+            ),
+            (
+                [side * 0.34, -0.28, 0.12],
+                force * pulse(time, hit + 0.35 + late, hit + 0.8, hit + 0.9, hit + 1.7),
+            ),
+        ):
+            wrist = shoulder + body.direction(local)
+            reaches.append(Reach(hand, (0.5 + 0.5 * force) * weight, wrist))
+    return reaches
+
+
+def _push_captions(first: int, style: str, force: float) -> tuple[str, ...]:
+    one, two = named(first)
+    hand = "both hands" if style == "both" else f"the {style} hand"
+    how = "hard" if force > 0.65 else "lightly"
+    return (
+        "one person pushes the other, who stumbles back",
+        "a push",
+        f"the {one} pushes the {two} {how}",
+        f"the {one} shoves the {two} with {hand} and the {two} stumbles backwards",
+        "two people push and stumble",
+        f"the {two} is pushed away and regains balance",
+    )
 
 
 # ------------------------------------------------------------------------------ push and catch
@@ -99,7 +226,7 @@ def push_and_catch(cast: Cast) -> Scene:
     reaches += [_catching(bodies, first, hand, time, hit, caught, release) for hand in hands]
     move_arms(bodies[first], reaches)
     frames = [fine_frame(t, time) for t in (caught + 0.1, 0.5 * (caught + upright), upright)]
-    pairs = [(f"{SIDES[h]}_wrist", f"{SIDES[1 - h]}_wrist") for h in hands]
+    pairs = [(WRISTS[h], WRISTS[1 - h]) for h in hands]
     return scene_of(
         bodies,
         captions=_catch_captions(first, style, is_pushed),
@@ -109,13 +236,7 @@ def push_and_catch(cast: Cast) -> Scene:
 
 
 def _lose_balance(
-    score: Score,
-    time: Array,
-    hit: float,
-    caught: float,
-    upright: float,
-    force: float,
-    slide: Array,
+    score: Score, time: Array, hit: float, caught: float, upright: float, force: float, slide: Array
 ) -> None:
     """The chest is thrown back, a foot follows, and the body hangs there until it is pulled up."""
     u = np.clip((time - hit) / (caught + 0.2 - hit), 0, 1)
@@ -130,13 +251,7 @@ def _lose_balance(
 
 
 def _held_out(
-    bodies: tuple[Body, Body],
-    who: int,
-    hand: int,
-    time: Array,
-    hit: float,
-    caught: float,
-    release: float,
+    bodies: Couple, who: int, hand: int, time: Array, hit: float, caught: float, release: float
 ) -> Reach:
     """The arm flung out for help, and held by the other."""
     body, forward = bodies[who], between(bodies, who)
@@ -145,7 +260,7 @@ def _held_out(
     return Reach(
         side=hand,
         weight=pulse(time, hit + 0.1, caught, release, release + 0.7),
-        wrist=body.at(f"{SIDES[hand]}_shoulder") + body.direction(local),
+        wrist=body.shoulder(hand) + body.direction(local),
         fingers=fingers,
         palm=unit(0.3 * UP - SIDE[hand] * leftwards(forward)),
         elbow=body.direction([0.3 * SIDE[hand], -1.0, -0.2]),
@@ -153,10 +268,10 @@ def _held_out(
 
 
 def grasp_forearm(
-    other: Body, theirs: int, mine: int, forward: Array, weight: Array, *, arc: float = 0.1
+    other: Performer, theirs: int, mine: int, forward: Array, weight: Array, *, arc: float = 0.1
 ) -> Reach:
     """Take hold of the other's forearm from above, near the wrist; forward: mine to the other."""
-    wrist, elbow = other.at(f"{SIDES[theirs]}_wrist"), other.at(f"{SIDES[theirs]}_elbow")
+    wrist, elbow = other.at(WRISTS[theirs]), other.at(f"{SIDES[theirs]}_elbow")
     along = unit(elbow - wrist)
     out = SIDE[mine] * leftwards(forward)
     normal = UP + 0.7 * out
@@ -166,13 +281,7 @@ def grasp_forearm(
 
 
 def _catching(
-    bodies: tuple[Body, Body],
-    first: int,
-    hand: int,
-    time: Array,
-    hit: float,
-    caught: float,
-    release: float,
+    bodies: Couple, first: int, hand: int, time: Array, hit: float, caught: float, release: float
 ) -> Reach:
     weight = pulse(time, hit + 0.2, caught, release, release + 0.7)
     return grasp_forearm(bodies[1 - first], 1 - hand, hand, between(bodies, first), weight)
@@ -197,154 +306,6 @@ def _catch_captions(first: int, style: str, is_pushed: bool) -> tuple[str, ...]:
         f"the {one} pushes the {two} and then catches the {two}'s arm",
         f"the {two} is pushed, stumbles, and is caught by the {one}",
         "a playful push, then a saving grip",
-    )
-
-
-# ------------------------------------------------------------------------------- block a punch
-def block_punch(cast: Cast) -> Scene:
-    first, second = cast.roles(0.6)
-    ahead = reach_distance(cast.figures[first].arm, cast.uniform(0.86, 0.95), 0.08, 0.05)
-    approach = plan_approach(cast, ahead + cast.uniform(0.36, 0.42))
-    guard = approach.arrive + cast.uniform(-0.8, 0.1)
-    hits = [max(guard + 1.0, approach.arrive + 0.35) + cast.uniform(0.0, 0.5)]
-    punching = [RIGHT if cast.chance(0.65) else LEFT]
-    for _ in range(int(cast.rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))):
-        hits.append(hits[-1] + cast.uniform(0.75, 1.2))
-        punching.append(1 - punching[-1] if cast.chance(0.7) else punching[-1])
-    lower = hits[-1] + cast.uniform(0.6, 1.4)
-    time = clock(lower + cast.uniform(1.2, 2.2))
-    cast = hurried(cast, first, half_width=cast.uniform(0.12, 0.16))
-    cast = hurried(cast, second, half_width=cast.uniform(0.12, 0.16))
-    scores = write_scores(cast, time, approach, lower, leave_steps(cast))
-    guarded = {
-        first: pulse(time, guard, guard + 0.6, lower, lower + 0.8),
-        second: pulse(time, guard + 0.2, guard + 0.8, lower + 0.1, lower + 1.0),
-    }
-    force = cast.uniform(0.5, 1.0)
-    strikes = [pulse(time, t - 0.28, t, t + 0.06, t + 0.45) for t in hits]
-    for who, score in enumerate(scores):
-        lead = -0.35 if cast.chance(0.7) else 0.35
-        score.heading += lead * guarded[who]
-        score.lean[:, 2] -= 0.6 * lead * guarded[who]
-        score.drop += cast.uniform(0.02, 0.05) * guarded[who]
-        score.lean[:, 0] += cast.uniform(0.02, 0.08) * guarded[who]
-        score.shift[:, 0] += 0.012 * guarded[who] * np.sin(2 * np.pi * 0.9 * time + 2.0 * who)
-    for strike, hit, hand in zip(strikes, hits, punching, strict=True):
-        cocked = pulse(time, hit - 0.6, hit - 0.32, hit - 0.28, hit - 0.05)
-        scores[first].lean[:, 2] -= SIDE[hand] * (0.30 * strike - 0.12 * cocked)
-        scores[first].lean[:, 0] += 0.08 * strike
-        scores[first].shift[:, 1] += 0.035 * strike - 0.02 * cocked
-        flinch = pulse(time, hit - 0.18, hit + 0.05, hit + 0.12, hit + 0.7)
-        scores[second].lean[:, 0] -= (0.05 + 0.08 * force) * flinch
-        scores[second].lean[:, 2] += 0.10 * SIDE[1 - hand] * flinch
-        scores[second].shift[:, 1] -= 0.03 * force * flinch
-    bodies = (stand(scores[0]), stand(scores[1]))
-    target = eyes(bodies[second]) - 0.06 * UP
-    watch_each_other(bodies, cast, target, 0.3 * np.clip(np.sum(strikes, axis=0), 0, 1))
-    reaches: dict[int, list[Reach]] = {
-        who: [_guarding(cast, bodies, who, h, guarded[who]) for h in (LEFT, RIGHT)]
-        for who in (first, second)
-    }
-    level = cast.uniform(-0.16, 0.0)
-    for hit, hand in zip(hits, punching, strict=True):
-        spot = _stopped_at(bodies, second, 1 - hand, level, time, hit)
-        reaches[first] += _punching(bodies, first, hand, spot, time, hit)
-        reaches[second].append(_blocking(bodies, second, 1 - hand, spot, time, hit))
-    for who in (first, second):
-        move_arms(bodies[who], reaches[who])
-    frames = [fine_frame(t + 0.02, time) for t in hits]
-    return scene_of(
-        bodies,
-        captions=_block_captions(first, punching[0]),
-        anchors=tuple(frames),
-        contacts=tuple(
-            contact
-            for frame, hand in zip(frames, punching, strict=True)
-            for contact in touching_between(
-                first, [frame], [(f"{SIDES[hand]}_wrist", f"{SIDES[1 - hand]}_wrist")]
-            )
-        ),
-    )
-
-
-def _stopped_at(
-    bodies: tuple[Body, Body], second: int, side: int, level: float, time: Array, hit: float
-) -> Array:
-    """Where the blocked wrist stops: before the face, then brushed outwards.
-
-    side: the blocking arm; level: metres from the eyes up
-    """
-    body, forward = bodies[second], between(bodies, second)
-    out = SIDE[side] * leftwards(forward)
-    brushed = 0.05 + 0.07 * ramp(time, hit - 0.03, hit + 0.2)
-    place = body.at("neck") + (0.10 + level) * UP + 0.30 * forward
-    return np.asarray(smoothed(place, 3) + brushed[:, None] * out)
-
-
-def _guarding(cast: Cast, bodies: tuple[Body, Body], who: int, hand: int, weight: Array) -> Reach:
-    """Hands before the chin, elbows in."""
-    body, forward = bodies[who], between(bodies, who)
-    out = SIDE[hand] * leftwards(forward)
-    near = cast.uniform(0.15, 0.24)
-    wrist = body.at("neck") + (cast.uniform(-0.06, 0.02) * UP) + near * forward + 0.11 * out
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist,
-        fingers=unit(UP + 0.25 * forward - 0.2 * out),
-        palm=unit(-out + 0.2 * forward),
-        elbow=unit(0.25 * out - UP),
-    )
-
-
-def _punching(
-    bodies: tuple[Body, Body], first: int, hand: int, spot: Array, time: Array, hit: float
-) -> list[Reach]:
-    body, forward = bodies[first], between(bodies, first)
-    out = SIDE[hand] * leftwards(forward)
-    cocked = body.at(f"{SIDES[hand]}_shoulder") + 0.06 * out - 0.14 * UP + 0.10 * forward
-    elbow = unit(0.6 * out - 0.8 * UP - 0.3 * forward)
-    fingers = unit(forward - 0.5 * UP)
-    palm = unit(-UP - 0.5 * forward)
-    back = pulse(time, hit - 0.6, hit - 0.32, hit - 0.25, hit + 0.1)
-    thrown = pulse(time, hit - 0.26, hit, hit + 0.08, hit + 0.45)
-    return [
-        Reach(side=hand, weight=back, wrist=cocked, elbow=elbow, arc=0.0),
-        Reach(
-            side=hand, weight=thrown, wrist=spot, fingers=fingers, palm=palm, elbow=elbow, arc=0.0
-        ),
-    ]
-
-
-def _blocking(
-    bodies: tuple[Body, Body], second: int, hand: int, spot: Array, time: Array, hit: float
-) -> Reach:
-    """The forearm upright inside the other's, a hand's breadth below the wrist."""
-    forward = between(bodies, second)
-    out = SIDE[hand] * leftwards(forward)
-    fingers = unit(UP + 0.15 * forward)
-    wrist = spot - 0.072 * out + 0.065 * UP - 0.01 * forward
-    return Reach(
-        side=hand,
-        weight=pulse(time, hit - 0.22, hit - 0.01, hit + 0.18, hit + 0.65),
-        wrist=wrist,
-        fingers=fingers,
-        palm=unit(forward - 0.3 * out),
-        elbow=unit(0.35 * out - UP),
-        arc=0.0,
-    )
-
-
-def _block_captions(first: int, hand: int) -> tuple[str, ...]:
-    one, two = named(first)
-    return (
-        "one person throws a punch and the other blocks it",
-        "blocking a punch",
-        "two people spar, one punches and the other blocks",
-        f"one person punches with the {SIDES[hand]} hand and the other blocks",
-        f"the {one} punches and the {two} blocks with the {SIDES[1 - hand]} forearm",
-        f"the {two} stands on guard and blocks the {one}'s punch",
-        f"the {one} attacks the {two}, who parries the blow",
     )
 
 
@@ -400,7 +361,7 @@ def tug(cast: Cast) -> Scene:
         for who, body in enumerate(bodies):
             wrist, fingers, palm = clasping(bodies, who, hand, meets[0])
             w = weight if who == first else late
-            move_arms(body, [Reach(side=hand, weight=w, wrist=wrist, fingers=fingers, palm=palm)])
+            move_arms(body, [Reach(hand, w, wrist, fingers, palm)])
     else:
         lent = [
             _lent(bodies, second, theirs[h], m, weight) for h, m in zip(hands, meets, strict=True)
@@ -414,19 +375,17 @@ def tug(cast: Cast) -> Scene:
         bodies,
         captions=_tug_captions(first, winner, style, hand),
         anchors=tuple(frames),
-        contacts=touching(frames, [(f"{SIDES[a]}_wrist", f"{SIDES[b]}_wrist") for a, b in pairs]),
+        contacts=touching(frames, [(WRISTS[a], WRISTS[b]) for a, b in pairs]),
     )
 
 
 def _within_reach(
     scores: tuple[Score, Score], hands: list[tuple[int, int]], held: BoolArray, most: float
-) -> tuple[Body, Body]:
+) -> Couple:
     """Both stand, so that the shoulders of the hands that hold are at most `most` metres apart."""
     bodies = (stand(scores[0]), stand(scores[1]))
     apart = [
-        np.linalg.norm(
-            bodies[0].at(f"{SIDES[a]}_shoulder") - bodies[1].at(f"{SIDES[b]}_shoulder"), axis=-1
-        )[held]
+        np.linalg.norm(bodies[0].shoulder(a) - bodies[1].shoulder(b), axis=-1)[held]
         for a, b in hands
     ]
     excess = float(np.max(apart)) - most
@@ -435,7 +394,7 @@ def _within_reach(
     return stand(scores[0]), stand(scores[1])
 
 
-def _lent(bodies: tuple[Body, Body], who: int, hand: int, place: Array, weight: Array) -> Reach:
+def _lent(bodies: Couple, who: int, hand: int, place: Array, weight: Array) -> Reach:
     """The arm by which the other pulls; its wrist is at `place` (frame, 3)."""
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)

@@ -1,0 +1,85 @@
+"""Small everyday gestures of one person, one after the other on each arm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array
+from trainer.choreography.arms import Reach
+from trainer.choreography.hands import lay_palm
+from trainer.choreography.performer import SIDES, Performer
+from trainer.choreography.stage import Cast
+from trainer.choreography.stepping import LEFT, RIGHT, SIDE
+from trainer.choreography.timing import pulse, slow_noise, smoothed
+
+
+def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[Reach]:
+    """A few small everyday gestures, one after the other on each arm."""
+    time, reaches = body.score.time, []
+    for hand in (LEFT, RIGHT):
+        now = cast.uniform(0.0, 2.0)
+        while now < time[-1]:
+            now += float(cast.rng.exponential(2 / per_second))
+            kind = str(cast.rng.choice(list(GESTURES)))
+            hold = cast.uniform(0.3, 2.2)
+            weight = pulse(time, now, now + 0.8, now + 0.8 + hold, now + 1.6 + hold)
+            reaches.append(GESTURES[kind](cast, body, hand, weight))
+            now += 1.7 + hold
+    return reaches
+
+
+def _hand_on_hip(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    spot = body.at(f"{SIDES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
+    fingers, palm = body.direction([-0.2 * side, -0.6, 0.8]), body.direction([-side, 0.0, -0.2])
+    return lay_palm(hand, weight, spot, fingers, palm, elbow=body.direction([side, 0.0, -0.5]))
+
+
+def _touch_face(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    spot = body.at("head") + body.direction([side * 0.05, cast.uniform(-0.02, 0.03), 0.10])
+    fingers, palm = (
+        body.direction([-0.3 * side, 1.0, -0.1]),
+        body.direction([-0.7 * side, 0.0, -0.7]),
+    )
+    return lay_palm(
+        hand, weight, spot, fingers, palm, elbow=body.direction([side * 0.4, -1.0, 0.1])
+    )
+
+
+def _talk_with_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side, time = SIDE[hand], body.score.time
+    beat = smoothed(slow_noise(time, 3, cast.rng, 1.4), 2) * 0.05
+    local = np.array([side * 0.06, -0.28, 0.30]) + beat
+    wrist = body.shoulder(hand) + body.direction(local)
+    return Reach(
+        side=hand,
+        weight=weight,
+        wrist=wrist,
+        fingers=body.direction([-0.2 * side, 0.25, 1.0]),
+        palm=body.direction([-0.8 * side, 0.6, 0.2]),
+    )
+
+
+def _hold_hand_out(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    local = [side * cast.uniform(0.05, 0.35), cast.uniform(-0.35, 0.0), cast.uniform(0.1, 0.4)]
+    return Reach(hand, weight, body.shoulder(hand) + body.direction(local))
+
+
+def _fold_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    spot = body.at("spine1") + body.direction([side * 0.04, cast.uniform(-0.06, 0.05), 0.19])
+    fingers, palm = body.direction([-side, -0.25, 0.15]), body.direction([0.0, 0.1, -1.0])
+    return lay_palm(
+        hand, weight, spot, fingers, palm, elbow=body.direction([side * 0.6, -0.6, -0.5])
+    )
+
+
+GESTURES = {
+    "hand on hip": _hand_on_hip,
+    "touch face": _touch_face,
+    "talk": _talk_with_hand,
+    "hold out": _hold_hand_out,
+    "fold": _fold_hand,
+}
