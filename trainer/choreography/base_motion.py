@@ -17,6 +17,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.ik import two_bone
 from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import FOOT_JOINTS, JOINT, MIRROR
 from engine.errors import InputError
@@ -80,10 +81,8 @@ class Recordings:
         )
         return _mirrored_life(stretch) if rng.random() < 0.5 else stretch
 
-    def play(
-        self, figure: Figure, rng: np.random.Generator, most: int, is_idle: bool
-    ) -> tuple[Array, Array]:
-        """A stretch of a take on a body: rotmats (frame, 22, 3, 3), transl (frame, 3).
+    def play(self, figure: Figure, rng: np.random.Generator, most: int, is_idle: bool) -> Pose:
+        """A stretch of a take on a body, (frame, ...).
 
         At most `most` frames, a whole number of kept ones; half of the time mirrored. The lower
         foot is on the floor in all but a few frames.
@@ -103,7 +102,7 @@ class Recordings:
         feet = list(FOOT_JOINTS)
         heights = (joints[:, feet, 1] - (figure.rest[feet, 1] - figure.floor)).min(axis=1)
         transl[:, 1] -= np.quantile(heights, 0.05)
-        return rotmats, transl
+        return Pose(rotmats, transl)
 
 
 def load_recordings(folders: Sequence[Path]) -> Recordings:

@@ -110,7 +110,8 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
         base=base,
     )
     scene, source = KINDS[kind](cast), f"synth:{seed}"
-    pose = Pose(scene.rotmats[:, ::KEEP].astype(np.float32), scene.transl[:, ::KEEP])
+    kept = scene.pose[:, ::KEEP]
+    pose = Pose(kept.rotmats.astype(np.float32), kept.transl)
     return Clip(
         features=np.swapaxes(features_from_pose(pose), 0, 1),
         rest_joints=np.stack([f.rest for f in cast.figures]).astype(np.float32),

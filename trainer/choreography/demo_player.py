@@ -53,9 +53,10 @@ def player(seed: int = SEED) -> Motion:
     target = FACE - np.array([0.0, 0.35, 0.25]) * pulse(time, *SHAKE)[:, None]
     look(body, target)
     move_arms(body, [_waving(body, HELLO), _shaking(body), _waving(body, GOODBYE)])
+    pose = body.pose()[::KEEP]
     return Motion(
-        quats_xyzw=quat_from_rotmat(body.rotmats()[::KEEP]).astype(np.float32)[None],
-        transl=body.transl()[::KEEP].astype(np.float32)[None],
+        quats_xyzw=quat_from_rotmat(pose.rotmats).astype(np.float32)[None],
+        transl=pose.transl.astype(np.float32)[None],
         betas=figure.betas.astype(np.float32)[None],
     )
 
@@ -74,14 +75,12 @@ def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
     swing = np.sin(2 * np.pi * 1.8 * (time - begin)) * pulse(time, begin + 0.3, up, fall, down)
     aside = body.direction([-1.0, 0.0, 0.0])
     centre = body.at("right_shoulder") + body.direction([-0.18, 0.20, 0.22])
-    return Reach(
-        side=RIGHT,
-        weight=pulse(time, *when),
-        wrist=centre + (0.09 * swing)[:, None] * aside,
-        fingers=unit(np.array([0.0, 1.0, 0.0]) + (0.1 + 0.45 * swing)[:, None] * aside),
-        palm=body.direction([0.0, 0.0, 1.0]),
-        elbow=body.direction([-0.7, -0.7, -0.15]),
-    )
+    weight = pulse(time, *when)
+    wrist = centre + (0.09 * swing)[:, None] * aside
+    fingers = unit(np.array([0.0, 1.0, 0.0]) + (0.1 + 0.45 * swing)[:, None] * aside)
+    palm = body.direction([0.0, 0.0, 1.0])
+    elbow = body.direction([-0.7, -0.7, -0.15])
+    return Reach(RIGHT, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def _shaking(body: Performer) -> Reach:

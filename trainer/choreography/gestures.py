@@ -52,13 +52,9 @@ def _talk_with_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Re
     beat = smoothed(slow_noise(time, 3, cast.rng, 1.4), 2) * 0.05
     local = np.array([side * 0.06, -0.28, 0.30]) + beat
     wrist = body.shoulder(hand) + body.direction(local)
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist,
-        fingers=body.direction([-0.2 * side, 0.25, 1.0]),
-        palm=body.direction([-0.8 * side, 0.6, 0.2]),
-    )
+    fingers = body.direction([-0.2 * side, 0.25, 1.0])
+    palm = body.direction([-0.8 * side, 0.6, 0.2])
+    return Reach(hand, weight, wrist, fingers, palm)
 
 
 def _hold_hand_out(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:

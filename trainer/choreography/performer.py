@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.ik import soft_limit, two_bone
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT, JOINT_COUNT, PARENTS
 from trainer.choreography.score import RATE, Figure, Score
@@ -82,14 +83,11 @@ class Performer:
             offset = self.figure.offset(joint)
             self.joints[:, index] = self.joints[:, parent] + self.world[:, parent] @ offset
 
-    def rotmats(self) -> Array:
-        """Parent-relative rotations (frame, 22, 3, 3)."""
-        parents = list(PARENTS[1:])
-        local = np.swapaxes(self.world[:, parents], -1, -2) @ self.world[:, 1:]
-        return np.concatenate([self.world[:, :1], local], axis=1)
-
-    def transl(self) -> Array:
-        return np.asarray(self.joints[:, 0] - self.figure.rest[0])
+    def pose(self) -> Pose:
+        """(frame, ...)"""
+        local = np.swapaxes(self.world[:, list(PARENTS[1:])], -1, -2) @ self.world[:, 1:]
+        rotmats = np.concatenate([self.world[:, :1], local], axis=1)
+        return Pose(rotmats, self.joints[:, 0] - self.figure.rest[0])
 
 
 Couple = tuple[Performer, Performer]

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.body.skeleton import JOINT
 from trainer.choreography.performer import Couple, Performer, look
 from trainer.choreography.score import RATE, Figure, Manner, Score
@@ -44,10 +45,8 @@ class BaseMotion(Protocol):
 
     def life(self, frames: int, rng: np.random.Generator) -> Life: ...
 
-    def play(
-        self, figure: Figure, rng: np.random.Generator, most: int, is_idle: bool
-    ) -> tuple[Array, Array]:
-        """A stretch of at most `most` fine frames: rotmats (frame, 22, 3, 3), transl (frame, 3)."""
+    def play(self, figure: Figure, rng: np.random.Generator, most: int, is_idle: bool) -> Pose:
+        """A stretch of at most `most` fine frames, (frame, ...)."""
         ...
 
 
@@ -79,12 +78,11 @@ class Cast:
 class Scene:
     """Two people's motion and what is to be said about it; frames are fine frames.
 
-    rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)
+    pose (2, frame, ...)
     is_mirrorable: False where handedness is a convention, so that a mirrored copy would be wrong
     """
 
-    rotmats: Array
-    transl: Array
+    pose: Pose
     captions: tuple[str, ...]
     anchors: tuple[int, ...]
     contacts: tuple[tuple[int, int, int], ...] = ()
@@ -93,19 +91,31 @@ class Scene:
 
 def scene_of(
     bodies: Couple,
-    *,
     captions: tuple[str, ...],
-    anchors: tuple[int, ...],
+    anchors: Sequence[int],
     contacts: tuple[tuple[int, int, int], ...] = (),
+    *,
     is_mirrorable: bool = True,
+    warm: float = 0.0,
 ) -> Scene:
-    return Scene(
-        rotmats=np.stack([body.rotmats() for body in bodies]),
-        transl=np.stack([body.transl() for body in bodies]),
+    """What both have done; warm: seconds at the beginning that are cut off."""
+    scene = Scene(
+        pose=stacked([body.pose() for body in bodies]),
         captions=captions,
-        anchors=anchors,
+        anchors=tuple(anchors),
         contacts=contacts,
         is_mirrorable=is_mirrorable,
+    )
+    return cropped(scene, round(warm * RATE / KEEP) * KEEP)
+
+
+def cropped(scene: Scene, first: int) -> Scene:
+    """The scene from fine frame `first` on; `first` is a kept frame."""
+    return replace(
+        scene,
+        pose=scene.pose[:, first:],
+        anchors=tuple(frame - first for frame in scene.anchors if frame >= first),
+        contacts=tuple((f - first, a, b) for f, a, b in scene.contacts if f >= first),
     )
 
 
@@ -315,14 +325,10 @@ def touching_between(
     return touching(frames, [pair if first == PLAYER else (pair[1], pair[0]) for pair in joints])
 
 
-def hurried(cast: Cast, who: int, **changes: float) -> Cast:
-    """The same cast, one of whom steps otherwise."""
-    manners = tuple(
-        with_gait(manner, **changes) if w == who else manner
-        for w, manner in enumerate(cast.manners)
+def hurried(cast: Cast, *who: int, **changes: float) -> Cast:
+    """The same cast, some of whom step otherwise."""
+    player, partner = (
+        replace(manner, gait=replace(manner.gait, **changes)) if index in who else manner
+        for index, manner in enumerate(cast.manners)
     )
-    return replace(cast, manners=(manners[0], manners[1]))
-
-
-def with_gait(manner: Manner, **changes: float) -> Manner:
-    return replace(manner, gait=replace(manner.gait, **changes))
+    return replace(cast, manners=(player, partner))

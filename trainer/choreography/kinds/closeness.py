@@ -77,12 +77,7 @@ def hug(cast: Cast) -> Scene:
             body, _hugging(cast, bodies, who, lead, taller, time, begins[who], closed, release)
         )
     frames = [fine_frame(t, time) for t in (closed + 0.2, 0.5 * (closed + release), release - 0.1)]
-    return scene_of(
-        bodies,
-        captions=_hug_captions(first),
-        anchors=tuple(frames),
-        contacts=touching(frames, [("spine3", "spine3")]),
-    )
+    return scene_of(bodies, _hug_captions(first), frames, touching(frames, [("spine3", "spine3")]))
 
 
 def _past(bodies: Couple) -> Array:
@@ -130,17 +125,8 @@ def _hugging(
         )
         height = cast.uniform(0.06, 0.13) if is_over else cast.uniform(-0.14, -0.07)
         wrist, fingers, palm = _on_back(body, other, hand, height, fine_frame(closed, time))
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=pulse(time, closed - 0.55, closed + 0.1, release, release + 0.6),
-                wrist=wrist,
-                fingers=fingers,
-                palm=palm,
-                elbow=elbow,
-                arc=0.6,
-            )
-        )
+        weight = pulse(time, closed - 0.55, closed + 0.1, release, release + 0.6)
+        reaches.append(Reach(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.6))
     return reaches
 
 
@@ -261,12 +247,8 @@ def whisper(cast: Cast) -> Scene:
     move_arms(bodies[second], _hearing(cast, bodies[second], time, done))
     move_arms(bodies[first], reaches)
     frames = [fine_frame(t, time) for t in (near, 0.5 * (near + done), done)]
-    return scene_of(
-        bodies,
-        captions=_whisper_captions(first, ear),
-        anchors=tuple(frames),
-        contacts=touching_between(first, frames, [(WRISTS[ear], "head")]),
-    )
+    contacts = touching_between(first, frames, [(WRISTS[ear], "head")])
+    return scene_of(bodies, _whisper_captions(first, ear), frames, contacts)
 
 
 def _lean_to_the_ear(cast: Cast, teller: Score, hearer: Score, told: Array, side: float) -> None:
@@ -378,12 +360,8 @@ def arm_around_shoulder(cast: Cast) -> Scene:
     move_arms(bodies[first], _around(bodies[first], bodies[second], place, close, held))
     frames = [fine_frame(t, time) for t in (laid, 0.5 * (laid + release), release)]
     pair = (WRISTS[near_hand], f"{SIDES[near_hand]}_shoulder")
-    return scene_of(
-        bodies,
-        captions=_around_captions(first, near_hand, is_mutual),
-        anchors=tuple(frames),
-        contacts=touching_between(first, frames, [pair]),
-    )
+    contacts = touching_between(first, frames, [pair])
+    return scene_of(bodies, _around_captions(first, near_hand, is_mutual), frames, contacts)
 
 
 def _look_ahead_together(cast: Cast, bodies: Couple, time: Array, held: Array) -> None:

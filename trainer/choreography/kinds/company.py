@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import stacked
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from trainer.choreography.arms import Reach, move_arms
@@ -51,9 +51,7 @@ def face_and_follow(cast: Cast) -> Scene:
     attend(cast, partner, eyes(player), 1.0)
     move_arms(player, random_gestures(cast, player, 0.35))
     move_arms(partner, random_gestures(cast, partner, 0.12))
-    return scene_of(
-        (player, partner), captions=_follow_captions(doing), anchors=_any_frames(cast, time)
-    )
+    return scene_of((player, partner), _follow_captions(doing), _any_frames(cast, time))
 
 
 def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
@@ -61,9 +59,9 @@ def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
     figure = cast.figures[PLAYER]
     while True:
         is_idle = cast.chance(0.35)
-        rotmats, transl = base.play(figure, cast.rng, round(cast.uniform(6, 10.5) * RATE), is_idle)
-        joints, world = forward_kinematics(figure.rest, rotmats, transl)
-        time = np.arange(len(transl)) / RATE
+        pose = base.play(figure, cast.rng, round(cast.uniform(6, 10.5) * RATE), is_idle)
+        joints, world = pose.in_world(figure.rest)
+        time = np.arange(len(joints)) / RATE
         forward = world[:, 0, :, 2]
         heading = np.unwrap(np.arctan2(forward[:, 0], forward[:, 2]))
         joined = join(cast, time, smoothed(joints[:, 0, [0, 2]], 6), smoothed(heading, 10))
@@ -73,8 +71,7 @@ def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
     attend(cast, partner, joints[:, JOINT["head"]] + np.array([0.0, 0.08, 0.0]), 1.0)
     move_arms(partner, random_gestures(cast, partner, 0.15))
     return Scene(
-        rotmats=np.stack([rotmats, partner.rotmats()]),
-        transl=np.stack([transl, partner.transl()]),
+        pose=stacked([pose, partner.pose()]),
         captions=_idle_captions() if is_idle else _follow_captions("moves"),
         anchors=_any_frames(cast, time),
     )
@@ -233,7 +230,7 @@ def idle_together(cast: Cast) -> Scene:
     for who, body in enumerate(bodies):
         attend(cast, body, faces[1 - who], cast.uniform(0.5, 1.0))
         move_arms(body, random_gestures(cast, body, 0.3))
-    return scene_of(bodies, captions=_idle_captions(), anchors=_any_frames(cast, time))
+    return scene_of(bodies, _idle_captions(), _any_frames(cast, time))
 
 
 def _shuffles(cast: Cast, time: Array, channels: int, size: float) -> Array:
@@ -286,7 +283,7 @@ def dance(cast: Cast) -> Scene:
     for who, (body, moves) in enumerate(zip(bodies, (lead, copy), strict=True)):
         attend(cast, body, faces[1 - who], 1.0)
         move_arms(body, _dance_arms(body, moves, mirrored=who == PARTNER))
-    return scene_of(bodies, captions=_dance_captions(), anchors=_any_frames(cast, time))
+    return scene_of(bodies, _dance_captions(), _any_frames(cast, time))
 
 
 def _dance_moves(cast: Cast, time: Array, beat: float) -> dict[str, Array]:
@@ -330,14 +327,9 @@ def _dance_arms(body: Performer, moves: dict[str, Array], mirrored: bool) -> lis
             ]
         )
         wrist = body.shoulder(hand) + body.direction(local)
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=min_jerk(np.clip(3 * (level + 0.05), 0, 1)),
-                wrist=wrist,
-                elbow=body.direction([side * 0.9, -0.6, -0.2]),
-            )
-        )
+        weight = min_jerk(np.clip(3 * (level + 0.05), 0, 1))
+        elbow = body.direction([side * 0.9, -0.6, -0.2])
+        reaches.append(Reach(hand, weight, wrist, elbow=elbow))
     return reaches
 
 

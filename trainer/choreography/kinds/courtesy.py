@@ -73,12 +73,8 @@ def pat_shoulder(cast: Cast) -> Scene:
     move_arms(bodies[first], _patting(cast, bodies, first, hand, height, above, laid))
     frames = [fine_frame(t, time) for t in (landed, rest, release - 0.05)]
     pair = (WRISTS[hand], f"{SIDES[1 - hand]}_shoulder")
-    return scene_of(
-        bodies,
-        captions=_pat_captions(first, hand, is_sad),
-        anchors=tuple(frames),
-        contacts=touching_between(first, frames, [pair]),
-    )
+    contacts = touching_between(first, frames, [pair])
+    return scene_of(bodies, _pat_captions(first, hand, is_sad), frames, contacts)
 
 
 def _mood(cast: Cast, score: Score, time: Array, cheered: float, is_sad: bool) -> Array:
@@ -213,12 +209,8 @@ def hand_over(cast: Cast) -> Scene:
     a, b = thing.hands[first][0], thing.hands[second][0]
     if len(thing.hands[first]) == len(thing.hands[second]) == 2:
         b = 1 - a
-    return scene_of(
-        bodies,
-        captions=_hand_over_captions(first, thing),
-        anchors=tuple(frames),
-        contacts=touching_between(first, frames[:2], [(WRISTS[a], WRISTS[b])]),
-    )
+    contacts = touching_between(first, frames[:2], [(WRISTS[a], WRISTS[b])])
+    return scene_of(bodies, _hand_over_captions(first, thing), frames, contacts)
 
 
 def _draw_thing(cast: Cast, giver: int) -> Carried:
@@ -323,9 +315,7 @@ def point_and_look(cast: Cast) -> Scene:
     move_arms(bodies[first], [_pointing(cast, bodies[first], hand, thing, time, begin, lowered)])
     move_arms(bodies[second], _looking(cast, bodies[second], thing, time, noticed, back))
     frames = [fine_frame(t, time) for t in (shown + 0.1, noticed + 0.8, min(lowered, back) - 0.2)]
-    return scene_of(
-        bodies, captions=_point_captions(first, hand, spread), anchors=tuple(sorted(set(frames)))
-    )
+    return scene_of(bodies, _point_captions(first, hand, spread), sorted(set(frames)))
 
 
 def _pointing(
@@ -338,14 +328,11 @@ def _pointing(
     jab *= pulse(time, begin + 0.7, begin + 0.9, lowered - 0.5, lowered - 0.2)
     if cast.chance(0.5):
         jab = 0.0 * jab
-    return Reach(
-        side=hand,
-        weight=pulse(time, begin, begin + cast.uniform(0.55, 0.8), lowered, lowered + 0.8),
-        wrist=shoulder + (length + jab - 0.03)[:, None] * along,
-        fingers=along,
-        palm=unit(-UP - 0.4 * SIDE[hand] * body.direction([1.0, 0.0, 0.0])),
-        elbow=body.direction([0.6 * SIDE[hand], -0.8, -0.2]),
-    )
+    weight = pulse(time, begin, begin + cast.uniform(0.55, 0.8), lowered, lowered + 0.8)
+    wrist = shoulder + (length + jab - 0.03)[:, None] * along
+    palm = unit(-UP - 0.4 * SIDE[hand] * body.direction([1.0, 0.0, 0.0]))
+    elbow = body.direction([0.6 * SIDE[hand], -0.8, -0.2])
+    return Reach(hand, weight, wrist, along, palm, elbow=elbow)
 
 
 def _looking(

@@ -63,13 +63,8 @@ def handshake(cast: Cast) -> Scene:
         move_arms(body, reaches if who == first else reaches[1:])
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
     wrists = (WRISTS[hand], WRISTS[hand])
-    return scene_of(
-        bodies,
-        captions=_handshake_captions(first, hand),
-        anchors=tuple(frames),
-        contacts=touching(frames[:2], [wrists]),
-        is_mirrorable=False,
-    )
+    contacts = touching(frames[:2], [wrists])
+    return scene_of(bodies, _handshake_captions(first, hand), frames, contacts, is_mirrorable=False)
 
 
 def _shaking_hand(
@@ -143,12 +138,7 @@ def high_five(cast: Cast) -> Scene:
         move_arms(body, reaches)
     frames = [fine_frame(h + 0.04, time) for h in hits]
     pairs = [(WRISTS[h], WRISTS[1 - h if style == "both" else h]) for h in hands]
-    return scene_of(
-        bodies,
-        captions=_five_captions(first, style),
-        anchors=tuple(frames),
-        contacts=touching(frames, pairs),
-    )
+    return scene_of(bodies, _five_captions(first, style), frames, touching(frames, pairs))
 
 
 def _striking_hand(
@@ -216,11 +206,7 @@ def wave(cast: Cast) -> Scene:
         move_arms(body, [_waving(cast, bodies, who, hands[who], time, begins[who], ends[who])])
     middle = 0.5 * (max(begins.values()) + min(ends.values()))
     frames = [fine_frame(t, time) for t in (begins[second] + 0.5, middle)]
-    return scene_of(
-        bodies,
-        captions=_wave_captions(first, SIDES[hands[first]]),
-        anchors=tuple(frames),
-    )
+    return scene_of(bodies, _wave_captions(first, SIDES[hands[first]]), frames)
 
 
 def _waving(
@@ -236,16 +222,11 @@ def _waving(
     centre = body.shoulder(hand) + body.direction(
         [SIDE[hand] * cast.uniform(0.12, 0.22), high, cast.uniform(0.14, 0.28)]
     )
-    return Reach(
-        side=hand,
-        weight=pulse(
-            time, begin, begin + cast.uniform(0.5, 0.8), end, end + cast.uniform(0.6, 0.9)
-        ),
-        wrist=centre + (size * swing)[:, None] * out,
-        fingers=unit(UP + (0.15 + 0.5 * swing)[:, None] * out),
-        palm=forward,
-        elbow=body.direction([SIDE[hand] * 0.7, -0.7, -0.15]),
-    )
+    weight = pulse(time, begin, begin + cast.uniform(0.5, 0.8), end, end + cast.uniform(0.6, 0.9))
+    wrist = centre + (size * swing)[:, None] * out
+    fingers = unit(UP + (0.15 + 0.5 * swing)[:, None] * out)
+    elbow = body.direction([SIDE[hand] * 0.7, -0.7, -0.15])
+    return Reach(hand, weight, wrist, fingers, forward, elbow=elbow)
 
 
 def _wave_captions(first: int, hand: str) -> tuple[str, ...]:
@@ -301,7 +282,7 @@ def bow(cast: Cast) -> Scene:
         fine_frame(begins[second] + down + 0.5 * hold, time),
         fine_frame(begins[second] + 0.6 * down, time),
     ]
-    return scene_of(bodies, captions=_bow_captions(first, depth), anchors=tuple(frames))
+    return scene_of(bodies, _bow_captions(first, depth), frames)
 
 
 def _bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:

@@ -5,8 +5,6 @@ Each kind turns a cast into a scene.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from engine.arrays import Array
@@ -25,12 +23,12 @@ from trainer.choreography.stage import (
     delayed,
     eyes,
     fine_frame,
+    hurried,
     named,
     new_score,
     scene_of,
     touching,
     watch_each_other,
-    with_gait,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import min_jerk, pulse, ramp, slow_noise, smoothed
@@ -119,12 +117,8 @@ def help_up(cast: Cast) -> Scene:
         move_arms(body, reaches)
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (pull + up), up)]
     wrists = [(WRISTS[a], WRISTS[b]) for a, b in pairs]
-    return scene_of(
-        bodies,
-        captions=_help_captions(helper, is_low, both, side),
-        anchors=tuple(frames),
-        contacts=touching(frames, wrists),
-    )
+    contacts = touching(frames, wrists)
+    return scene_of(bodies, _help_captions(helper, is_low, both, side), frames, contacts)
 
 
 def _sit(cast: Cast, score: Score, is_low: bool, rise: tuple[float, float]) -> None:
@@ -234,9 +228,7 @@ def dance_turn(cast: Cast) -> Scene:
     raised = np.sum(
         [pulse(time, t - 0.7, t, t + spin - 0.1, t + spin + 0.7) for t in turns], axis=0
     )
-    quick = with_gait(cast.manners[twirler], swing=0.27, double_support=0.02, threshold=0.06)
-    manners = tuple(quick if w == twirler else m for w, m in enumerate(cast.manners))
-    cast = replace(cast, manners=(manners[0], manners[1]))
+    cast = hurried(cast, twirler, swing=0.27, double_support=0.02, threshold=0.06)
 
     wide, near = cast.uniform(0.74, 0.88), cast.uniform(0.60, 0.67)
     gap = wide + (near - wide) * raised
@@ -272,12 +264,8 @@ def dance_turn(cast: Cast) -> Scene:
         move_arms(body, [reach, _free_hand(cast, body, 1 - hands[who], raised, who == twirler)])
     frames = [fine_frame(t + part * spin, time) for t in turns for part in (0.0, 0.5, 1.0)]
     wrists = (WRISTS[hands[0]], WRISTS[hands[1]])
-    return scene_of(
-        bodies,
-        captions=_turn_captions(leader, sign, len(turns)),
-        anchors=tuple(frames),
-        contacts=touching(frames, [wrists]),
-    )
+    contacts = touching(frames, [wrists])
+    return scene_of(bodies, _turn_captions(leader, sign, len(turns)), frames, contacts)
 
 
 def _make_room(leader: Score, twirler: Score, raised: Array) -> None:
@@ -437,11 +425,7 @@ def mirror_me(cast: Cast) -> Scene:
     holds = [begin + rise + lag + 0.1 for _, _, begin, rise, _ in moves]
     frames = sorted({fine_frame(t, time) for t in holds if t < time[-1]})[:3]
     named_moves = [(SIDES[hand], name) for hand, name, *_ in moves]
-    return scene_of(
-        bodies,
-        captions=_mirror_captions(first, named_moves[0]),
-        anchors=tuple(frames),
-    )
+    return scene_of(bodies, _mirror_captions(first, named_moves[0]), frames)
 
 
 def _draw_moves(cast: Cast, end: float) -> list[tuple[int, str, float, float, float]]:

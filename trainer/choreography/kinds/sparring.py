@@ -88,16 +88,12 @@ def block_punch(cast: Cast) -> Scene:
     for who in (first, second):
         move_arms(bodies[who], reaches[who])
     frames = [fine_frame(t + 0.02, time) for t in hits]
-    return scene_of(
-        bodies,
-        captions=_block_captions(first, punching[0]),
-        anchors=tuple(frames),
-        contacts=tuple(
-            contact
-            for frame, hand in zip(frames, punching, strict=True)
-            for contact in touching_between(first, [frame], [(WRISTS[hand], WRISTS[1 - hand])])
-        ),
+    contacts = tuple(
+        contact
+        for frame, hand in zip(frames, punching, strict=True)
+        for contact in touching_between(first, [frame], [(WRISTS[hand], WRISTS[1 - hand])])
     )
+    return scene_of(bodies, _block_captions(first, punching[0]), frames, contacts)
 
 
 def _stopped_at(
@@ -120,14 +116,9 @@ def _guarding(cast: Cast, bodies: Couple, who: int, hand: int, weight: Array) ->
     out = SIDE[hand] * leftwards(forward)
     near = cast.uniform(0.15, 0.24)
     wrist = body.at("neck") + (cast.uniform(-0.06, 0.02) * UP) + near * forward + 0.11 * out
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=wrist,
-        fingers=unit(UP + 0.25 * forward - 0.2 * out),
-        palm=unit(-out + 0.2 * forward),
-        elbow=unit(0.25 * out - UP),
-    )
+    fingers, palm = unit(UP + 0.25 * forward - 0.2 * out), unit(-out + 0.2 * forward)
+    elbow = unit(0.25 * out - UP)
+    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def _punching(
@@ -155,15 +146,10 @@ def _blocking(
     out = SIDE[hand] * leftwards(forward)
     fingers = unit(UP + 0.15 * forward)
     wrist = spot - 0.072 * out + 0.065 * UP - 0.01 * forward
-    return Reach(
-        side=hand,
-        weight=pulse(time, hit - 0.22, hit - 0.01, hit + 0.18, hit + 0.65),
-        wrist=wrist,
-        fingers=fingers,
-        palm=unit(forward - 0.3 * out),
-        elbow=unit(0.35 * out - UP),
-        arc=0.0,
-    )
+    weight = pulse(time, hit - 0.22, hit - 0.01, hit + 0.18, hit + 0.65)
+    palm = unit(forward - 0.3 * out)
+    elbow = unit(0.35 * out - UP)
+    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.0)
 
 
 def _block_captions(first: int, hand: int) -> tuple[str, ...]:
@@ -215,11 +201,7 @@ def circle(cast: Cast) -> Scene:
         else:
             move_arms(body, random_gestures(cast, body, 0.25))
     frames = sorted({fine_frame(cast.uniform(0.5, time[-1] - 0.3), time) for _ in range(3)})
-    return scene_of(
-        bodies,
-        captions=_circle_captions(first, is_spar, float(angle[-1])),
-        anchors=tuple(frames),
-    )
+    return scene_of(bodies, _circle_captions(first, is_spar, float(angle[-1])), frames)
 
 
 def _guard_stance(cast: Cast, score: Score, lead_foot: int) -> None:
@@ -248,16 +230,11 @@ def _fists_up(cast: Cast, body: Performer) -> list[Reach]:
             feint += pulse(time, now, now + 0.2, now + 0.2, now + 0.55) * cast.uniform(0.05, 0.16)
             now += cast.uniform(1.2, 4.0)
         local = np.column_stack([np.full(n, -0.05 * side), np.full(n, -0.02), ahead + feint])
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=lift,
-                wrist=body.shoulder(hand) + body.direction(local + bob),
-                fingers=body.direction([-0.35 * side, 0.7, 0.7]),
-                palm=body.direction([-1.0 * side, 0.1, 0.1]),
-                elbow=body.direction([0.35 * side, -1.0, 0.0]),
-            )
-        )
+        wrist = body.shoulder(hand) + body.direction(local + bob)
+        fingers = body.direction([-0.35 * side, 0.7, 0.7])
+        palm = body.direction([-1.0 * side, 0.1, 0.1])
+        elbow = body.direction([0.35 * side, -1.0, 0.0])
+        reaches.append(Reach(hand, lift, wrist, fingers, palm, elbow=elbow))
     return reaches
 
 

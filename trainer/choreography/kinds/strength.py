@@ -77,12 +77,8 @@ def push(cast: Cast) -> Scene:
     frames = [fine_frame(hit + t, time) for t in (0.0, 0.1, 0.5)]
     wrist = WRISTS[hands[0]]
     pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
-    return scene_of(
-        bodies,
-        captions=_push_captions(first, style, force),
-        anchors=tuple(frames),
-        contacts=touching(frames[:1], [pair]),
-    )
+    contacts = touching(frames[:1], [pair])
+    return scene_of(bodies, _push_captions(first, style, force), frames, contacts)
 
 
 def stumble(
@@ -121,17 +117,8 @@ def pushing(
         wrist = wrist_for_palm(spot, fingers, forward)
         ready = body.shoulder(hand) + body.direction([side * 0.02, -0.12, 0.17])
         elbow = body.direction([side * 0.7, -0.7, -0.4])
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=pulse(time, begin, hit - 0.12, hit + 0.3, hit + 1.1),
-                wrist=ready,
-                fingers=fingers,
-                palm=forward,
-                elbow=elbow,
-                arc=0.0,
-            )
-        )
+        weight = pulse(time, begin, hit - 0.12, hit + 0.3, hit + 1.1)
+        reaches.append(Reach(hand, weight, ready, fingers, forward, elbow=elbow, arc=0.0))
         reaches.append(
             Reach(
                 side=hand,
@@ -227,12 +214,8 @@ def push_and_catch(cast: Cast) -> Scene:
     move_arms(bodies[first], reaches)
     frames = [fine_frame(t, time) for t in (caught + 0.1, 0.5 * (caught + upright), upright)]
     pairs = [(WRISTS[h], WRISTS[1 - h]) for h in hands]
-    return scene_of(
-        bodies,
-        captions=_catch_captions(first, style, is_pushed),
-        anchors=tuple(frames),
-        contacts=touching_between(first, frames, pairs),
-    )
+    contacts = touching_between(first, frames, pairs)
+    return scene_of(bodies, _catch_captions(first, style, is_pushed), frames, contacts)
 
 
 def _lose_balance(
@@ -257,14 +240,11 @@ def _held_out(
     body, forward = bodies[who], between(bodies, who)
     local = np.array([0.03 * SIDE[hand], -0.16, 0.83 * body.figure.arm])
     fingers = unit(forward - 0.15 * SIDE[hand] * leftwards(forward))
-    return Reach(
-        side=hand,
-        weight=pulse(time, hit + 0.1, caught, release, release + 0.7),
-        wrist=body.shoulder(hand) + body.direction(local),
-        fingers=fingers,
-        palm=unit(0.3 * UP - SIDE[hand] * leftwards(forward)),
-        elbow=body.direction([0.3 * SIDE[hand], -1.0, -0.2]),
-    )
+    weight = pulse(time, hit + 0.1, caught, release, release + 0.7)
+    wrist = body.shoulder(hand) + body.direction(local)
+    palm = unit(0.3 * UP - SIDE[hand] * leftwards(forward))
+    elbow = body.direction([0.3 * SIDE[hand], -1.0, -0.2])
+    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def grasp_forearm(
@@ -371,12 +351,8 @@ def tug(cast: Cast) -> Scene:
         grasps = [grasp_forearm(bodies[second], theirs[h], h, forward, late) for h in hands]
         move_arms(bodies[first], grasps)
     frames = [fine_frame(t, time) for t in (grip + 0.2, 0.5 * (grip + decided), decided)]
-    return scene_of(
-        bodies,
-        captions=_tug_captions(first, winner, style, hand),
-        anchors=tuple(frames),
-        contacts=touching(frames, [(WRISTS[a], WRISTS[b]) for a, b in pairs]),
-    )
+    contacts = touching(frames, [(WRISTS[a], WRISTS[b]) for a, b in pairs])
+    return scene_of(bodies, _tug_captions(first, winner, style, hand), frames, contacts)
 
 
 def _within_reach(
@@ -398,14 +374,9 @@ def _lent(bodies: Couple, who: int, hand: int, place: Array, weight: Array) -> R
     """The arm by which the other pulls; its wrist is at `place` (frame, 3)."""
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=place,
-        fingers=unit(forward - 0.1 * UP),
-        palm=unit(-out - 0.4 * UP),
-        elbow=body.direction([0.4 * SIDE[hand], -1.0, -0.3]),
-    )
+    fingers, palm = unit(forward - 0.1 * UP), unit(-out - 0.4 * UP)
+    elbow = body.direction([0.4 * SIDE[hand], -1.0, -0.3])
+    return Reach(hand, weight, place, fingers, palm, elbow=elbow)
 
 
 def _tug_captions(first: int, winner: int, style: str, hand: int) -> tuple[str, ...]:

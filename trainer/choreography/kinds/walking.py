@@ -5,7 +5,7 @@ Everybody walks along a trail, each at an own place on it. Each kind turns a cas
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +19,6 @@ from trainer.choreography.hands import HELD, lay_palm, wrist_for_palm
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
 from trainer.choreography.score import RATE
 from trainer.choreography.stage import (
-    KEEP,
     PARTNER,
     PERSONAL_SPACE,
     PLAYER,
@@ -30,11 +29,11 @@ from trainer.choreography.stage import (
     delayed,
     eyes,
     fine_frame,
+    hurried,
     named,
     new_score,
     scene_of,
     touching,
-    with_gait,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
 from trainer.choreography.timing import min_jerk, pulse, ramp, smoothed
@@ -127,24 +126,12 @@ def arriving(cast: Cast, lead: Array) -> Array:
     return smoothed(delayed(lead, delay), 4) + delay * pace
 
 
-def cropped(scene: Scene, first: int) -> Scene:
-    """The scene from fine frame `first` on; `first` is a kept frame."""
-    return replace(
-        scene,
-        rotmats=scene.rotmats[:, first:],
-        transl=scene.transl[:, first:],
-        anchors=tuple(frame - first for frame in scene.anchors if frame >= first),
-        contacts=tuple((f - first, a, b) for f, a, b in scene.contacts if f >= first),
-    )
-
-
 def _lively(cast: Cast, top: float) -> Cast:
     """The cast with feet quick enough for a pace of `top` metres a second."""
     if top < 1.6:
         return cast
     swing = 0.40 if top < 1.9 else 0.36
-    manners = [with_gait(m, swing=swing, double_support=0.03) for m in cast.manners]
-    return replace(cast, manners=(manners[0], manners[1]))
+    return hurried(cast, PLAYER, PARTNER, swing=swing, double_support=0.03)
 
 
 def _spread(cast: Cast, begin: float, end: float, time: Array, count: int = 3) -> list[int]:
@@ -199,12 +186,9 @@ def follow_along(cast: Cast) -> Scene:
         attend(cast, body, eyes(other), attention)
         move_arms(body, random_gestures(cast, body, 0.12) + _jogging(body, moved))
     anchors = _spread(cast, warm + 0.4, float(time[-1]) - 0.4, time)
-    scene = scene_of(
-        (bodies[PLAYER], bodies[PARTNER]),
-        captions=_follow_captions(first, place, top),
-        anchors=tuple(anchors),
+    return scene_of(
+        (bodies[PLAYER], bodies[PARTNER]), _follow_captions(first, place, top), anchors, warm=warm
     )
-    return cropped(scene, round(warm * RATE / KEEP) * KEEP)
 
 
 def _stillness(along: Array) -> Array:
@@ -226,14 +210,9 @@ def _jogging(body: Performer, along: Array) -> list[Reach]:
         local = np.column_stack(
             [np.full(n, 0.02 * SIDE[hand]), -0.20 + 0.06 * stride, 0.20 + 0.16 * stride]
         )
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=weight,
-                wrist=body.shoulder(hand) + body.direction(local),
-                elbow=body.direction([0.3 * SIDE[hand], -0.4, -1.0]),
-            )
-        )
+        wrist = body.shoulder(hand) + body.direction(local)
+        elbow = body.direction([0.3 * SIDE[hand], -0.4, -1.0])
+        reaches.append(Reach(hand, weight, wrist, elbow=elbow))
     return reaches
 
 
@@ -277,13 +256,8 @@ def hold_hands_and_walk(cast: Cast) -> Scene:
         weight = pulse(time, take - TAKING + late, take, release, release + 0.7)
         move_arms(body, [_hand_in_hand(bodies, who, hands[who], front, grip, weight)])
     frames = _spread(cast, max(take, stroll.warm) + 0.2, min(release, end) - 0.2, time)
-    scene = scene_of(
-        bodies,
-        captions=_hand_captions(first, side),
-        anchors=tuple(frames),
-        contacts=touching(frames, [(WRISTS[side], WRISTS[1 - side])]),
-    )
-    return cropped(scene, round(stroll.warm * RATE / KEEP) * KEEP)
+    contacts = touching(frames, [(WRISTS[side], WRISTS[1 - side])])
+    return scene_of(bodies, _hand_captions(first, side), frames, contacts, warm=stroll.warm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,20 +316,18 @@ def _hand_in_hand(
     bodies: Couple, who: int, hand: int, front: int, grip: Array, weight: Array
 ) -> Reach:
     """The arm hangs towards the grip; the palm in front faces back, the other one forward."""
-    body = bodies[who]
     heading = 0.5 * (bodies[0].score.heading + bodies[1].score.heading)
     ahead = np.insert(ground_forward(heading), 1, 0.0, axis=-1)
     palm = -ahead if who == front else ahead
-    fingers = unit(grip - body.shoulder(hand))
-    return lay_palm(
-        side=hand,
-        weight=weight,
-        spot=grip,
-        fingers=fingers,
-        palm=palm,
-        elbow=body.direction([0.15 * SIDE[hand], -0.2, -1.0]),
-        depth=HELD,
-    )
+    return _holding(bodies[who], hand, grip, palm, weight, [0.15 * SIDE[hand], -0.2, -1.0])
+
+
+def _holding(
+    body: Performer, hand: int, grip: Array, palm: Array, weight: Array, elbow: list[float]
+) -> Reach:
+    """A hand in another's at `grip`, the fingers along the arm; elbow: where it points."""
+    fingers, points = unit(grip - body.shoulder(hand)), body.direction(elbow)
+    return lay_palm(hand, weight, grip, fingers, palm, elbow=points, depth=HELD)
 
 
 def _hand_captions(first: int, side: int) -> tuple[str, ...]:
@@ -420,13 +392,8 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     )
     frames = _spread(cast, max(take, stroll.warm) + 0.2, float(time[-1]) - 0.2, time)
     pair = (WRISTS[hands[0]], WRISTS[hands[1]])
-    scene = scene_of(
-        bodies,
-        captions=_arm_captions(first, hands[first]),
-        anchors=tuple(frames),
-        contacts=touching(frames, [pair]),
-    )
-    return cropped(scene, round(stroll.warm * RATE / KEEP) * KEEP)
+    contacts = touching(frames, [pair])
+    return scene_of(bodies, _arm_captions(first, hands[first]), frames, contacts, warm=stroll.warm)
 
 
 def _arm_captions(first: int, hand: int) -> tuple[str, ...]:
@@ -479,29 +446,15 @@ def lead_by_the_hand(cast: Cast) -> Scene:
         move_arms(body, [_led_hand(bodies, who, first, hands[who], grip, weight)])
     frames = _spread(cast, max(take, warm) + 0.1, float(time[-1]) - 0.2, time)
     wrists = (WRISTS[hands[PLAYER]], WRISTS[hands[PARTNER]])
-    scene = scene_of(
-        bodies,
-        captions=_lead_captions(first, side),
-        anchors=tuple(frames),
-        contacts=touching(frames, [wrists]),
-    )
-    return cropped(scene, round(warm * RATE / KEEP) * KEEP)
+    contacts = touching(frames, [wrists])
+    return scene_of(bodies, _lead_captions(first, side), frames, contacts, warm=warm)
 
 
 def _led_hand(bodies: Couple, who: int, first: int, hand: int, grip: Array, weight: Array) -> Reach:
     """An arm stretched along the line between the two; palm lies on palm."""
-    body, normal = bodies[who], bodies[first].direction([1.0, 0.0, 0.0])
-    palm = -SIDE[hand] * normal
-    fingers = unit(grip - body.shoulder(hand))
-    return lay_palm(
-        side=hand,
-        weight=weight,
-        spot=grip,
-        fingers=fingers,
-        palm=palm,
-        elbow=body.direction([0.25 * SIDE[hand], 0.3 if who == first else -0.8, -1.0]),
-        depth=HELD,
-    )
+    palm = -SIDE[hand] * bodies[first].direction([1.0, 0.0, 0.0])
+    elbow = [0.25 * SIDE[hand], 0.3 if who == first else -0.8, -1.0]
+    return _holding(bodies[who], hand, grip, palm, weight, elbow)
 
 
 def _lead_captions(first: int, side: int) -> tuple[str, ...]:
@@ -561,12 +514,7 @@ def pass_by(cast: Cast) -> Scene:
         wave = greeting == "wave" and (who == first or cast.chance(0.7))
         move_arms(body, [_small_wave(cast, body, meet - 1.1 + late)] if wave else [])
     frames = [fine_frame(t, time) for t in (meet - 0.6, meet, meet + 0.4)]
-    scene = scene_of(
-        bodies,
-        captions=_pass_captions(first, side, yields, greeting),
-        anchors=tuple(frames),
-    )
-    return cropped(scene, round(warm * RATE / KEEP) * KEEP)
+    return scene_of(bodies, _pass_captions(first, side, yields, greeting), frames, warm=warm)
 
 
 def _stop(cast: Cast, time: Array, meet: float) -> Array:

@@ -11,13 +11,12 @@ from engine.arrays import Array
 from trainer.choreography.clips import draw_figure, make_clip
 from trainer.choreography.kinds.walking import (
     BEHIND,
-    cropped,
     draw_pace,
     draw_trail,
     follow_along,
     keep_up,
 )
-from trainer.choreography.stage import Cast, clock, draw_manner
+from trainer.choreography.stage import Cast, clock, cropped, draw_manner
 from trainer.choreography.timing import ramp
 from trainer.data.shards import Clip
 from trainer.evaluation.metrics.joints import foot_skating
@@ -152,5 +151,5 @@ def test_a_pace_is_never_negative() -> None:
 def test_a_cropped_scene_keeps_what_is_left_of_its_anchors() -> None:
     scene = follow_along(cast(4))
     later = cropped(scene, 30)
-    np.testing.assert_array_equal(later.transl, scene.transl[:, 30:])
+    np.testing.assert_array_equal(later.pose.transl, scene.pose.transl[:, 30:])
     assert later.anchors == tuple(a - 30 for a in scene.anchors if a >= 30)
