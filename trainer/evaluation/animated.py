@@ -58,7 +58,7 @@ def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
     pose = pose_from_features(batch.motion[row].astype(np.float64))
     is_known = batch.known_mask[row, ..., 0] > 0
     return open_window(
-        Track(rotmats=pose.rotmats, transl=pose.transl, is_known=is_known),
+        Track(pose, is_known),
         first=0,
         anchor=int(batch.anchor_index[row]),
         rest_joints=batch.rest_joints[row],
