@@ -48,18 +48,6 @@ COMPOSITION = {
     Path("engine/bench/simulated_players.py"),
 }
 """What drives a server through the client; nothing else in the engine may know it."""
-FLOORS = (
-    {"errors", "arrays", "extras"},
-    {"body"},
-    {"motion"},
-    {"devices", "backends", "bundle", "formats"},
-    {"sampling"},
-    {"session"},
-    {"serving"},
-    {"commands", "testing", "cli"},
-    {"bench"},
-)
-"""Rooms of the engine, from the ground up: a folder, or a module beside them."""
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -82,45 +70,11 @@ def _violations(folder: str, forbidden: tuple[str, ...], allowed: set[Path]) -> 
     ]
 
 
-def _room(name: str) -> str:
-    """`engine.body.ik` and `engine/body/ik.py` lie in `body`."""
-    return name.replace("/", ".").removesuffix(".py").split(".")[1]
-
-
-def test_a_room_of_the_engine_imports_only_from_floors_below() -> None:
-    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-    upward = [
-        f"{path.relative_to(REPOSITORY)} imports {name}"
-        for path in sorted((REPOSITORY / "engine").glob("*/**/*.py"))
-        for name in _imports(path)
-        if name.startswith("engine.")
-        and _room(name) != (here := _room(str(path.relative_to(REPOSITORY))))
-        and floor[_room(name)] >= floor[here]
-    ]
-    assert upward == []
-
-
-def _module(path: Path) -> str:
-    name = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
-    return name.removesuffix(".__init__")
-
-
-@pytest.mark.parametrize("package", ["engine"])
-def test_no_imports_go_round_in_a_circle(package: str) -> None:
-    """Those inside functions count, too."""
-    modules = {_module(path): path for path in (REPOSITORY / package).rglob("*.py")}
-    graph = {
-        module: {name for name in _imports(path) if name in modules and name != module}
-        for module, path in modules.items()
-    }
-    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
-
-
 @pytest.mark.parametrize(
     "folder",
     sorted(
         path.parent
-        for package in ("engine", "clients/python/contrapose_client")
+        for package in ("engine", "trainer", "clients/python/contrapose_client")
         for path in (REPOSITORY / package).rglob("__init__.py")
     ),
     ids=lambda folder: str(folder.relative_to(REPOSITORY)),

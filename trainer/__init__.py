@@ -1,4 +1,6 @@
-"""The trainer: from motion data to checkpoints, reports and bundles. Knows the engine.
+"""The trainer: from motion data to checkpoints, reports and bundles.
+
+Knows the engine, which knows nothing of it.
 
 From the ground up: data, graphs; choreography, text, models; training, evaluation; export;
 ablation; commands.

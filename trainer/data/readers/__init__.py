@@ -1,6 +1,7 @@
 """Readers of two-person data sets, each in the layout of its owners (facts/datasets.md).
 
 READERS names them as `contrapose data import` does. Data come from the user, under their terms.
+Knows no shards and no network.
 """
 
 from __future__ import annotations
