@@ -35,6 +35,7 @@ BUDGET_S = 75.0
 """No further repeat begins after this long, so that a busy machine also ends in some minutes."""
 TOKENS = 60
 """Of one window: two people, 30 frames."""
+SUMMARY = "time windows: eager, compiled, and the bound"
 HELP = """\
 Times windows (the condition graph once, then one denoiser call per step):
 
@@ -138,13 +139,7 @@ class _Network:
         )
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "denoise",
-        help="time windows: eager, compiled, and the bound",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle", type=Path, nargs="+", help="measure this animator instead; with its int8 form"
     )
@@ -156,12 +151,10 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         "--precision", choices=(*PRECISIONS, INT8), help="(default: f32, auto and int8)"
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="(default: 3)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="ms per window over the batch")
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     for field, least in (("repeats", args.repeats), ("batch", min(args.batch))):
         if least < 1:
             raise ConfigError(f"{field} is {least}, must be at least 1", field=field)

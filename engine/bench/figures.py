@@ -5,12 +5,22 @@ Knows numbers; not what they measure.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import Array
+from engine.errors import ConfigError
+
+
+def check_within(args: argparse.Namespace, **ranges: tuple[float, float]) -> None:
+    """Raise ConfigError for the first argument that does not lie in its range."""
+    for name, (least, most) in ranges.items():
+        value = getattr(args, name)
+        if not least <= value <= most:
+            raise ConfigError(f"{name} is {value}, must lie in {least}..{most}", field=name)
 
 
 def percentiles(values: Sequence[float] | Array) -> dict[str, float | None]:

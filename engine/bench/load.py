@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from engine.bench.simulated_players import PlayerFigures
 
+SUMMARY = "find how many sessions this machine carries"
 HELP = """\
 Plays N simulated players to a real server in another process, each with a motion of its own and a
 connection of its own, and counts the frames that were not there when they had to be shown.
@@ -180,13 +181,7 @@ class Trial:
         return [1000 * lag for player in self.figures for lag in player.send_lags_s]
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "load",
-        help="find how many sessions this machine carries",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="(%(default)s)")
     parser.add_argument(
         "--sessions", type=_numbers, metavar="N[,N...]", help="default: the largest that passes"
@@ -201,10 +196,8 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         help=f"the published architecture, random weights, {FULL_SIZE_STEPS} steps",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the players' motions (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="cost and reaction over sessions")
     add_engine_options(parser)
-    parser.set_defaults(run=run)
 
 
 def _numbers(text: str) -> list[int]:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from engine.arrays import Array
+from engine.bench.figures import check_within
 from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
-from engine.errors import ConfigError
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.session.config import SessionConfig
     from engine.session.plan import Frames
 
+SUMMARY = "CPU time of one live session, by part, besides the denoiser"
 HELP = """\
 CPU time (of the one thread that runs sessions) that a live session takes, by part:
 
@@ -77,13 +78,7 @@ class Stopwatch:
         return result
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "session",
-        help="CPU time of one live session, by part, besides the denoiser",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, default=STARTER, help="(default: the starter)")
     parser.add_argument(
         "--noise", action="store_true", help="smooth random windows, instead of a bundle's"
@@ -95,17 +90,12 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--zone-radius", type=float, default=0.3, metavar="M", help="of the zone (%(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from engine.session.config import SessionConfig
 
-    for name, most in (("seconds", 3600), ("rate", 240)):
-        value = getattr(args, name)
-        if not 1 <= value <= most:
-            raise ConfigError(f"{name} is {value}, must lie in 1..{most}", field=name)
+    check_within(args, seconds=(1, 3600), rate=(1, 240))
     plain = SessionConfig(departure_threshold=0.0)
     configs = {"plain": plain, "zone": replace(plain, zone_radius=args.zone_radius)}
     sample = _sampler(args.bundle, is_noise=args.noise)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.motion.motion import Motion
     from engine.testing import BadNetwork
 
+SUMMARY = "play one session, over a bad network if you like"
 HELP = """\
 Plays a recording to a real server in another process, one session, and reports what the player saw:
 the figures of `contrapose react --report`, and
@@ -47,13 +48,7 @@ its bytes what TCP does on such a network: they come late, but all come, in orde
 MOST_LATE_TOLD = 100
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "stream",
-        help="play one session, over a bad network if you like",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(%(default)s)")
     parser.add_argument("--player", type=Path, metavar="FILE", help="default: the one shipped")
     parser.add_argument("--seed", type=int, default=DEMO_SEED, help="(%(default)s)")
@@ -76,10 +71,8 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         "--stall-every-s", type=float, default=5.0, metavar="S", help="(%(default)s)"
     )
     network.add_argument("--network-seed", type=int, default=0, metavar="N", help="(%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="how early each frame came")
     add_engine_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
+from engine.bench.figures import check_within
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import geodesic_angle, rotmat_from_axis_angle
 from engine.body.shape import Body, load_body
@@ -31,9 +32,9 @@ from engine.devices.calibration import (
     uncalibrated,
 )
 from engine.devices.trackers import begin, solve
-from engine.errors import ConfigError
 from engine.motion.motion import Motion
 
+SUMMARY = "solve recorded poses from 3, 4 and 6 trackers and compare"
 HELP = """\
 Wears devices on recorded bodies (headset at the eyes, controllers in the hands, trackers on belt
 and insteps), solves the pose from the first 3, 4 or 6 of them and compares with the recording:
@@ -80,30 +81,19 @@ class Figures:
     solve_ms: float
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "trackers",
-        help="solve recorded poses from 3, 4 and 6 trackers and compare",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=".bvh or .npz")
     parser.add_argument("--rate", type=float, default=30.0, metavar="F", help="(default: 30)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of each file")
     parser.add_argument(
         "--calibration", choices=CALIBRATIONS, action="append", help="(default: all)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from engine.formats import read_motion, resampled
 
-    if not 1 <= args.rate <= 240:
-        raise ConfigError(f"rate is {args.rate}, must lie in 1..240", field="rate")
-    if not args.seconds >= 1:
-        raise ConfigError(f"seconds is {args.seconds}, must be at least 1", field="seconds")
+    check_within(args, rate=(1, 240), seconds=(1, np.inf))
     body = load_body()
     motions = {}
     for path in args.files:

@@ -11,17 +11,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.arrays import Array
+from engine.bench.figures import check_within
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.bundle import STARTER, load_bundle
-from engine.errors import ConfigError
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.session.config import SessionConfig
     from engine.session.session import Session
 
+SUMMARY = "revisions from the plan before, against revisions from noise"
 HELP = """\
 Revisions that leave out their first steps, because they start from the plan they revise:
 
@@ -47,26 +48,15 @@ Sample = Callable[[list["WindowRequest"]], Array]
 Player = Callable[[float], Pose]
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "warm",
-        help="revisions from the plan before, against revisions from noise",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, default=STARTER, help="(default: the starter)")
     parser.add_argument("--steps", type=int, default=4, metavar="N", help="(%(default)s)")
     parser.add_argument("--seeds", type=int, default=4, metavar="N", help="(%(default)s)")
     parser.add_argument("--seconds", type=int, default=30, metavar="S", help="(%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    parser.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
-    for name, least, most in (("steps", 2, 50), ("seeds", 1, 100), ("seconds", 5, 3600)):
-        value = getattr(args, name)
-        if not least <= value <= most:
-            raise ConfigError(f"{name} is {value}, must lie in {least}..{most}", field=name)
+def run(args: argparse.Namespace) -> int:
+    check_within(args, steps=(2, 50), seeds=(1, 100), seconds=(5, 3600))
     from engine.backends import open_backend
     from engine.sampling.models import load_models
     from engine.sampling.sampler import sample_windows

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.backends.roofline import RooflineProbe
     from engine.sampling.models import Models
 
+SUMMARY = "time windows by steps, batch and precision"
 HELP = """\
 Times whole windows (the condition graph once, then one denoiser call per step) for every number of
 steps, windows in a batch and precision, all of them in turn and again, and reports medians:
@@ -56,13 +57,7 @@ class Cell:
         return self.ms / self.batch
 
 
-def add_action(actions: argparse._SubParsersAction[Any]) -> None:
-    parser = actions.add_parser(
-        "window",
-        help="time windows by steps, batch and precision",
-        description=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
     which.add_argument(
@@ -84,9 +79,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         help="(default: f32, and bf16 where there is hardware)",
     )
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="(%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="ms per window over the batch")
-    parser.set_defaults(run=run)
 
 
 def _numbers(text: str) -> list[int]:
