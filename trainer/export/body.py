@@ -18,6 +18,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.skeleton import HAND_JOINT_NAMES, JOINT, JOINT_NAMES, PARENTS
+from engine.body.vectors import rotated
 
 NAMES = JOINT_NAMES + HAND_JOINT_NAMES
 MIXAMO = {
@@ -125,17 +126,17 @@ def straightened(samples: Samples) -> Samples:
         turns[:, joint] = turns[:, parent]
         if name.endswith("ankle"):
             turns[:, joint] = np.eye(3)
-        moved[:, joint] = moved[:, parent] + _turned(
+        moved[:, joint] = moved[:, parent] + rotated(
             turns[:, parent], joints[:, joint] - joints[:, parent]
         )
         side, _, part = name.partition("_")
         if part in STRAIGHT:
             target, direction = STRAIGHT[part]
             end = NAMES.index(f"{side}_{target}")
-            bone = _turned(turns[:, joint], joints[:, end] - joints[:, joint])
+            bone = rotated(turns[:, joint], joints[:, end] - joints[:, joint])
             sign = -1.0 if side == "right" and direction[0] else 1.0
             turns[:, joint] = _shortest_turn(bone, sign * direction) @ turns[:, joint]
-    shift = moved - _turned(turns, joints)
+    shift = moved - rotated(turns, joints)
     weights = samples.weights
     vertices = np.stack(
         [
@@ -144,10 +145,6 @@ def straightened(samples: Samples) -> Samples:
         ]
     )
     return replace(samples, vertices=vertices, joints=moved)
-
-
-def _turned(rotations: Array, vectors: Array) -> Array:
-    return (rotations @ vectors[..., None])[..., 0]
 
 
 def _shortest_turn(start: Array, end: Array) -> Array:

@@ -297,15 +297,9 @@ def _bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:
         for hand in (LEFT, RIGHT):
             thigh = 0.45 * body.at(f"{SIDES[hand]}_hip") + 0.55 * body.at(f"{SIDES[hand]}_knee")
             wrist = thigh + body.direction([0.03 * SIDE[hand], 0.10, 0.10])
-            reaches.append(
-                Reach(
-                    side=hand,
-                    weight=weight,
-                    wrist=wrist,
-                    fingers=body.direction([-0.15 * SIDE[hand], -1.0, 0.25]),
-                    palm=body.direction([-0.35 * SIDE[hand], -0.2, -1.0]),
-                )
-            )
+            fingers = body.direction([-0.15 * SIDE[hand], -1.0, 0.25])
+            palm = body.direction([-0.35 * SIDE[hand], -0.2, -1.0])
+            reaches.append(Reach(hand, weight, wrist, fingers, palm))
         return reaches
     return []
 

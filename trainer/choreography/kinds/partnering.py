@@ -94,25 +94,11 @@ def help_up(cast: Cast) -> Scene:
             elbow = body.direction([0.9 * SIDE[hand], -0.8, -0.1])
             end = release + cast.uniform(0.5, 0.8)
             held_out = body.shoulder(hand) + 0.8 * (grip - body.shoulder(hand))
+            offered = pulse(time, begin, begin + 0.65, release, end)
+            clasped = pulse(time, clasp - 0.5, clasp, release, end)
             reaches += [
-                Reach(
-                    side=hand,
-                    weight=pulse(time, begin, begin + 0.65, release, end),
-                    wrist=held_out - 0.06 * fingers,
-                    fingers=fingers,
-                    palm=palm,
-                    elbow=elbow,
-                ),
-                lay_palm(
-                    side=hand,
-                    weight=pulse(time, clasp - 0.5, clasp, release, end),
-                    spot=grip,
-                    fingers=fingers,
-                    palm=palm,
-                    elbow=elbow,
-                    arc=0.1,
-                    depth=HELD,
-                ),
+                Reach(hand, offered, held_out - 0.06 * fingers, fingers, palm, elbow=elbow),
+                lay_palm(hand, clasped, grip, fingers, palm, elbow=elbow, arc=0.1, depth=HELD),
             ]
         move_arms(body, reaches)
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (pull + up), up)]

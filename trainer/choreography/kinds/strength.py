@@ -119,17 +119,8 @@ def pushing(
         elbow = body.direction([side * 0.7, -0.7, -0.4])
         weight = pulse(time, begin, hit - 0.12, hit + 0.3, hit + 1.1)
         reaches.append(Reach(hand, weight, ready, fingers, forward, elbow=elbow, arc=0.0))
-        reaches.append(
-            Reach(
-                side=hand,
-                weight=pulse(time, hit - 0.3, hit, hit + 0.15, hit + 0.6),
-                wrist=wrist,
-                fingers=fingers,
-                palm=forward,
-                elbow=elbow,
-                arc=0.0,
-            )
-        )
+        weight = pulse(time, hit - 0.3, hit, hit + 0.15, hit + 0.6)
+        reaches.append(Reach(hand, weight, wrist, fingers, forward, elbow=elbow, arc=0.0))
     return reaches
 
 

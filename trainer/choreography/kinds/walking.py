@@ -359,37 +359,17 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     shoulder = giver.shoulder(hands[first])
     arm = giver.figure.arm
     wrist = shoulder + arm * (-0.42 * UP + 0.52 * forward - 0.10 * out)
-    move_arms(
-        giver,
-        [
-            Reach(
-                side=hands[first],
-                weight=offered,
-                wrist=wrist,
-                fingers=unit(forward - 0.5 * out),
-                palm=unit(-out - 0.3 * UP),
-                elbow=giver.direction([0.35 * SIDE[hands[first]], -1.0, -0.5]),
-            )
-        ],
-    )
+    fingers, palm = unit(forward - 0.5 * out), unit(-out - 0.3 * UP)
+    elbow = giver.direction([0.35 * SIDE[hands[first]], -1.0, -0.5])
+    move_arms(giver, [Reach(hands[first], offered, wrist, fingers, palm, elbow=elbow)])
     name = SIDES[hands[first]]
     forearm = giver.at(f"{name}_wrist") - giver.at(f"{name}_elbow")
     spot = giver.at(f"{name}_elbow") + cast.uniform(0.55, 0.75) * forearm
     palm, fingers = unit(-UP - 0.3 * out), unit(forward - 0.7 * out)
     rested = wrist_for_palm(spot + 0.045 * UP, fingers, palm)
-    move_arms(
-        taker,
-        [
-            Reach(
-                side=hands[second],
-                weight=ramp(time, take - 0.6, take),
-                wrist=smoothed(rested, 2),
-                fingers=fingers,
-                palm=palm,
-                elbow=taker.direction([0.3 * SIDE[hands[second]], -1.0, -0.2]),
-            )
-        ],
-    )
+    rested, weight = smoothed(rested, 2), ramp(time, take - 0.6, take)
+    elbow = taker.direction([0.3 * SIDE[hands[second]], -1.0, -0.2])
+    move_arms(taker, [Reach(hands[second], weight, rested, fingers, palm, elbow=elbow)])
     frames = _spread(cast, max(take, stroll.warm) + 0.2, float(time[-1]) - 0.2, time)
     pair = (WRISTS[hands[0]], WRISTS[hands[1]])
     contacts = touching(frames, [pair])

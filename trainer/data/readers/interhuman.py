@@ -34,7 +34,6 @@ from engine.errors import InputError
 from engine.formats.fields import Fields
 from engine.formats.pickles import load_numeric_npy, load_numeric_pickle
 from trainer.data.readers.listing import (
-    gender_of,
     listed_sources,
     read_captions,
     read_lines,
@@ -43,11 +42,10 @@ from trainer.data.readers.listing import (
 from trainer.data.readers.people import (
     FIT_TOLERANCE,
     Person,
-    axis_angle_pose,
-    betas_of,
     body_recording,
     measured_rest,
     motion_of,
+    person_of,
 )
 from trainer.data.readers.recording import Recording, Source, kind_of, recorded
 
@@ -113,14 +111,7 @@ def _raw_person(path: Path, content: dict[str, Any], key: str) -> Person:
         raise Fields(path, content).fail(
             key, f"is no dict of a person; the file has {', '.join(map(str, content))}"
         )
-    fields = Fields(path, table, f"{key}.")
-    rotmats = axis_angle_pose(fields, "root_orient", "pose_body")
-    return Person(
-        rotmats=rotmats,
-        transl=fields.numbers("trans", (len(rotmats), 3)),
-        betas=betas_of(fields),
-        gender=gender_of(fields.values.get("gender")),
-    )
+    return person_of(Fields(path, table, f"{key}."))
 
 
 # ---------------------------------------------------------------------------------------- processed

@@ -15,8 +15,8 @@ from engine.body.shape import Body
 from engine.errors import InputError
 from engine.formats.fields import Fields, read_arrays
 from engine.formats.pickles import load_numeric_pickle
-from trainer.data.readers.listing import gender_of, listed_sources, read_captions, read_splits
-from trainer.data.readers.people import Person, axis_angle_pose, betas_of, body_recording
+from trainer.data.readers.listing import listed_sources, read_captions, read_splits
+from trainer.data.readers.people import Person, body_recording, person_of
 from trainer.data.readers.recording import Recording, Source
 
 FRAME_RATE = 120.0
@@ -59,14 +59,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
 
 
 def _person(path: Path) -> Person:
-    fields = Fields(path, read_arrays(path))
-    rotmats = axis_angle_pose(fields, "root_orient", "pose_body")
-    return Person(
-        rotmats=rotmats,
-        transl=fields.numbers("trans", (len(rotmats), 3)),
-        betas=betas_of(fields),
-        gender=gender_of(fields.values.get("gender")),
-    )
+    return person_of(Fields(path, read_arrays(path)))
 
 
 def _second_acts(root: Path, name: str) -> bool:

@@ -20,6 +20,7 @@ from engine.errors import InputError
 from engine.formats.fields import Fields
 from engine.formats.npz import standing_axis
 from engine.motion.motion import FRAME_RATE, Motion
+from trainer.data.readers.listing import gender_of
 from trainer.data.readers.recording import (
     BodyKind,
     Recording,
@@ -95,6 +96,17 @@ def axis_angle_pose(fields: Fields, root: str, body: str) -> Array:
     size = (JOINT_COUNT - 1, 3) if len(fields.shape(body)) == 3 else (BODY_WIDTH,)
     pose = fields.numbers(body, (len(orient), *size)).reshape(len(orient), BODY_WIDTH)
     return rotmats_of(np.concatenate([orient, pose], axis=1))
+
+
+def person_of(fields: Fields) -> Person:
+    """From the fields of SMPL-H and SMPL-X recordings: root_orient, pose_body, trans ..."""
+    rotmats = axis_angle_pose(fields, "root_orient", "pose_body")
+    return Person(
+        rotmats=rotmats,
+        transl=fields.numbers("trans", (len(rotmats), 3)),
+        betas=betas_of(fields),
+        gender=gender_of(fields.values.get("gender")),
+    )
 
 
 def rotmats_of(axis_angle: Array) -> Array:
