@@ -6,7 +6,6 @@ in the row's folder, so that a table can be gone on with.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from engine.sampling.generation import SampleWindows
-from trainer.evaluation.animated import animated
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.measures import (
     COLUMNS,
     TRUTH,
     Draw,
     EvaluationSettings,
-    bodies_of,
+    animated_draw,
     window_measures,
 )
 from trainer.evaluation.metrics.distributions import Estimate, estimated
@@ -53,7 +51,7 @@ def measured_row(
     key = {
         "sha256": sha256,
         "evaluator": evaluator.shards,
-        "settings": {k: v for k, v in dataclasses.asdict(settings).items() if k != "body"},
+        "settings": {k: v for k, v in vars(settings).items() if k != "body"},
     }
     key = json.loads(json.dumps(key))
     path = folder / MEASURES
@@ -64,9 +62,7 @@ def measured_row(
         if sample is None:
             motions = dict.fromkeys(SIDES, draw.batch.motion)
         else:
-            finished, raw = animated(
-                sample, draw.batch, bodies_of(draw, settings), settings.steps[0], draw.seed
-            )
+            finished, raw = animated_draw(sample, draw, settings, settings.steps[0])
             motions = {"raw": raw, "finished": finished}
         for side, motion in motions.items():
             row[side].append(window_measures(motion, draw, settings, evaluator))

@@ -13,14 +13,13 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.formats.plot import Plot
 from trainer.data.shards import Clips
-from trainer.evaluation.animated import animated
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.measures import (
     COLUMNS,
     TRUTH,
     EvaluationSettings,
     anchor_draws,
-    bodies_of,
+    animated_draw,
     estimates,
     label_of,
     window_measures,
@@ -60,10 +59,7 @@ def step_curves(
         measured[name] = {}
         for steps in settings.steps:
             logger.info("%s: %s", name, label_of(steps))
-            made = [
-                animated(subject.sample, d.batch, bodies_of(d, settings), steps, d.seed)[0]
-                for d in drawn
-            ]
+            made = [animated_draw(subject.sample, d, settings, steps)[0] for d in drawn]
             measured[name][steps] = estimates(
                 [
                     window_measures(motion, draw, settings, evaluator)

@@ -99,7 +99,7 @@ def _about(
         "repeats": f"{settings.repeats}, mean ± 1.96 s / sqrt(R)",
         "seed": settings.seed,
         "mesh frames a repeat": settings.mesh_frames,
-        "body": settings.body.name if settings.body else "contrapose",
+        "body": settings.body.name,
         "evaluator": f"{evaluator.config}",
         "precision and recall": f"k = {NEIGHBOURS} nearest neighbours",
         "R-precision": f"pool of {POOL}",
@@ -113,7 +113,7 @@ def _plots(
     """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
     rows = np.arange(min(len(draw.batch.motion), PLOTTED))
     batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
-    bodies = capsules_of(measures.body_of(settings), draw.betas[rows])
+    bodies = capsules_of(settings.body, draw.betas[rows])
     made = {
         measures.label_of(steps): animated(subject.sample, batch, bodies, steps, draw.seed)[0]
         for steps in settings.steps

@@ -9,7 +9,7 @@ truth's row and what the subject is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.sampling.generation import SampleWindows
 from trainer.data.shards import Clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
-from trainer.evaluation.animated import PairCapsules, animated, capsules_of
+from trainer.evaluation.animated import animated, capsules_of
 from trainer.evaluation.captions import Captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.evaluator.training import FROM_ANCHOR, window_sampler
@@ -79,8 +79,8 @@ class EvaluationSettings:
     """Captions that become pairs, and windows around them."""
     anchors: int = 20
     """Of the acceptance table, where the meshes of all frames are compared."""
-    body: Body | None = None
-    """What betas mean; None: the packaged body."""
+    body: Body = field(default_factory=load_body)
+    """What betas mean."""
 
     def __post_init__(self) -> None:
         least = {"windows": NEIGHBOURS + 2, "repeats": 1, "mesh_frames": 1}
@@ -194,15 +194,11 @@ def mesh_measures(
     count, _, frames, _ = motion.shape
     chosen = np.random.default_rng(seed).permutation(count * frames)[: settings.mesh_frames]
     row, frame = np.divmod(chosen, frames)
-    gaps = penetration.pair_gaps(body_of(settings), motion[row, :, frame], betas[row])
+    gaps = penetration.pair_gaps(settings.body, motion[row, :, frame], betas[row])
     return {
         "contact_ratio_pct": penetration.contact_ratio(gaps),
         "penetration_cm": penetration.penetration(gaps),
     }
-
-
-def body_of(settings: EvaluationSettings) -> Body:
-    return settings.body or load_body()
 
 
 def motion_measures(motion: Array, batch: WindowBatch) -> dict[str, float]:
@@ -263,24 +259,28 @@ def measure_case(
         add(TRUTH, draw.batch.motion, draw)
         for steps in settings.steps:
             label = label_of(steps)
-            finished, raw = animated(
-                sample, draw.batch, bodies_of(draw, settings), steps, draw.seed
-            )
+            finished, raw = animated_draw(sample, draw, settings, steps)
             spread = _spread_of_modes(sample, draw, steps, settings, evaluator)
             add(label, finished, draw, multimodality=spread)
             if encode is not None and len(draw.texts):
                 text = encode(draw.words)
-                told, _ = animated(
-                    sample, draw.batch, bodies_of(draw, settings), steps, draw.seed, text
-                )
+                told, _ = animated_draw(sample, draw, settings, steps, text)
                 add(f"{label}, told words", told, draw)
             if settings.with_raw:
                 add(f"{label}, raw", raw, draw)
     return {label: estimates(repeats) for label, repeats in rows.items()}
 
 
-def bodies_of(draw: Draw, settings: EvaluationSettings) -> list[PairCapsules]:
-    return capsules_of(body_of(settings), draw.betas)
+def animated_draw(
+    sample: SampleWindows,
+    draw: Draw,
+    settings: EvaluationSettings,
+    steps: int,
+    text: Array | None = None,
+) -> tuple[Array, Array]:
+    """`animated` of what a draw says is known."""
+    bodies = capsules_of(settings.body, draw.betas)
+    return animated(sample, draw.batch, bodies, steps, draw.seed, text)
 
 
 def label_of(steps: int) -> str:
@@ -302,7 +302,7 @@ def _spread_of_modes(
     conditions, each = settings.modes
     rows = np.repeat(np.arange(len(draw.batch.motion))[:conditions], each)
     batch = chosen_rows(draw.batch, rows)
-    bodies = capsules_of(body_of(settings), draw.betas[rows])
+    bodies = capsules_of(settings.body, draw.betas[rows])
     finished, _ = animated(sample, batch, bodies, steps, draw.seed)
     embedded = evaluator.windows(finished, batch.rest_joints)
     return distributions.multimodality(embedded.reshape(-1, each, embedded.shape[-1]))
@@ -334,7 +334,7 @@ def acceptance(
         meshes = mesh_measures(motion, draw.betas, draw.seed, settings)
         return {name: plain[name] for name in ("foot_skating_cm_s", "jerk_m_s3")} | meshes
 
-    made = figures(animated(sample, draw.batch, bodies_of(draw, settings), steps, draw.seed)[0])
+    made = figures(animated_draw(sample, draw, settings, steps)[0])
     truth = figures(draw.batch.motion)
     return {name: _accepted(name, made[name], truth[name]) for name in made}
 

@@ -35,7 +35,6 @@ from trainer.evaluation.measures import (
     Draw,
     EvaluationSettings,
     Rows,
-    body_of,
     distribution_measures,
     draws,
     estimates,
@@ -96,7 +95,7 @@ def text_table(
     captions: Captions,
 ) -> Rows:
     """Captions of test clips -> pairs -> windows around them, as a user would make them."""
-    body = body_of(settings)
+    body = settings.body
     rows: dict[str, list[dict[str, float]]] = {}
     for draw in draws(clips, captions, FROM_ANCHOR, replace(settings, windows=settings.texts)):
         if not len(draw.texts):
@@ -174,7 +173,7 @@ def kind_table(
 ) -> dict[str, dict[str, float]]:
     """For each kind contact and penetration of pairs made from its captions, and of true anchors:
     `each` of both."""
-    body, rng = body_of(settings), np.random.default_rng(settings.seed)
+    body, rng = settings.body, np.random.default_rng(settings.seed)
     table = {}
     test = [c for c in clips.subset("test") if clips.captions[c] and len(clips.anchor_frames[c])]
     for kind in sorted({clips.kinds[clip] for clip in test}):
@@ -197,7 +196,7 @@ def kind_table(
 
 def handshake_table(subject: Subject, settings: EvaluationSettings) -> dict[str, dict[str, Any]]:
     """In how many of HANDSHAKE_SEEDS seeds the right wrists are within HANDS_WITHIN."""
-    body = body_of(settings)
+    body = settings.body
     pairs, _ = text_pairs(subject, body, [HANDSHAKE] * HANDSHAKE_SEEDS, range(HANDSHAKE_SEEDS))
     gaps = np.array([wrist_gap(pair, body) for pair in pairs])
     row = {
