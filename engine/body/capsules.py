@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES
+from engine.body.skeleton import JOINT_NAMES
 from engine.body.vectors import dots, lengths
 
 COUNTS = {
@@ -250,13 +250,7 @@ class _Part:
 
 def skin_parts(body: Body) -> IntArray:
     """The joint of the 22 that each vertex (V,) follows most, fingers counted to the wrist."""
-    weights = np.zeros((len(body.template), JOINT_COUNT))
-    for joint in range(len(body.parents)):
-        ancestor = joint
-        while ancestor >= JOINT_COUNT:
-            ancestor = body.parents[ancestor]
-        weights[:, ancestor] += body.weights[:, joint]
-    return np.asarray(weights.argmax(axis=1))
+    return np.asarray(body.body_weights().argmax(axis=1))
 
 
 @lru_cache(maxsize=4)

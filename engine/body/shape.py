@@ -61,6 +61,16 @@ class Body:
         moved: Array = np.einsum("jck,...k->...jc", self.joint_directions, betas)
         return self.joint_template + moved
 
+    def body_weights(self) -> Array:
+        """(V, 22): what follows a joint beyond the 22 follows its nearest ancestor among them."""
+        weights = np.zeros((len(self.template), JOINT_COUNT))
+        for joint in range(len(self.parents)):
+            ancestor = joint
+            while ancestor >= JOINT_COUNT:
+                ancestor = self.parents[ancestor]
+            weights[:, ancestor] += self.weights[:, joint]
+        return weights
+
     def rest_vertices(self, betas: Array) -> Array:
         """(10,) -> (V, 3)"""
         return self.template + self.shape_directions @ betas

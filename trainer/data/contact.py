@@ -62,7 +62,7 @@ def contact_region(body: Body) -> ContactRegion:
     barycentric = np.stack([u, v - u, 1 - v], axis=-1)
     faces = body.faces[drawn]
     places = _mixed(body.template, faces, barycentric)
-    weights = _mixed(_body_weights(body), faces, barycentric)
+    weights = _mixed(body.body_weights(), faces, barycentric)
     parts = weights.argmax(axis=1)
     hands = (JOINT["left_wrist"], JOINT["right_wrist"])
     chosen = [
@@ -75,17 +75,6 @@ def contact_region(body: Body) -> ContactRegion:
     return ContactRegion(
         faces=faces[kept], barycentric=barycentric[kept], weights=weights[kept], parts=parts[kept]
     )
-
-
-def _body_weights(body: Body) -> Array:
-    """(V, 22): what follows a joint beyond the 22 follows its nearest ancestor among them."""
-    weights = np.zeros((len(body.template), JOINT_COUNT))
-    for joint in range(len(body.parents)):
-        ancestor = joint
-        while ancestor >= JOINT_COUNT:
-            ancestor = body.parents[ancestor]
-        weights[:, ancestor] += body.weights[:, joint]
-    return weights
 
 
 def _mixed(values: Array, faces: IntArray, barycentric: Array) -> Array:

@@ -40,17 +40,13 @@ def make_mesh(body: Body, count: int = 0) -> Mesh:
     """`count` vertices, evenly spread over the body's list; 0 takes all."""
     total = len(body.template)
     chosen = np.linspace(0, total - 1, min(count, total) or total).astype(int)
-    owner = list(range(len(body.parents)))
-    for joint in range(JOINT_COUNT, len(owner)):
-        owner[joint] = owner[body.parents[joint]]
-    fold = np.eye(JOINT_COUNT)[owner]  # (J, 22)
     joint_directions = body.joint_directions[:JOINT_COUNT]
     flat = joint_directions.reshape(-1, joint_directions.shape[-1])
     fit = np.linalg.solve(flat.T @ flat + SHAPE_RIDGE * np.eye(flat.shape[1]), flat.T)
     arrays = (
         body.template[chosen],
         body.shape_directions[chosen],
-        body.weights[chosen] @ fold,
+        body.body_weights()[chosen],
         body.joint_template[:JOINT_COUNT],
         joint_directions,
         fit,
