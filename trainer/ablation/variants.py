@@ -25,7 +25,7 @@ from trainer.models.animator.sampler import torch_sampler
 from trainer.models.blocks import NetworkConfig, zero_init
 from trainer.models.checkpoints import averaged_weights, read_checkpoint
 from trainer.models.diffusion import cumulative_alphas
-from trainer.models.family import Draw, Family, Tensors
+from trainer.models.family import DrawBatch, Family, Tensors
 from trainer.training.config import TrainConfig
 from trainer.training.tasks import Task, network_task
 from trainer.training.train import progress
@@ -54,7 +54,7 @@ def ablated(objective: AblationConfig) -> Family:
 
     def draws(
         learnt: AnimatorConfig, clips: Clips, captions: CaptionTable | None
-    ) -> tuple[Draw, Draw]:
+    ) -> tuple[DrawBatch, DrawBatch]:
         draw, check = FAMILY.draws(learnt, clips, captions)
         return (absolute(draw), absolute(check)) if is_absolute else (draw, check)
 
@@ -67,7 +67,7 @@ def ablation_task(config: TrainConfig, clips: Clips) -> Task:
     return network_task(ablated(objective), config, objective.animator, clips, None)
 
 
-def absolute(draw: Draw) -> Draw:
+def absolute(draw: DrawBatch) -> DrawBatch:
     """The same batches, for a network that denoises windows as they are.
 
     With x0 = motion - anchor and the same noise e:  sqrt(abar) motion + sqrt(1 - abar) e

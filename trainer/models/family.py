@@ -24,7 +24,7 @@ from trainer.models.diffusion import q_sample
 
 Tensors = dict[str, Tensor]
 """A batch by name. "valid" is left out when every frame is, which spares the network its masks."""
-Draw = Callable[[int, np.random.Generator], Tensors]
+DrawBatch = Callable[[int, np.random.Generator], Tensors]
 """(rows, random stream) -> that many rows of a batch, on the CPU."""
 LossTerms = Callable[[nn.Module, Tensors], Tensors]
 """(network, batch) -> every term, unweighted, and under "total" what is minimised."""
@@ -46,7 +46,7 @@ class Family:
     name: str
     objective: type[Any]
     network: Callable[[NetworkConfig], Denoiser]
-    draws: Callable[[Any, Clips, CaptionTable | None], tuple[Draw, Draw]]
+    draws: Callable[[Any, Clips, CaptionTable | None], tuple[DrawBatch, DrawBatch]]
     loss_terms: Callable[[Any, bool], LossTerms]
     graphs: Callable[[Any], Mapping[str, onnx.ModelProto]]
     spec: Callable[..., Any]

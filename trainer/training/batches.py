@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from trainer.models.family import Draw, Tensors
+from trainer.models.family import DrawBatch, Tensors
 from trainer.training.config import TrainConfig
 from trainer.training.world import World
 
@@ -27,7 +27,7 @@ def stream_seed(*words: int) -> int:
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
 
 
-def share(draw: Draw, config: TrainConfig, world: World) -> Callable[[int, int], Tensors]:
+def share(draw: DrawBatch, config: TrainConfig, world: World) -> Callable[[int, int], Tensors]:
     """(seed, step) -> this process's part of the batch, on the CPU.
 
     A batch is made of parts of `draw_rows` rows, each from a random stream of its own, so that all

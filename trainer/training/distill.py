@@ -34,7 +34,7 @@ from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.checkpoints import load_network
 from trainer.models.diffusion import cumulative_alphas, ddim_update
-from trainer.models.family import Draw, LossTerms, Tensors
+from trainer.models.family import DrawBatch, LossTerms, Tensors
 from trainer.models.losses import mesh_of
 from trainer.text.captions import load_captions
 from trainer.training.config import TrainConfig
@@ -109,7 +109,7 @@ def distill_task(config: TrainConfig) -> Task:
     )
 
 
-def with_paths(draw: Draw, windows_per_path: int) -> Draw:
+def with_paths(draw: DrawBatch, windows_per_path: int) -> DrawBatch:
     """The same windows, and for every so many of them the conditions and noise of a trajectory."""
 
     def drawn(rows: int, rng: np.random.Generator) -> Tensors:

@@ -19,7 +19,7 @@ from trainer.data.captions import CaptionTable
 from trainer.data.shards import Clips, load_clips
 from trainer.models.checkpoints import start_from
 from trainer.models.families import family
-from trainer.models.family import Draw, Family, LossTerms
+from trainer.models.family import DrawBatch, Family, LossTerms
 from trainer.text.captions import load_captions
 from trainer.training.config import TrainConfig
 
@@ -35,8 +35,8 @@ class Task:
 
     network: nn.Module
     average: nn.Module
-    draw: Draw
-    check: Draw
+    draw: DrawBatch
+    check: DrawBatch
     loss_terms: LossTerms
     about: Mapping[str, Any] = field(default_factory=dict)
 

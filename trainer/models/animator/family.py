@@ -19,7 +19,15 @@ from trainer.models.animator.graphs import animator_graphs
 from trainer.models.animator.losses import AnimatorLossConfig, animator_losses
 from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig, zero_init
-from trainer.models.family import Draw, Family, LossTerms, Tensors, as_tensors, held_out, noised
+from trainer.models.family import (
+    DrawBatch,
+    Family,
+    LossTerms,
+    Tensors,
+    as_tensors,
+    held_out,
+    noised,
+)
 from trainer.models.losses import mesh_of
 
 
@@ -46,7 +54,7 @@ def untrained_animator(size: NetworkConfig) -> Animator:
 
 def animator_draws(
     objective: AnimatorConfig, clips: Clips, captions: CaptionTable | None
-) -> tuple[Draw, Draw]:
+) -> tuple[DrawBatch, DrawBatch]:
     """Windows with noise added: "x_t" and "timesteps" beside the fields of WindowBatch."""
     sampler = WindowSampler(
         clips=clips,
@@ -59,7 +67,7 @@ def animator_draws(
     )
     held = dataclasses.replace(sampler, subset=held_out(clips), augment=False)
 
-    def drawing(sampler: WindowSampler) -> Draw:
+    def drawing(sampler: WindowSampler) -> DrawBatch:
         def draw(rows: int, rng: np.random.Generator) -> Tensors:
             tensors = as_tensors(sampler.draw(rows, rng))
             residual = tensors["motion"] - tensors["clean_anchor"][:, :, None]

@@ -13,7 +13,15 @@ from engine.bundle import GeneratorSpec
 from trainer.data.captions import CaptionTable
 from trainer.data.pairs import PairConfig, PairSampler
 from trainer.data.shards import Clips
-from trainer.models.family import Draw, Family, LossTerms, Tensors, as_tensors, held_out, noised
+from trainer.models.family import (
+    DrawBatch,
+    Family,
+    LossTerms,
+    Tensors,
+    as_tensors,
+    held_out,
+    noised,
+)
 from trainer.models.generator.graphs import generator_graphs
 from trainer.models.generator.losses import GeneratorLossConfig, generator_losses
 from trainer.models.generator.network import Generator
@@ -31,7 +39,7 @@ class GeneratorConfig:
 
 def generator_draws(
     objective: GeneratorConfig, clips: Clips, captions: CaptionTable | None
-) -> tuple[Draw, Draw]:
+) -> tuple[DrawBatch, DrawBatch]:
     """Pairs with noise added: "x_t" and "timesteps" beside the fields of PairBatch."""
     assert captions is not None  # a generator without text is refused when it is built
     sampler = PairSampler(
@@ -41,7 +49,7 @@ def generator_draws(
         config=objective.conditions,
     )
 
-    def drawing(sampler: PairSampler) -> Draw:
+    def drawing(sampler: PairSampler) -> DrawBatch:
         def draw(rows: int, rng: np.random.Generator) -> Tensors:
             tensors = as_tensors(sampler.draw(rows, rng))
             return tensors | noised(tensors["pair"], objective.timestep_power, rng)
