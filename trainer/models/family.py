@@ -80,6 +80,18 @@ def as_tensors(batch: Any) -> Tensors:
     }
 
 
+def noised_draw(
+    sampler: Any, clean: Callable[[Tensors], Tensor], timestep_power: float
+) -> DrawBatch:
+    """What the sampler draws, and beside it "x_t" and "timesteps": its clean part with noise."""
+
+    def draw(rows: int, rng: np.random.Generator) -> Tensors:
+        tensors = as_tensors(sampler.draw(rows, rng))
+        return tensors | noised(clean(tensors), timestep_power, rng)
+
+    return draw
+
+
 def noised(clean: Tensor, timestep_power: float, rng: np.random.Generator) -> Tensors:
     """x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise, with t = floor(1000 u^power), u uniform."""
     t = torch.from_numpy((DIFFUSION_STEPS * rng.random(len(clean)) ** timestep_power).astype(int))

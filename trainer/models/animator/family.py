@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,9 +23,8 @@ from trainer.models.family import (
     Family,
     LossTerms,
     Tensors,
-    as_tensors,
     held_out,
-    noised,
+    noised_draw,
 )
 from trainer.models.losses import mesh_of
 
@@ -66,16 +64,12 @@ def animator_draws(
         text_dropout=objective.text_dropout,
     )
     held = dataclasses.replace(sampler, subset=held_out(clips), augment=False)
+    power = objective.timestep_power
+    return noised_draw(sampler, _residual, power), noised_draw(held, _residual, power)
 
-    def drawing(sampler: WindowSampler) -> DrawBatch:
-        def draw(rows: int, rng: np.random.Generator) -> Tensors:
-            tensors = as_tensors(sampler.draw(rows, rng))
-            residual = tensors["motion"] - tensors["clean_anchor"][:, :, None]
-            return tensors | noised(residual, objective.timestep_power, rng)
 
-        return draw
-
-    return drawing(sampler), drawing(held)
+def _residual(batch: Tensors) -> Tensor:
+    return batch["motion"] - batch["clean_anchor"][:, :, None]
 
 
 def animator_loss_terms(objective: AnimatorConfig, bf16: bool) -> LossTerms:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.bundle import GeneratorSpec
 from trainer.data.captions import CaptionTable
@@ -18,9 +17,8 @@ from trainer.models.family import (
     Family,
     LossTerms,
     Tensors,
-    as_tensors,
     held_out,
-    noised,
+    noised_draw,
 )
 from trainer.models.generator.graphs import generator_graphs
 from trainer.models.generator.losses import GeneratorLossConfig, generator_losses
@@ -48,15 +46,13 @@ def generator_draws(
         captions=captions,
         config=objective.conditions,
     )
+    held = dataclasses.replace(sampler, subset=held_out(clips))
+    power = objective.timestep_power
+    return noised_draw(sampler, _pair, power), noised_draw(held, _pair, power)
 
-    def drawing(sampler: PairSampler) -> DrawBatch:
-        def draw(rows: int, rng: np.random.Generator) -> Tensors:
-            tensors = as_tensors(sampler.draw(rows, rng))
-            return tensors | noised(tensors["pair"], objective.timestep_power, rng)
 
-        return draw
-
-    return drawing(sampler), drawing(dataclasses.replace(sampler, subset=held_out(clips)))
+def _pair(batch: Tensors) -> Tensor:
+    return batch["pair"]
 
 
 def generator_loss_terms(objective: GeneratorConfig, bf16: bool) -> LossTerms:
