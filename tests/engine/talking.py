@@ -40,7 +40,7 @@ class _WordAverage(nn.Module):
 
 def export_talking_bundle(path: Path) -> Bundle:
     torch.manual_seed(0)
-    size = NetworkConfig(width=32, heads=2, layers=2, ffn_width=48, text_width=TEXT_WIDTH)
+    size = NetworkConfig(width=32, heads=2, layers=1, ffn_width=48, text_width=TEXT_WIDTH)
     animator, generator = Animator(size), Generator(size)
     for parameter in (*animator.parameters(), *generator.parameters()):
         nn.init.normal_(parameter, std=0.1)

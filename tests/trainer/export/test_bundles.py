@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from trainer.models.generator.family import FAMILY as GENERATOR
 from trainer.models.generator.network import Generator
 
 TINY = NetworkConfig(width=32, heads=4, layers=2, ffn_width=48, text_width=16)
+SMALLEST = NetworkConfig(width=8, heads=1, layers=1, ffn_width=8)
 WORDS = {"name": "test", "description": "random weights", "licence": "Apache-2.0"}
 
 
@@ -110,11 +111,9 @@ def test_the_animators_condition_gives_every_steps_modulation(
         torch.testing.assert_close(out[:, step], expected, atol=1e-4, rtol=0)
 
 
-def test_the_condition_graph_asks_for_text_if_and_only_if_the_animator_takes_it(
-    networks: tuple[Animator, Generator],
-) -> None:
-    mute = Animator(dataclasses.replace(TINY, text_width=0))
-    for animator, has_text in ((networks[0], True), (mute, False)):
+def test_the_condition_graph_asks_for_text_if_and_only_if_the_animator_takes_it() -> None:
+    for has_text in (True, False):
+        animator = Animator(replace(SMALLEST, text_width=16 * has_text))
         names = {graph_input.name for graph_input in animator_condition(animator).graph.input}
         assert names - {"text"} == {"anchor", "anchor_joints", "timesteps"}
         assert ("text" in names) == has_text
@@ -210,11 +209,10 @@ def test_compact_graphs_stay_close_to_the_network(
     assert (x0 - true).abs().mean() < 0.02 * true.abs().mean()
 
 
-def test_a_bundle_over_its_size_is_not_written(
-    networks: tuple[Animator, Generator], tmp_path: Path
-) -> None:
+def test_a_bundle_over_its_size_is_not_written(tmp_path: Path) -> None:
+    parts = [ANIMATOR.part(Animator(SMALLEST))]
     with pytest.raises(BundleError, match="at most 1000 are allowed"):
-        export_bundle(tmp_path / "b", [ANIMATOR.part(networks[0])], most_bytes=1000, **WORDS)
+        export_bundle(tmp_path / "b", parts, most_bytes=1000, **WORDS)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -223,8 +221,7 @@ def test_exporting_again_replaces_the_bundle_and_leaves_nothing_behind(tmp_path:
     path.mkdir()
     (path / "manifest.json").write_text("{}")
     (path / "leftover.onnx").touch()
-    small = Animator(NetworkConfig(width=8, heads=1, layers=1, ffn_width=8))
-    export_bundle(path, [ANIMATOR.part(small)], **WORDS)
+    export_bundle(path, [ANIMATOR.part(Animator(SMALLEST))], **WORDS)
     assert load_bundle(path).manifest.name == "test"
     assert [entry.name for entry in tmp_path.iterdir()] == ["again.bundle"]
 
