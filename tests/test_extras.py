@@ -16,6 +16,8 @@ import pytest
 from engine.extras import EXTRA_OF
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 WAVE = REPOSITORY / "tests/data/wave.npz"
 COMMANDS = {
     "engine": (

@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SOURCES = ("engine", "trainer", "clients", "proto", "pyproject.toml", "MANIFEST.in", "README.md")
 BUILD = "import sys, build_backend; getattr(build_backend, sys.argv[1])(sys.argv[2])"
 

@@ -7,13 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
+
+from tests.conftest import MadeOnce
 
 READY = "listening on "
 PATIENCE_S = 120.0
@@ -50,8 +52,8 @@ def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Networks of the real architecture, four layers narrow, with random weights."""
+def tiny_bundle(made_once: MadeOnce) -> Path:
+    """Networks of the real architecture, one narrow layer each, with random weights."""
     torch = pytest.importorskip("torch")
     from trainer.export.bundles import export_bundle
     from trainer.models.animator.family import FAMILY as ANIMATOR
@@ -60,20 +62,22 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainer.models.generator.family import FAMILY as GENERATOR
     from trainer.models.generator.network import Generator
 
-    torch.manual_seed(0)
-    size = {"width": 32, "heads": 2, "layers": 2, "ffn_width": 64}
-    path = tmp_path_factory.mktemp("bundles") / "tiny.bundle"
-    export_bundle(
-        path,
-        [
-            ANIMATOR.part(Animator(NetworkConfig(**size)).eval(), steps_default=4),
-            GENERATOR.part(Generator(NetworkConfig(**size, text_width=16)).eval(), steps_default=4),
-        ],
-        name="tiny",
-        description="random weights",
-        licence="Apache-2.0",
-    )
-    return path
+    def export(path: Path) -> None:
+        torch.manual_seed(0)
+        size = NetworkConfig(width=32, heads=2, layers=1, ffn_width=64)
+        networks = Animator(size).eval(), Generator(replace(size, text_width=16)).eval()
+        export_bundle(
+            path,
+            [
+                family.part(network, steps_default=4)
+                for family, network in zip((ANIMATOR, GENERATOR), networks, strict=True)
+            ],
+            name="tiny",
+            description="random weights",
+            licence="Apache-2.0",
+        )
+
+    return made_once("tiny.bundle", export)
 
 
 @pytest.fixture(scope="session")

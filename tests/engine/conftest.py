@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.arrays import Array
 from engine.backends import open_backend
-from engine.bundle import Bundle
+from engine.bundle import Bundle, load_bundle
 from engine.sampling.models import Models, load_models
-from tests.conftest import PARITY
+from tests.conftest import PARITY, MadeOnce
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +29,14 @@ def parity_generator() -> Mapping[str, Array]:
 def parity_bundle(
     parity_animator: Mapping[str, Array],
     parity_generator: Mapping[str, Array],
-    tmp_path_factory: pytest.TempPathFactory,
+    made_once: MadeOnce,
 ) -> Bundle:
     from tests.engine.parity import export_parity_bundle
 
-    path = tmp_path_factory.mktemp("bundles") / "parity.bundle"
-    return export_parity_bundle(path, parity_animator, parity_generator)
+    def export(path: Path) -> None:
+        export_parity_bundle(path, parity_animator, parity_generator)
+
+    return load_bundle(made_once("parity.bundle", export))
 
 
 @pytest.fixture(scope="session")

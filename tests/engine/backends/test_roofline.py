@@ -10,6 +10,8 @@ from engine.backends.roofline import Roofline, RooflineProbe, weight_shapes
 from engine.bundle import Bundle
 from trainer.export.full_size import quantise_full_size
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_weight_matrix_of_the_denoiser_is_counted(parity_bundle: Bundle) -> None:
     width, ffn, layers = 64, 128, 4

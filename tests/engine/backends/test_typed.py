@@ -24,6 +24,8 @@ from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 
+pytestmark = pytest.mark.slow
+
 onnx = pytest.importorskip("onnx")
 
 GRAPHS = [

@@ -27,7 +27,7 @@ def test_every_kind_of_file_is_written(tmp_path: Path, suffix: str) -> None:
     assert path.stat().st_size > 100
 
 
-@pytest.mark.parametrize("suffix", set(READABLE) & set(WRITABLE))
+@pytest.mark.parametrize("suffix", sorted(set(READABLE) & set(WRITABLE)))
 def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"wave{suffix}"
     write_motion(path, wave(), load_body())

@@ -28,6 +28,8 @@ from engine.session.zone import SpaceKeeper
 from tests.engine.playing import SentFrame, each
 from trainer.evaluation.metrics.joints import foot_skating, mean_jerk
 
+pytestmark = pytest.mark.slow
+
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10), np.float32))
 CAPSULES = fitted_capsules(BODY, np.zeros(10, np.float32))

@@ -30,6 +30,8 @@ from engine.session.session import Session, Tick
 from engine.testing import noisy_windows
 from tests.engine.playing import REST, Sample, player_at, standing_player
 
+pytestmark = pytest.mark.slow
+
 BODY = load_body()
 CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, 0.5 * np.ones(10)))
 DEEPEST = 0.01

@@ -24,6 +24,8 @@ from trainer.data.contact import (
 )
 from trainer.data.shards import Clip
 
+pytestmark = pytest.mark.slow
+
 BODY = load_body()
 KINDS = ("handshake", "high_five", "hug", "wave")
 HANDS = (JOINT["left_wrist"], JOINT["right_wrist"])

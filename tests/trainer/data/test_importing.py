@@ -25,6 +25,8 @@ from trainer.data.readers import Recording, Source
 from trainer.data.shards import Clip, load_clips, read_manifest
 from trainer.data.windows import WindowSampler
 
+pytestmark = pytest.mark.slow
+
 BODY = load_body()
 NEUTRAL = BODY.rest_joints(np.zeros((2, 10)))
 SOURCE = Source("a meeting", (), "test")
