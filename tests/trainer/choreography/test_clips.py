@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
+from engine.body.rotations import quat_from_rotmat, rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.commands.play import DEMO_PLAYER
 from engine.errors import InputError
-from engine.motion.motion import pose_from_features
-from trainer.choreography.base_motion import load_recordings
+from engine.formats import read_motion, write_motion
+from engine.motion.motion import Motion, pose_from_features
+from engine.motion.standing import standing_pose
+from trainer.choreography.base_motion import RATE, load_recordings
 from trainer.choreography.clips import KINDS, make_clip, synth_job
 from trainer.data.shards import Clip, load_clips
 
@@ -201,10 +205,36 @@ def test_clips_read_back_as_they_were_made(tmp_path: Path) -> None:
     assert tuple(stored.anchor_frames[0]) == first.anchor_frames
 
 
-def test_recordings_lend_life_and_players(recordings_dir: Path, tmp_path: Path) -> None:
+def written_by_us(folder: Path) -> None:
+    """Half a minute of someone who stands and sways, and a player who walks."""
+    body, seconds = load_body(), np.arange(0, 30, 1 / RATE)
+    rotmats = np.tile(standing_pose(), (len(seconds), 1, 1, 1))
+    rotmats[:, JOINT["spine1"]] = rotmat_about("z", 0.02 * np.sin(1.3 * seconds))
+    transl = np.zeros((len(seconds), 3))
+    transl[:, 0] = 0.01 * np.sin(0.7 * seconds)
+    sways = Motion(
+        quats_xyzw=quat_from_rotmat(rotmats)[None].astype(np.float32),
+        transl=transl[None].astype(np.float32),
+        betas=np.zeros((1, 10), np.float32),
+        frame_rate=RATE,
+    )
+    write_motion(folder / "sways.bvh", sways, body)
+    write_motion(folder / "walks.bvh", read_motion(DEMO_PLAYER), body)
+
+
+@pytest.fixture(params=["ours", "recorded"])
+def recordings(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param == "ours":
+        written_by_us(tmp_path)
+        return tmp_path
+    folder = request.getfixturevalue("recordings_dir")
     for name in ("cmu02/02.asf", "cmu02/02_04.amc", "idle/003_genuine.bvh"):
-        (tmp_path / Path(name).name).symlink_to(recordings_dir / name)
-    base = load_recordings([tmp_path])
+        (tmp_path / Path(name).name).symlink_to(folder / name)
+    return tmp_path
+
+
+def test_recordings_lend_life_and_players(recordings: Path) -> None:
+    base = load_recordings([recordings])
     life = base.life(100, np.random.default_rng(0))
     assert 0 < np.abs(life.shift).max() < 0.1
     for seed in range(3):
