@@ -129,6 +129,7 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> No
         torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # as where there is one core
 def test_worker_processes_draw_the_batches_that_a_thread_draws(data: Path) -> None:
     config = tiny(data)
     batch = share(make_task(config).draw, config, World())
