@@ -207,9 +207,14 @@ class _Replay:
 
     def _compare(self, chunk: Chunk | None, recorded: Chunk | None) -> None:
         if chunk is None or recorded is None:
-            if chunk is not recorded:
-                told = "no frames" if recorded is None else f"frames from {recorded.frames.first}"
-                self.difference = Difference(what=f"a chunk; {told} were recorded")
+            if chunk is not None:
+                self.difference = Difference(
+                    what="a chunk, and none was recorded", frame=chunk.frames.first
+                )
+            elif recorded is not None:
+                self.difference = Difference(
+                    what="no chunk, and one was recorded", frame=recorded.frames.first
+                )
             return
         frames, before = chunk.frames, recorded.frames
         same = _same_frames(frames, before)
