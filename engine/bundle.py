@@ -20,7 +20,9 @@ from typing import Annotated, Any, Literal
 
 from engine.errors import BundleError
 
-FORMAT = 2
+FORMAT = 3
+READ_FORMATS = (2, FORMAT)
+"""2 has no `intent`."""
 MANIFEST = "manifest.json"
 DIFFUSION_STEPS = 1000
 """Of the process that the networks were trained on."""
@@ -29,6 +31,7 @@ STARTER = Path(__file__).parent / "data" / "starter.bundle"
 ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
 GENERATOR_FILES = ("generator/condition.onnx", "generator/step.onnx")
 TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
+INTENT_FILE = "intent/net.npz"
 
 
 Natural = Annotated[int, 0]
@@ -101,6 +104,13 @@ class BodySpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntentSpec:
+    """What tells a player's offers (`python -m trainer.intent.train`); see `motion/intent.py`."""
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Field by field what `manifest.json` holds; None stands for a network the bundle lacks."""
 
@@ -114,6 +124,7 @@ class Manifest:
     generator: GeneratorSpec | None
     text: TextSpec | None
     body: BodySpec | None
+    intent: IntentSpec | None = None
 
     @property
     def text_width(self) -> int:
@@ -132,6 +143,7 @@ class Manifest:
             *(GENERATOR_FILES if self.generator else ()),
             *(TEXT_FILES if self.text else ()),
             *((self.body.file,) if self.body else ()),
+            *((self.intent.file,) if self.intent else ()),
         )
 
 
@@ -188,10 +200,12 @@ def _read_manifest(path: Path) -> Manifest:
         raise BundleError(f"{path}: cannot be read: {exc.strerror}", field=MANIFEST) from exc
     except (ValueError, RecursionError) as exc:
         raise BundleError(f"{path}: not valid JSON: {exc}; export again", field=MANIFEST) from exc
-    if isinstance(data, dict) and type(data.get("format")) is int and data["format"] != FORMAT:
-        remedy = "upgrade contrapose" if data["format"] > FORMAT else "export again"
+    found = data.get("format") if isinstance(data, dict) else None
+    if type(found) is int and found not in READ_FORMATS:
+        remedy = "upgrade contrapose" if found > FORMAT else "export again"
+        readable = " and ".join(map(str, READ_FORMATS))
         raise BundleError(
-            f"{path}: format is {data['format']}, this engine reads {FORMAT}; {remedy}",
+            f"{path}: format is {found}, this engine reads {readable}; {remedy}",
             field="format",
         )
     manifest = _decode(Manifest, data, "", path)
@@ -355,6 +369,7 @@ def write_manifest(
     generator: GeneratorSpec | None = None,
     text: TextSpec | None = None,
     body: BodySpec | None = None,
+    intent: IntentSpec | None = None,
     created: str | None = None,
 ) -> Bundle:
     """Seal a bundle: list every file below `path` with its hash, and write `manifest.json` last.
@@ -372,6 +387,7 @@ def write_manifest(
         generator=generator,
         text=text,
         body=body,
+        intent=intent,
     )
     return reseal(path, manifest)
 
@@ -385,7 +401,7 @@ def reseal(path: Path, manifest: Manifest) -> Bundle:
         )
         for relative in sorted(_files_below(path))
     }
-    sealed = dataclasses.replace(manifest, files=files)
+    sealed = dataclasses.replace(manifest, format=FORMAT, files=files)
     (path / MANIFEST).write_text(_encode(sealed), encoding="utf-8")
     return load_bundle(path)
 

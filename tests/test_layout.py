@@ -36,7 +36,7 @@ FLOORS = {
         {"data", "graphs"},
         {"choreography", "models", "text"},
         {"arguments"},
-        {"training", "evaluation"},
+        {"training", "evaluation", "intent"},
         {"export"},
         {"ablation", "starter"},
         {"commands"},

@@ -26,6 +26,7 @@ def add_commands(subparsers: Commands) -> None:
     _add_data(subparsers)
     _add_train(subparsers)
     _add_eval(subparsers)
+    _add_eval_live(subparsers)
     _add_ablate(subparsers)
     _add_import_ponimator(subparsers)
 
@@ -256,6 +257,78 @@ def _eval(args: argparse.Namespace) -> int:
         report = step_curves(subjects, clips, settings, evaluator)
     else:
         report = evaluate(subjects[0], clips, settings, evaluator)
+    write_report(report, args.out)
+    if not args.out:
+        sys.stdout.write(markdown(report))
+    return 0
+
+
+def _add_eval_live(subparsers: Commands) -> None:
+    parser = subparsers.add_parser(
+        "eval-live",
+        help="play people to a bundle's sessions and measure the partner",
+        description="Plays people who stand, walk, hold a hand out, wave or bow to live sessions "
+        "on a virtual clock, and measures whether the partner answers, stays believable and "
+        "follows: beside the network alone, the truth, a partner who never moves and one who "
+        "holds a hand out (docs/live_evaluation.md). Hours with the default counts; --quick takes "
+        "minutes.",
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: starter")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
+    )
+    parser.add_argument(
+        "--players", type=int, default=20, metavar="N", help="of each kind (%(default)s)"
+    )
+    parser.add_argument(
+        "--groups", nargs="+", default=[], metavar="G", help="kinds of players; default: all"
+    )
+    parser.add_argument(
+        "--real",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="recordings of people to play too",
+    )
+    parser.add_argument("--sheets", type=Path, metavar="DIR", help="draw contact sheets there")
+    parser.add_argument("--steps", type=int, metavar="K", help="default: the bundle's")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="(%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="(%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="two players of each kind")
+    parser.set_defaults(run=_eval_live)
+
+
+def _eval_live(args: argparse.Namespace) -> int:
+    import time
+
+    from engine.bundle import STARTER
+    from trainer.evaluation.live.run import LiveSettings, live_report, live_scores, quick
+    from trainer.evaluation.report import check_paths, markdown, write_report
+
+    check_paths(args.out)
+    settings = LiveSettings(
+        bundle=args.bundle or STARTER,
+        players=args.players,
+        seed=args.seed,
+        groups=tuple(args.groups),
+        real=tuple(args.real),
+        sheets=args.sheets,
+        workers=args.workers,
+        steps=args.steps,
+    )
+    settings = quick(settings) if args.quick else settings
+    if settings.sheets is not None:
+        settings.sheets.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    rows = live_scores(settings)
+    report = live_report(rows, settings, time.monotonic() - begun)
     write_report(report, args.out)
     if not args.out:
         sys.stdout.write(markdown(report))

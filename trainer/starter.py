@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.bundle import STARTER, Bundle
+from engine.bundle import INTENT_FILE, STARTER, Bundle
 from trainer.export.bundles import export_bundle
 from trainer.export.schedules import bundle_schedules, default_steps
 from trainer.models.animator.family import FAMILY as ANIMATOR
@@ -38,12 +38,14 @@ def make_starter(
     out: Path = STARTER,
     *,
     text: TextEncoder | None,
+    intent: Path = STARTER / INTENT_FILE,
     report: Path | None = None,
     steps: int | None = None,
     counts: Sequence[int] = STEPS,
 ) -> Bundle:
     """Export the EMA weights of both checkpoints, compact, with text encoder and packaged body.
 
+    intent  of `python -m trainer.intent.train`
     report  JSON of `contrapose eval` on this animator, for the quality of its schedules
     steps   the default of sessions; None: the fewest that are as good as the best, or 10
     counts  even schedules beside those the animator was distilled to
@@ -65,6 +67,7 @@ def make_starter(
         parts,
         text=text,
         body_file=STARTER.parent / "body.npz",
+        intent_file=intent,
         name="starter",
         description=DESCRIPTION,
         licence=LICENCE,
@@ -85,6 +88,13 @@ def main(arguments: list[str] | None = None) -> int:
         "networks are trained with one encoder and must be exported with it",
     )
     parser.add_argument(
+        "--intent",
+        type=Path,
+        default=STARTER / INTENT_FILE,
+        metavar="NPZ",
+        help="of `python -m trainer.intent.train` (the one that the starter ships)",
+    )
+    parser.add_argument(
         "--report", type=Path, metavar="JSON", help="of `contrapose eval` on the animator"
     )
     parser.add_argument("--steps", type=int, help="default of sessions (from the report)")
@@ -98,6 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         None if args.no_generator else args.generator,
         args.out,
         text=make_minilm_text() if args.new_text_encoder else minilm_text(),
+        intent=args.intent,
         report=args.report,
         steps=args.steps,
         counts=args.counts,

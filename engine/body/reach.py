@@ -85,7 +85,7 @@ class Torso:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """Where wrists or ankles shall be: positions (2, 3), world rotations (2, 3, 3)."""
+    """Where wrists or ankles shall be: positions (..., 2, 3), world rotations (..., 2, 3, 3)."""
 
     positions: Array
     rotmats: Array
@@ -179,31 +179,33 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
 
 
 def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float) -> Array:
-    """`rotmats` (22, 3, 3) with ankles where they shall be, heels lifted where legs are too short.
+    """`rotmats` (..., 22, 3, 3) with ankles where they shall be, heels lifted where legs are too
+    short; the arrays of `body` and `feet` have the same leading axes.
 
     floor  height on which toes bend
     """
-    pelvis = body.world[0]
-    hip = body.joints[HIPS]
+    pelvis = body.world[..., :1, :, :]
+    hip = body.joints[..., HIPS, :]
     upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
     ankle, foot = _on_tiptoe(rest, hip, feet)
-    across = pelvis[:, 0] + KNEE_BY_FOOT * (foot[..., 0] - pelvis[:, 0])
-    pole = cross(unit(ankle - hip), across) + NO_POLE * pelvis[:, 2]
+    across = pelvis[..., 0] + KNEE_BY_FOOT * (foot[..., 0] - pelvis[..., 0])
+    pole = cross(unit(ankle - hip), across) + NO_POLE * pelvis[..., 2]
     hinge = np.array([1.0, 0.0, 0.0])
     upper_world, lower_world, _, ankle = two_bone(hip, ankle, pole, upper, lower, hinge)
     ball = ankle + rotated(foot, rest[BALLS] - rest[ANKLES])
     rotmats = rotmats.copy()
-    rotmats[HIPS] = pelvis.T @ upper_world
-    rotmats[KNEES] = np.swapaxes(upper_world, -1, -2) @ lower_world
-    rotmats[ANKLES] = np.swapaxes(lower_world, -1, -2) @ foot
-    rotmats[BALLS] = _toes(foot, ball[:, 1] - floor)
+    rotmats[..., HIPS, :, :] = np.swapaxes(pelvis, -1, -2) @ upper_world
+    rotmats[..., KNEES, :, :] = np.swapaxes(upper_world, -1, -2) @ lower_world
+    rotmats[..., ANKLES, :, :] = np.swapaxes(lower_world, -1, -2) @ foot
+    rotmats[..., BALLS, :, :] = _toes(foot, ball[..., 1] - floor)
     return rotmats
 
 
 def _on_tiptoe(rest: Array, hip: Array, feet: Ends) -> tuple[Array, Array]:
-    """Ankles (2, 3) and feet (2, 3, 3), heels lifted about the balls as far as legs are too short.
+    """Ankles (..., 2, 3) and feet (..., 2, 3, 3), heels lifted about the balls as far as legs are
+    too short.
 
-    The lift is the least that lets a straight leg reach, by trying eight angles at once.
+    The lift is the least that lets a straight leg reach, by trying twelve angles at once.
     """
     length = lengths(rest[KNEES] - rest[HIPS]) + lengths(rest[ANKLES] - rest[KNEES])
     length = 0.999 * length
@@ -212,29 +214,27 @@ def _on_tiptoe(rest: Array, hip: Array, feet: Ends) -> tuple[Array, Array]:
         return feet.positions, feet.rotmats
     ball = feet.positions + rotated(feet.rotmats, to_ball)
     angles = np.linspace(0.0, MOST_HEEL_LIFT, 12)
-    lifted = feet.rotmats[:, None] @ rotmat_about("x", angles)
-    ankle = ball[:, None] - rotated(lifted, to_ball[:, None])
-    excess = lengths(ankle - hip[:, None]) - length[:, None]
-    angle = np.array([_first_zero(angles, row) for row in excess])
-    foot = feet.rotmats @ rotmat_about("x", angle)
+    lifted = feet.rotmats[..., None, :, :] @ rotmat_about("x", angles)
+    ankle = ball[..., None, :] - rotated(lifted, to_ball[:, None])
+    excess = lengths(ankle - hip[..., None, :]) - length[:, None]
+    foot = feet.rotmats @ rotmat_about("x", _first_zeros(angles, excess))
     return ball - rotated(foot, to_ball), foot
 
 
-def _first_zero(angles: Array, excess: Array) -> float:
-    """The first angle at which the excess is gone, else the one where it is least."""
-    gone = np.flatnonzero(excess <= 0)
-    if not len(gone):
-        return float(angles[int(np.argmin(excess))])
-    at = int(gone[0])
-    if at == 0:
-        return float(angles[0])
-    part = excess[at - 1] / (excess[at - 1] - excess[at])
-    return float(angles[at - 1] + part * (angles[at] - angles[at - 1]))
+def _first_zeros(angles: Array, excess: Array) -> Array:
+    """(...) the first angles at which the excess (..., angle) is gone, else where it is least."""
+    gone = excess <= 0
+    at = np.where(gone.any(axis=-1), gone.argmax(axis=-1), excess.argmin(axis=-1))
+    before = np.maximum(at - 1, 0)
+    now, then = (np.take_along_axis(excess, k[..., None], -1)[..., 0] for k in (at, before))
+    crosses = gone.any(axis=-1) & (at > 0)
+    part = np.where(crosses, then / np.where(crosses, then - now, 1.0), 1.0)
+    return np.asarray(angles[before] + part * (angles[at] - angles[before]))
 
 
 def _toes(foot: Array, height: Array) -> Array:
-    """Toes (2, 3, 3) that stay level while the heel is up and the ball near the floor."""
-    heel_up = np.arcsin(np.clip(-foot[:, 1, 2], -1.0, 1.0))
+    """Toes (..., 2, 3, 3) that stay level while the heel is up and the ball near the floor."""
+    heel_up = np.arcsin(np.clip(-foot[..., 1, 2], -1.0, 1.0))
     nearness = np.clip((0.15 - height) / 0.08, 0.0, 1.0)
     return rotmat_about("x", -np.clip(heel_up, 0.0, 0.9) * nearness)
 

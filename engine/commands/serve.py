@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 
 MOST_ENGINES = 64
+LAYERS = {
+    "guard": "leave posture and gaze as the network has them, and no layer that follows",
+    "company": "leave steps and places as the network has them, and answer nothing",
+    "responses": "answer no hand, hug, wave or bow by rule",
+}
+"""Switches of the layers over the network, in the order in which each needs the one before."""
 TRANSIT_FRAMES = 4
 """0.4 s: 250 ms of jitter and a packet that is sent again."""
 
@@ -58,6 +64,8 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="store_true",
         help="the partner touches no player, unless a client asks otherwise",
     )
+    for flag, text in LAYERS.items():
+        parser.add_argument(f"--no-{flag}", action="store_true", help=text)
     parser.add_argument(
         "--idle-seconds",
         type=float,
@@ -174,7 +182,7 @@ def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list
     flags += ["--max-sessions", "auto" if args.max_sessions is None else str(args.max_sessions)]
     for name in ("zone_radius", "idle_seconds", "drain_seconds"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    flags += ["--no-contact"] if args.no_contact else []
+    flags += [f"--no-{name}" for name in ("contact", *LAYERS) if getattr(args, f"no_{name}")]
     for key in keys:
         flags += ["--resume-key", str(key)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
@@ -234,6 +242,9 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         history_frames=animator.history_frames,
         transit_frames=TRANSIT_FRAMES,
         foot_lock=not args.no_foot_lock,
+        guard=not args.no_guard,
+        company=not args.no_company,
+        responses=not args.no_responses,
         allow_contact=not args.no_contact,
         zone_radius=args.zone_radius,
     )

@@ -20,6 +20,7 @@ from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT, Body, load_body
 from engine.bundle import Bundle
+from engine.motion.intent import IntentNet, load_intent
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 from engine.sampling.executor import Executor
@@ -57,6 +58,8 @@ class LoadedBundle:
     body: Body
     backend: str
     precision: str
+    intent: IntentNet | None = None
+    """Tells what players offer; None: no offer is answered."""
     python_s: float = 0.0
     """Seconds of the interpreter for a session and second, as measured before there is one."""
 
@@ -100,6 +103,7 @@ def loaded_bundle(config: ComputeConfig, session: SessionConfig) -> tuple[Backen
         bundle=config.bundle,
         executor=Executor(load_models(config.bundle, backend)),
         body=_body(config),
+        intent=_intent(config.bundle),
         backend=backend.name,
         precision=backend.precision,
     )
@@ -112,6 +116,11 @@ def _body(config: ComputeConfig) -> Body:
     if config.body is None and spec is not None:
         return load_body(config.bundle.file(spec.file))
     return load_body(config.body)
+
+
+def _intent(bundle: Bundle) -> IntentNet | None:
+    spec = bundle.manifest.intent
+    return None if spec is None else load_intent(bundle.file(spec.file))
 
 
 def _warm_up(loaded: LoadedBundle, settings: SessionConfig) -> float:
@@ -127,6 +136,7 @@ def _warm_up(loaded: LoadedBundle, settings: SessionConfig) -> float:
         rest_joints=loaded.body.rest_joints(betas),
         seed=0,
         capsules=loaded.fitted_capsules(betas),
+        intent=loaded.intent,
     )
     costs = []
     for second in range(WARM_UP_SECONDS):

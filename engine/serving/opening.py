@@ -132,10 +132,13 @@ async def _opened(
             seed=seed,
             capsules=capsules,
             partner_start=start_from_wire(header),
+            intent=loaded.intent,
         )
         session.direct(first_direction(header))
     else:
-        session = Session.resumed(state.session, rest_joints=rest_joints, capsules=capsules)
+        session = Session.resumed(
+            state.session, rest_joints=rest_joints, capsules=capsules, intent=loaded.intent
+        )
     stream = LiveStream(
         await _recorded(session, host, session_id, seed, betas),
         loaded.executor,

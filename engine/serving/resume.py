@@ -40,7 +40,7 @@ from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 CONTEXT = b"contrapose.v1 resume token"
 """Signed as well: a signature says for which protocol it was made."""
 SIGNATURE_BYTES = 32
@@ -282,6 +282,7 @@ def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
         "stamp": [player.stamp.sequence, player.stamp.time_s],
         "plan": plan.first,
         "labels": plan.labels,
+        "manners": [session.intent, session.answer],
         "contacts": session.contacts[:MOST_CONTACTS],
     }
 
@@ -301,6 +302,7 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
         offsets.astype(np.float64),
         floor,
     )
+    intent, answer = plain["manners"]
     session = SessionState(
         config=plain["config"],
         direction=replace(plain["direction"], poses=_rebuilt_targets(plain, targets)),
@@ -319,6 +321,8 @@ def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
             newest=newest[0],
         ),
         plan=plan,
+        intent=intent,
+        answer=answer,
         contacts=plain["contacts"],
         contact_ids=contact_ids,
         due=plain["due"],

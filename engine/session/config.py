@@ -43,6 +43,12 @@ class SessionConfig:
     """Whether feet are kept out of the floor and speeds within reason, after the network."""
     foot_lock: bool = True
     """Whether the clean-up also holds planted feet at one spot; no effect without it."""
+    guard: bool = False
+    """Whether posture and gaze that drift are drawn back."""
+    company: bool = False
+    """Whether the partner stands and walks by footsteps of ours; no effect without the guard."""
+    responses: bool = False
+    """Whether the partner answers what the player offers; no effect without company."""
     allow_contact: bool = True
     """Whether the partner may touch the player; if not, no frame is sent in which he does."""
     zone_radius: float = 0.0

@@ -22,6 +22,7 @@ from engine.motion.seams import MARGIN, REST_DECAY, joined_to, pinned
 from engine.motion.track import Track, known_track
 from engine.session.asking import Expectation, UnderWay
 from engine.session.direction import Direction, Mode
+from engine.session.manners import Manners, Scene
 from engine.session.plan import Quality, Timeline, label
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
@@ -40,6 +41,7 @@ def merge(
     expectation: Expectation,
     keeper: SpaceKeeper | None,
     direction: Direction,
+    manners: Manners,
 ) -> int | None:
     """Put a sampled window into the plan; returns the first frame that changed.
 
@@ -65,8 +67,16 @@ def merge(
     known = timeline.track(*span, ahead=exact)
     if len(exact) < len(asked.ahead):
         sampled = pinned(sampled, timeline.track(*span, ahead=asked.ahead))
+    whole = known.cut(MARGIN, WINDOW_FRAMES)
+    given, course, scene = whole.is_known, None, scene_of(timeline, direction)
+    if config.guard:
+        if config.company:
+            course = manners.course(scene, known, first - MARGIN)
+        sampled = manners.believable(sampled, known, first - MARGIN, scene, course)
     result = joined_to(sampled, known)
-    given = known.cut(MARGIN, WINDOW_FRAMES).is_known
+    if course is not None:
+        result = manners.carried(result, whole, first, scene, course)
+        result = pinned(result, whole) if course.is_new else result
     shown = timeline.track(first, WINDOW_FRAMES, player_until, kept, ahead=exact, is_shown=True)
     if config.has_cleanup:
         result = corrected(result, given, timeline.rest_joints, timeline.cleanup)
@@ -93,6 +103,18 @@ def merge(
     led = slice(player_until + 1 - first, kept + 1 - first)
     plan.move_player(player_until + 1, shown=final.pose[0, led], made=result.pose[0, led])
     return max(player_until, timeline.now) + 1
+
+
+def scene_of(timeline: Timeline, direction: Direction) -> Scene:
+    """What the partner is in, for its manners."""
+    wishes = (direction.text, direction.contact, direction.place, direction.poses or None)
+    return Scene(
+        player_at=timeline.player.at,
+        newest=timeline.player_known_until,
+        rest_joints=timeline.rest_joints,
+        floor=timeline.floor,
+        is_led=direction.mode is not Mode.REACT or any(wish is not None for wish in wishes),
+    )
 
 
 def lively(made: Track, shown: Track, given: BoolArray, energy: float) -> Track:

@@ -39,7 +39,7 @@ from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".recording"
 MOST_WAITING = 2048
 """Records that wait for the disk, of all sessions: some seconds of many. One more, and recording

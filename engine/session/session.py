@@ -27,13 +27,15 @@ from engine.body.capsules import Capsules
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
 from engine.motion.contacts import Contact, ContactTracker
+from engine.motion.intent import IntentNet
 from engine.motion.seams import MARGIN
 from engine.motion.space import PersonalSpace
 from engine.session.asking import Expectation, WantedWindow, WantedWindows
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, TargetEvent
 from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
-from engine.session.merging import merge, touch
+from engine.session.manners import Manners
+from engine.session.merging import merge, scene_of, touch
 from engine.session.plan import (
     KEPT_FRAMES,
     LONGEST_CATCH_UP,
@@ -95,6 +97,7 @@ class Session:
     rest_joints  (2, 22, 3) joints of both bodies in the rest pose
     seed         all randomness of the session follows from it
     capsules     of both bodies, for contacts and for a zone; None: no contacts are told
+    intent       tells what the player is about; None: nobody does
     partner_start  of the partner until the first window is there; None: he stands before the player
     Times are seconds since the session began.
     Raises ConfigError, as `update` does, for a zone without capsules.
@@ -108,7 +111,9 @@ class Session:
         seed: int,
         capsules: tuple[Capsules, Capsules] | None = None,
         partner_start: Pose | None = None,
+        intent: IntentNet | None = None,
     ) -> None:
+        self._manners = Manners(intent)
         self._timeline = Timeline(config, np.asarray(rest_joints, np.float64))
         self._partner_start = partner_start
         self._capsules = capsules
@@ -131,13 +136,21 @@ class Session:
         *,
         rest_joints: Array,
         capsules: tuple[Capsules, Capsules] | None = None,
+        intent: IntentNet | None = None,
     ) -> Session:
         """The session that `state` was taken of, to go on at any later time, with a new revision.
 
         A client that has played all it had shows its last frame until it hears more, so the plan
         goes on from there, at rest.
         """
-        session = cls(state.config, rest_joints=rest_joints, seed=state.seed, capsules=capsules)
+        session = cls(
+            state.config,
+            rest_joints=rest_joints,
+            seed=state.seed,
+            capsules=capsules,
+            intent=intent,
+        )
+        session._manners.go_on(state.intent, state.answer)
         session._targets.want(state.direction)
         timeline = session._timeline
         is_led = state.direction.mode is Mode.FOLLOW_PLAN
@@ -183,6 +196,8 @@ class Session:
             floor=timeline.floor,
             player=timeline.player.state(first),
             plan=timeline.plan.frames(max(first, timeline.plan.first), timeline.plan_end),
+            intent=self._manners.intent,
+            answer=self._manners.answer,
             contacts=() if contacts is None else contacts.contacts,
             contact_ids=0 if contacts is None else contacts.ids,
             due=tuple(self._due[quality] for quality in Quality),
@@ -291,12 +306,29 @@ class Session:
         chunk = self._chunk(self._planned())
         self._targets.judge(timeline.plan, frame, timeline.player.at)
         self._departure = self._expectation.departure(timeline)
+        self._see(frame)
         keep_away = None if self._keeper is None else self._keeper.keep_away
         wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
         timeline.plan.forget_before(timeline.oldest)
         self._expectation.forget_before(timeline.oldest)
         events = self._targets.take_events()
         return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events)
+
+    def _see(self, frame: int) -> None:
+        """Let the partner see what the player is about; an answer is planned at once."""
+        timeline, config = self._timeline, self.config
+        if not (config.guard and config.company):
+            return
+        shown = timeline.plan.pair(min(frame, timeline.plan_end), is_shown=True)
+        if self._manners.see(
+            scene_of(timeline, self.direction),
+            frame,
+            shown[1],
+            may_touch=not config.has_zone,
+            responds=config.responses,
+            from_frame=timeline.frozen_until + 1,
+        ):
+            self._windows.call_for_revision()
 
     def status(self) -> SessionStatus:
         return SessionStatus(
@@ -366,6 +398,7 @@ class Session:
             expectation=self._expectation,
             keeper=self._keeper,
             direction=self.direction,
+            manners=self._manners,
         )
         self._revision += asked.is_revision and changed_from is not None
         return changed_from

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.motion.answers import Answer
 from engine.motion.contacts import Contact
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction
+from engine.session.manners import Intent
 from engine.session.plan import Frames
 from engine.session.player import PlayerState
 
@@ -36,6 +38,10 @@ class SessionState:
     player: PlayerState
     plan: Frames
     """From where the next window's history begins, to the end."""
+    intent: Intent
+    """What the player is about."""
+    answer: Answer | None
+    """How the partner answers."""
     contacts: tuple[Contact, ...] = ()
     contact_ids: int = 0
     """The last id that a contact was given."""

@@ -112,7 +112,7 @@ def test_a_text_encoder_that_no_network_listens_to_is_refused(sealed: Path) -> N
 
 def test_an_older_format_asks_for_another_export(sealed: Path) -> None:
     _edit(sealed, lambda m: m.update(format=1))
-    assert f"format is 1, this engine reads {FORMAT}; export again" in str(_refusal(sealed))
+    assert f"format is 1, this engine reads 2 and {FORMAT}; export again" in str(_refusal(sealed))
 
 
 def test_a_network_is_not_sealed_without_its_graphs(sealed: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_newer_format_asks_for_an_upgrade_whatever_else_changed(sealed: Path) 
     (sealed / "manifest.json").write_text(json.dumps({"format": FORMAT + 1, "graphs": []}))
     error = _refusal(sealed)
     assert error.field == "format"
-    assert f"format is {FORMAT + 1}, this engine reads {FORMAT}; upgrade" in str(error)
+    assert f"format is {FORMAT + 1}, this engine reads 2 and {FORMAT}; upgrade" in str(error)
 
 
 @pytest.mark.parametrize(

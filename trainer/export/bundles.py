@@ -15,7 +15,15 @@ from typing import Literal
 
 import onnx
 
-from engine.bundle import MANIFEST, BodySpec, Bundle, TextSpec, write_manifest
+from engine.bundle import (
+    INTENT_FILE,
+    MANIFEST,
+    BodySpec,
+    Bundle,
+    IntentSpec,
+    TextSpec,
+    write_manifest,
+)
 from engine.errors import BundleError
 from trainer.graphs.storing import store_halves, store_int8, store_sinusoids
 from trainer.models.family import Part
@@ -31,6 +39,7 @@ def export_bundle(
     *,
     text: TextEncoder | None = None,
     body_file: Path | None = None,
+    intent_file: Path | None = None,
     name: str,
     description: str,
     licence: str,
@@ -41,6 +50,7 @@ def export_bundle(
 
     parts      networks, as `Family.part` makes them; an animator must be among them
     body_file  the body that the networks were trained with; None: the engine's own
+    intent_file  of `python -m trainer.intent.train`; None: no offer of a player is answered
     weights    f32 keeps every bit of a checkpoint; f16 stores matrices in half the bytes;
                compact stores products in int8 and computes the sinusoids
     Raises BundleError if `path` holds something else than a bundle, if text encoder and networks
@@ -62,6 +72,9 @@ def export_bundle(
         if text is not None:
             _save(partial / "text/encoder.onnx", text.model, "f32")  # stored as it came
             (partial / "text/tokenizer.json").write_text(text.tokenizer, encoding="utf-8")
+        if intent_file is not None:
+            (partial / INTENT_FILE).parent.mkdir()
+            shutil.copyfile(intent_file, partial / INTENT_FILE)
         bundle = write_manifest(
             partial,
             name=name,
@@ -69,6 +82,7 @@ def export_bundle(
             description=description,
             text=None if text is None else TextSpec(kind=text.kind, max_tokens=text.max_tokens),
             body=None if body_file is None else BodySpec(file=BODY_FILE),
+            intent=None if intent_file is None else IntentSpec(file=INTENT_FILE),
             **{part.family.name: part.spec for part in parts},
         )
         _check_size(bundle, path, most_bytes)

@@ -18,6 +18,7 @@ from engine.body.pose import Pose, stacked
 from engine.body.rotations import geodesic_angle, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.errors import ConfigError, ContraposeError, InputError, SessionError
+from engine.motion.answers import Answer
 from engine.motion.contacts import Contact
 from engine.serving.resume import (
     EXPIRES_SECONDS,
@@ -34,6 +35,7 @@ from engine.serving.resume import (
 from engine.serving.tracked_player import calibration_from_wire
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
+from engine.session.manners import Intent
 from engine.session.plan import LABEL, Frames
 from engine.session.player import STAMP, PlayerStamp, PlayerState
 from engine.session.state import SessionState
@@ -105,6 +107,8 @@ def a_state(
             newest=player[-1],
         ),
         plan=plan,
+        intent=Intent(kind="wave", probability=0.9, since=95),
+        answer=Answer(kind="wave", begins=98, arrives=104),
         contacts=(contact,),
         contact_ids=12,
         due=(80, 10, 10),
@@ -178,6 +182,8 @@ def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed:
         "accepted",
         "failed",
         "contact_ids",
+        "intent",
+        "answer",
     ):
         assert getattr(now, name) == getattr(was, name)
     assert (now.player.last_frame, now.player.stamp) == (was.player.last_frame, was.player.stamp)
@@ -281,7 +287,7 @@ def test_a_token_that_is_too_long_is_refused_unread() -> None:
 
 
 def test_another_version_says_so() -> None:
-    assert "version 9, this server reads 1" in str(refusal(b"\x09" + TOKEN[1:]))
+    assert "version 9, this server reads 2" in str(refusal(b"\x09" + TOKEN[1:]))
 
 
 def test_another_key_is_refused() -> None:

@@ -74,7 +74,7 @@ def hug(cast: Cast) -> Scene:
     for who, body in enumerate(bodies):
         taller = tall * (1 if who == PLAYER else -1)
         move_arms(
-            body, _hugging(cast, bodies, who, lead, taller, time, begins[who], closed, release)
+            body, hugging(cast, bodies, who, lead, taller, time, begins[who], closed, release)
         )
     frames = [fine_frame(t, time) for t in (closed + 0.2, 0.5 * (closed + release), release - 0.1)]
     return scene_of(bodies, _hug_captions(first), frames, touching(frames, [("spine3", "spine3")]))
@@ -85,7 +85,7 @@ def _past(bodies: Couple) -> Array:
     return 0.5 * (bodies[0].at("head") + bodies[1].at("head"))
 
 
-def _hugging(
+def hugging(
     cast: Cast,
     bodies: Couple,
     who: int,
@@ -124,13 +124,13 @@ def _hugging(
             )
         )
         height = cast.uniform(0.06, 0.13) if is_over else cast.uniform(-0.14, -0.07)
-        wrist, fingers, palm = _on_back(body, other, hand, height, fine_frame(closed, time))
+        wrist, fingers, palm = on_back(body, other, hand, height, fine_frame(closed, time))
         weight = pulse(time, closed - 0.55, closed + 0.1, release, release + 0.6)
         reaches.append(Reach(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.6))
     return reaches
 
 
-def _on_back(
+def on_back(
     body: Performer, other: Performer, hand: int, height: float, frame: int
 ) -> tuple[Array, Array, Array]:
     """Lay a palm on the other's back, as far round as the arm reaches.

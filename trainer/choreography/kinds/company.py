@@ -157,14 +157,17 @@ def _arc(path: Array, heading: Array, time: Array, begin: float, cast: Cast) -> 
     return begin + duration
 
 
-def follow(cast: Cast, time: Array, path: Array, start: Array, gap: float) -> tuple[Array, Array]:
+def follow(
+    cast: Cast, time: Array, path: Array, start: Array, gap: float, top: float | None = None
+) -> tuple[Array, Array]:
     """Stay about `gap` metres from the player and face him: a walker that reacts with a delay.
 
     Position: critically damped pull towards the nearest point of the comfortable ring, dead zone
     inside; heading: the same towards the player. Speed and acceleration are those of people.
     """
     delay = round(cast.uniform(0.2, 0.45) * RATE)
-    slack, top = cast.uniform(0.12, 0.3), cast.uniform(1.6, 2.1)
+    slack, usual = cast.uniform(0.12, 0.3), cast.uniform(1.6, 2.1)
+    top = usual if top is None else top
     step = float(time[1] - time[0])
     seen = np.concatenate([np.repeat(path[:1], delay, axis=0), path])[: len(path)]
     velocity_seen = np.gradient(seen, step, axis=0)

@@ -203,13 +203,13 @@ def wave(cast: Cast) -> Scene:
     if cast.chance(0.5):
         hands[second] = 1 - hands[first] if cast.chance(0.5) else hands[first]
     for who, body in enumerate(bodies):
-        move_arms(body, [_waving(cast, bodies, who, hands[who], time, begins[who], ends[who])])
+        move_arms(body, [waving(cast, bodies, who, hands[who], time, begins[who], ends[who])])
     middle = 0.5 * (max(begins.values()) + min(ends.values()))
     frames = [fine_frame(t, time) for t in (begins[second] + 0.5, middle)]
     return scene_of(bodies, _wave_captions(first, SIDES[hands[first]]), frames)
 
 
-def _waving(
+def waving(
     cast: Cast, bodies: Couple, who: int, hand: int, time: Array, begin: float, end: float
 ) -> Reach:
     body, forward = bodies[who], between(bodies, who)
@@ -271,7 +271,7 @@ def bow(cast: Cast) -> Scene:
     for who, body in enumerate(bodies):
         move_arms(
             body,
-            _bowing_arms(
+            bowing_arms(
                 body,
                 style,
                 ramp(time, begins[who] - 0.2, begins[who] + 0.6)
@@ -285,7 +285,7 @@ def bow(cast: Cast) -> Scene:
     return scene_of(bodies, _bow_captions(first, depth), frames)
 
 
-def _bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:
+def bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:
     if style == "heart":
         palm = -body.direction([0.0, 0.1, 1.0])
         fingers = body.direction([0.9, 0.45, 0.0])

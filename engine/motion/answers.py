@@ -1,0 +1,286 @@
+"""Answers: what arms and trunk do when something is offered: a hand taken, palms that clap, arms
+laid round a back, a wave, a bow.
+
+Where feet stand for it comes first (`stand_for`), then the hands go to where the other's are, or
+will be, with the speed of a person's reach (minimum jerk, Flash and Hogan 1985). Knows both
+people's poses over frames, and how far on the answer is; knows no window, session or network.
+Numbers: how people greet (distances, heights, durations).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array, IntArray
+from engine.body.arms import ARMS, PALM_AHEAD, SIGN, Reach, palms_of, reaching
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about
+from engine.body.skeleton import JOINT
+from engine.body.vectors import lengths, rotated, unit
+from engine.motion.motion import FRAME_RATE
+
+CONTACTS = (
+    "right_hand",
+    "left_hand",
+    "both_hands",
+    "high_five_right",
+    "high_five_left",
+    "open_arms",
+)
+"""Kinds of intent whose answer touches the player."""
+GESTURES = ("wave", "bow")
+ANSWERED = CONTACTS + GESTURES
+LEFT, RIGHT = 0, 1
+HANDS = {
+    "right_hand": ((RIGHT, RIGHT),),
+    "left_hand": ((LEFT, LEFT),),
+    "both_hands": ((LEFT, RIGHT), (RIGHT, LEFT)),
+    "high_five_right": ((RIGHT, RIGHT),),
+    "high_five_left": ((LEFT, LEFT),),
+}
+"""Of each kind: the player's hand, and the partner's that goes to it."""
+REACH_FRAMES = 6
+"""In which a hand arrives that need not walk; and in which it lets go."""
+RELEASE_FRAMES = 4
+WALK_SPEED = 1.4
+"""Metres a second on the way to where the answer is given."""
+ARM_USED = 0.84
+"""Part of the arm's length that is used in a contact."""
+HUG_APART = 0.38
+"""Metres between two pelvises in a hug."""
+HUG_LEAN, REACH_LEAN = 0.10, 0.05
+"""Radians of the trunk."""
+WAVE_HERTZ, WAVE_RADIANS = 1.7, 0.35
+BOW_DEPTH = 0.75
+"""Radians, hips and spine together."""
+BOW_FRAMES = (9, 13, 24)
+"""Down, up again from, and upright."""
+BOW_BACK = 0.10
+"""Metres that the hips go back in a bow."""
+OVERLAP = 0.03
+"""Metres that palms are laid past each other in a shake, so that thumbs meet."""
+UP = np.array([0.0, 1.0, 0.0])
+SPINE = [JOINT[name] for name in ("spine1", "spine2", "spine3")]
+CHEST, PELVIS = JOINT["spine3"], JOINT["pelvis"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """kind of ANSWERED; begins: frame of the first move; arrives: frame at which hands are there;
+    until: frame from which they let go, None: not yet known"""
+
+    kind: str
+    begins: int
+    arrives: int
+    until: int | None = None
+
+    @property
+    def last(self) -> int | None:
+        if self.kind == "bow":
+            return self.begins + BOW_FRAMES[2]
+        return None if self.until is None else self.until + RELEASE_FRAMES + 2
+
+    @property
+    def is_contact(self) -> bool:
+        return self.kind in CONTACTS
+
+    def weights(self, frames: IntArray) -> Array:
+        """(frame,) of the answer: 0 to 1, and back."""
+        up = min_jerk((frames - self.begins + 1) / max(self.arrives - self.begins, 1))
+        if self.kind == "bow":
+            down, hold, last = BOW_FRAMES
+            there = frames - self.begins
+            return min_jerk(there / down) - min_jerk((there - hold) / (last - hold))
+        if self.until is None:
+            return up
+        return np.asarray(np.minimum(up, 1 - min_jerk((frames - self.until) / RELEASE_FRAMES)))
+
+
+def min_jerk(part: Array) -> Array:
+    u = np.clip(part, 0.0, 1.0)
+    return np.asarray(u * u * u * (10 + u * (6 * u - 15)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """Both people posed over frames: joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
+    of each."""
+
+    player: tuple[Array, Array, Array]
+    partner: tuple[Array, Array, Array]
+
+
+# ----------------------------------------------------------------------------------- where to stand
+def stand_for(
+    kind: str,
+    player: tuple[Array, Array, Array],
+    partner_hips: tuple[float, float, float],
+    partner_rest: Array,
+) -> tuple[float, float] | None:
+    """x, z of the partner's hips from which the answer is given; None: from where they are.
+
+    player  joints (22, 3), world (22, 3, 3) when it is to be given, rest (22, 3)
+    """
+    if kind not in CONTACTS:
+        return None
+    joints, world, rest = player
+    middle = joints[PELVIS, [0, 2]]
+    bearing = np.array(partner_hips[:2]) - middle
+    away = bearing / max(float(np.hypot(*bearing)), 1e-6)
+    if kind == "open_arms":
+        x, z = middle + HUG_APART * away
+        return float(x), float(z)
+    palms, _, _ = palms_of(joints, world, rest)
+    spots = []
+    for theirs, ours in HANDS[kind]:
+        _, shoulder, elbow, wrist = ARMS[ours]
+        length = float(lengths(partner_rest[elbow] - partner_rest[shoulder]))
+        length += float(lengths(partner_rest[wrist] - partner_rest[elbow]))
+        level = partner_rest[shoulder, 1] - partner_rest[JOINT["left_foot"], 1]
+        up = float(palms[theirs, 1] - joints[JOINT["left_foot"], 1] - level)
+        ahead = math.sqrt(max((ARM_USED * length) ** 2 - up * up, 0.04)) + 0.5 * PALM_AHEAD
+        yaw = math.atan2(-away[0], -away[1])
+        out = partner_rest[shoulder] - partner_rest[PELVIS]
+        aside = np.array([math.cos(yaw), -math.sin(yaw)]) * out[0]
+        spots.append(palms[theirs, [0, 2]] + ahead * away - aside)
+    x, z = np.mean(spots, axis=0)
+    return float(x), float(z)
+
+
+def arrives_after(distance: float) -> int:
+    """Frames until hands can be there, with so many metres to go."""
+    return REACH_FRAMES + round(FRAME_RATE * max(distance - 0.15, 0.0) / WALK_SPEED)
+
+
+# ------------------------------------------------------------------------------------------- trunk
+def bent(rotmats: Array, answer: Answer, weights: Array) -> tuple[Array, Array]:
+    """The partner's frames (frame, 22, 3, 3) with the trunk as the answer wants it, and metres
+    (frame,) that the hips go forward for it."""
+    pitch = {"bow": BOW_DEPTH, "open_arms": HUG_LEAN}.get(answer.kind, 0.0)
+    if answer.kind in HANDS:
+        pitch = REACH_LEAN
+    if not pitch:
+        return rotmats, np.zeros(len(rotmats))
+    result, angle = rotmats.copy(), pitch * weights
+    forward = rotmats[:, 0, :, 2]
+    yaw = rotmat_about("y", np.arctan2(forward[:, 0], forward[:, 2]))
+    hip_share = 0.6 if answer.kind == "bow" else 0.4
+    turn = yaw @ rotmat_about("x", hip_share * angle) @ np.swapaxes(yaw, -1, -2)
+    result[:, 0] = turn @ rotmats[:, 0]
+    for joint in SPINE:
+        result[:, joint] = rotmats[:, joint] @ rotmat_about("x", (1 - hip_share) / 3 * angle)
+    back = BOW_BACK * weights if answer.kind == "bow" else np.zeros(len(angle))
+    return result, -back
+
+
+# --------------------------------------------------------------------------------------------- arms
+def answered(
+    rotmats: Array,
+    transl: Array,
+    rest: Array,
+    player: tuple[Array, Array, Array],
+    answer: Answer,
+    frames: IntArray,
+) -> Array:
+    """The partner's frames (frame, 22, 3, 3), (frame, 3) with the arms that answer.
+
+    rest    (22, 3) of the partner
+    player  joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
+    frames  (frame,) their numbers
+    """
+    weights = answer.weights(frames)
+    if answer.kind == "bow" or not weights.any():
+        return rotmats
+    joints, world = forward_kinematics(rest, rotmats, transl)
+    for reach in _reaches(answer, weights, frames, (joints, world, rest), player):
+        rotmats = reaching(rotmats, transl, rest, reach)
+    return rotmats
+
+
+def _reaches(
+    answer: Answer,
+    weights: Array,
+    frames: IntArray,
+    partner: tuple[Array, Array, Array],
+    player: tuple[Array, Array, Array],
+) -> list[Reach]:
+    joints, world, _ = partner
+    ahead = _ahead(world)
+    if answer.kind == "wave":
+        return [_waving(weights, frames - answer.begins, joints, ahead)]
+    if answer.kind == "open_arms":
+        return [_embracing(side, weights, joints, ahead, player) for side in (LEFT, RIGHT)]
+    return [
+        _taking(answer.kind, theirs, ours, weights, ahead, player)
+        for theirs, ours in HANDS[answer.kind]
+    ]
+
+
+def _ahead(world: Array) -> Array:
+    """(frame, 3) level, where the chest faces."""
+    return unit(world[:, CHEST, :, 2] * [1.0, 0.0, 1.0])
+
+
+def _left(ahead: Array) -> Array:
+    return np.stack([ahead[:, 2], np.zeros(len(ahead)), -ahead[:, 0]], axis=-1)
+
+
+def _taking(
+    kind: str,
+    theirs: int,
+    ours: int,
+    weights: Array,
+    ahead: Array,
+    player: tuple[Array, Array, Array],
+) -> Reach:
+    """A hand in, on or against one that is held out: palm on palm."""
+    palms, fingers, faces = palms_of(*player)
+    palm, their_fingers, their_face = palms[:, theirs], fingers[:, theirs], faces[:, theirs]
+    if kind.startswith("high_five"):
+        point = unit(UP + 0.5 * ahead - 0.3 * their_fingers * [1.0, 0.0, 1.0])
+        elbow = unit(np.array([0.0, -1.0, 0.0]) + 0.6 * SIGN[ours] * _left(ahead))
+        return Reach(
+            side=ours, weight=weights, palm=palm, fingers=point, faces=-their_face, elbow=elbow
+        )
+    if kind == "both_hands":
+        return Reach(
+            side=ours, weight=weights, palm=palm, fingers=unit(ahead - 0.1 * UP), faces=-their_face
+        )
+    level = unit(their_fingers * [1.0, 0.2, 1.0])
+    return Reach(
+        side=ours,
+        weight=weights,
+        palm=palm - OVERLAP * level,
+        fingers=unit(ahead - 0.1 * UP),
+        faces=-their_face,
+    )
+
+
+def _embracing(
+    side: int, weights: Array, joints: Array, ahead: Array, player: tuple[Array, Array, Array]
+) -> Reach:
+    """One arm over, one under, the hands laid on the other's back."""
+    their_joints, their_world, _ = player
+    chest, at = their_world[:, CHEST], their_joints[:, CHEST]
+    is_over = side == RIGHT
+    across = 0.06 * SIGN[side]
+    spot = np.array([-across, 0.10 if is_over else -0.10, -0.125])
+    palm = at + rotated(chest, spot)
+    faces = rotated(chest, np.array([0.0, 0.0, 1.0]))
+    fingers = rotated(chest, np.array([SIGN[side], 0.35 if is_over else 0.1, 0.0]))
+    out = SIGN[side] * _left(ahead)
+    elbow = unit(out + (0.5 if is_over else -0.4) * UP + 0.2 * ahead)
+    return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces, elbow=elbow)
+
+
+def _waving(weights: Array, since: IntArray, joints: Array, ahead: Array) -> Reach:
+    out = -_left(ahead)
+    swing = WAVE_RADIANS * np.sin(2 * np.pi * WAVE_HERTZ / FRAME_RATE * since)
+    shoulder = joints[:, ARMS[RIGHT][1]]
+    fingers = unit(UP + np.sin(swing)[:, None] * out)
+    palm = shoulder + 0.17 * out + 0.28 * UP + 0.24 * ahead + 0.20 * np.sin(swing)[:, None] * out
+    elbow = unit(0.7 * out - UP)
+    return Reach(side=RIGHT, weight=weights, palm=palm, fingers=fingers, faces=ahead, elbow=elbow)

@@ -1,0 +1,462 @@
+"""Company: a body that keeps near another one: it stands while that stands, and comes along when
+that goes.
+
+Hips go as a person's do who sees the other: a pull towards a comfortable distance, with a dead zone
+in which nothing moves (Rio, Rhea and Warren 2014: followers null the change of distance), speed and
+acceleration bounded. Feet step under them from the phase they are in. Legs and root are this
+module's, all above them is left as it came but for arms that swing against the legs.
+Knows poses, places and time; knows no window, session or network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.arms import ARMS
+from engine.body.easing import smoothstep
+from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
+from engine.body.reach import ANKLES, Ends, Trunk, with_legs
+from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
+from engine.body.skeleton import JOINT
+from engine.motion.floor import floor_height
+from engine.motion.guard import hanging
+from engine.motion.motion import FRAME_RATE
+from engine.motion.standing import standing_pose
+
+# ------------------------------------------------------------------------------ whereto, how fast
+NEAREST, FARTHEST = 0.62, 2.1
+"""Metres between two pelvises within which one who stands stays standing."""
+PATIENCE = 5.0
+"""Seconds after which one who stands goes to another who stands farther off than that."""
+GAP, SLACK = 1.25, 0.10
+"""Metres that one who walks keeps, give or take."""
+LEAVES, LEAVING = 0.25, 1.35
+"""Metres a second away from us at which the other is followed, from so many metres on."""
+COMES = 0.25
+"""Metres a second towards us at which the other is waited for."""
+FORESIGHT = 0.45
+"""Seconds by which the change of distance is taken ahead."""
+ROOM, COMING_S = 0.95, 0.2
+"""Metres between two pelvises under which, so many seconds later, one steps aside from another who
+comes."""
+AVOIDS, LEAST_ROOM = 0.35, 0.70
+"""Seconds of closing in after which the distance must not be under so many metres."""
+TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
+ACCELERATION, BRAKING = 6.0, 5.0
+THERE, NOT_THERE = 0.02, 0.07
+"""Metres from a place to stand at, within which one is there; and from which one sets off again."""
+STRIDE, APPROACH = 1.5, 3.5
+"""Metres a second on the way there; and for each metre that is left."""
+EAGER = 2.2
+"""Of the distance that is too much, made good in a second."""
+STOPPED = 0.08
+"""Metres a second of one who has come to stand."""
+TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
+"""Radians off the other from which one who stands turns, and to which."""
+SPIN, SPIN_GAIN, SPIN_DAMPING, SPIN_PUSH = 4.0, 26.0, 9.0, 25.0
+FADE_SECONDS = 0.85
+"""In which the other, whose future nobody knows, is taken to slow down."""
+SUBSTEPS = 3
+
+# --------------------------------------------------------------------------------------------- feet
+STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
+"""Metres from under its hip, and radians off where the hips face, at which a foot steps."""
+HOP_DISTANCE = 0.6
+"""Metres within which a foot that hips come towards waits for them."""
+STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
+"""How long a step takes from standing, and at a run."""
+MAY_PUSH_OFF, STRAINED = 0.7, 2.6
+"""How far on its way the other foot must be for one to leave the floor before it has come down, and
+how strained (1: it has to step) that one must be."""
+MOST_CORRECTED = 0.10
+"""Metres by which the goal of a step may change in a frame."""
+COMMITTED = 0.6
+"""Part of a step after which its goal stays."""
+FEET_LEAD = 0.15
+"""Seconds by which feet step after the hips of later: a planned step comes before its need."""
+LIFT, LONG_STEP = 0.11, 0.6
+"""Metres that an ankle rises in a step of so many metres."""
+TOES_OUT = 0.15
+
+# --------------------------------------------------------------------------------------------- body
+KNEES_BENT = 0.008
+"""Metres that hips are lower than straight legs have them."""
+SINK = 0.03
+"""Metres that they are lower at a walk of 1 m/s."""
+ARM_SWING = 0.9
+"""Radians of an arm for each metre that the other foot is ahead."""
+TWIST = 0.15
+"""The same of the spine."""
+SPINE2 = JOINT["spine2"]
+
+Place = tuple[float, float, float]
+"""x, z and yaw on the ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foot:
+    """One foot; places are the ankle's."""
+
+    start: Place
+    """Where it stands, or left the floor."""
+    goal: Place
+    """Where it will come down."""
+    since: float = 0.0
+    lasts: float = 0.0
+    """Seconds that its step takes; 0 while it stands."""
+
+    def part(self, time_s: float) -> float:
+        """0 to 1 of its step; 1 while it stands."""
+        return min((time_s - self.since) / self.lasts, 1.0) if self.lasts else 1.0
+
+    def place(self, time_s: float) -> Place:
+        if not self.lasts:
+            return self.start
+        done = _eased(self.part(time_s))
+        x, z, yaw = (a + done * (b - a) for a, b in zip(self.start, self.goal, strict=True))
+        return x, z, yaw
+
+    def lift(self, time_s: float) -> float:
+        """Metres of the ankle over its height at rest: up before it travels, down after it."""
+        if not self.lasts:
+            return 0.0
+        way = math.hypot(self.goal[0] - self.start[0], self.goal[1] - self.start[1])
+        height = LIFT * (0.5 + 0.5 * min(way / LONG_STEP, 1.0))
+        return float(height * math.sin(math.pi * self.part(time_s)) ** 0.8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Companion:
+    """One who keeps company, at one frame.
+
+    hips          x, z, yaw; velocity (2) metres a second; spin radians a second
+    waited        seconds that the other has been far off
+    is_new        whether no course has led here
+    """
+
+    hips: Place
+    velocity: tuple[float, float]
+    spin: float
+    is_going: bool
+    is_turning: bool
+    waited: float
+    feet: tuple[Foot, Foot]
+    time_s: float
+    is_new: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """Where one who keeps company goes, frame by frame.
+
+    hips    (frame, 3) x, z, yaw; pace (frame,) metres a second
+    places  (frame, 2, 3) of the feet, lift (frame, 2)
+    states  after each frame
+    is_new  whether it sets off from a pose that no course has led to
+    """
+
+    hips: Array
+    pace: Array
+    places: Array
+    lift: Array
+    states: tuple[Companion, ...]
+    is_new: bool
+
+    def cut(self, frames: int) -> Course:
+        """The first so many frames."""
+        return Course(
+            hips=self.hips[:frames],
+            pace=self.pace[:frames],
+            places=self.places[:frames],
+            lift=self.lift[:frames],
+            states=self.states[:frames],
+            is_new=self.is_new,
+        )
+
+    @property
+    def ahead(self) -> Array:
+        """(frame, 2) metres that each foot is ahead of the hips."""
+        way = self.places[:, :, :2] - self.hips[:, None, :2]
+        yaw = self.hips[:, 2:]
+        return np.asarray(way[..., 0] * np.sin(yaw) + way[..., 1] * np.cos(yaw))
+
+    @property
+    def walks(self) -> Array:
+        """(frame,) 0 standing, 1 walking."""
+        return smoothstep(np.clip(self.pace / 0.5, 0.0, 1.0))
+
+
+def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) -> Companion:
+    """One who begins to keep company from a pose; `before` is the pose a frame earlier."""
+    hips, earlier = (_hips(each, rest_joints) for each in (pose, before))
+    v_x, v_z = ((hips[k] - earlier[k]) * FRAME_RATE for k in (0, 1))
+    joints, world = pose.in_world(rest_joints)
+    feet = []
+    for ankle in ANKLES:
+        yaw = math.atan2(world[ankle, 0, 2], world[ankle, 2, 2])
+        place = (float(joints[ankle, 0]), float(joints[ankle, 2]), yaw)
+        feet.append(Foot(start=place, goal=place))
+    return Companion(
+        hips=hips,
+        velocity=(v_x, v_z),
+        spin=wrapped(hips[2] - earlier[2]) * FRAME_RATE,
+        is_going=math.hypot(v_x, v_z) > 0.3,
+        is_turning=False,
+        waited=0.0,
+        feet=(feet[0], feet[1]),
+        time_s=time_s,
+        is_new=True,
+    )
+
+
+def _hips(pose: Pose, rest_joints: Array) -> Place:
+    pelvis, forward = pose.transl + rest_joints[0], pose.rotmats[0, :, 2]
+    return float(pelvis[0]), float(pelvis[2]), math.atan2(forward[0], forward[2])
+
+
+def expected(known: Array, frames: int) -> Array:
+    """(frames, 2) ground that a body crosses which was last seen at `known` (n >= 2, 2): it goes on
+    as it went, and slows down."""
+    span = min(len(known) - 1, 3)
+    velocity = (known[-1] - known[-1 - span]) * (FRAME_RATE / span)
+    seconds = np.arange(1, frames + 1) / FRAME_RATE
+    way = FADE_SECONDS * -np.expm1(-seconds / FADE_SECONDS)
+    return np.asarray(known[-1] + way[:, None] * velocity)
+
+
+def accompany(
+    state: Companion,
+    other: Array,
+    rest_joints: Array,
+    stand: tuple[float, float] | None = None,
+) -> Course:
+    """The frames after `state` beside one who crosses the ground `other` (frame, 2).
+
+    stand  x, z to stand at, facing the other; None: at a comfortable distance
+    """
+    home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
+    states, is_new = [], state.is_new
+    for moved in _finer(other):
+        for place in moved:
+            state = _gone(state, place, stand)
+        (x, z, yaw), (v_x, v_z) = state.hips, state.velocity
+        soon = (x + FEET_LEAD * v_x, z + FEET_LEAD * v_z, yaw + FEET_LEAD * state.spin)
+        time_s = state.time_s + 1 / FRAME_RATE
+        feet = step(state.feet, soon, state.velocity, home, time_s)
+        state = replace(state, feet=feet, time_s=time_s, is_new=False)
+        states.append(state)
+    return Course(
+        hips=np.array([after.hips for after in states]),
+        pace=np.array([math.hypot(*after.velocity) for after in states]),
+        places=np.array([[f.place(after.time_s) for f in after.feet] for after in states]),
+        lift=np.array([[f.lift(after.time_s) for f in after.feet] for after in states]),
+        states=tuple(states),
+        is_new=is_new,
+    )
+
+
+def _finer(other: Array) -> list[list[list[float]]]:
+    """Of each frame and each of its substeps: x, z of the other, and how fast they change."""
+    count = len(other)
+    velocity = np.gradient(other, axis=0) * FRAME_RATE if count > 1 else np.zeros((1, 2))
+    at = np.arange(count * SUBSTEPS) / SUBSTEPS
+    columns = [
+        np.interp(at, np.arange(count), values[:, axis])
+        for values in (other, velocity)
+        for axis in (0, 1)
+    ]
+    moved: list[list[list[float]]] = np.stack(columns, -1).reshape(count, SUBSTEPS, 4).tolist()
+    return moved
+
+
+def _gone(state: Companion, other: list[float], stand: tuple[float, float] | None) -> Companion:
+    """A substep later; of the other: x, z, and how fast they change."""
+    p_x, p_z, u_x, u_z = other
+    fine = 1 / (FRAME_RATE * SUBSTEPS)
+    (x, z, yaw), (v_x, v_z), spin = state.hips, state.velocity, state.spin
+    away_x, away_z = p_x - x, p_z - z
+    distance = max(math.hypot(away_x, away_z), 1e-3)
+    ahead_x, ahead_z = away_x / distance, away_z / distance
+    pace, their = math.hypot(v_x, v_z), math.hypot(u_x, u_z)
+    leaving = u_x * ahead_x + u_z * ahead_z
+    closing = leaving - v_x * ahead_x - v_z * ahead_z
+    is_coming = leaving < -COMES and distance + COMING_S * leaving < ROOM
+    is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM
+    waited = state.waited + fine if distance > FARTHEST and leaving > -COMES else 0.0
+    over = distance + FORESIGHT * max(closing, 0.0) - GAP
+    beyond = math.copysign(max(abs(over) - SLACK, 0.0), over)
+    if state.is_going:
+        is_there = beyond == 0 or (beyond < 0 and distance > NEAREST)
+        is_going = is_pressed or not (is_there and pace < STOPPED and their < 0.15)
+    else:
+        is_left = leaving > LEAVES and distance + FORESIGHT * leaving > LEAVING
+        is_going = distance < NEAREST or is_left or is_pressed or waited > PATIENCE
+    wish = aside = 0.0
+    if is_pressed:
+        clear = (u_z - v_z) * away_x - (u_x - v_x) * away_z
+        wish, aside = -BACK_SPEED, math.copysign(ASIDE_SPEED, clear)
+    elif is_going:
+        wish = EAGER * beyond + max(leaving, 0.0) * (over > -SLACK)
+        if leaving < -COMES:
+            wish = min(wish, 0.0)
+        wish = min(max(wish, -BACK_SPEED), TOP_SPEED if their > 0.3 else EASY_SPEED)
+    goal_x, goal_z = wish * ahead_x + aside * ahead_z, wish * ahead_z - aside * ahead_x
+    if stand is not None:
+        way_x, way_z = stand[0] - x, stand[1] - z
+        way = math.hypot(way_x, way_z)
+        is_going = way > (THERE if state.is_going else NOT_THERE)
+        quick = min(APPROACH * way, STRIDE) / max(way, 1e-6) if is_going else 0.0
+        goal_x, goal_z, is_pressed = quick * way_x, quick * way_z, True
+    push_x, push_z = 5 * (goal_x - v_x), 5 * (goal_z - v_z)
+    most = ACCELERATION if is_pressed or wish > pace else BRAKING
+    scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
+    v_x, v_z = v_x + scale * push_x, v_z + scale * push_z
+    turn = wrapped(math.atan2(away_x, away_z) - yaw)
+    is_turning = abs(turn) > (TURNED if state.is_turning or is_going else TURNS_FROM)
+    push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * spin
+    spin += min(max(push, -SPIN_PUSH), SPIN_PUSH) * fine
+    spin = min(max(spin, -SPIN), SPIN)
+    return replace(
+        state,
+        hips=(x + v_x * fine, z + v_z * fine, yaw + spin * fine),
+        velocity=(v_x, v_z),
+        spin=spin,
+        is_going=is_going,
+        is_turning=is_turning,
+        waited=waited,
+    )
+
+
+# ------------------------------------------------------------------------------------------- steps
+def step(
+    feet: tuple[Foot, Foot], hips: Place, velocity: tuple[float, float], home: Array, time_s: float
+) -> tuple[Foot, Foot]:
+    """The feet (left, right) at a time, under hips that go at a velocity.
+
+    home  (2, 2) x and z of the ankles from the hips, standing at ease, facing +Z
+    A foot in the air is led to where the hips are going; the last part of a step stays as it was
+    begun, and a change of goal moves no foot at once.
+    """
+    both = [_landed(foot, time_s) for foot in feet]
+    pace = math.hypot(*velocity)
+    under = [_under(hips, home[side], side) for side in (0, 1)]
+    strains = [_strain(both[side], under[side], velocity) for side in (0, 1)]
+    worst = 0 if strains[0] > strains[1] else 1
+    foot, other = both[worst], both[1 - worst]
+    may = not other.lasts or (other.part(time_s) > MAY_PUSH_OFF and strains[worst] > STRAINED)
+    if strains[worst] > 1 and may:
+        lasts = STEP_SECONDS + min(pace / RUN_SPEED, 1.0) * (QUICK_SECONDS - STEP_SECONDS)
+        both[worst] = replace(foot, goal=foot.start, since=time_s, lasts=lasts)
+    left, right = (
+        _aimed(both[side], under[side], velocity, time_s) if both[side].lasts else both[side]
+        for side in (0, 1)
+    )
+    return left, right
+
+
+def _landed(foot: Foot, time_s: float) -> Foot:
+    if foot.lasts and time_s >= foot.since + foot.lasts - 1e-6:
+        return Foot(start=foot.goal, goal=foot.goal)
+    return foot
+
+
+def _under(hips: Place, home: Array, side: int) -> Place:
+    """Where a foot at ease is under the hips."""
+    x, z, yaw = hips
+    sine, cosine = math.sin(yaw), math.cos(yaw)
+    out_x, out_z = float(home[0]), float(home[1])
+    toes = TOES_OUT if side == 0 else -TOES_OUT
+    return x + cosine * out_x + sine * out_z, z - sine * out_x + cosine * out_z, yaw + toes
+
+
+def _strain(foot: Foot, under: Place, velocity: tuple[float, float]) -> float:
+    """How much a foot that stands is off; over 1 it has to step."""
+    if foot.lasts:
+        return 0.0
+    x, z = foot.start[0] - under[0], foot.start[1] - under[1]
+    distance = math.hypot(x, z)
+    if x * velocity[0] + z * velocity[1] > 0 and distance < HOP_DISTANCE:
+        return 0.0  # ahead of hips that come its way
+    return max(distance / STEP_DISTANCE, abs(wrapped(foot.start[2] - under[2])) / STEP_TURN)
+
+
+def _aimed(foot: Foot, under: Place, velocity: tuple[float, float], time_s: float) -> Foot:
+    """A foot in the air, led to under where the hips will be half a step after it has landed."""
+    part = foot.part(time_s)
+    if part > COMMITTED:
+        return foot
+    ahead = foot.lasts * (1.5 - part)
+    here = foot.place(time_s)
+    turn = here[2] + wrapped(under[2] - here[2])
+    goal = (under[0] + ahead * velocity[0], under[1] + ahead * velocity[1], turn)
+    if part > 0:
+        x, z = goal[0] - foot.goal[0], goal[1] - foot.goal[1]
+        scale = min(1.0, MOST_CORRECTED / max(math.hypot(x, z), 1e-9))
+        goal = (foot.goal[0] + scale * x, foot.goal[1] + scale * z, turn)
+    done = _eased(part)
+    x, z, yaw = ((at - done * to) / (1 - done) for at, to in zip(here, goal, strict=True))
+    return replace(foot, start=(x, z, yaw), goal=goal)
+
+
+# ------------------------------------------------------------------------------------------- poses
+def posed(
+    rotmats: Array,
+    course: Course,
+    rest_joints: Array,
+    floor: float,
+    forward: Array | float = 0.0,
+) -> tuple[Array, Array]:
+    """Frames (frame, 22, 3, 3) carried along a course, root and legs its own, and their transl.
+
+    forward  (frame,) metres that the hips are ahead of the course, over the same feet
+    """
+    faces = rotmats[:, 0, :, 2]
+    turn = rotmat_about("y", course.hips[:, 2] - np.arctan2(faces[:, 0], faces[:, 2]))
+    result = rotmats.copy()
+    result[:, 0] = turn @ rotmats[:, 0]
+    sole = float(floor_height(Pose(standing_pose(), np.zeros(3)), rest_joints))
+    height = rest_joints[0, 1] - sole - KNEES_BENT - SINK * np.minimum(course.pace, 1.5)
+    yaw = course.hips[:, 2]
+    pelvis = np.stack(
+        [
+            course.hips[:, 0] + forward * np.sin(yaw),
+            floor + height,
+            course.hips[:, 1] + forward * np.cos(yaw),
+        ],
+        axis=-1,
+    )
+    moved = pelvis - rest_joints[0]
+    joints, world = forward_kinematics(rest_joints, result, moved)
+    up = floor + rest_joints[ANKLES, 1] - sole + course.lift
+    feet = Ends(
+        positions=np.stack([course.places[..., 0], up, course.places[..., 1]], axis=-1),
+        rotmats=rotmat_about("y", course.places[..., 2]),
+    )
+    trunk = Trunk(rotmats=result, transl=moved, joints=joints, world=world)
+    return with_legs(rest_joints, trunk, result, feet, floor), moved
+
+
+def swinging(rotmats: Array, known: Array, course: Course) -> Array:
+    """Frames (frame, 22, 3, 3), the last of them along the course, whose arms and spine go with the
+    legs; those before are drawn to the known ones (frame, 22, 3, 3) as far as it walks."""
+    result, first = rotmats.copy(), len(rotmats) - len(course.pace)
+    at_ease, walks, ahead = hanging(), course.walks[:, None], course.ahead
+    for side, arm in enumerate(map(list, ARMS)):
+        swung = np.broadcast_to(at_ease[list(arm)], (len(walks), len(arm), 3, 3)).copy()
+        swung[:, 1] = rotmat_about("x", -ARM_SWING * ahead[:, 1 - side]) @ at_ease[arm[1]]
+        result[first:, arm] = slerp_rotmat(rotmats[first:, arm], swung, walks)
+        result[:first, arm] = slerp_rotmat(rotmats[:first, arm], known[:first, arm], walks[:1])
+    twist = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
+    result[first:, SPINE2] = slerp_rotmat(rotmats[first:, SPINE2], twist, course.walks)
+    before = slerp_rotmat(rotmats[:first, SPINE2], known[:first, SPINE2], course.walks[:1])
+    result[:first, SPINE2] = before
+    return result
+
+
+def _eased(part: float) -> float:
+    return part * part * (3 - 2 * part)

@@ -1,0 +1,159 @@
+"""Laws of one who keeps company."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.motion.company import (
+    Companion,
+    Course,
+    accompany,
+    companion_of,
+    expected,
+    posed,
+    swinging,
+)
+from engine.motion.floor import floor_height
+from engine.motion.guard import hanging
+
+REST = load_body().rest_joints(np.zeros(10)).astype(np.float64)
+GAP = 1.3
+
+
+def standing() -> Pose:
+    """At the origin, facing +Z, feet on the floor."""
+    rotmats = hanging()
+    transl = -REST[0] * [1.0, 0.0, 1.0]
+    transl[1] -= floor_height(Pose(rotmats, transl), REST)
+    return Pose(rotmats, transl)
+
+
+def companion() -> Companion:
+    pose = standing()
+    return companion_of(pose, pose, REST, 0.0)
+
+
+def walking(speed: float, frames: int, way: float = 0.0, begin: int = 10) -> Array:
+    """(frame, 2) of one who stands GAP ahead and goes off at `way` radians from straight away."""
+    gone = speed / 10 * np.maximum(np.arange(1, frames + 1) - begin, 0)
+    return np.array([0.0, GAP]) + gone[:, None] * [np.sin(way), np.cos(way)]
+
+
+def beside(other: Array) -> Course:
+    return accompany(companion(), other, REST)
+
+
+def test_before_one_who_stands_nothing_moves() -> None:
+    course = beside(walking(0.0, 60))
+    assert course.pace.max() == 0
+    assert np.ptp(course.places, axis=0).max() == 0
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.5, 3.0])
+@pytest.mark.parametrize("way", [0.0, 1.2])
+def test_one_who_leaves_is_followed_and_not_run_into(speed: float, way: float) -> None:
+    other = walking(speed, 80, way)
+    course = beside(other)
+    apart = np.linalg.norm(course.hips[:, :2] - other, axis=-1)
+    assert apart.max() < 3.0
+    assert apart.min() > 0.6
+    to_other = np.arctan2(*(other - course.hips[:, :2]).T)
+    off = np.abs((to_other - course.hips[:, 2] + np.pi) % (2 * np.pi) - np.pi)
+    assert off[30:].max() < 0.3
+
+
+def test_who_comes_and_stands_is_waited_for() -> None:
+    other = np.array([0.0, 4.0]) - np.minimum(np.arange(60), 28)[:, None] * [0.0, 0.1]
+    course = beside(other)
+    assert course.pace.max() < 0.3
+    assert np.linalg.norm(course.hips[-1, :2] - other[-1]) > 1.0
+
+
+def test_who_walks_into_us_is_made_room_for() -> None:
+    other = np.array([0.05, 3.0]) - np.arange(60)[:, None] * [0.0, 0.1]
+    course = beside(other)
+    assert np.linalg.norm(course.hips[:, :2] - other, axis=-1).min() > 0.45
+
+
+def test_a_foot_that_stands_never_slides_and_one_foot_is_always_down_in_a_walk() -> None:
+    course = beside(walking(1.2, 70))
+    stands = course.lift == 0
+    both = stands[1:] & stands[:-1]
+    moved = np.linalg.norm(np.diff(course.places[..., :2], axis=0), axis=-1)
+    assert moved[both].max() < 1e-9
+    assert stands.any(axis=1).all()
+    assert (~stands).any(axis=0).all()
+
+
+def test_a_course_that_is_planned_anew_goes_on_where_it_was() -> None:
+    """Whatever is then expected of the other: no step begins anew, and no foot jumps."""
+    state = companion()
+    whole = beside(walking(1.2, 40))
+    others = walking(1.2, 40) + np.array([0.3, 0.0])
+    for cut in range(12, 30):
+        again = accompany(whole.states[cut], others[cut + 1 :], REST)
+        off = np.linalg.norm((again.places - whole.places[cut + 1 :])[0, :, :2], axis=-1)
+        assert off.max() < 0.05
+        same = accompany(whole.states[cut], walking(1.2, 40)[cut + 1 :], REST)
+        np.testing.assert_allclose(same.places, whole.places[cut + 1 :], atol=0.06)
+    assert state.is_new
+    assert not whole.states[0].is_new
+
+
+def test_a_place_to_stand_at_is_gone_to_and_stayed_at() -> None:
+    course = accompany(companion(), walking(0.0, 50), REST, stand=(0.1, 0.45))
+    np.testing.assert_allclose(course.hips[-1, :2], [0.1, 0.45], atol=0.08)
+    assert course.pace[-10:].max() < 0.02
+
+
+def test_what_is_expected_goes_on_as_it_went_and_slows_down() -> None:
+    seen = np.arange(5)[:, None] * np.array([0.1, 0.0])
+    ahead = expected(seen, 40)
+    steps = np.diff(np.concatenate([seen[-1:], ahead])[:, 0])
+    assert steps[0] == pytest.approx(0.1, rel=0.1)
+    assert (np.diff(steps) < 0).all()
+    assert steps[-1] < 0.005
+
+
+def test_legs_and_root_go_along_the_course_with_feet_on_the_floor() -> None:
+    course = beside(walking(1.0, 60))
+    rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
+    rotmats = swinging(rotmats, rotmats, course)
+    carried, transl = posed(rotmats, course, REST, 0.0)
+    joints, _ = forward_kinematics(REST, carried, transl)
+    np.testing.assert_allclose(joints[:, 0, [0, 2]], course.hips[:, :2], atol=1e-9)
+    ankles = joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]]
+    stands = course.lift == 0
+    np.testing.assert_allclose(
+        ankles[..., [0, 2]][stands], course.places[..., :2][stands], atol=0.06
+    )
+    assert np.abs(floor_height(Pose(carried, transl), REST)).max() < 0.02
+
+
+def test_arms_swing_against_the_legs() -> None:
+    course = beside(walking(1.2, 60))
+    rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
+    carried, transl = posed(swinging(rotmats, rotmats, course), course, REST, 0.0)
+    joints, _ = forward_kinematics(REST, carried, transl)
+    forward = np.stack([np.sin(course.hips[:, 2]), np.cos(course.hips[:, 2])], axis=-1)
+    hand = joints[:, JOINT["left_wrist"]] - joints[:, 0]
+    ahead = (hand[:, [0, 2]] * forward).sum(axis=-1)[25:]
+    foot = course.ahead[25:, 1]
+    assert np.corrcoef(ahead, foot)[0, 1] > 0.9
+
+
+def test_a_turn_in_place_is_made_with_steps() -> None:
+    angle = np.minimum(0.15 * np.arange(60), np.pi)
+    other = GAP * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    course = beside(other)
+    assert course.hips[-1, 2] == pytest.approx(np.pi, abs=0.2)
+    assert (course.lift > 0).any(axis=0).all()
+    rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
+    _, transl = posed(rotmats, course, REST, 0.0)
+    assert np.linalg.norm(transl[-1, [0, 2]] + REST[0, [0, 2]]) < 0.2

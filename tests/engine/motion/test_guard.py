@@ -1,0 +1,104 @@
+"""Laws of the posture guard and of attention."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.motion.guard import (
+    HELD_UP,
+    LOOKS_PAST,
+    MOST_TILT,
+    attentive,
+    guarded,
+    hanging,
+    off_hanging,
+    raised,
+)
+
+REST = load_body().rest_joints(np.zeros(10)).astype(np.float64)
+FRAMES = 20
+
+
+def at_ease() -> tuple[Array, Array]:
+    return np.broadcast_to(hanging(), (FRAMES, 22, 3, 3)).copy(), np.zeros((FRAMES, 3))
+
+
+def tilt_of(rotmats: Array) -> Array:
+    return np.asarray(np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1)))
+
+
+@pytest.mark.parametrize("lean", [-0.7, 0.5])
+def test_one_who_leans_is_drawn_upright(lean: float) -> None:
+    rotmats, transl = at_ease()
+    rotmats[:, 0] = rotmat_about("x", lean)
+    upright, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
+    assert tilt_of(upright).max() <= MOST_TILT + 1e-6
+
+
+def test_a_spine_that_bends_backwards_is_drawn_straight() -> None:
+    rotmats, transl = at_ease()
+    for name in ("spine1", "spine2", "spine3"):
+        rotmats[:, JOINT[name]] = rotmat_about("x", -0.3)
+    straight, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
+    joints, _ = forward_kinematics(REST, straight, transl)
+    along = joints[:, JOINT["neck"]] - joints[:, JOINT["pelvis"]]
+    back = np.degrees(np.arctan2(-along[:, 2], along[:, 1]))
+    assert back.max() < 10
+
+
+@pytest.mark.parametrize("angle", [0.9, 1.8])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_hands_that_are_held_up_come_down(side: str, angle: float) -> None:
+    rotmats, transl = at_ease()
+    turn = rotmat_about("x", -angle)
+    rotmats[:, JOINT[f"{side}_shoulder"]] = turn @ rotmats[:, JOINT[f"{side}_shoulder"]]
+    assert off_hanging(rotmats, REST).max() > 0.4
+    lowered, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
+    assert off_hanging(lowered, REST).max() < HELD_UP + 0.03
+
+
+def test_a_reason_leaves_trunk_and_hands_as_they_are() -> None:
+    rotmats, transl = at_ease()
+    rotmats[:, 0] = rotmat_about("x", 0.6)
+    kept = guarded(rotmats, transl, REST, 1.0, balance=True)
+    np.testing.assert_array_equal(kept[0], rotmats)
+    np.testing.assert_array_equal(kept[1], transl)
+
+
+def test_one_who_stands_at_ease_is_left_alone() -> None:
+    rotmats, transl = at_ease()
+    rotmats[:, 0] = rotmat_about("x", 0.03)
+    kept, moved = guarded(rotmats, transl, REST, 0.0, balance=True)
+    np.testing.assert_allclose(kept, rotmats, atol=1e-12)
+    np.testing.assert_allclose(moved, transl, atol=1e-12)
+
+
+def test_the_face_turns_to_what_is_attended_to_as_far_as_necks_go() -> None:
+    rotmats, transl = at_ease()
+    joints, _ = forward_kinematics(REST, rotmats, transl)
+    head = joints[:, JOINT["head"]]
+    for bearing in (-1.0, 0.0, 1.0):
+        away = 2 * np.array([np.sin(bearing), 0.0, np.cos(bearing)])
+        looking = attentive(rotmats, transl, REST, head + away)
+        _, world = forward_kinematics(REST, looking, transl)
+        face = world[0, JOINT["head"], :, 2]
+        assert face @ away / 2 > np.cos(LOOKS_PAST + 0.05)
+    behind = attentive(rotmats, transl, REST, head - [0.0, 0.0, 2.0])
+    _, world = forward_kinematics(REST, behind, transl)
+    assert world[0, JOINT["head"], 2, 2] > -0.2
+
+
+def test_a_raised_hand_is_higher_than_where_it_hangs_and_a_swinging_one_hardly_is() -> None:
+    rotmats, _ = at_ease()
+    assert abs(raised(rotmats, REST)).max() < 1e-9
+    arm = JOINT["right_shoulder"]
+    swung, held = rotmats.copy(), rotmats.copy()
+    swung[:, arm] = rotmat_about("x", -0.4) @ rotmats[:, arm]
+    held[:, arm] = rotmat_about("x", -1.4) @ rotmats[:, arm]
+    assert 0 < raised(swung, REST)[0, 1] < 0.10 < 0.35 < raised(held, REST)[0, 1]

@@ -1,0 +1,113 @@
+"""Frozen players before real sessions: what the layers answer, and that scores tell it apart.
+
+The windows stand still here, so that all that moves comes from the layers over the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.bundle import INTENT_FILE, STARTER
+from engine.errors import BundleError, InputError
+from engine.motion.intent import FEATURES, KINDS, load_intent
+from engine.session.config import SessionConfig
+from engine.testing import still_windows
+from trainer.evaluation.live import players
+from trainer.evaluation.live.episode import Episode, standing_still
+from trainer.evaluation.live.goals import GOALS, goal_table
+from trainer.evaluation.live.playing import Played, as_played, play
+from trainer.evaluation.live.run import BY_RULE, LiveSettings, builds_of, truth_of
+from trainer.evaluation.live.scoring import Scores, scored
+
+INTENT = load_intent(STARTER / INTENT_FILE)
+BARE = SessionConfig()
+
+
+def played(episode: Episode, config: SessionConfig = BY_RULE) -> Played:
+    found: list[Played] = []
+    play([lambda: episode], config, still_windows, intent=INTENT, on_played=found.append)
+    return found[0]
+
+
+def scores(episode: Episode, config: SessionConfig = BY_RULE) -> Scores:
+    return scored(played(episode, config), truth_of(episode))
+
+
+@pytest.mark.parametrize("kind", ["right_hand", "left_hand", "both_hands", "high_five", "wave"])
+def test_what_is_offered_is_taken_and_let_go(kind: str) -> None:
+    found = scores(players.patient(kind, 7))
+    assert found["meets"] == 1
+    assert found["raised_before"] == 0
+    assert found.get("down_after_s", 0) < 2.5
+
+
+def test_without_layers_an_offer_is_left_hanging() -> None:
+    assert scores(players.patient("right_hand", 7), BARE)["meets"] == 0
+
+
+def test_a_partner_who_may_not_touch_takes_no_hand_but_waves() -> None:
+    apart = replace(BY_RULE, allow_contact=False)
+    assert scores(players.patient("right_hand", 7), apart)["meets"] == 0
+    assert scores(players.patient("wave", 7), apart)["meets"] == 1
+
+
+def test_a_walker_is_followed_on_feet_that_do_not_slide() -> None:
+    episode = players.walking("away", 3)
+    found = scores(episode)
+    assert found["follows"] == 1
+    assert found["skating_walking_cm_s"] < 2
+    assert scored(as_played(episode, standing_still(episode)))["follows"] == 0
+
+
+def test_the_same_player_and_seed_are_answered_by_the_same_bits() -> None:
+    first, second = (played(players.patient("left_hand", 5)) for _ in range(2))
+    np.testing.assert_array_equal(first.rotmats, second.rotmats)
+    np.testing.assert_array_equal(first.transl, second.transl)
+
+
+@pytest.mark.parametrize("kind", ["right_hand", "bow"])
+def test_the_truth_meets_what_a_partner_who_never_moves_misses(kind: str) -> None:
+    episode = players.patient(kind, 2)
+    assert episode.truth is not None
+    best = scored(as_played(episode, episode.truth), truth_of(episode))
+    worst = scored(as_played(episode, standing_still(episode)), truth_of(episode))
+    assert (best["meets"], worst["meets"]) == (1, 0)
+
+
+def test_a_goal_is_judged_by_the_partner_alone() -> None:
+    kind = "patient", "right_hand"
+    rows = {"partner": {kind: [{"meets": 1.0}]}, "truth": {kind: [{"meets": 0.0}]}}
+    table = goal_table(rows, "partner")
+    assert list(table) == [GOALS[0].name]
+    assert table[GOALS[0].name]["met"] is True
+    assert goal_table(rows, "truth")[GOALS[0].name]["met"] is False
+
+
+def test_every_group_makes_episodes_and_another_is_refused() -> None:
+    settings = LiveSettings(bundle=Path("none"), players=1, idle_players=1)
+    for group in players.GROUPS:
+        assert builds_of(replace(settings, groups=(group,)))
+    with pytest.raises(InputError, match="there is no juggling"):
+        builds_of(replace(settings, groups=("juggling",)))
+
+
+def test_an_episode_follows_from_its_seed() -> None:
+    make = partial(players.patient, "right_hand")
+    first, again, other = make(4), make(4), make(5)
+    np.testing.assert_array_equal(first.rotmats, again.rotmats)
+    assert first.rotmats.shape != other.rotmats.shape or (first.rotmats != other.rotmats).any()
+
+
+def test_an_intent_network_gives_probabilities_and_a_broken_file_is_named(tmp_path: Path) -> None:
+    found = INTENT(np.zeros((3, FEATURES), np.float32))
+    assert found.shape == (3, len(KINDS))
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    broken = tmp_path / "net.npz"
+    broken.write_bytes(b"no archive")
+    with pytest.raises(BundleError, match=r"net\.npz: holds no intent network"):
+        load_intent(broken)

@@ -1,0 +1,36 @@
+"""Partners that no network drives, to hold measures against: what they score is worth nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.skeleton import JOINT
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.clips import draw_figure
+from trainer.choreography.performer import stand
+from trainer.choreography.stage import Cast, draw_manner, new_score
+from trainer.choreography.stepping import RIGHT
+from trainer.evaluation.live.episode import Episode
+
+
+def hand_held_out(episode: Episode) -> tuple[Array, Array]:
+    """One who stands there and holds out the right hand, whatever the player does."""
+    rng = np.random.default_rng(episode.seed)
+    figure, manner = draw_figure(rng), draw_manner(rng)
+    cast = Cast(rng=rng, figures=(figure, figure), manners=(manner, manner))
+    time = np.zeros(1)
+    body = stand(new_score(cast, 0, time, np.zeros((1, 2)), np.zeros(1)))
+    out = body.at("right_shoulder") + body.direction([0.06, -0.30, 0.34])
+    forward, inward = body.direction([0.0, 0.0, 1.0]), body.direction([1.0, 0.0, 0.0])
+    move_arms(body, [Reach(side=RIGHT, weight=np.ones(1), wrist=out, fingers=forward, palm=inward)])
+    rotmats, transl = episode.start
+    held, solved = rotmats.copy(), body.pose().rotmats[0]
+    for name in ("collar", "shoulder", "elbow", "wrist"):
+        held[JOINT[f"right_{name}"]] = solved[JOINT[f"right_{name}"]]
+    assert np.isfinite(forward_kinematics(episode.rest_joints[1], held, transl)[0]).all()
+    return (
+        np.broadcast_to(held, (episode.frames, *held.shape)),
+        np.broadcast_to(transl, (episode.frames, 3)),
+    )

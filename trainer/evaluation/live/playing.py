@@ -1,0 +1,146 @@
+"""Plays episodes to real sessions on a virtual clock, many at once, and keeps what was shown.
+
+Every session is the engine's own, with its windows sampled by the bundle's graphs; sessions that
+want a window in the same frame share the calls. A window arrives one frame after it was asked for.
+Knows sessions and episodes; no measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from engine.arrays import Array, IntArray
+from engine.body.capsules import Capsules, fitted_capsules
+from engine.body.pose import Pose
+from engine.body.shape import load_body
+from engine.motion.intent import IntentNet
+from engine.motion.motion import FRAME_RATE
+from engine.sampling.request import WindowRequest
+from engine.session.config import SessionConfig
+from engine.session.session import Session
+from trainer.evaluation.live.episode import Episode
+
+AT_ONCE = 24
+"""Sessions that are played side by side: enough to fill the graphs' largest bucket."""
+TICK_S = 0.01
+"""After the player's frame, so that a tick knows it."""
+
+SampleWindows = Callable[[list[WindowRequest]], Array]
+EncodeWords = Callable[[str], Array]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Played:
+    """What a partner did in an episode.
+
+    rotmats (frame, 22, 3, 3), transl (frame, 3); window (frame,) number of the window that each
+    frame comes from, 0 where there is none
+    """
+
+    episode: Episode
+    rotmats: Array
+    transl: Array
+    window: IntArray
+
+
+def as_played(episode: Episode, motion: tuple[Array, Array]) -> Played:
+    """A partner whose motion is known beforehand, such as the truth."""
+    rotmats, transl = motion
+    window = np.zeros(len(transl), np.int64)
+    return Played(episode=episode, rotmats=rotmats, transl=transl, window=window)
+
+
+class _Seat:
+    """A session, its episode, and what its client has seen."""
+
+    def __init__(
+        self,
+        episode: Episode,
+        config: SessionConfig,
+        encode: EncodeWords | None,
+        intent: IntentNet | None,
+    ) -> None:
+        self.episode = episode
+        self._encode = encode
+        capsules = (_capsules(episode.betas[0].tobytes()), _capsules(episode.betas[1].tobytes()))
+        self.session = Session(
+            config,
+            rest_joints=episode.rest_joints,
+            seed=episode.seed,
+            capsules=capsules,
+            partner_start=Pose(*episode.start),
+            intent=intent,
+        )
+        self._words = dict(episode.words)
+        self.waiting: tuple[int, Array] | None = None
+        self._held: dict[int, tuple[Pose, int]] = {}
+        self._rotmats = np.empty((episode.frames, 22, 3, 3), np.float32)
+        self._transl = np.empty((episode.frames, 3), np.float32)
+        self._window = np.zeros(episode.frames, np.int64)
+
+    def step(self, frame: int) -> list[tuple[int, WindowRequest]]:
+        """One frame of the client's life; returns the windows that the session wants."""
+        episode, session, now = self.episode, self.session, frame / FRAME_RATE
+        if (words := self._words.get(frame)) is not None and self._encode is not None:
+            text = self._encode(words) if words else None
+            session.direct(replace(session.direction, text=text))
+        session.feed(now, Pose(episode.rotmats[frame], episode.transl[frame]))
+        if self.waiting is not None:
+            session.accept(*self.waiting)
+            self.waiting = None
+        tick = session.tick(now + TICK_S)
+        if tick.chunk is not None:
+            frames = tick.chunk.frames
+            for row, index in enumerate(range(frames.first, frames.last + 1)):
+                window = int(frames.labels["window"][row])
+                self._held[index] = frames.pose[1, row], window
+        pose, self._window[frame] = self._held.pop(frame)
+        self._rotmats[frame], self._transl[frame] = pose.rotmats, pose.transl
+        return [(wanted.ticket, wanted.request) for wanted in tick.wanted]
+
+    def played(self) -> Played:
+        return Played(
+            episode=self.episode, rotmats=self._rotmats, transl=self._transl, window=self._window
+        )
+
+
+@lru_cache(maxsize=4096)
+def _capsules(betas: bytes) -> Capsules:
+    return fitted_capsules(load_body(), np.frombuffer(betas, np.float32))
+
+
+def play(
+    episodes: Sequence[Callable[[], Episode]],
+    config: SessionConfig,
+    sample: SampleWindows,
+    *,
+    encode: EncodeWords | None = None,
+    intent: IntentNet | None = None,
+    on_played: Callable[[Played], None],
+) -> None:
+    """Play each episode once, AT_ONCE at a time; those that end make room for the next.
+
+    sample  requests -> residual windows (n, 2, 30, 135)
+    encode  words -> text vector; None: an animator that takes no words
+    """
+    coming = list(reversed(episodes))
+    seats: list[tuple[_Seat, int]] = []
+    while coming or seats:
+        while coming and len(seats) < AT_ONCE:
+            seats.append((_Seat(coming.pop()(), config, encode, intent), 0))
+        asked = [
+            (seat, ticket, request) for seat, frame in seats for ticket, request in seat.step(frame)
+        ]
+        if asked:
+            windows = sample([request for _, _, request in asked])
+            for (seat, ticket, _), x0 in zip(asked, windows, strict=True):
+                seat.waiting = ticket, x0
+        seats = [(seat, frame + 1) for seat, frame in seats]
+        for seat, frame in seats:
+            if frame == seat.episode.frames:
+                on_played(seat.played())
+        seats = [(seat, frame) for seat, frame in seats if frame < seat.episode.frames]

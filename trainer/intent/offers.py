@@ -1,0 +1,299 @@
+"""Players who are about something, and players who are not: what the intent network learns from.
+
+Each take has the player's frames at 10 a second, the partner's place, and which kind each frame is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.arrays import Array, BoolArray, IntArray
+from engine.body.skeleton import MIRROR
+from engine.motion.guard import raised
+from engine.motion.intent import FEATURES, KINDS, LOOKBACK, intent_features
+from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.clips import KINDS as CLIP_KINDS
+from trainer.choreography.clips import draw_figure, make_clip
+from trainer.choreography.gestures import random_gestures
+from trainer.choreography.kinds.closeness import hugging
+from trainer.choreography.kinds.greetings import bowing_arms, waving
+from trainer.choreography.performer import UP, Couple, Performer, stand
+from trainer.choreography.stage import (
+    KEEP,
+    PARTNER,
+    PLAYER,
+    Cast,
+    attend,
+    brisk,
+    clock,
+    draw_manner,
+    eyes,
+    new_score,
+)
+from trainer.choreography.stepping import LEFT, RIGHT, SIDE
+from trainer.choreography.timing import pulse, ramp
+
+CALM = ("face_and_follow", "idle_together", "follow_along", "pass_by", "stroll_arm_in_arm")
+"""Of these, those whose player does nothing in particular."""
+UNTOLD = -1
+SEEN_FRAMES = 2
+"""From the onset on in which nobody can tell yet; they count for nothing in training."""
+MIRRORED = {
+    "right_hand": "left_hand",
+    "left_hand": "right_hand",
+    "high_five_right": "high_five_left",
+    "high_five_left": "high_five_right",
+}
+NO_OFFER = tuple(
+    kind
+    for kind in CLIP_KINDS
+    if kind not in ("handshake", "high_five", "hug", "wave", "bow", "push", "point_and_look")
+    and not kind.startswith(("hold_hands", "hand_over", "lead_by", "push_and", "arm_around"))
+)
+"""Kinds of clips whose player is about none of our kinds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Take:
+    """rotmats (frame, 22, 3, 3), transl (frame, 3), rest_joints (22, 3) of the player;
+    partner (frame, 3) x, z, yaw; kind (frame,) index of KINDS, -1: not to be counted"""
+
+    rotmats: Array
+    transl: Array
+    rest_joints: Array
+    partner: Array
+    kind: IntArray
+
+
+def offer_take(kind: str, rng: np.random.Generator) -> Take:
+    """One who walks up or stands, is about something for a while, and then no more."""
+    cast = Cast(
+        rng=rng,
+        figures=(draw_figure(rng), draw_figure(rng)),
+        manners=(draw_manner(rng), draw_manner(rng)),
+    )
+    begin, hold = (
+        cast.uniform(0.6, 2.6),
+        float(rng.choice([0.6, 1.5, 3.0])) * cast.uniform(0.7, 1.3),
+    )
+    raise_s = cast.uniform(0.4, 0.9)
+    lower = begin + raise_s + hold
+    if kind == "bow":
+        lower = begin + 2.4
+    time = clock(lower + cast.uniform(1.2, 2.5))
+    gap = cast.uniform(0.75, 2.2)
+    come = cast.uniform(0.2, 1.6) if cast.chance(0.45) else 0.0
+    arrive = begin + cast.uniform(-0.4, 0.8)
+    walked = brisk((time - arrive + 0.5 + come / 0.9) / (0.5 + come / 0.9))
+    away = np.array([cast.rng.normal(0, 0.15), -gap])
+    path = away - np.column_stack([np.zeros_like(time), come * (1 - walked)])
+    heading = cast.rng.normal(0, 0.2) * np.ones_like(time)
+    score = new_score(cast, PLAYER, time, path, heading)
+    if kind == "bow":
+        deep = cast.uniform(0.35, 1.0)
+        curve = pulse(time, begin, begin + 0.9, begin + 1.3, begin + 2.4)
+        score.hip_pitch += 0.62 * deep * curve
+        score.lean[:, 0] += 0.38 * deep * curve
+        score.shift[:, 1] -= 0.13 * np.sin(0.8 * deep) * curve
+    other = new_score(cast, PARTNER, time, np.zeros((len(time), 2)), np.full(len(time), np.pi))
+    bodies = (stand(score), stand(other))
+    attend(cast, bodies[PLAYER], eyes(bodies[PARTNER]), 0.9)
+    attend(cast, bodies[PARTNER], eyes(bodies[PLAYER]), 1.0)
+    reaches = _arms(cast, bodies, kind, time, begin, raise_s, lower)
+    move_arms(bodies[PLAYER], reaches)
+    frames = np.arange(0, len(time), KEEP)
+    pose, seconds = bodies[PLAYER].pose()[frames], time[frames]
+    label = np.zeros(len(frames), np.int64)
+    number = KINDS.index(kind)
+    label[(seconds >= begin) & (seconds <= lower + 0.1)] = number
+    label[(seconds >= begin) & (seconds < begin + 0.1 * SEEN_FRAMES)] = UNTOLD
+    label[(seconds > lower + 0.1) & (seconds < lower + 0.35)] = UNTOLD
+    return Take(
+        rotmats=pose.rotmats,
+        transl=pose.transl,
+        rest_joints=cast.figures[PLAYER].rest,
+        partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
+        kind=label,
+    )
+
+
+def _arms(
+    cast: Cast,
+    bodies: Couple,
+    kind: str,
+    time: Array,
+    begin: float,
+    raise_s: float,
+    lower: float,
+) -> list[Reach]:
+    body = bodies[PLAYER]
+    weight = pulse(time, begin, begin + raise_s, lower, lower + cast.uniform(0.5, 0.9))
+    if kind == "bow":
+        style = str(cast.rng.choice(["sides", "heart", "thighs"]))
+        return bowing_arms(body, style, ramp(time, begin - 0.2, begin + 0.6) * weight)
+    if kind == "wave":
+        hand = RIGHT if cast.chance(0.7) else LEFT
+        return [waving(cast, bodies, PLAYER, hand, time, begin, lower)]
+    if kind == "open_arms":
+        far = float(time[-1]) + 50
+        return hugging(cast, bodies, PLAYER, 1.0, 0.0, time, begin, far, lower)[::2]
+    hands = {"both_hands": (LEFT, RIGHT), "push": (LEFT, RIGHT)}.get(
+        kind, (LEFT,) if kind.startswith("left") or kind.endswith("left") else (RIGHT,)
+    )
+    if kind == "point":
+        hands = (RIGHT,) if cast.chance(0.6) else (LEFT,)
+    at = [cast.uniform(-1, 1) for _ in range(4)]
+    return [_held_out(cast, body, hand, kind, weight, at) for hand in hands]
+
+
+def _held_out(
+    cast: Cast, body: Performer, hand: int, kind: str, weight: Array, at: list[float]
+) -> Reach:
+    side = SIDE[hand]
+    shoulder, forward = body.shoulder(hand), body.direction([0.0, 0.0, 1.0])
+    inward = body.direction([-side, 0.0, 0.0])
+    if kind.startswith("high_five"):
+        local = [side * (0.06 + 0.08 * at[0]), 0.15 + 0.13 * at[1], 0.26 + 0.08 * at[2]]
+        fingers, palm = unit_of(UP - 0.10 * inward), forward
+        elbow = body.direction([side * 0.55, -0.8, -0.1])
+        return Reach(
+            side=hand,
+            weight=weight,
+            wrist=shoulder + body.direction(local),
+            fingers=fingers,
+            palm=palm,
+            elbow=elbow,
+        )
+    if kind == "push":
+        local = [-side * 0.02, -0.05 + 0.1 * at[0], 0.36 + 0.08 * at[1]]
+        return Reach(
+            side=hand,
+            weight=weight,
+            wrist=shoulder + body.direction(local),
+            fingers=unit_of(UP + 0.4 * forward),
+            palm=forward,
+        )
+    if kind == "point":
+        aim = body.direction([np.sin(1.4 * at[0]), 0.2 * at[1], np.cos(1.4 * at[0])])
+        return Reach(
+            side=hand,
+            weight=weight,
+            wrist=shoulder + 0.92 * body.figure.arm * aim,
+            fingers=aim,
+            palm=unit_of(-UP + 0.2 * inward),
+        )
+    palm = unit_of(inward + cast.uniform(0.8, 2.5) * UP) if kind == "both_hands" else inward
+    local = [-side * (0.06 + 0.08 * at[0]), -0.28 + 0.10 * at[1], 0.33 + 0.09 * at[2]]
+    return Reach(
+        side=hand,
+        weight=weight,
+        wrist=shoulder + body.direction(local),
+        fingers=unit_of(forward + 0.12 * inward - 0.10 * UP + 0.1 * at[3] * UP),
+        palm=unit_of(palm + 0.25 * at[3] * UP),
+    )
+
+
+def unit_of(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def idle_take(rng: np.random.Generator) -> Take:
+    """One who stands, fidgets and scratches: about nothing. Hands that talk are few, for held out
+    before the belly they look like an offer."""
+    cast = Cast(
+        rng=rng,
+        figures=(draw_figure(rng), draw_figure(rng)),
+        manners=(draw_manner(rng), draw_manner(rng)),
+    )
+    time = clock(8.0)
+    path = np.broadcast_to([0.0, -cast.uniform(0.8, 2.4)], (len(time), 2)).copy()
+    body = stand(new_score(cast, PLAYER, time, path, np.full(len(time), cast.rng.normal(0, 0.4))))
+    far = body.at("head") + body.direction([0.0, -0.1, 2.0])
+    attend(cast, body, far, 0.7)
+    reaches = [
+        reach
+        for reach in random_gestures(cast, body, 0.5)
+        if reach.elbow is not None or cast.chance(0.15)
+    ]
+    move_arms(body, reaches)
+    frames = np.arange(0, len(time), KEEP)
+    pose = body.pose()[frames]
+    return Take(
+        rotmats=pose.rotmats,
+        transl=pose.transl,
+        rest_joints=cast.figures[PLAYER].rest,
+        partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
+        kind=np.zeros(len(frames), np.int64),
+    )
+
+
+def clip_take(rng: np.random.Generator) -> Take:
+    """Either half of a clip in which nobody offers what we know."""
+    kind = str(rng.choice(NO_OFFER))
+    is_calm = kind in CALM
+    clip = make_clip(int(rng.integers(2**62)), kind=kind)
+    who = int(rng.integers(2))
+    rotmats, transl = clip.pose.rotmats.astype(float), clip.pose.transl.astype(float)
+    rest = clip.rest_joints.astype(float)
+    forward = rotmats[1 - who, :, 0, :, 2]
+    hips = transl[1 - who] + rest[1 - who, 0]
+    yaw = np.arctan2(forward[:, 0], forward[:, 2])
+    label = np.zeros(transl.shape[1], np.int64)
+    if not is_calm:
+        label = np.where(_is_active(rotmats[who], rest[who]), KINDS.index("other"), UNTOLD)
+    return Take(
+        rotmats=rotmats[who],
+        transl=transl[who],
+        rest_joints=rest[who],
+        partner=np.stack([hips[:, 0], hips[:, 2], yaw], axis=-1),
+        kind=label,
+    )
+
+
+def _is_active(rotmats: Array, rest_joints: Array) -> BoolArray:
+    """(frame,) where a hand is up, or the trunk is bent."""
+    up = raised(rotmats, rest_joints).max(axis=-1)
+    bent = np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1))
+    return np.asarray((up > 0.10) | (bent > 0.25))
+
+
+def mirrored_take(take: Take) -> Take:
+    flip = np.array([-1.0, 1.0, 1.0])
+    order = list(MIRROR)
+    names = [KINDS.index(MIRRORED.get(kind, kind)) for kind in KINDS]
+    return replace(
+        take,
+        rotmats=take.rotmats[:, order] * flip[:, None] * flip,
+        transl=take.transl * flip,
+        rest_joints=take.rest_joints[order] * flip,
+        partner=take.partner * np.array([-1.0, 1.0, -1.0]),
+        kind=np.where(take.kind < 0, -1, np.array(names)[take.kind]),
+    )
+
+
+def examples_of(take: Take, rng: np.random.Generator) -> tuple[Array, IntArray]:
+    """(n, FEATURES), (n,) of the frames of a take that count; with a tracker's noise."""
+    frames = len(take.kind)
+    noise = rng.normal(0, 0.004, take.transl.shape)
+    index = np.arange(frames)[:, None] - np.array(LOOKBACK)
+    index = np.maximum(index, 0)
+    features = intent_features(
+        take.rotmats[index], (take.transl + noise)[index], take.rest_joints, take.partner
+    )
+    counts = take.kind >= 0
+    assert features.shape[1] == FEATURES
+    return features[counts], take.kind[counts]
+
+
+def draw_take(rng: np.random.Generator) -> Take:
+    """One take: half of them offers, a quarter standing about, a quarter doing other things."""
+    makers: list[Callable[[], Take]] = [
+        lambda: offer_take(str(rng.choice(KINDS[1:])), rng),
+        lambda: idle_take(rng),
+        lambda: clip_take(rng),
+    ]
+    take = makers[int(rng.choice(3, p=[0.6, 0.15, 0.25]))]()
+    return mirrored_take(take) if rng.random() < 0.5 else take
