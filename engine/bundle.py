@@ -25,7 +25,7 @@ READ_FORMATS = (2, FORMAT)
 """2 has no `intent`."""
 MANIFEST = "manifest.json"
 DIFFUSION_STEPS = 1000
-"""Of the process that the networks were trained on."""
+"""Steps of the process that the networks were trained on."""
 STARTER = Path(__file__).parent / "data" / "starter.bundle"
 
 ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
@@ -60,7 +60,7 @@ class ScheduleSpec:
 
     steps: int
     timesteps: tuple[Natural, ...]
-    """Of the 1000-step process, as they are visited: descending."""
+    """Steps of the 1000-step process, as they are visited: descending."""
     quality: StepQuality | None
     """None: not measured."""
 

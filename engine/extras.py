@@ -1,4 +1,4 @@
-"""Which extra of ours brings which module, for what is said where one is missing.
+"""Which extra of ours brings which module: what to say when one is missing.
 
 A module is imported where it is needed and nothing more: `cli.py` turns a missing one into a line.
 """
@@ -31,7 +31,7 @@ EXTRA_OF = {
 
 
 def advice(error: ImportError) -> str | None:
-    """As in: needs PIL: pip install 'contrapose[engine]'. None if no extra brings the module."""
+    """Such as: needs PIL: pip install 'contrapose[engine]'. None if no extra brings the module."""
     module = (error.name or "").partition(".")[0]
     extra = EXTRA_OF.get(module)
     return extra and f"needs {module}: pip install 'contrapose[{extra}]'"

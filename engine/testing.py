@@ -112,7 +112,7 @@ class LoopOf:
     def __init__(self, condition: Graph, step: Graph) -> None:
         self._condition, self._step = condition, step
         self.calls: list[tuple[int, int]] = []
-        """Of each call so far: rows, steps."""
+        """Rows and steps of each call so far."""
 
     def prepare(self, steps: int) -> None:
         """Nothing is compiled."""
@@ -324,7 +324,7 @@ class LossyLink:
         self._newest = 0.0
 
     def arrival(self, sent: float) -> float:
-        """Of the next segment, sent at a time; seconds since the network began."""
+        """When the next segment arrives, sent at a time; seconds since the network began."""
         network, timeout = self._network, RETRANSMIT_S
         at = sent + self._rng.uniform(0, network.jitter_s)
         while self._rng.random() < network.loss:

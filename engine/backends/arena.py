@@ -198,7 +198,7 @@ class BlobIdentity:
         return hashlib.sha256(self._text()).hexdigest()
 
     def timing_key(self) -> str:
-        """Of measurements that all graphs share on one GPU and library."""
+        """The key of measurements that all graphs share on one GPU and library."""
         parts = ("timing", self.library, self.gpu, self.capability)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -18,9 +18,9 @@ def openvino_core() -> Any:
     """The ov.Core (an untyped library's), made once and never freed.
 
     The CPU plugin of a core gives its thread a stack for signal handlers. When it is freed it puts
-    back the one that it found, or only unmaps its own if that is not the thread's any more. Of two
-    that are freed in the order in which they were made, the second thus puts back the first's,
-    which is unmapped: the next signal that has a handler ends the process with SIGSEGV.
+    back the one that it found, or only unmaps its own if that is not the thread's any more. If two
+    are freed in the order in which they were made, the second thus puts back the first's, which is
+    unmapped: the next signal that has a handler ends the process with SIGSEGV.
     """
     with _lock:
         if not _cores:

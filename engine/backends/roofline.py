@@ -23,7 +23,7 @@ from engine.backends.openvino_core import openvino_core
 BYTES = {"f32": 4, "bf16": 2, "int8": 1}
 INT8 = "int8"
 LEVELS = 256
-"""That 8 bits tell apart."""
+"""Values that 8 bits tell apart."""
 STREAM_BYTES = 256 << 20
 """A matrix that no processor cache holds; one row times it is a read of memory."""
 STREAM_WIDTH = 8192

@@ -207,7 +207,7 @@ class TensorRtEngine:
 
     @property
     def context(self) -> trt.IExecutionContext:
-        """Of calls that are not captured."""
+        """The context of calls that are not captured."""
         if self._context is None:
             self._context = self.new_context()
         return self._context
@@ -374,7 +374,7 @@ class TensorRtLoop:
         return self._backend.engine(self._condition, min(ANY_SHAPE, -self._buckets[-1]))
 
     def _ports(self, bucket: int) -> list[Port]:
-        """Of the loop: what both graphs take, but for what it makes itself."""
+        """The loop's inputs: what both graphs take, except what the loop makes itself."""
         condition = self._condition_engine().source
         step = self._backend.engine(self._step, bucket).source
         levels = [Port(name=name, dtype=_FLOAT, shape=(None,)) for name in ("abar_t", "abar_s")]

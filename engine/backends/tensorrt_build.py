@@ -37,7 +37,7 @@ RANGES: Mapping[str, tuple[int, int, int]] = {
 """Least, usual and greatest length of dimensions that vary; the usual one is tuned for."""
 USUAL_ROWS = 4
 MOST_LINES = 5
-"""Of TensorRT's own words in one of our messages."""
+"""So many lines of TensorRT's own words are in one of our messages."""
 
 Progress = Callable[[float], None]
 """Called with how much of a graph is built, 0 to 1; on any thread."""
@@ -145,7 +145,7 @@ def check_ranges(source: Source, values: Inputs) -> None:
 
 # ----------------------------------------------------------------------------- building
 def tensorrt_version() -> str:
-    """As in 10.16.1.11. Raises BackendError, reason EXTRA_MISSING, where there is no TensorRT."""
+    """Such as 10.16.1.11. Raises BackendError, reason EXTRA_MISSING, where there is no TensorRT."""
     try:
         import tensorrt
     except (ImportError, OSError) as exc:  # the bindings, or a library that they load

@@ -34,7 +34,7 @@ BATCHES = (1, 16)
 BUDGET_S = 75.0
 """No further repeat begins after this long, so that a busy machine also ends in some minutes."""
 TOKENS = 60
-"""Of one window: two people, 30 frames."""
+"""Tokens of one window: two people, 30 frames."""
 SUMMARY = "time windows: eager, compiled, and the bound"
 HELP = """\
 Times windows (the condition graph once, then one denoiser call per step):

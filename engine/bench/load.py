@@ -65,7 +65,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Of a process: resident megabytes, and seconds of processor time since it began."""
+    """A process's resident megabytes, and seconds of processor time since it began."""
 
     resident_mb: float
     cpu_s: float
@@ -81,7 +81,7 @@ class Trial:
     usage: tuple[tuple[float, Usage], ...]
     """Samples of the server's, each with its time since all sessions were open."""
     players_cpu: float
-    """Of this process, in parts of one core."""
+    """Processor time of this process, in parts of one core."""
     capacity: int
     """Sessions that the server, empty, said it could carry."""
     before: server_info_pb2.ServerLoad
@@ -279,7 +279,7 @@ def search(attempt: Callable[[int, float], Trial], seconds: float) -> list[Trial
 
 
 def report_of(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Of each number of sessions its longest trial counts, of two as long the later one."""
+    """For each number of sessions the longest trial counts; of two as long, the later one."""
     by_sessions = {
         trial.sessions: trial
         for trial in sorted(trials, key=lambda trial: (trial.sessions, trial.seconds))

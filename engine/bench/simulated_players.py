@@ -29,7 +29,7 @@ from engine.motion.motion import FRAME_RATE, Motion
 
 STREAM = "/contrapose.v1.InteractionService/StreamInteraction"
 LEAST_STRETCH = 0.5
-"""Of a recording, that a player gets at least."""
+"""The least part of a recording that a player gets."""
 QUICK_PINGS, PING_EVERY = 5, 20
 """Each of the first poses takes a ping along, then every so many: as the client does."""
 WAIT_AT_END_S = 10.0
@@ -112,7 +112,7 @@ class PlayerFigures:
 
 
 class FrameCounter:
-    """What a player holds, and what he could show: frames counted when they are due.
+    """What a player holds and could show: frames are counted when they are due.
 
     Times are seconds on the session's clock. As `contrapose_client.PlayoutBuffer`, without poses.
     """
@@ -155,7 +155,7 @@ class FrameCounter:
 
 
 class SimulatedPlayer:
-    """One session of a player who loops through poses at a rate and counts what he could show.
+    """One session of a player who loops through poses at a rate and counts the frames to show.
 
     requests  as `pose_requests` makes them; the player begins at the first
     header    of the session

@@ -174,7 +174,7 @@ def _plot(played: Played) -> Plot:
 
 
 def largest_steps_cm(joints: Array, windows: list[int]) -> dict[str, float | None]:
-    """Of any joint (frame, 22, 3) from one frame to the next, by whether one window made both."""
+    """Largest step of any joint (frame, 22, 3) from frame to frame, inside windows and at seams."""
     steps = 100 * np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=-1)
     is_seam = np.diff(windows) != 0
     parts = {"inside": steps[~is_seam], "seams": steps[is_seam]}

@@ -69,7 +69,7 @@ BALLS = [JOINT_NAMES.index("left_foot"), JOINT_NAMES.index("right_foot")]
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Of one recording or a mean over some; see HELP."""
+    """Figures of one recording, or a mean over several; see HELP."""
 
     joints_cm: float
     upper_cm: float

@@ -38,9 +38,9 @@ COUNTS = {
 LEAST_RADIUS, LEAST_LENGTH = 0.003, 0.002
 """Metres; a capsule is never thinner nor shorter, so that no division is by nothing."""
 LEAST_VERTICES = 4
-"""For one capsule."""
+"""The fewest that one capsule is fitted to."""
 ROUNDS, WARM_ROUNDS = 8, 3
-"""Of Gauss-Newton: from nothing, and from the mean shape's capsule."""
+"""Rounds of Gauss-Newton: from nothing, and from the mean shape's capsule."""
 BULGES = {
     "pelvis": 0.025,
     "spine1": 0.025,
@@ -61,7 +61,7 @@ measured over hundreds of poses, joints turned at random by half a radian in eac
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Capsules:
-    """A person's capsules, resting on his joints.
+    """A person's capsules, resting on the joints.
 
     joints  (C,) the joint that each follows, ascending: its body part
     starts  (C, 3) from that joint to one end of the axis in the rest pose, metres

@@ -51,7 +51,7 @@ bent by them."""
 MOST_TURN = np.radians([LIMITS[name.split("_")[-1]] for name in JOINT_NAMES])
 
 SPINE_SHARE = np.array([0.3, 0.3, 0.25, 0.15])
-"""Of the spine's bend, in spine1, spine2, spine3 and neck."""
+"""Parts of the spine's bend: in spine1, spine2, spine3 and neck."""
 SPINE_ROUNDS = 4
 CHEST_TURN = 0.25
 """Part of the turn from pelvis to head that the spine has made at the chest."""

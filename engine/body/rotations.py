@@ -48,7 +48,7 @@ _ROTMAT = _matrix_of(
     ],
     16,
 )
-"""Of the products q q^T of a unit quaternion."""
+"""From the products q q^T of a unit quaternion to its matrix."""
 
 
 def _mapped(values: Array, matrix: Array) -> Array:
@@ -80,8 +80,8 @@ def rotmat_from_quat(quat_xyzw: Array) -> Array:
 def quat_from_rotmat(rotmat: Array) -> Array:
     """Unit quaternion x, y, z, w with w >= 0.
 
-    Of the four ways to write the quaternion from the matrix (Shepperd 1978) each row takes the one
-    whose divisor is largest, so no angle loses precision.
+    There are four ways to write the quaternion from the matrix (Shepperd 1978). Each row takes the
+    one with the largest divisor, so no angle loses precision.
     """
     products = _mapped(rotmat.reshape(-1, 9), _QUAT_PRODUCTS)
     products[:, ::5] += 1

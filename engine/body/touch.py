@@ -23,11 +23,11 @@ MOST_WRIST_TURN = np.radians(65.0)
 PRESS = 0.003
 """Metres by which the skins overlap."""
 ROUNDS = 5
-"""Of moving the hand until the skins meet."""
+"""Rounds of moving the hand until the skins meet."""
 ARM_REACH = 0.97
 """Part of an arm's length that it stretches to without leaning."""
 NEAR_REACH, FAR_REACH = 1.5, 2.2
-"""Lengths of the arm to a point up to which he stretches out for it, and from which not at all."""
+"""Arm lengths to a point: up to the first the arm stretches for it, from the second not at all."""
 ELBOW_DOWN = 0.3
 """Weight of straight down, against where the elbow points now."""
 
@@ -116,7 +116,7 @@ def touching(
 
 @dataclass(frozen=True, kw_only=True)
 class _Palm:
-    """Of a hand at rest, from its wrist: the middle (3,), the way it looks (3,), the way the
+    """A hand at rest, from its wrist: the middle (3,), the way it looks (3,), the way the
     fingers point (3,); depth of the flesh at the middle, metres."""
 
     middle: Array

@@ -119,7 +119,7 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _schedule_line(schedule: ScheduleSpec) -> str:
-    """As in: 2 (700 0): FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
+    """Such as: 2 (700 0): FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
     timesteps = list(map(str, schedule.timesteps))
     if len(timesteps) > MOST_LISTED:
         timesteps[2:-1] = ["..."]

@@ -97,7 +97,7 @@ async def interact(address: str, player: Motion, *, mode: str = "react", **setti
 
 
 def _led(player: Motion, frames: list[PlanFrame]) -> Motion:
-    """The player as the plan has him."""
+    """The player as planned."""
     quats, transl = player.quats_xyzw.copy(), player.transl.copy()
     for frame in frames:
         quats[0, frame.index] = frame.player_quats_xyzw
@@ -183,7 +183,7 @@ def people_at(motion: Motion, frame: int, count: int, path: Path) -> People:
 
 
 def motion_of(people: People) -> Motion:
-    """Of people at one instant, or (person, frame, ...) at several."""
+    """People at one instant, or (person, frame, ...) at several, as a motion."""
     quats, transl = people.quats_xyzw, people.transl
     if transl.ndim == 2:
         quats, transl = quats[:, None], transl[:, None]

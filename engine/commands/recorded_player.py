@@ -1,4 +1,4 @@
-"""A recorded player, as one plays him to a server: for any time, back and forth. Knows motions."""
+"""A recorded player to play to a server: for any time, back and forth. Knows motions."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def report_of(played: Played) -> dict[str, Any]:
 
 
 def joints_of(played: Played) -> Array:
-    """(frame, 22, 3) of the partner in the world, as he was shown."""
+    """(frame, 22, 3) of the partner in the world, as shown."""
     motion = played.motion
     joints, _ = Pose(motion.rotmats[1], motion.transl[1]).in_world(played.rest_joints)
     return joints

@@ -200,7 +200,7 @@ def _record_flags(args: argparse.Namespace, index: int) -> list[str]:
 
 
 def _devices(text: str) -> list[int]:
-    """As in "0,2" or "all"."""
+    """The devices in a text such as "0,2" or "all"."""
     if text == "all":
         count = nvidia_gpu_count()
         if not count:

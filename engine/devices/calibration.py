@@ -43,7 +43,7 @@ TRUSTED = 0.5
 """Confidence below which a device counts as lost."""
 EYES = np.array([0.0, 0.09, 0.09])
 PALM = np.array([0.085, -0.02, 0.02])
-"""Of a headset before the head joint and a controller in the left hand from its wrist, metres."""
+"""A headset before the head joint, and a controller in the left hand from its wrist, metres."""
 MOST_BETA = 3.0
 SHAPE_PRIOR = 0.005
 """Metres of each measure that the mean shape is worth."""
@@ -102,7 +102,7 @@ class Axes(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
-    """A wearer and his devices.
+    """A wearer and the devices.
 
     betas (10,), rest_joints (22, 3)
     turns (6, 3, 3), offsets (6, 3)  see the module
@@ -148,8 +148,8 @@ def calibrated_by_size(
     axes: Axes = Axes.OPENXR,
     floor: float = 0.0,
 ) -> Calibration:
-    """A wearer who told his height and from finger tip to finger tip (None: as it goes with the
-    height), metres. Raises InputError if no person is like that."""
+    """A wearer whose height and arm span (None: the usual one for the height) are known, metres.
+    Raises InputError if no person is like that."""
     _require_human("height", height, HUMAN_HEIGHT)
     rows, missing = [_extent(body, 1)[1]], [height - _extent(body, 1)[0]]
     if arm_span is not None:
@@ -169,8 +169,8 @@ def calibrated_by_t_pose(
 ) -> Calibration:
     """A wearer who stands in a T, looks ahead, palms down, with all devices on.
 
-    height  if he told it: else his shape goes by how high the headset is
-    axes    where on their joints the devices are about; a T pose cannot tell that from his size
+    height  None: the shape goes by how high the headset is
+    axes    where on their joints the devices are about; a T pose cannot tell that from the size
     The body faces as the hands say. Raises InputError if headset or hands are missing or not as in
     a T.
     """

@@ -40,9 +40,9 @@ from engine.motion.feet import sole_heights
 from engine.motion.stance import Stance, standing, stepped
 
 ONLY_HEAD, HANDS, ONLY_HIPS, FEET = slice(0, 1), slice(1, 3), slice(3, 4), slice(4, 6)
-"""Of arrays in the order of `Role`."""
+"""Parts of arrays in the order of `Role`."""
 LEAST_CUTOFF, CUTOFF_PER_SPEED, CUTOFF_PER_TURN = 2.0, 12.0, 2.5
-"""Of the one-euro filters: hertz at rest, per metre a second, per radian a second. At rest the time
+"""The one-euro filters: hertz at rest, per metre a second, per radian a second. At rest the time
 constant is 1 / (2 pi 2 Hz) = 80 ms, under one frame; at 0.5 m/s it is 20 ms."""
 SPEED_CUTOFF = 4.0
 FROZEN_SECONDS = 0.5
@@ -63,7 +63,7 @@ least squares over 16 recordings (docs/trackers.md)."""
 STANDING_DROP = 0.03
 """Metres that a head is lower than in the T pose without any lean."""
 TRUNK_LENGTH = 0.985
-"""Of head to pelvis, in motion against the T pose: spines are not straight."""
+"""Part of the way from head to pelvis, in motion against the T pose: spines are not straight."""
 HANGING = 1.25
 """Radians down from the T pose of an arm that hangs."""
 

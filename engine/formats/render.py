@@ -38,8 +38,8 @@ FIELD_OF_VIEW = 0.5
 RISE = 0.22
 """Radians by which the camera looks down."""
 LEAST_HEIGHT = 0.4
-"""Of the picture's height: a camera that would show a person smaller than this follows, if they
-walk, and then shows whom it follows at least this large."""
+"""Part of the picture's height. A camera that would show walking people smaller than this follows
+them instead, and shows them at least this large."""
 WALK = 2.0
 """Metres; people who get no farther than this are not followed."""
 REACH = 1.5

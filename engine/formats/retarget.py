@@ -44,7 +44,7 @@ STANDS = 0.6
 FLOOR_PERCENTILE = 10.0
 """Share of frames whose lower foot may be under the floor, by noise and by toes pressed in."""
 SHAPE_PRIOR = 0.06
-"""Of `fit_betas`: the bones of real rigs, some of them odd, then ask for shapes of real people."""
+"""The prior of `fit_betas`: with it odd bones of real rigs still give shapes of real people."""
 UP_AXES: tuple[Literal["y"], Literal["z"]] = ("y", "z")
 BONES = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 LIMBS = {f"{s}_{joint}": f"{s}_{end}" for joint, end in BONES for s in ("left", "right")}

@@ -39,7 +39,7 @@ class CleanupConfig:
     foot_lock: bool = True
     """Whether planted feet are held at one spot on the floor, if there is one (`body/feet.py`)."""
     capsules: tuple[Capsules, Capsules] | None = None
-    """Of both bodies, to draw them out of each other (`body/parting.py`); None: they stay."""
+    """Both bodies', to draw them out of each other (`parting.py`); None: they stay."""
 
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:

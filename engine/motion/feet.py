@@ -36,8 +36,8 @@ LEGS = slice(0, BALLS.stop)
 """Joints that legs hang from; the skeleton's first."""
 
 SOLE_DEPTH, HEEL_BEHIND, TOES_AHEAD = 0.185, 0.30, 0.30
-"""Of the ground distance ankle to ball: the sole under the ball, the heel's contact behind the
-ankle, the toes' before the ball; within 2 mm of the packaged body's mesh for betas in -1.5..1."""
+"""Parts of the ground distance ankle to ball: the sole under the ball, the heel's contact behind
+the ankle, the toes' before the ball; within 2 mm of the packaged body's mesh for betas in -1.5..1."""
 
 NEAR, FAR = 0.03, 0.05
 """Metres over its resting height below which a foot may become planted, and up to which it stays
@@ -139,7 +139,7 @@ class _Shape:
     heel: Array
     """From the ankle to the sole under the heel, at rest."""
     depth: Array
-    """Of the sole under the ball, metres."""
+    """Depth of the sole under the ball, metres."""
     toes: Array
     """Length of the toes that bear, metres."""
     thigh: Array
@@ -147,7 +147,7 @@ class _Shape:
 
 
 def _shape(rest_joints: Array) -> _Shape:
-    """Of bodies (..., 22, 3); the same for as long as these live."""
+    """Legs of bodies (..., 22, 3); kept as long as these live."""
     rest_joints = np.asarray(rest_joints, np.float64)
     return _shape_of(rest_joints.tobytes(), rest_joints.shape)
 
@@ -189,7 +189,7 @@ class _Legs:
     shape: _Shape
 
     def each(self) -> list[_Legs]:
-        """Of several motions on the first axis."""
+        """The legs of each motion on the first axis."""
         names = [field.name for field in fields(self) if field.name != "shape"]
         return [
             _Legs(**dict(zip(names, arrays, strict=True)), shape=self.shape)
@@ -371,7 +371,7 @@ class _Given:
 
     @property
     def kept(self) -> BoolArray:
-        """(person, frame, 1): for both feet."""
+        """(person, frame, 1), to be used for both feet."""
         return self.is_given[..., None]
 
     def held(self, values: Array) -> Array:

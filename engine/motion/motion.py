@@ -72,6 +72,6 @@ def features_from_pose(pose: Pose) -> Array:
 
 
 def pose_from_features(features: Array) -> Pose:
-    """Of (..., 135), whose 6D need not be of proper rotations."""
+    """The pose in features (..., 135), whose 6D need not be proper rotations."""
     rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
     return Pose(rotmat_from_rot6d(rot6d), features[..., -3:])

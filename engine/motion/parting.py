@@ -35,7 +35,7 @@ def parted(
     """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible.
 
     pose (2, frame), rest_joints (2, 22, 3)
-    given (2, frame)  poses that must stay; where only one may move, he goes all the way
+    given (2, frame)  poses that must stay; if only one may move, that one goes all the way
 
     Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
         minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
@@ -86,6 +86,6 @@ def _shortened(vectors: Array, most: Array) -> Array:
 
 
 def _smoothed(vectors: Array) -> Array:
-    """Over frames, by a short binomial window."""
+    """Smoothed over frames by a short binomial window."""
     padded = np.concatenate([vectors[:1], vectors, vectors[-1:]])
     return np.asarray(SMOOTH[0] * padded[:-2] + SMOOTH[1] * padded[1:-1] + SMOOTH[2] * padded[2:])

@@ -37,11 +37,11 @@ who is to come out at the player's other side would jump there."""
 NEAR = 0.8
 """Metres beyond the zone within which that counts."""
 ROUNDS, GROWTH = 14, 0.015
-"""Of correction and control, before frames that still reach in are put at a safe distance; and
-metres that a push grows by from round to round: a grazed arm that points at the partner is shallow
-and long."""
+"""Rounds of correction and control, before frames that still reach in are put at a safe distance;
+and metres that a push grows by from round to round: a grazed arm that points at the partner is
+shallow and long."""
 SPARE = 0.001
-"""Metres that a push goes beyond what is needed, for what rotations lose on the wire."""
+"""Metres that a push goes beyond what is needed, because rotations lose precision on the wire."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,8 +143,8 @@ class PersonalSpace:
     def _ways(
         self, transl: Array, zone: Segments, is_free: BoolArray, before: Array | None
     ) -> tuple[Array, Array]:
-        """Directions (frame, 3) away from the player, that turn no faster than a partner who is
-        near may go around him; and shifts (frame, 3) that put the partner there."""
+        """Directions (frame, 3) away from the player, that turn no faster than a near partner may
+        go around the player; and shifts (frame, 3) that put the partner there."""
         middle = zone.starts.mean(axis=1)
         pelvis = self._rest_joints[1, 0] + transl
         away = (pelvis - middle) * GROUND

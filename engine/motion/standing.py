@@ -1,4 +1,4 @@
-"""Standing: the pose of a person at ease, and a partner who stands before a player and faces him.
+"""Standing: the pose of a person at ease, and a partner who stands face to face with a player.
 
 Knows poses and rest joints; no plan and no network.
 """
@@ -36,7 +36,7 @@ def standing_pose() -> Array:
 
 
 def standing_partner(player: Pose, rest_joints: Array, distance: float, floor: float) -> Pose:
-    """A partner who stands `distance` metres before the player, faces him, feet on the floor.
+    """A partner who stands `distance` metres before the player, face to face, feet on the floor.
 
     rest_joints  (2, 22, 3) of player and partner
     """

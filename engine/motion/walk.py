@@ -29,12 +29,12 @@ TURN_SPEED = 2.0
 RAMP_SECONDS = 0.8
 """To set off, and to come to stand."""
 SETTLE_SECONDS = 0.5
-"""At the end, for the feet to come together."""
+"""Time at the end in which the feet come together."""
 FEET_LEAD = 0.15
 """Seconds by which the feet step after the hips of later: a planned step comes before its need."""
 TURNS_FROM, BACKWARDS_UNTIL = 0.9, 1.6
-"""Metres from which one who walks turns to where he goes; and up to which he walks backwards, if
-it lies behind him."""
+"""Metres from which a walker turns towards the place; and up to which a place behind the walker is
+walked to backwards."""
 BEHIND = np.radians(100.0)
 SINK = 0.025
 """Metres that hips are lower in a walk at full speed than standing."""
@@ -122,7 +122,7 @@ def _progress(seconds: Array, moving: float) -> tuple[Array, Array]:
 
 
 def _yaws(first: float, travel: float, last: float, seconds: Array, moving: float) -> Array:
-    """Turning to where he goes first, to where he shall face last."""
+    """Headings that turn to where the walk goes first, and to the wanted heading last."""
     to_travel, to_last = wrapped(travel - first), wrapped(last - travel)
     away = min(max(abs(to_travel) / TURN_SPEED, RAMP_SECONDS), moving)
     back = min(max(abs(to_last) / TURN_SPEED, RAMP_SECONDS), moving)

@@ -36,11 +36,11 @@ Pieces = Generator[None, None, T]
 """Work in pieces: each runs up to its next `yield`; the result is returned at the end."""
 
 PATIENCE_S = 0.5
-"""After which offline work has one call in spite of live windows: it gets on, however slowly."""
+"""Seconds after which offline work has one call in spite of live windows: it gets on, if slowly."""
 BEGIN_WEIGHT = 0.1
-"""Of the newest windows, in the average of what they took to begin."""
+"""Weight of the newest windows in the average of what they took to begin."""
 TIMED_CALLS = 3
-"""Of each bucket when costs are measured, after one that warms up."""
+"""Calls of each bucket when costs are measured, after one that warms up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class ExecutorFigures:
     windows: int
     """Finished since the start, failed ones left out."""
     late_windows: int
-    """Of these, finished after their deadline."""
+    """Those of them that were finished after their deadline."""
     denoiser_calls: int
     rows: int
     """Rows of all denoiser calls."""
@@ -153,7 +153,7 @@ class Executor:
 
     @property
     def costs(self) -> CallCosts:
-        """Of denoiser calls, as known now; for reading."""
+        """Costs of denoiser calls, as known now; for reading."""
         return self._costs
 
     def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
@@ -245,7 +245,7 @@ class Executor:
         self._live_s += seconds * self._is_live
 
     def _wait_for_work(self) -> bool:
-        """Until there is some; returns False when it is time to stop."""
+        """Waits until there is some; returns False when it is time to stop."""
         with self._changed:
             while not (self._has_work() or self._is_closing):
                 self._changed.wait()

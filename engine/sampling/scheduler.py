@@ -41,7 +41,7 @@ class CallCosts:
         return next((size for size in self._seconds if size >= rows), max(self._seconds))
 
     def seconds(self, rows: int) -> float:
-        """Of a call with so many rows, at most the largest bucket's: padding costs, too."""
+        """Time of a call with so many rows, at most the largest bucket's: padding costs, too."""
         return self._seconds[self.bucket(rows)]
 
     def seconds_a_row(self, rows: int) -> float:

@@ -41,7 +41,7 @@ class KeepAway:
 def steering(
     x0: Array, known: Array, known_mask: Array, anchor: Array, keep_away: KeepAway
 ) -> Array:
-    """What to add to x0 (2, 30, 135) of a window so that the partner keeps his distance.
+    """What to add to x0 (2, 30, 135) of a window so that the partner keeps away.
 
     known, known_mask, anchor  as of `WindowRequest`
 

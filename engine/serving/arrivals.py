@@ -19,7 +19,7 @@ from engine.session.player import frame_at
 CLOCK_LEAD = 0.1
 """Seconds that a client's time codes may run ahead of the session's clock."""
 MOST_POSES = 8
-"""That wait for the session: those of four frames; more, and the oldest go."""
+"""Poses that wait for the session: those of four frames. If there are more, the oldest go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class PoseArrival:
     time_s: float
     at: float
     first_time_code: float
-    """Of the client, where the session's clock begins."""
+    """The client's time code where the session's clock begins."""
 
 
 class Arrivals:
@@ -62,7 +62,7 @@ class Arrivals:
         return None if self.started is None else now - self.started
 
     def frames(self, now: float) -> tuple[int, int] | None:
-        """That of the clock and that of the newest pose; None before the first pose."""
+        """The frames of the clock and of the newest pose; None before the first pose."""
         if self.started is None:
             return None
         return frame_at(now - self.started), frame_at(self.posed_until)

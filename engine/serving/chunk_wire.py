@@ -31,7 +31,7 @@ def frames_to_wire(frames: Frames) -> list[types_pb2.Frame]:
 def _frames(
     first: int, pose: Pose, qualities: Sequence[types_pb2.FrameQuality], windows: Sequence[int]
 ) -> list[types_pb2.Frame]:
-    """Of (2, n)."""
+    """Messages of frames (2, n)."""
     players, partners = (wire.poses_to_wire(pose[person]) for person in (0, 1))
     return [
         types_pb2.Frame(

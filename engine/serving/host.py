@@ -71,7 +71,7 @@ class Slot:
 
     @property
     def most_steps(self) -> int:
-        """That it asked for, at first or now."""
+        """The most steps that it asked for, at first or now."""
         now = self.config if self.stream is None else self.stream.config
         return max(self.config.steps, now.steps)
 
@@ -86,9 +86,9 @@ class Host:
         self.session_thread = SessionThread()
         self.load_watch = LoadWatch(config.session, config.load, self.session_thread)
         self.slots: dict[str, Slot] = {}
-        """Of the open sessions, by their ids."""
+        """What open sessions hold, by their ids."""
         self._closed = asyncio.Event()
-        """Set when a session closes; for who waits for that."""
+        """Set when a session closes, for those that wait for it."""
         self._generations = 0
         self._queue = SlotQueue()
 
@@ -108,7 +108,7 @@ class Host:
     # -- sessions ----------------------------------------------------------------------------------
     @property
     def streams(self) -> list[LiveStream]:
-        """Of the open sessions that have one already."""
+        """Streams of the open sessions that have one already."""
         return [slot.stream for slot in self.slots.values() if slot.stream is not None]
 
     @contextmanager
@@ -185,7 +185,7 @@ class Host:
         self.load_watch.look(now, self.streams, len(self.slots), most_steps)
 
     async def watch(self) -> None:
-        """For ever: measure how late the event loop comes to what is due, and see to the load."""
+        """Measure for ever how late the event loop is, and see to the load."""
         loop = asyncio.get_running_loop()
         looked = loop.time()
         while True:

@@ -1,8 +1,8 @@
-"""Load control: what all sessions give up while the machine cannot keep up, and who may still come.
+"""Load control: what all sessions give up while the machine cannot keep up, and who is let in.
 
 Pure: knows figures and the times it is told; no stream, no thread, no clock. Quality goes first
-(fewer denoiser steps), then how often plans are revised, and both come back when load falls. Who
-could not be served even at the lowest level is not let in: an accepted session is never starved.
+(fewer denoiser steps), then how often plans are revised, and both come back when load falls. A
+session that could not be served even at the lowest level is not let in: none is ever starved.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def stretched_revisions(config: SessionConfig) -> tuple[int, ...]:
 
 
 def _new_frames(config: SessionConfig) -> int:
-    """Of a window."""
+    """Frames of a window that are new."""
     return WINDOW_FRAMES - config.history_frames
 
 
@@ -82,13 +82,13 @@ class LoadConfig:
     busy: float = 0.92
     """Part of its time over which the executor, or the session thread, has no room for a burst."""
     late_share: float = 0.05
-    """Of the windows, over which too many are late."""
+    """Part of the windows; if more are late, too many are."""
     calm: float = 0.65
     """Below it quality may come back."""
     look_s: float = 1.0
     """What is looked back on before a decision, at least."""
     patience_s: float = 5.0
-    """Of calm before quality comes back; doubled each time that proves too early."""
+    """Seconds of calm before quality comes back; doubled each time that proves too early."""
     most_patience_s: float = 60.0
     executor_room: float = 0.9
     """Part of the executor that accepted sessions may take at the lowest level."""

@@ -21,7 +21,7 @@ from engine.session.config import SessionConfig
 logger = logging.getLogger(__name__)
 
 PYTHON_WEIGHT = 0.02
-"""Of each session at the newest look, in the average of what one costs."""
+"""Weight of each session at the newest look, in the average of what one costs."""
 
 
 class LoadWatch:

@@ -27,7 +27,7 @@ from engine.errors import (
 logger = logging.getLogger(__name__)
 
 DOMAIN = "contrapose"
-"""Of google.rpc.ErrorInfo: our reasons are unique within it."""
+"""The domain of google.rpc.ErrorInfo: our reasons are unique within it."""
 MOST_MESSAGE_CHARACTERS = 1000
 """Statuses travel in trailers, which have little room."""
 RETRY_SECONDS = 2.0

@@ -56,9 +56,9 @@ SHORTEST_WAIT = 0.001
 MOST_CHANGES = 16
 """Changes that wait for the session; with more, no message is read."""
 MOST_REACTIONS = 10_000
-"""Of which the summary tells percentiles: the newest."""
+"""The newest, of which the summary tells percentiles."""
 LAST_WRITE_SECONDS = 1.0
-"""That a stream which ends with an error waits for a message on its way to a slow client."""
+"""Time that a stream which ends with an error waits for a message on its way to a slow client."""
 DROP_NOTICE_SECONDS = 1.0
 """Least time between two events about dropped poses."""
 

@@ -1,4 +1,4 @@
-"""The player as clients send him: whole poses, trackers, humanoids or OpenXR joints, to poses.
+"""The player as clients send it: whole poses, trackers, humanoids or OpenXR joints, to poses.
 
 Knows the wire's messages and the solvers of `body/`; no session and no clock. What is wrong raises
 InputError whose `field` is the path of the offending field, as in `pose.trackers[head].position`.

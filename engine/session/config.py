@@ -37,8 +37,8 @@ class SessionConfig:
     start_distance: float = 1.4
     """Metres from the player at which the partner stands until the first window is there."""
     leash: float = 2.4
-    """Metres; a player further off is shown to the network at this distance, in his direction: it
-    never saw people far apart, and this near it knows to follow."""
+    """Metres; a player further off is shown to the network at this distance, in the same direction:
+    it never saw people far apart, and this near it knows to follow."""
     has_cleanup: bool = True
     """Whether feet are kept out of the floor and speeds within reason, after the network."""
     foot_lock: bool = True
@@ -50,7 +50,7 @@ class SessionConfig:
     responses: bool = False
     """Whether the partner answers what the player offers; no effect without company."""
     allow_contact: bool = True
-    """Whether the partner may touch the player; if not, no frame is sent in which he does."""
+    """Whether the partner may touch the player; if not, no frame is sent with a touch."""
     zone_radius: float = 0.0
     """Metres around the player's body that no part of the partner's enters in any frame sent; over
     0 there is no contact either."""

@@ -37,7 +37,7 @@ class ContactTarget:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlaceTarget:
     """The partner's pelvis over `position` (3,), metres, facing `heading` radians about +Y (0 is
-    +Z; None: any way), by `frame` or, with None, as soon as he can."""
+    +Z; None: any way), by `frame`; None: as soon as possible."""
 
     position: Array
     heading: float | None = None
@@ -62,7 +62,7 @@ class TargetEvent:
 
     is_reached: bool
     text: str
-    """For people: which target, and how near or why not."""
+    """One line for people: which target, and how near or why not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""Frames that no network made: the partner stands, comes to rest, or his last motion dies away.
+"""Frames that no network made: the partner stands, comes to rest, or the last motion dies away.
 
 Each function goes on with the plan of a timeline. Knows no window and no target.
 """
@@ -23,7 +23,7 @@ from engine.session.plan import (
 
 
 def stand(timeline: Timeline, partner_start: Pose | None) -> None:
-    """The plan before any window: the partner stands before the player, or at his start."""
+    """The plan before any window: the partner stands before the player, or at the wanted start."""
     config, now = timeline.config, timeline.now
     first = max(min(timeline.player.last_frame, now), now - config.history_frames)
     player = timeline.player.at(first)

@@ -23,8 +23,8 @@ class Sight:
 
     anchor: bool = True
     """The given pair is an anchor: windows are residuals to it and its frame is never noisy. False:
-    it is a condition only. Windows are denoised as they are, and each person's given pose stands
-    beside each of his noisy frames, without which nothing would tell the two people apart."""
+    it is a condition only. Windows are denoised as they are, and each noisy frame comes with
+    the given pose of its person, without which nothing would tell the two people apart."""
     time: bool = True
     """Where the anchor stands. False: the mask is empty, so no frame is given either."""
     joints: bool = True

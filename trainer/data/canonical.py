@@ -17,7 +17,7 @@ def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -
     """Each window in its own canonical frame, with person 0 as the player.
 
     features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), anchor_index (batch,)
-    At the anchor the player faces +Z, his transl is at x = z = 0, and the lowest joint of both
+    At the anchor the player faces +Z with transl at x = z = 0, and the lowest joint of both
     people is on the floor (facts/ponimator.md 3, pair path).
     """
     rows = np.arange(len(features))

@@ -37,7 +37,7 @@ from trainer.data.shards import (
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 30.0
-"""Of progress, where nobody watches a bar."""
+"""Time between lines of progress, where nobody watches a bar."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ class Clip:
 
     @property
     def pose(self) -> Pose:
-        """Of both people in all frames: rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)."""
+        """Both people in all frames: rotmats (2, frame, 22, 3, 3), transl (2, frame, 3)."""
         return pose_from_features(np.swapaxes(self.features, 0, 1))
 
 

@@ -78,7 +78,7 @@ class EvaluationSettings:
     texts: int = 128
     """Captions that become pairs, and windows around them."""
     anchors: int = 20
-    """Of the acceptance table, where the meshes of all frames are compared."""
+    """Anchors of the acceptance table, for which the meshes of all frames are compared."""
     body: Body = field(default_factory=load_body)
     """What betas mean."""
 

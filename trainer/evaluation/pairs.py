@@ -126,7 +126,7 @@ def text_table(
 def pair_measures(
     draw: Draw, settings: EvaluationSettings, evaluator: Evaluator
 ) -> dict[str, float]:
-    """Of the anchors of a draw's batch."""
+    """Measures of the anchors of a draw's batch."""
     batch, reference = draw.batch, draw.reference
     real = evaluator.pairs(reference.clean_anchor, reference.rest_joints)
     made = evaluator.pairs(batch.clean_anchor, batch.rest_joints)

@@ -101,7 +101,7 @@ def session_table(sample: SampleWindows, clips: Clips, settings: EvaluationSetti
 def reacted(
     sample: SampleWindows, motion: Array, rest: Array, *, steps: int, seed: int
 ) -> tuple[Array, BoolArray]:
-    """The partner re-made as in a session, from his own history and what was seen of the player.
+    """The partner re-made as in a session, from its own history and what was seen of the player.
 
     motion (batch, 2, frame, 135) true, its first HISTORY_FRAMES given; rest (batch, 2, 22, 3)
     returns motion with the partner's later frames replaced; seams (frame,)

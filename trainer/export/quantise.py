@@ -35,7 +35,7 @@ from trainer.graphs.storing import restore_floats
 
 STEP = "animator/step.onnx"
 WINDOWS = 16
-"""Of each schedule; they go through the graph together."""
+"""Windows of each schedule; they go through the graph together."""
 CALLS = 10
 """Denoiser calls of a schedule that are looked at, evenly spaced over it."""
 SILENT = 0.3

@@ -22,7 +22,7 @@ LAYER_NAMES = {
     "mlp.fc1": "mlp.c_fc",
     "mlp.fc2": "mlp.c_proj",
 }
-"""Of `transformers`, and ours."""
+"""Names of `transformers`, and ours."""
 
 
 def transformers_clip(name: str) -> TextEncoder:

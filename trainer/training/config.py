@@ -40,7 +40,7 @@ class TrainConfig:
     processes: int = 1
     """Started on this machine by torchrun; each takes an equal part of every batch."""
     threads: int = 1
-    """Of each process on a CPU. Two processes of one thread are faster than one of two."""
+    """Threads of each process on a CPU. Two processes of one thread are faster than one of two."""
     bf16: bool = True
     compile: bool = True
     checkpoint_minutes: float = 4.0

@@ -16,7 +16,7 @@ from trainer.training.tasks import Task, family_task
 @dataclass(frozen=True)
 class Objective:
     config: type[Any]
-    """Of TrainConfig.objective: the table of its name in a file."""
+    """The type of TrainConfig.objective: the table of its name in a file."""
     task: Callable[[TrainConfig], Task]
 
 

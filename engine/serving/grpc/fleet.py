@@ -22,7 +22,7 @@ from engine.serving.process import READY
 logger = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 5.0
-"""For calls to an engine that has gone to end by themselves."""
+"""Time in which calls to an engine that has gone end by themselves."""
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", 1 << 24),
     ("grpc.use_local_subchannel_pool", 1),

@@ -49,7 +49,7 @@ MOST_UNANSWERED = 3
 @dataclass(frozen=True, kw_only=True)
 class FrontConfig:
     commands: Sequence[Sequence[str]]
-    """Of the engines: `contrapose serve` on a free port, until its input ends."""
+    """Each starts an engine: `contrapose serve` on a free port, until its input ends."""
     interface: str = "127.0.0.1"
     port: int = 50051
     drain_seconds: float = 5.0

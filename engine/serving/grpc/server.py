@@ -35,7 +35,7 @@ from engine.session.recording import Recorder
 logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
-"""After which a thread that waits for the interpreter gets it. Planning is many short numpy calls
+"""Time after which a waiting thread gets the interpreter. Planning is many short numpy calls
 that keep it; at Python's 5 ms the event loop and the executor would wait as long at every turn."""
 
 

@@ -1,4 +1,4 @@
-"""A touch: the partner walks near if he must, raises an arm, and his hand follows the player."""
+"""A touch: the partner walks near if necessary, raises an arm, and the hand follows the player."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from engine.session.targets.pursuit import RAISE_FRAMES, Pursuit, Touch, Upcomin
 TOUCH_NEAR = 0.02
 """Metres between the skins within which a touch counts as reached."""
 STEP_NEARER, ARM_USED = 0.05, 0.9
-"""Metres beyond the arm's reach from which he walks nearer; part of it at which he stops."""
+"""Metres beyond the arm's reach from which the partner walks nearer; part of it to stop at."""
 HAND = 0.07
 """Metres from the wrist to the middle of the palm, laid flat."""
 
@@ -136,7 +136,7 @@ class TouchAim:
         player: Pose,
         shifts: Callable[[int, range], Array] | None = None,
     ) -> Array:
-        """As of `Targets.touched`."""
+        """See `Targets.touched`."""
         joints, world = player.in_world(self._rest_joints[0])
         if shifts is not None:
             joints = joints + shifts(touch.spot.joint, frames)[:, None]
@@ -172,7 +172,7 @@ class TouchAim:
         pursuit.touch = Touch(target=contact, frame=frame, spot=spot)
 
     def _stand_for(self, contact: ContactTarget, plan: Plan, until: int) -> Place | None:
-        """Where to go for the hand to reach the part; None: it does from where he will be."""
+        """Where to go so that the hand reaches the part; None: it will do so without a walk."""
         rest_joints = self._rest_joints[1]
         frame = min(max(contact.frame, until), plan.last)
         player, partner = (plan.pair(frame, is_shown=True)[person] for person in (0, 1))

@@ -78,7 +78,7 @@ def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
 
 
 def join(cast: Cast, time: Array, path: Array, heading: Array) -> tuple[Array, Array] | None:
-    """Path and heading of one who follows; None when the player ran him over."""
+    """Path and heading of a follower; None when the player ran into the follower."""
     gap = cast.uniform(0.9, 2.2)
     bearing = heading[0] + cast.rng.normal(0, 0.5)
     start = path[0] + gap * ground_forward(np.asarray(bearing))
@@ -160,7 +160,7 @@ def _arc(path: Array, heading: Array, time: Array, begin: float, cast: Cast) -> 
 def follow(
     cast: Cast, time: Array, path: Array, start: Array, gap: float, top: float | None = None
 ) -> tuple[Array, Array]:
-    """Stay about `gap` metres from the player and face him: a walker that reacts with a delay.
+    """Stay about `gap` metres from the player, face to face: a walker that reacts with a delay.
 
     Position: critically damped pull towards the nearest point of the comfortable ring, dead zone
     inside; heading: the same towards the player. Speed and acceleration are those of people.
@@ -264,7 +264,7 @@ def _idle_captions() -> tuple[str, ...]:
 
 # --------------------------------------------------------------------------------------- dance
 def dance(cast: Cast) -> Scene:
-    """The player dances on the beat; the partner mirrors him a little late."""
+    """The player dances on the beat; the partner mirrors the player a little late."""
     time = clock(cast.uniform(6.0, 10.0))
     beat = cast.uniform(0.48, 0.70)
     lag = cast.uniform(0.2, 0.45)

@@ -41,7 +41,7 @@ OUTWARD = np.array([[0.0, -1.0], [0.0, 1.0]])
 
 # -------------------------------------------------------------------------------------- help up
 def help_up(cast: Cast) -> Scene:
-    """One sits on the ground or a low seat; the other offers a hand or both and pulls him up."""
+    """One sits on the ground or a low seat; the other offers a hand or both and pulls."""
     helper, sitter = cast.roles(0.5)
     is_low = cast.chance(0.6)
     both = cast.chance(0.45)
@@ -380,7 +380,7 @@ arm lengths; then the directions of the fingers, out of the palm, and of the elb
 
 
 def mirror_me(cast: Cast) -> Scene:
-    """The player strikes poses with the arms; the partner is his mirror, a little late."""
+    """The player strikes poses with the arms; the partner mirrors them, a little late."""
     first, _ = cast.roles(0.85)
     time = clock(cast.uniform(6.0, 9.5))
     gap, lag = cast.uniform(1.1, 1.9), cast.uniform(0.2, 0.4)

@@ -99,9 +99,9 @@ def draw_pace(cast: Cast, time: Array, low: float, high: float, warm: float) -> 
 
 
 def keep_up(cast: Cast, time: Array, lead: Array, gap: float, top: float) -> Array:
-    """(frame,) metres along the trail of one who stays `gap` behind `lead` (frame,).
+    """(frame,) metres along the trail of a follower who stays `gap` behind `lead` (frame,).
 
-    He sees where the other was a reaction ago and how fast, and gains speed as people do.
+    Followers see where the leader was a reaction ago and how fast, and gain speed as people do.
     """
     delay = cast.uniform(0.15, 0.4)
     step = float(time[1] - time[0])

@@ -89,7 +89,7 @@ def _require_every_frame(meta: Path, paths: list[Path]) -> None:
 
 
 def _frame(path: Path) -> tuple[Array, Array, Array, Array]:
-    """Of both people: poses (2, 66), transl (2, 3), joints (2, 22, 3), betas (2, 10)."""
+    """Both people's poses (2, 66), transl (2, 3), joints (2, 22, 3), betas (2, 10)."""
     fields = Fields(path, read_arrays(path))
     pose = fields.numbers("body_pose", (2, POSE_WIDTH))[:, : 3 * (JOINT_COUNT - 1)]
     return (

@@ -56,7 +56,7 @@ PROCESSED_WIDTH = 492
 POSITIONS = slice(0, 3 * JOINT_COUNT)
 BODY_ROT6D = slice(62 * 3, 62 * 3 + 6 * (JOINT_COUNT - 1))
 ROUNDS = 30
-"""Of solving in turns."""
+"""Rounds of solving in turns."""
 
 
 def sources(root: Path) -> list[Source]:

@@ -118,7 +118,7 @@ def recorded(
 
 
 def kind_of(body: Body) -> BodyKind:
-    """Whose betas the body understands."""
+    """The kind of body whose betas this one understands."""
     return VERTICES.get(len(body.template), "open")
 
 
