@@ -56,7 +56,7 @@ class StepQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSpec:
-    """The diffusion steps that a window is denoised with, when it gets so many."""
+    """The diffusion steps that a window is denoised with, when it gets that many."""
 
     steps: int
     timesteps: tuple[Natural, ...]
@@ -216,7 +216,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _check_schedules(animator: AnimatorSpec, path: Path) -> None:
-    """Raises BundleError for a schedule that is no descent of so many steps, or given twice."""
+    """Raises BundleError for a schedule that is no descent in its steps, or is given twice."""
     counts = [schedule.steps for schedule in animator.schedules]
     for index, schedule in enumerate(animator.schedules):
         field, found = f"animator.schedules[{index}]", list(schedule.timesteps)

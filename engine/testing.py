@@ -95,7 +95,7 @@ def _still_pair_step(inputs: GraphInputs) -> dict[str, Array]:
 
 
 def small_memory(graph: Graph, most_rows: int) -> Graph:
-    """A graph on a device that has room for so many rows, and says of more that it is full."""
+    """A graph on a device that has room for that many rows, and is full with more."""
 
     def run(inputs: GraphInputs) -> dict[str, Array]:
         rows = len(next(iter(inputs.values())))

@@ -23,7 +23,7 @@ CudaGraph = NewType("CudaGraph", object)
 
 
 class Cuda:
-    """One GPU and one stream. Whoever calls holds a lock; any thread may, after `use`.
+    """One GPU and one stream. The caller holds a lock; any thread may call, after `use`.
 
     Raises BackendError, reason EXTRA_MISSING without cuda-python, NO_GPU without such a device.
     """
@@ -81,7 +81,7 @@ class Cuda:
 
     # -- memory ------------------------------------------------------------------------------------
     def allocate(self, size: int) -> int:
-        """The address of so much device memory, until `free` or `close`."""
+        """The address of that much device memory, until `free` or `close`."""
         runtime = self._runtime
         address = int(self.check(runtime.cudaMalloc(max(size, 1))))
         self._release[address] = lambda: self.check(runtime.cudaFree(address))
@@ -92,7 +92,7 @@ class Cuda:
         self._release.pop(address)()
 
     def pinned(self, size: int) -> Bytes:
-        """So much host memory that the device copies from and to by itself, until `close`."""
+        """Host memory that the device copies from and to by itself, until `close`."""
         runtime = self._runtime
         address = int(self.check(runtime.cudaHostAlloc(max(size, 1), runtime.cudaHostAllocDefault)))
         self._release[address] = lambda: self.check(runtime.cudaFreeHost(address))

@@ -172,7 +172,7 @@ def _rounds(node: Any) -> bool:
 def _round_in_float(model: Any) -> None:
     """Spell out what FakeQuantize does, so that OpenVINO makes no int8 product of it. In place.
 
-    Values are clamped to [in_low, in_high], rounded to the nearest of so many levels there, and
+    Values are clamped to [in_low, in_high], rounded to the nearest level there, and
     laid out over [out_low, out_high].
     """
     from openvino import opset13 as ops

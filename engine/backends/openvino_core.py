@@ -1,4 +1,4 @@
-"""The process's one OpenVINO core: whoever runs a graph of OpenVINO's, shares it.
+"""The process's one OpenVINO core, shared by all that runs a graph with OpenVINO.
 
 OpenVINO is imported when it is first asked for. Knows no graph.
 """

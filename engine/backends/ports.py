@@ -117,7 +117,7 @@ def in_buckets(
 
     buckets  smallest first; rows are padded to the smallest that holds them, by repeating the last
              row, which is sound data, and split when none does
-    run      takes a bucket and so many rows
+    run      takes a bucket and that many rows
     """
     count, largest = row_count(path, rows), buckets[-1]
     parts = []

@@ -274,7 +274,7 @@ class TensorRtGraph:
             return in_buckets(self._path, self.buckets, inputs, self._run)
 
     def _any_shape(self, inputs: Inputs) -> dict[str, Array]:
-        """Run parts of at most so many rows as the engine takes."""
+        """Run parts of at most as many rows as the engine takes."""
         source = self._backend.engine(self._path, ANY_SHAPE).source
         most = source.lengths[BATCH][2]
         by_row = {port.name for port, names in source.inputs if names[:1] == (BATCH,)}
@@ -468,7 +468,7 @@ class TensorRtLoop:
 
 
 def _sized(source: Source, rows: int, steps: int) -> dict[str, tuple[int, ...]]:
-    """The shape of each input of a condition graph for so many rows and steps."""
+    """The shape of each input of a condition graph for these numbers of rows and steps."""
     lengths = {BATCH: rows, "steps": steps}
     return {
         port.name: tuple(

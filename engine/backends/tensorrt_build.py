@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ANY_SHAPE = -64
-"""A bucket below 0 is an engine that takes any shape: so many rows at most, the rest in RANGES."""
+"""A bucket below 0 is an engine for any shape: that many rows at most, the rest in RANGES."""
 RANGES: Mapping[str, tuple[int, int, int]] = {
     "steps": (1, 10, 50),
     "tokens": (1, 16, 128),
@@ -37,7 +37,7 @@ RANGES: Mapping[str, tuple[int, int, int]] = {
 """Least, usual and greatest length of dimensions that vary; the usual one is tuned for."""
 USUAL_ROWS = 4
 MOST_LINES = 5
-"""So many lines of TensorRT's own words are in one of our messages."""
+"""Lines of TensorRT's own words in one of our messages, at most."""
 
 Progress = Callable[[float], None]
 """Called with how much of a graph is built, 0 to 1; on any thread."""

@@ -192,7 +192,7 @@ def _rename(names: Any, rename: Callable[[str], str]) -> None:
 
 
 def with_rows(model: Any, rows: int) -> Any:
-    """The graph for exactly so many rows: an onnx.ModelProto whose every shape is static.
+    """The graph for exactly that many rows: an onnx.ModelProto whose every shape is static.
 
     The first dimension of each input may vary, and no other.
     """

@@ -31,7 +31,7 @@ STREAM = "/contrapose.v1.InteractionService/StreamInteraction"
 LEAST_STRETCH = 0.5
 """The least part of a recording that a player gets."""
 QUICK_PINGS, PING_EVERY = 5, 20
-"""Each of the first poses takes a ping along, then every so many: as the client does."""
+"""Each of the first poses takes a ping along, then one in twenty: as the client does."""
 WAIT_AT_END_S = 10.0
 NEVER = (np.inf, types_pb2.FRAME_QUALITY_HELD)
 STARTING_FRAMES = 20

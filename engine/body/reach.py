@@ -1,7 +1,7 @@
-"""Reaching: the full pose of a body whose head, pelvis, hands and feet are told.
+"""Reaching: the full pose of a body whose head, pelvis, hands and feet are given.
 
-Inverse kinematics in closed form but for the spine, which is bent a few times over. Knows rest
-joints and where joints shall be; knows no tracker, no time and no state. Left and right are solved
+Inverse kinematics in closed form, except the spine, which is bent a few times over. Knows rest
+joints and where joints should be; knows no tracker, no time and no state. Left and right are solved
 side by side (axis 0: left, right), so a mirrored input gives the mirrored pose.
 """
 
@@ -75,7 +75,7 @@ MOST_HEEL_LIFT = np.radians(55.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Torso:
-    """Where head and pelvis shall be: joint positions (3,), world rotations (3, 3)."""
+    """Where head and pelvis should be: joint positions (3,), world rotations (3, 3)."""
 
     head: Array
     head_rotmat: Array
@@ -85,7 +85,7 @@ class Torso:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """Where wrists or ankles shall be: positions (..., 2, 3), world rotations (..., 2, 3, 3)."""
+    """Where wrists or ankles should be: positions (..., 2, 3), world rotations (..., 2, 3, 3)."""
 
     positions: Array
     rotmats: Array
@@ -102,7 +102,7 @@ class Trunk:
 
 
 def trunk(rest_joints: Array, torso: Torso) -> Trunk:
-    """Bend the spine so that the head is where it shall be; what is left moves the pelvis.
+    """Bend the spine so that the head is where it should be; the rest moves the pelvis.
 
     The spine bends in equal parts about one axis, towards the head as seen from its root, a few
     rounds over (cyclic coordinate descent with shared turns); it turns with the head.
@@ -145,7 +145,7 @@ def trunk(rest_joints: Array, torso: Torso) -> Trunk:
 
 
 def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
-    """Local rotations (22, 3, 3) with wrists where they shall be.
+    """Local rotations (22, 3, 3) with wrists where they should be.
 
     Collars go a little along; elbows point down, out and back, and away from the hand's palm.
     """
@@ -179,7 +179,7 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
 
 
 def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float) -> Array:
-    """`rotmats` (..., 22, 3, 3) with ankles where they shall be, heels lifted where legs are too
+    """`rotmats` (..., 22, 3, 3) with ankles where they should be, heels lifted where legs are too
     short; the arrays of `body` and `feet` have the same leading axes.
 
     floor  height on which toes bend

@@ -26,7 +26,7 @@ def frames_of(seconds: float) -> int:
 
 
 def looped(player: Motion, frames: int) -> Motion:
-    """Person 0 at 10 frames a second for so many frames, back and forth where it is too short."""
+    """Person 0 at 10 frames a second for that many frames, back and forth if it is too short."""
     import numpy as np
 
     from engine.formats import resampled

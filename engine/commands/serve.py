@@ -216,7 +216,7 @@ def _devices(text: str) -> list[int]:
 
 
 def _share_of_cores(engines: int) -> int:
-    """Threads of each engine when so many share this machine."""
+    """Threads of each engine when that many share this machine."""
     if not 1 <= engines <= MOST_ENGINES:
         raise ConfigError(f"--engines is {engines}, must lie in 1..{MOST_ENGINES}", field="engines")
     return max((os.cpu_count() or 1) // engines, 1)

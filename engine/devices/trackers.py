@@ -234,7 +234,7 @@ def _looked_at(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState
 def _smoothed(
     last: _Smooth, positions: Array, rotmats: Array, is_good: BoolArray, seconds: float
 ) -> tuple[_Smooth, BoolArray]:
-    """The filters after a sample, and which points leapt: those begin anew.
+    """The filters after a sample, and which points leapt: those begin again.
 
     Casiez 2012: x' = x + a (new - x),  a = 1 / (1 + 1 / (2 pi f dt)),  f = least + slope |speed|
     """

@@ -30,7 +30,7 @@ from engine.motion.motion import Motion
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
 LEAP_SPEED = np.radians(1200.0)
-"""Radians a second: above what joints do in sports, but for the arm that throws."""
+"""Radians a second: above what joints do in sports, except the arm that throws."""
 LEAP_SECONDS = 0.25
 LEAP_RETURN = np.radians(60.0)
 END_SITE = ":end"

@@ -1,4 +1,4 @@
-"""Motion in npz files: ours, and those in the manner of AMASS.
+"""Motion in npz files: ours, and those of AMASS's kind.
 
 Ours holds everything that forward kinematics needs, so other tools read it without our body:
     format "contrapose-motion", version 1, joint_names (22), parents (22), body (name)

@@ -23,7 +23,7 @@ from engine.errors import InputError
 from engine.motion.motion import Motion
 
 COLOURS = np.array([[240, 136, 98], [84, 150, 205], [128, 178, 104], [176, 132, 196]], np.float32)
-"""Player, partner, and whoever else stands there."""
+"""Player, partner, and further people."""
 SKY = np.array([247, 246, 243], np.float32)
 FLOOR = np.array([228, 229, 232], np.float32)
 GRID_LINE = np.array([205, 207, 213], np.float32)
@@ -350,7 +350,7 @@ class _Ground:
         self._shadow_fractions = (texels - corner)[inside].astype(np.float32)
 
     def shaded(self, vertices: Array, areas: Array, path: Array) -> Array:
-        """(height, width, 3) the ground under vertices (V, 3) of so many m2 each (V,).
+        """(height, width, 3) the ground under vertices (V, 3) of areas (V,) m2.
 
         path  (3,) how far the world is moved back under the camera
         """

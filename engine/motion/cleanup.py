@@ -85,9 +85,9 @@ def feet_locked(
 def _floored(track: Track, lowest: Array, given: BoolArray, config: CleanupConfig) -> Track:
     """Raise bodies out of the floor and lower those that hover, by a smooth vertical shift.
 
-    lowest  (2, T, 3) heights over the floor, as of `lowest_heights`
-    Where feet are locked afterwards, a leg can draw one foot in: only one who sinks with both is
-    raised.
+    lowest  (2, T, 3) heights over the floor, as `lowest_heights` has them
+    Where feet are locked afterwards, a leg can draw one foot in: only a body that sinks with both
+    is raised.
     """
     height = lowest.min(axis=-1)
     sunk = height

@@ -37,7 +37,7 @@ LEGS = slice(0, BALLS.stop)
 
 SOLE_DEPTH, HEEL_BEHIND, TOES_AHEAD = 0.185, 0.30, 0.30
 """Parts of the ground distance ankle to ball: the sole under the ball, the heel's contact behind
-the ankle, the toes' before the ball; within 2 mm of the packaged body's mesh for betas in -1.5..1."""
+the ankle, the toes' before the ball. Within 2 mm of the packaged mesh for betas in -1.5..1."""
 
 NEAR, FAR = 0.03, 0.05
 """Metres over its resting height below which a foot may become planted, and up to which it stays
@@ -382,7 +382,7 @@ class _Given:
 
 @dataclass(frozen=True, kw_only=True)
 class _Target:
-    """Where the feet shall be: ball (person, frame, 2, 3), world rotations of foot and toes."""
+    """Where the feet should be: ball (person, frame, 2, 3), world rotations of foot and toes."""
 
     ball: Array
     foot: Array

@@ -24,7 +24,7 @@ from engine.motion.motion import (
 from engine.motion.track import Track, known_track
 
 BRIDGE_FRAMES = 4
-"""Frames after known ones that are drawn anew; 4 cut the jerk at seams to about a third."""
+"""Frames after known ones that are drawn again; 4 cut the jerk at seams to about a third."""
 
 BRIDGE_ENDS = np.r_[0:3, 3 + BRIDGE_FRAMES : 6 + BRIDGE_FRAMES]
 """Frames that hold a bridge, counted from the first of them."""
@@ -45,11 +45,11 @@ def joined_to(sampled: Track, known: Track) -> Track:
 
 
 def bridged(track: Track, is_known: BoolArray) -> Track:
-    """A pinned track whose first BRIDGE_FRAMES unknown frames are drawn anew with the least jerk.
+    """A pinned track whose first BRIDGE_FRAMES unknown frames are drawn again with the least jerk.
 
-    is_known (2, T). A network recites known frames and invents the others, and where it goes over
-    from the one to the other its motion has a kink that pinning, which looks at the known frames
-    alone, cannot see. Three known frames and the three after the bridge hold its ends.
+    is_known (2, T). A network recites known frames and invents the others. Where it goes over from
+    one to the other, its motion has a kink that pinning cannot see, because it looks at the known
+    frames alone. Three known frames and the three after the bridge hold its ends.
     """
     rotmats, transl = track.rotmats.copy(), track.transl.copy()
     blend = _least_jerk(BRIDGE_FRAMES)

@@ -26,7 +26,7 @@ SWING = 3.0
 HOP_DISTANCE = 0.6
 """Metres from which a foot steps although the other one is in the air."""
 LEAP_DISTANCE = 1.2
-"""Metres from which a foot is put down anew: the body was moved, it did not walk."""
+"""Metres from which a foot is put down again: the body was moved, it did not walk."""
 STEP_SECONDS, QUICK_STEP_SECONDS = 0.55, 0.4
 """How long a step takes from standing, and at a run."""
 RUN_SPEED = 2.5

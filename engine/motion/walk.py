@@ -1,6 +1,6 @@
 """A walk to a place: feet that step under hips that travel, arms that swing against them.
 
-For a body that shall be somewhere else, where a network may dawdle. Knows poses and rest joints;
+For a body that should be somewhere else, where a network may dawdle. Knows poses and rest joints;
 knows no window, plan or network.
 """
 

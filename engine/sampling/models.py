@@ -37,7 +37,7 @@ class Models:
     text: TextEncoder | None = None
 
     def schedule(self, steps: int) -> StepSchedule:
-        """The animator's schedule of so many steps: the bundle's, or else the even one."""
+        """The animator's schedule with that many steps: the bundle's, or else the even one."""
         return self.schedules.get(steps) or step_schedule(steps)
 
 

@@ -84,7 +84,7 @@ class WindowInProgress:
 def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
     """Draw each window's noise from its seed and run the condition graph, once per step count.
 
-    Models with a loop run that graph in the loop, but for windows that are steered.
+    Models with a loop run that graph in the loop, except for windows that are steered.
     """
     modulations: dict[int, Array] = {}
     seats: dict[int, Seat] = {}

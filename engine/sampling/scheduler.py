@@ -15,7 +15,7 @@ from itertools import count
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 OUTLIER = 4.0
-"""A call that took so many times longer than usual was held up; it counts as this much."""
+"""A call that took this many times longer than usual was held up; it counts as this much."""
 
 
 class CallCosts:
@@ -37,22 +37,22 @@ class CallCosts:
         return tuple(self._seconds)
 
     def bucket(self, rows: int) -> int:
-        """The smallest that holds so many rows, or else the largest."""
+        """The smallest that holds that many rows, or else the largest."""
         return next((size for size in self._seconds if size >= rows), max(self._seconds))
 
     def seconds(self, rows: int) -> float:
-        """Time of a call with so many rows, at most the largest bucket's: padding costs, too."""
+        """Time of a call with that many rows, at most the largest bucket's: padding costs, too."""
         return self._seconds[self.bucket(rows)]
 
     def seconds_a_row(self, rows: int) -> float:
-        """With so many rows to choose from: in the bucket that makes most of them a second."""
+        """With that many rows to choose from: in the bucket that makes most of them a second."""
         largest = self.bucket(rows)
         return min(
             seconds / min(size, rows) for size, seconds in self._seconds.items() if size <= largest
         )
 
     def observe(self, rows: int, seconds: float) -> None:
-        """A call of so many rows took `seconds`."""
+        """A call of that many rows took `seconds`."""
         bucket = self.bucket(rows)
         before = self._seconds[bucket]
         seconds = min(seconds, OUTLIER * before)

@@ -43,7 +43,7 @@ def steering(
 ) -> Array:
     """What to add to x0 (2, 30, 135) of a window so that the partner keeps away.
 
-    known, known_mask, anchor  as of `WindowRequest`
+    known, known_mask, anchor  as in `WindowRequest`
 
     With a the way from the player's pelvis to the partner's over the floor, w a direction that
     follows a's, and d the distance, the partner moves by the least k >= 0 beyond which all of the

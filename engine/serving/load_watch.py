@@ -56,10 +56,10 @@ class LoadWatch:
         return self._control.level
 
     def capacity(self, config: SessionConfig, sessions: int) -> int | None:
-        """How many sessions like this could be open at once where there are so many; None: not
+        """How many sessions like this could be open at once where there are that many; None: not
         known yet.
 
-        One always may: who is alone on a machine that is too slow waits for nothing better.
+        One always may: a session alone on a machine that is too slow waits for nothing better.
         """
         if self._loaded is None:
             return None

@@ -83,7 +83,7 @@ class Direction:
         return self.mode in (Mode.REACT, Mode.INBETWEEN)
 
     def without(self, target: Target) -> Direction:
-        """The same, but for one of its targets."""
+        """The same, without one of its targets."""
         return replace(
             self,
             contact=None if self.contact is target else self.contact,

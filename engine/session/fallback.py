@@ -104,5 +104,5 @@ def _hold(timeline: Timeline, track: Track, first: int) -> None:
 
 
 def _lasting(pair: Pose, frames: int) -> Pose:
-    """A pair (2,) in so many frames, (2, frames)."""
+    """A pair (2,) in that many frames, (2, frames)."""
     return Pose(*(np.repeat(part[:, None], frames, 1) for part in (pair.rotmats, pair.transl)))

@@ -156,7 +156,7 @@ def _take(recording: Bvh, rig: RigMap, path: Path) -> list[Take]:
 def _upright(rotmats: Array, pelvis: Array, figure: Figure) -> tuple[Array, Array]:
     """Set the pelvis back over the feet on average; poses estimated from one camera lean.
 
-    The feet stay where they are, the legs are bent anew; rotmats (T, 22, 3, 3), pelvis (T, 3).
+    The feet stay where they are, the legs are bent again; rotmats (T, 22, 3, 3), pelvis (T, 3).
     """
     joints, world = forward_kinematics(figure.rest, rotmats, pelvis - figure.rest[0])
     ankles = joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]]

@@ -38,8 +38,8 @@ PLOTTED = {
 }
 NOTE = "Windows as a user gets them, from the anchor alone; all rows on the same draws."
 IN_PLOT = 3
-"""A value so many times the worst at the most steps is in the table only: a network that was never
-distilled makes noise in one step, beside which all else would be a line."""
+"""A value this many times the worst at the most steps is in the table only: a network that was
+never distilled makes noise in one step, and a plot of that would flatten all else to a line."""
 
 
 def step_curves(

@@ -3,7 +3,7 @@
 Knows clips, the evaluator, the measures and a function that samples; knows neither files nor how a
 report looks. The truth's own figures stand in the first row of every table, because a measure
 means nothing without them: half of the test clips are the reference, the other half give the
-truth's row and what the subject is told.
+truth's row and what the subject is given.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class EvaluationSettings:
     mesh_frames: int = 64
     """Frames of each repeat whose meshes are compared, for contact and penetration."""
     modes: tuple[int, int] = (10, 4)
-    """Multimodality: so many anchors, so many windows of each."""
+    """Multimodality: numbers of anchors, and of windows of each."""
     history_frames: int = 10
     """Known frames that chained windows go on from."""
     chains: int = 8
@@ -94,7 +94,7 @@ class EvaluationSettings:
 # --------------------------------------------------------------------------------------- one draw
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Real windows of one repeat: what is known of `batch` is what the subject is told.
+    """Real windows of one repeat: what is known of `batch` is what the subject is given.
 
     betas      (n, 2, 10) of the people in `batch`
     reference  real windows of other clips, to compare distributions with

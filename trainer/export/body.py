@@ -244,7 +244,7 @@ class Decimation:
                 self.quadrics[vertex] += np.outer(plane, plane)
 
     def run(self, target_vertices: int) -> IntArray:
-        """Collapse until so many vertices are left; returns the faces left, (F, 3)."""
+        """Collapse until that many vertices are left; returns the faces left, (F, 3)."""
         version = dict.fromkeys(self.faces_of, 0)
         queue: list[tuple[float, int, int, int]] = []
         for vertex in sorted(version):

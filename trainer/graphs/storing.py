@@ -1,7 +1,7 @@
 """How an ONNX graph stores its weights: in fewer bits than it computes with.
 
-Knows ONNX. Knows no network and no torch. Whoever loads a graph folds its constants, so how they
-are stored changes a file's size and no run's speed.
+Knows ONNX. Knows no network and no torch. Each program that loads a graph folds its constants, so
+how they are stored changes a file's size and no run's speed.
 """
 
 from __future__ import annotations

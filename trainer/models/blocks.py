@@ -47,7 +47,7 @@ class NetworkConfig:
 
     @property
     def modulation_width(self) -> int:
-        """Scales and shifts of all blocks together: [layer][attention | ffn][scale | shift][width]"""
+        """Scales and shifts of all blocks: [layer][attention | ffn][scale | shift][width]"""
         return self.layers * 4 * self.width
 
 

@@ -39,7 +39,7 @@ class Backoff:
     """An engine that ran for so long is not taken to fail in a row."""
 
     def delay(self, failures: int) -> float:
-        """After so many failures in a row, from 1 on: doubled each time."""
+        """The delay after that many failures in a row, from 1 on: doubled each time."""
         return min(self.first * 2.0 ** min(failures - 1, 30), self.most)
 
 
@@ -101,7 +101,7 @@ class Fleet:
         return 0
 
     async def stop(self, seconds: float) -> None:
-        """Let every engine drain, and end those that take longer than so many seconds."""
+        """Let every engine drain, and end those that take longer than these seconds."""
         self._is_stopping = True
         processes = [e.process for e in self.engines if e.process is not None]
         for process in processes:
@@ -142,7 +142,7 @@ class Fleet:
     def _lost(self, engine: EngineProcess) -> None:
         """No call goes there any more. Those under way find out by themselves.
 
-        They fail as the connection does; to close the channel at once would cancel whoever waits.
+        They fail as the connection does; closing the channel at once would cancel those that wait.
         """
         channel, engine.channel = engine.channel, None
         if channel is not None:

@@ -289,7 +289,7 @@ def _lost_call(engine: EngineProcess, details: str) -> _End:
 
 
 def _of_client(metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
-    """What a client said about its call, but for what belongs to its connection."""
+    """What a client said about its call, except what belongs to its connection."""
     return tuple(
         (key, value)
         for key, value in metadata

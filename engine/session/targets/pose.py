@@ -46,7 +46,7 @@ def pose_error(pose: Pose, wanted: Pose, rest_joints: Array) -> PoseError:
 
 
 def is_within_reach(start: Pose, goal: Pose, rest_joints: Array, frames: int) -> bool:
-    """Whether a body gets from start to goal in so many frames."""
+    """Whether a body gets from start to goal in that many frames."""
     most = MEAN_SPEED * frames / FRAME_RATE
     return bool(_distances(start, goal, rest_joints).max() <= most)
 

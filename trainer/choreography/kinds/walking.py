@@ -498,7 +498,7 @@ def pass_by(cast: Cast) -> Scene:
 
 
 def _stop(cast: Cast, time: Array, meet: float) -> Array:
-    """(frame,) 1, but for some who come to a halt after the meeting."""
+    """(frame,) 1, except for some who come to a halt after the meeting."""
     if cast.chance(0.6):
         return np.ones(len(time))
     halt = meet + cast.uniform(0.9, 1.6)

@@ -1,4 +1,4 @@
-"""Pairs of Acclaim recordings, as of the CMU data base: free to use, also in products.
+"""Pairs of Acclaim recordings, as in the CMU data base: free to use, also in products.
 
 CMU's trials of two people stand under two subjects, at the same number: 18_01.amc and 19_01.amc,
 with 18.asf and 19.asf. Subjects 18 and 19, 20 and 21, 22 and 23, 33 and 34 met each other. Other
