@@ -72,7 +72,7 @@ def _add_data_import(commands: Commands) -> None:
         type=float,
         default=1.3,
         metavar="CM",
-        help="people touch whose skins are nearer (%(default)s)",
+        help="people touch if their skins are nearer than this (%(default)s)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N recordings")
     parser.set_defaults(run=_import)
@@ -187,7 +187,7 @@ def _add_eval(subparsers: Commands) -> None:
         type=Path,
         nargs="+",
         metavar="BUNDLE|CHECKPOINT",
-        help="of several, their quality over --steps is compared, and nothing else measured",
+        help="several: their quality over --steps is compared, and nothing else is measured",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
     parser.add_argument(
@@ -346,7 +346,7 @@ def _add_ablate(subparsers: Commands) -> None:
     )
     parser.add_argument("--data", type=Path, metavar="SHARDS", help="default: as in --config")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--steps", type=int, metavar="N", help="of training, for each network")
+    parser.add_argument("--steps", type=int, metavar="N", help="training steps of each network")
     parser.add_argument(
         "--only",
         nargs="+",

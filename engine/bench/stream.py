@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="PART",
-        help="of the packets; each is sent again after 200 ms, what is behind it waits",
+        help="part of the packets that is lost: sent again after 200 ms, and what is behind waits",
     )
     network.add_argument(
         "--stall-s", type=float, default=0.0, metavar="S", help="nothing arrives for S seconds"

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(%(default)s)")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="index of the GPU")
-    parser.add_argument("--threads", type=int, metavar="N", help="of the backend")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the backend")
     parser.add_argument(
         "--steps", type=_numbers, default=[4, 10], metavar="K[,K...]", help="(default: 4,10)"
     )

@@ -30,7 +30,7 @@ BAR = 30
 """Characters of the progress bar."""
 HELP = f"""\
 Compiles every graph of a bundle into the cache, so that `contrapose serve` with the same backend,
-precision and threads starts at once. Any other library version, processor or setting compiles anew.
+precision and threads starts at once. Another library version, processor or setting compiles again.
 
 With --precision int8 the animator's denoiser is quantised first (post-training, ranges from clips
 that `contrapose data` made) and a new bundle is written, which any command then takes. It is meant
@@ -68,7 +68,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="batch sizes of the animator's denoiser (default: those that a server uses)",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="of the backend")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the backend")
     parser.add_argument(
         "--calibrate", type=Path, metavar="CLIPS", help="int8: a folder that contrapose data made"
     )

@@ -23,7 +23,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("engine")
     group.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
     add_backend_options(group)
-    group.add_argument("--threads", type=int, metavar="N", help="of the backend")
+    group.add_argument("--threads", type=int, metavar="N", help="threads of the backend")
     group.add_argument(
         "--horizon", type=int, metavar="F", help="frames ahead of the clock that plans reach"
     )

@@ -71,7 +71,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         type=float,
         default=30.0,
         metavar="S",
-        help="end a session that is silent for so long (%(default)s)",
+        help="end a session that is silent for this long (%(default)s)",
     )
     parser.add_argument(
         "--drain-seconds",
@@ -86,23 +86,23 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="at least 32 secret bytes: every server with the same file goes on with the sessions "
-        "of one that died; give a second one to change keys. Default: a random key, whose "
-        "sessions go on on this server alone (see docs/resume.md)",
+        help="at least 32 secret bytes: servers with the same file go on with the sessions of one "
+        "that died; give a second one to change keys. Default: a random key, so that tokens are "
+        "valid on this server alone (see docs/resume.md)",
     )
     parser.add_argument(
         "--record",
         type=Path,
         metavar="DIR",
-        help="write down every session there, for `contrapose replay`: personal data, as the "
-        "motion of people is (see docs/recording.md)",
+        help="write down every session there, for `contrapose replay`: personal data, because "
+        "people are recognised by how they move (see docs/recording.md)",
     )
     parser.add_argument(
         "--record-limit",
         type=int,
         default=1000,
         metavar="MB",
-        help="what recordings may take together; the oldest go first (%(default)s)",
+        help="what all recordings may take; the oldest go first (%(default)s)",
     )
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     several = parser.add_mutually_exclusive_group()
@@ -113,7 +113,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--max-sessions is for each",
     )
     several.add_argument(
-        "--engines", type=int, default=1, metavar="N", help="so many engines on the CPU instead"
+        "--engines", type=int, default=1, metavar="N", help="this many engines on the CPU instead"
     )
     parser.set_defaults(run=run)
 
