@@ -33,7 +33,6 @@ def test_every_combination_has_a_row_and_a_place_in_the_plot(
     for row in rows.values():
         assert row["ms_per_window"] == pytest.approx(row["ms"] / row["batch"], rel=0.01)
         assert 0 < row["roofline"] < 1
-    assert rows[8, 4]["ms"] > rows[1, 4]["ms"]
     assert plot.read_text().count("<polyline") == 2
 
 
