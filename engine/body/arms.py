@@ -17,7 +17,7 @@ from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
 
 SIGN = (1.0, -1.0)
-"""Of +X for the left and the right arm."""
+"""Sign of +X for the left and the right arm."""
 ARMS = tuple(
     tuple(JOINT[f"{side}_{part}"] for part in ("collar", "shoulder", "elbow", "wrist"))
     for side in ("left", "right")
@@ -30,7 +30,7 @@ ELBOW_HINT = np.array([0.35, -0.55, -0.75])
 MOST_WRIST, MOST_TWIST, FREE_TWIST = 1.2, 1.6, 1.1
 """Radians that a hand bends, and twists, against the forearm."""
 FOREARM_SHARE = 0.6
-"""Of a hand's twist, in the forearm."""
+"""Part of a hand's twist that is in the forearm."""
 SOFT_REACH, FULL_REACH = 0.95, 0.985
 """Parts of the arm's length."""
 
@@ -126,7 +126,7 @@ def _about(axis: Array, angle: Array) -> Array:
 
 
 def palms_of(joints: Array, world: Array, rest_joints: Array) -> tuple[Array, Array, Array]:
-    """Of posed joints (..., 22, 3) and (..., 22, 3, 3): the palms' middles (..., 2, 3), where the
+    """For posed joints (..., 22, 3) and (..., 22, 3, 3): the palms' middles (..., 2, 3), where the
     fingers point and which way the palms look."""
     at, fingers, faces = [], [], []
     for _, _, elbow, wrist in ARMS:

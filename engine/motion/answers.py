@@ -41,7 +41,7 @@ HANDS = {
     "high_five_right": ((RIGHT, RIGHT),),
     "high_five_left": ((LEFT, LEFT),),
 }
-"""Of each kind: the player's hand, and the partner's that goes to it."""
+"""For each kind the player's hand, and the partner's that goes to it."""
 REACH_FRAMES = 6
 """In which a hand arrives that need not walk; and in which it lets go."""
 RELEASE_FRAMES = 4

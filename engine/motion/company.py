@@ -53,7 +53,7 @@ THERE, NOT_THERE = 0.02, 0.07
 STRIDE, APPROACH = 1.5, 3.5
 """Metres a second on the way there; and for each metre that is left."""
 EAGER = 2.2
-"""Of the distance that is too much, made good in a second."""
+"""Times the distance that is too much: metres a second at which it is made good."""
 STOPPED = 0.08
 """Metres a second of one who has come to stand."""
 TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
@@ -261,7 +261,7 @@ def accompany(
 
 
 def _finer(other: Array) -> list[list[list[float]]]:
-    """Of each frame and each of its substeps: x, z of the other, and how fast they change."""
+    """For each frame and each of its substeps: x, z of the other, and how fast they change."""
     count = len(other)
     velocity = np.gradient(other, axis=0) * FRAME_RATE if count > 1 else np.zeros((1, 2))
     at = np.arange(count * SUBSTEPS) / SUBSTEPS

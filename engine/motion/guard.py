@@ -24,9 +24,9 @@ from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 
 TILT, MOST_TILT = np.radians(4.0), np.radians(7.0)
-"""Of the pelvis from upright: free up to the first, never beyond the second."""
+"""Lean of the pelvis from upright: free up to the first, never beyond the second."""
 SPINE_BACK, SPINE_BENT = np.radians(2.0), np.radians(6.0)
-"""Of each spine joint: extension, and any other bend or twist."""
+"""Limits of each spine joint: extension, and any other bend or twist."""
 BACK_ROOM, BENT_ROOM = np.radians(1.0), np.radians(4.0)
 OVER_FEET = np.array([[-0.07, -0.03], [0.07, 0.09]])
 """Least and most metres that the pelvis is left and ahead of the middle of the ankles."""

@@ -37,7 +37,7 @@ from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, ramp
 
 CALM = ("face_and_follow", "idle_together", "follow_along", "pass_by", "stroll_arm_in_arm")
-"""Of these, those whose player does nothing in particular."""
+"""Kinds whose player does nothing in particular."""
 UNTOLD = -1
 SEEN_FRAMES = 2
 """From the onset on in which nobody can tell yet; they count for nothing in training."""

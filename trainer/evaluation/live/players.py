@@ -47,7 +47,7 @@ from trainer.choreography.timing import pulse, ramp, smoothed
 from trainer.evaluation.live.episode import Episode, frame_of
 
 FIRST_SEED = 7_000_000
-"""Of episodes; training sets draw 64-bit seeds at random."""
+"""The first seed of episodes; training sets draw 64-bit seeds at random."""
 OFFER_SECONDS = 5.0
 REST_SECONDS = 4.0
 WRIST = (JOINT["left_wrist"], JOINT["right_wrist"])

@@ -169,7 +169,7 @@ def _nothing(*_: object) -> Scores:
 
 
 def posture(player: Person, partner: Person, truth: Person | None) -> Scores:
-    """How a partner holds himself; a tilt that the truth has in the same second (a bow) is none."""
+    """How upright a partner is; a tilt that the truth has in the same second (a bow) is none."""
     stands = partner.speed < STILL_SPEED
     walks = ~stands
     tilted, bent = partner.lean > TILTED, partner.trunk < -BENT
