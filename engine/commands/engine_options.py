@@ -11,6 +11,13 @@ from pathlib import Path
 from engine.backends.open import BACKENDS
 from engine.backends.protocol import PRECISIONS
 
+LAYERS = {
+    "guard": "leave posture and gaze as the network has them, and no layer that follows",
+    "company": "leave steps and places as the network has them, and answer nothing",
+    "responses": "answer no hand, hug, wave or bow by rule",
+}
+"""Switches of the layers over the network, in the order in which each needs the one before."""
+
 
 def add_server_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -35,6 +42,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave planted feet as the network moves them (see docs/architecture.md)",
     )
+    for name, text in LAYERS.items():
+        group.add_argument(f"--no-{name}", action="store_true", help=text)
     parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 1 to 50")
 
 
@@ -63,4 +72,5 @@ def engine_flags(args: argparse.Namespace) -> list[str]:
         if value is not None
         for part in (f"--{name}", str(value))
     ]
-    return [*flags, "--no-foot-lock"] if args.no_foot_lock else flags
+    flags += ["--no-foot-lock"] if args.no_foot_lock else []
+    return flags + [f"--no-{name}" for name in LAYERS if getattr(args, f"no_{name}")]

@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 
 MOST_ENGINES = 64
-LAYERS = {
-    "guard": "leave posture and gaze as the network has them, and no layer that follows",
-    "company": "leave steps and places as the network has them, and answer nothing",
-    "responses": "answer no hand, hug, wave or bow by rule",
-}
-"""Switches of the layers over the network, in the order in which each needs the one before."""
 TRANSIT_FRAMES = 4
 """0.4 s: 250 ms of jitter and a packet that is sent again."""
 
@@ -64,8 +58,6 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="store_true",
         help="the partner touches no player, unless a client asks otherwise",
     )
-    for flag, text in LAYERS.items():
-        parser.add_argument(f"--no-{flag}", action="store_true", help=text)
     parser.add_argument(
         "--idle-seconds",
         type=float,
@@ -182,7 +174,7 @@ def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list
     flags += ["--max-sessions", "auto" if args.max_sessions is None else str(args.max_sessions)]
     for name in ("zone_radius", "idle_seconds", "drain_seconds"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    flags += [f"--no-{name}" for name in ("contact", *LAYERS) if getattr(args, f"no_{name}")]
+    flags += ["--no-contact"] if args.no_contact else []
     for key in keys:
         flags += ["--resume-key", str(key)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]

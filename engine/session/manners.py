@@ -76,6 +76,7 @@ class Scene:
 
     player_at     the pose in a known frame; newest: the last of them
     rest_joints   (2, 22, 3)
+    is_aimed      whether targets, or a mode other than REACT, say what the partner does
     is_led        whether words or targets lead, so that the partner has reasons of its own
     """
 
@@ -83,6 +84,7 @@ class Scene:
     newest: int
     rest_joints: Array
     floor: float
+    is_aimed: bool
     is_led: bool
 
 

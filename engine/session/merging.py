@@ -69,7 +69,7 @@ def merge(
         sampled = pinned(sampled, timeline.track(*span, ahead=asked.ahead))
     whole = known.cut(MARGIN, WINDOW_FRAMES)
     given, course, scene = whole.is_known, None, scene_of(timeline, direction)
-    if config.guard:
+    if config.guard and not scene.is_aimed:
         if config.company:
             course = manners.course(scene, known, first - MARGIN)
         sampled = manners.believable(sampled, known, first - MARGIN, scene, course)
@@ -107,13 +107,15 @@ def merge(
 
 def scene_of(timeline: Timeline, direction: Direction) -> Scene:
     """What the partner is in, for its manners."""
-    wishes = (direction.text, direction.contact, direction.place, direction.poses or None)
+    targets = direction.contact, direction.place, direction.poses or None
+    is_aimed = direction.mode is not Mode.REACT or any(target is not None for target in targets)
     return Scene(
         player_at=timeline.player.at,
         newest=timeline.player_known_until,
         rest_joints=timeline.rest_joints,
         floor=timeline.floor,
-        is_led=direction.mode is not Mode.REACT or any(wish is not None for wish in wishes),
+        is_aimed=is_aimed,
+        is_led=is_aimed or direction.text is not None,
     )
 
 
