@@ -129,6 +129,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
     """One session of so many seconds, with `rate` player poses a second."""
     from contrapose.v1 import interaction_pb2
 
+    from engine.sampling.request import SampledWindow
     from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
     from engine.session.session import Session, Tick
 
@@ -166,7 +167,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
         wanted = tick(now, lambda tick: "ask" if tick.wanted else "tick")
         while wanted:
             x0 = sample([wanted[0].request])[0]
-            watch.timed(partial(session.accept, wanted[0].ticket, x0), "accept")
+            watch.timed(partial(session.accept, wanted[0].ticket, SampledWindow(x0=x0)), "accept")
             wanted = tick(now + 0.5 / FRAME_RATE, lambda _: "merge")
     return watch
 

@@ -96,11 +96,13 @@ class _Run:
 
     def play(self, player: Player, first: int, last: int) -> None:
         """Every window arrives one frame after it was asked for."""
+        from engine.sampling.request import SampledWindow
+
         for frame in range(first, last + 1):
             now = frame / FRAME_RATE
             self.session.feed(now, player(now))
             for ticket, x0 in self.waiting:
-                self.session.accept(ticket, x0)
+                self.session.accept(ticket, SampledWindow(x0=x0))
             tick = self.session.tick(now + 0.01)
             self.waiting = [
                 (wanted.ticket, self.sample([wanted.request])[0]) for wanted in tick.wanted

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics
+from engine.body.skeleton import JOINT_COUNT
 
 Index = int | slice | list[int] | IntArray | BoolArray | None
 
@@ -45,6 +46,11 @@ class Pose:
         rest_joints  (..., 22, 3), broadcast against the leading axes
         """
         return forward_kinematics(rest_joints, self.rotmats, self.transl)
+
+
+def no_poses(*lead: int) -> Pose:
+    """Room for poses of these leading axes; zeros, which are no pose."""
+    return Pose(np.zeros((*lead, JOINT_COUNT, 3, 3)), np.zeros((*lead, 3)))
 
 
 def chained(poses: Sequence[Pose], axis: int = 0) -> Pose:

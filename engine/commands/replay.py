@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.bundle import Bundle
     from engine.sampling.models import Models
-    from engine.session.replay import Recording, ReplayReport
+    from engine.session.replay import MadeWith, Recording, ReplayReport
 
 HOW_IT_WAS_COMPUTED = ("device", "precision")
 """Without these the bits cannot be the same."""
@@ -38,14 +38,14 @@ def run(args: argparse.Namespace) -> int:
     from engine.session.replay import read_recording, recordings_in, replayed
 
     is_different = False
-    loaded: dict[str, Models] = {}
+    loaded: dict[MadeWith, Models] = {}
     results: list[dict[str, Any]] = []
     for path in recordings_in(args.recording):
         recording = read_recording(path)
-        key = json.dumps([recording.about.get(name) for name in _MODELS_DEPEND_ON])
-        if key not in loaded:
-            loaded[key] = _models(recording, args.bundle)
-        report = replayed(recording, loaded[key])
+        made_with = recording.made_with()
+        if made_with not in loaded:
+            loaded[made_with] = _models(path, made_with, args.bundle)
+        report = replayed(recording, loaded[made_with])
         is_different |= report.difference is not None
         results.append({"file": str(path), "is_cut": recording.is_cut, **asdict(report)})
         if not args.json:
@@ -69,10 +69,7 @@ def summary_of(recording: Recording, report: ReplayReport) -> str:
     return f"{recording.path.name}: DIFFERS after {compared}: {difference.what}{where}{cut}"
 
 
-_MODELS_DEPEND_ON = ("bundle_digest", "backend", "precision", "threads", "device", "buckets")
-
-
-def _models(recording: Recording, bundle_path: Path | None) -> Models:
+def _models(path: Path, made_with: MadeWith, bundle_path: Path | None) -> Models:
     """The graphs that the recording was made with.
 
     Raises BundleError or ConfigError that says what is not the same.
@@ -81,35 +78,35 @@ def _models(recording: Recording, bundle_path: Path | None) -> Models:
     from engine.errors import ConfigError
     from engine.sampling.models import load_models
 
-    about = recording.about
-    bundle = _bundle(recording, bundle_path)
-    backend = open_backend(about["backend"], precision=about["precision"], threads=about["threads"])
+    bundle = _bundle(path, made_with, bundle_path)
+    backend = open_backend(
+        made_with.backend, precision=made_with.precision, threads=made_with.threads
+    )
     for name in HOW_IT_WAS_COMPUTED:
-        if getattr(backend, name) != about[name]:
+        if getattr(backend, name) != getattr(made_with, name):
             raise ConfigError(
-                f"{recording.path}: recorded with {name} {about[name]!r}, this is "
+                f"{path}: recorded with {name} {getattr(made_with, name)!r}, this is "
                 f"{getattr(backend, name)!r}: the bits would differ; replay it on such a machine",
                 field=name,
             )
-    return load_models(bundle, backend, buckets=about["buckets"], is_lazy=True)
+    return load_models(bundle, backend, buckets=made_with.buckets, is_lazy=True)
 
 
-def _bundle(recording: Recording, path: Path | None) -> Bundle:
+def _bundle(path: Path, made_with: MadeWith, bundle_path: Path | None) -> Bundle:
     from engine.bundle import STARTER, load_bundle
     from engine.errors import BundleError
 
-    about = recording.about
-    wanted = about["bundle_digest"]
-    candidates = [Path(about["bundle_path"]), STARTER] if path is None else [path]
+    wanted = made_with.bundle_digest
+    candidates = [Path(made_with.bundle_path), STARTER] if bundle_path is None else [bundle_path]
     for candidate in candidates:
-        if path is None and not candidate.is_dir():
+        if bundle_path is None and not candidate.is_dir():
             continue
         bundle = load_bundle(candidate)
         if bundle.manifest.digest == wanted:
             return bundle
     listed = ", ".join(str(candidate) for candidate in candidates)
     raise BundleError(
-        f"{recording.path}: recorded with bundle {about['bundle']} (manifest {wanted[:12]}...); "
+        f"{path}: recorded with bundle {made_with.bundle} (manifest {wanted[:12]}...); "
         f"not the same: {listed}; give it with --bundle",
         field="bundle",
         reason="OTHER_BUNDLE",

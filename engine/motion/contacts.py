@@ -8,7 +8,7 @@ measures it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +56,7 @@ class Contact:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Look:
+class Look:
     """What is remembered of a frame.
 
     edition   by which it is known again
@@ -68,7 +68,17 @@ class _Look:
     edition: int
     segments: tuple[Segments, Segments]
     near: dict[Parts, tuple[float, Array]]
-    far: dict[Parts, float]
+    far: dict[Parts, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ContactsState:
+    """All that is remembered of a plan's contacts: the last id that any was given, and how frames
+    were seen."""
+
+    contacts: tuple[Contact, ...] = ()
+    ids: int = 0
+    looks: tuple[tuple[int, Look], ...] = ()
 
 
 class ContactTracker:
@@ -76,22 +86,25 @@ class ContactTracker:
 
     capsules     of player and partner
     rest_joints  (2, 22, 3)
-    contacts     of the plan as they are known already, and the last id that any was given
     """
 
     def __init__(
         self,
         capsules: tuple[Capsules, Capsules],
         rest_joints: Array,
-        *,
-        contacts: tuple[Contact, ...] = (),
-        ids: int = 0,
+        state: ContactsState | None = None,
     ) -> None:
+        state = state or ContactsState()
         self._capsules = capsules
         self._rest_joints = np.asarray(rest_joints, np.float64)
-        self._looks: dict[int, _Look] = {}
-        self.contacts = contacts
-        self.ids = ids
+        self._looks = dict(state.looks)
+        self._contacts = state.contacts
+        self._ids = state.ids
+
+    def state(self) -> ContactsState:
+        return ContactsState(
+            contacts=self._contacts, ids=self._ids, looks=tuple(self._looks.items())
+        )
 
     def update(self, now: int, first: int, frames: Pose, editions: IntArray) -> tuple[Contact, ...]:
         """The contacts of a plan that are not over at frame `now`, in the order they begin.
@@ -114,10 +127,10 @@ class ContactTracker:
         )
         self._looks = dict(sorted(kept.items()))
         found = [self._identified(contact) for contact in self._found() if contact.end >= now]
-        self.contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
-        return self.contacts
+        self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
+        return self._contacts
 
-    def _looked_at(self, frames: Pose, rows: IntArray, editions: list[int]) -> list[_Look]:
+    def _looked_at(self, frames: Pose, rows: IntArray, editions: list[int]) -> list[Look]:
         """Of some rows of frames (2, n)."""
         if not editions:
             return []
@@ -128,14 +141,13 @@ class ContactTracker:
         )
         near = near_parts(self._capsules, (player, partner), RELEASE)
         return [
-            _Look(
+            Look(
                 edition=edition,
                 segments=(
                     Segments(starts=player.starts[row], axes=player.axes[row]),
                     Segments(starts=partner.starts[row], axes=partner.axes[row]),
                 ),
                 near=near.get(row, {}),
-                far={},
             )
             for row, edition in enumerate(editions)
         ]
@@ -143,7 +155,7 @@ class ContactTracker:
     def _found(self) -> list[Contact]:
         """All contacts of the frames that are known, without ids."""
         first, last = next(iter(self._looks)), next(reversed(self._looks))
-        before = {old.parts for old in self.contacts if old.start < first <= old.end}
+        before = {old.parts for old in self._contacts if old.start < first <= old.end}
         begun: dict[Parts, tuple[int, Array]] = {}
         found: list[Contact] = []
         for index, look in self._looks.items():
@@ -178,7 +190,7 @@ class ContactTracker:
         apart = [self._gap(parts, look) for look in looks]
         return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(apart))])
 
-    def _gap(self, parts: Parts, look: _Look) -> float:
+    def _gap(self, parts: Parts, look: Look) -> float:
         """The gap between two parts however far they are from each other."""
         if parts in look.near:
             return look.near[parts][0]
@@ -197,7 +209,7 @@ class ContactTracker:
 
     def _identified(self, contact: Contact) -> Contact:
         """The contact under its old id, and with its old beginning where that is forgotten."""
-        for old in self.contacts:
+        for old in self._contacts:
             if old.parts != contact.parts:
                 continue
             is_old = contact.start <= next(iter(self._looks)) + 1
@@ -206,8 +218,8 @@ class ContactTracker:
             overlaps = old.start <= contact.end and contact.start <= old.end
             if overlaps or abs(old.start - contact.start) <= SAME_CONTACT_FRAMES:
                 return replace(contact, id=old.id)
-        self.ids += 1
-        return replace(contact, id=self.ids)
+        self._ids += 1
+        return replace(contact, id=self._ids)
 
 
 def near_parts(

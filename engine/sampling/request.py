@@ -62,7 +62,8 @@ class WindowTrace:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SampledWindow:
-    """x0 (2, 30, 135) of a window that is done, and how it came about."""
+    """x0 (2, 30, 135) of a window that is done, and how it came about; None: not as it would come
+    again."""
 
     x0: Array
-    trace: WindowTrace
+    trace: WindowTrace | None = None

@@ -26,6 +26,7 @@ from engine.motion.standing import standing_pose
 from engine.sampling.executor import Executor
 from engine.sampling.models import load_models
 from engine.sampling.offline import sampled
+from engine.sampling.request import SampledWindow
 from engine.serving.wire import MIN_STEPS
 from engine.session.config import SessionConfig
 from engine.session.session import Session
@@ -145,6 +146,7 @@ def _warm_up(loaded: LoadedBundle, settings: SessionConfig) -> float:
             walking = Pose(standing_pose(), np.array([0.0, 0.0, 0.1 * frame]))
             session.feed(frame / FRAME_RATE, walking)
             for wanted in session.tick(frame / FRAME_RATE).wanted:
-                session.accept(wanted.ticket, sampled(loaded.executor, [wanted.request])[0])
+                (x0,) = sampled(loaded.executor, [wanted.request])
+                session.accept(wanted.ticket, SampledWindow(x0=x0))
         costs.append(time.thread_time() - begun)
     return statistics.median(costs[1:])

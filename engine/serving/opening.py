@@ -120,7 +120,7 @@ async def _opened(
         calibration = await asyncio.to_thread(calibration_from_wire, header, loaded.body)
         partner_betas = wire.betas_from_wire(header.partner_betas, "header.partner_betas")
     else:
-        seed = state.session.seed
+        seed = state.session.windows.seed
         calibration, partner_betas = state.calibration, state.partner_betas
     betas = np.stack([calibration.worn.betas.astype(np.float32), partner_betas])
     rest_joints = loaded.body.rest_joints(betas)

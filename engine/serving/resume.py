@@ -25,22 +25,51 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.pose import Pose, chained, stacked
+from engine.body.pose import Pose, chained, no_poses, stacked
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
-from engine.body.shape import Body
+from engine.body.shape import SHAPE_COUNT, Body
 from engine.body.skeleton import JOINT_COUNT
-from engine.devices.calibration import calibration_of
+from engine.devices.calibration import ROLE_COUNT, calibration_of
 from engine.errors import ConfigError, InputError, SessionError
+from engine.serving import wire
 from engine.serving.tracked_player import PlayerCalibration
+from engine.session.codec import (
+    FLAG,
+    FLOATS,
+    MOST_METRES,
+    Unreadable,
+    array,
+    entries,
+    number,
+    packed,
+    raw,
+    record,
+    row,
+    several,
+    table,
+    text,
+    unpacked,
+    whole,
+)
 from engine.session.direction import Mode, PoseTarget
-from engine.session.plain import packed, unpacked
-from engine.session.plan import Frames
-from engine.session.player import STAMP, PlayerStamp, PlayerState
-from engine.session.state import SessionState
+from engine.session.plan import LABEL, Frames, plan_of
+from engine.session.player import STAMP, PlayerState
+from engine.session.records import (
+    CARRIED,
+    COUNT,
+    FRAME,
+    LABELS,
+    METRES,
+    MOST_FRAMES,
+    PLAYER_STAMP,
+    check,
+)
+from engine.session.state import SessionState, carried
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
+"""2 and before were made without tags."""
 CONTEXT = b"contrapose.v1 resume token"
 """Signed as well: a signature says for which protocol it was made."""
 SIGNATURE_BYTES = 32
@@ -173,9 +202,10 @@ def sealed(keys: ResumeKeys, state: StreamState, *, engine: bytes, now: float) -
     now     seconds of the wall clock
     A plan too long for it is cut at its far end, then its history; the session plans it again.
     """
-    session = state.session
+    session = carried(state.session)
     while True:
-        body = zlib.compress(packed([engine, now, _plain(state, session)]))
+        stream = replace(state, session=session)
+        body = zlib.compress(packed(TOKEN, _entries(stream, made_by=engine, issued=now)))
         if 1 + SIGNATURE_BYTES + len(body) <= MOST_BYTES:
             break
         session = _shorter(session)
@@ -198,10 +228,11 @@ def opened(keys: ResumeKeys, token: bytes, *, engine: bytes, now: float, body: B
         raise _bad("it is damaged, or a server with another --resume-key made it")
     try:
         unzipped = zlib.decompressobj().decompress(signed[1:], MOST_STATE_BYTES)
-        made_by, issued, plain = unpacked(unzipped)
-        state = _rebuilt(plain, body)
-    except (InputError, zlib.error, LookupError, TypeError, ValueError) as exc:
+        found = unpacked(TOKEN, unzipped)
+        state = _rebuilt(found, body)
+    except (InputError, Unreadable, zlib.error) as exc:
         raise _bad("a server of another version made it") from exc
+    issued = found["issued"]
     if not -CLOCK_SKEW_SECONDS <= now - issued <= EXPIRES_SECONDS:
         raise SessionError(
             f"{FIELD}: it is {now - issued:.0f} s old, at most {EXPIRES_SECONDS:.0f} s are allowed;"
@@ -209,7 +240,7 @@ def opened(keys: ResumeKeys, token: bytes, *, engine: bytes, now: float, body: B
             field=FIELD,
             reason="RESUME_EXPIRED",
         )
-    if made_by != engine:
+    if found["made_by"] != engine:
         raise SessionError(
             f"{FIELD}: made with another bundle or body; resume on a server that has the same, or "
             "open a new session",
@@ -229,143 +260,167 @@ def _bad(problem: str) -> InputError:
 
 def _shorter(session: SessionState) -> SessionState:
     """Without the last eighth of the frames beyond the frozen ones; with none, of the history."""
-    plan, frozen = session.plan, session.frame + session.config.commit_frames
-    fewer = max(len(plan) // 8, 1)
-    if plan.last > frozen:
-        return replace(session, plan=plan.cut(plan.first, plan.last - fewer))
-    plan = plan.cut(plan.first + fewer, plan.last)
-    return replace(session, plan=plan, player=session.player.cut(len(plan)))
+    frames, frozen = session.plan.frames, session.frame + session.config.commit_frames
+    fewer = max(len(frames) // 8, 1)
+    if frames.last > frozen:
+        frames = frames.cut(frames.first, frames.last - fewer)
+        sent_until = min(session.sent_until, frames.last)
+        return replace(session, plan=plan_of(frames), sent_until=sent_until)
+    frames = frames.cut(frames.first + fewer, frames.last)
+    return replace(session, plan=plan_of(frames), player=session.player.cut(len(frames)))
 
 
 # --------------------------------------------------------------------------------- states and bytes
-def _plain(state: StreamState, session: SessionState) -> dict[str, Any]:
-    """A stream's state as plain data, its poses packed; `session` in the place of its own."""
-    plan, calibration = session.plan, state.calibration
-    is_led = session.direction.mode is Mode.FOLLOW_PLAN
-    player, poses = session.player, session.direction.poses[:MOST_TARGETS]
-    planned = plan if is_led else plan.cut(max(player.last_frame + 1, plan.first), plan.last)
+SHARES = array(ROLE_COUNT, 3, dtypes=("f4",), most=MOST_METRES)
+BETAS = array(SHAPE_COUNT, dtypes=FLOATS)
+TOKEN = entries(
+    {
+        "made_by": raw(64),
+        "issued": number(-1e12, 1e12),
+        "session_id": text(wire.MAX_NAME_CHARACTERS),
+        "text": text(wire.MAX_TEXT_CHARACTERS),
+        "betas": row(BETAS, BETAS),
+        "turns": array(ROLE_COUNT, 3, 3, dtypes=("f4",), most=2.0),
+        "offsets": SHARES,
+        "floor": METRES,
+        "humanoid": array(JOINT_COUNT, 3, 3, dtypes=("f4",), most=2.0),
+        "hips_scale": METRES,
+        "has_t_pose": FLAG,
+        "first_time_code": number(-1e12, 1e12),
+        "sequence": COUNT,
+        "time_code": number(-1e12, 1e12),
+        # The session's state as of `carried`, but for its poses, which are rounded.
+        "session": record(SessionState, CARRIED),
+        "player": row(FRAME, PLAYER_STAMP),
+        "plan": row(FRAME, table(LABEL, LABELS)),
+        "targets": several(row(FRAME, FLAG), MOST_TARGETS),
+        "people": several(whole(0, MOST_FRAMES), 5, least=5),
+        "poses": raw(MOST_STATE_BYTES),
+    }
+)
+
+
+def _entries(state: StreamState, *, made_by: bytes, issued: float) -> dict[str, Any]:
+    session, worn = state.session, state.calibration.worn
+    direction, player, frames = session.pursuit.direction, session.player, session.plan.frames
+    targets = direction.poses[:MOST_TARGETS]
+    goals = [target.partner[None] for target in targets]
+    goals += [target.player[None] for target in targets if target.player is not None]
+    planned = frames.pose[0, _known(session) :]
     assert player.newest is not None
-    targets = [target.partner[None] for target in poses]
-    targets += [target.player[None] for target in poses if target.player is not None]
-    people = [player.pose, player.newest[None], plan.pose[1], planned.pose[0], *targets]
+    everyone = [player.pose, player.newest[None], frames.pose[1], planned, *goals]
     return {
+        "made_by": made_by,
+        "issued": issued,
         "session_id": state.session_id,
         "text": state.text,
-        "betas": [calibration.worn.betas, state.partner_betas],
-        "devices": [
-            calibration.worn.turns.astype(np.float32),
-            calibration.worn.offsets.astype(np.float32),
-            calibration.worn.floor,
-        ],
-        "humanoid": calibration.humanoid.astype(np.float32),
-        "hips": [calibration.hips_scale, calibration.has_t_pose],
-        "clock": [state.first_time_code, state.sequence, state.time_code],
-        "config": session.config,
-        "direction": replace(session.direction, text=None, poses=()),
-        "targets": [(target.frame, target.player is not None) for target in poses],
-        "people": [len(player.stamps), 1, len(plan), len(planned), len(targets)],
-        "poses": packed_poses(chained(people)),
-        "counts": [
-            session.seed,
-            session.frame,
-            session.revision,
-            session.sent_until,
-            session.tickets,
-            player.last_frame,
-            session.contact_ids,
-            session.accepted,
-            session.failed,
-        ],
-        "delays": session.delays,
-        "due": session.due,
-        "floor": session.floor,
-        "stamp": [player.stamp.sequence, player.stamp.time_s],
-        "plan": plan.first,
-        "labels": plan.labels,
-        "manners": [session.intent, session.answer],
-        "contacts": session.contacts[:MOST_CONTACTS],
+        "betas": (worn.betas, state.partner_betas),
+        "turns": worn.turns.astype(np.float32),
+        "offsets": worn.offsets.astype(np.float32),
+        "floor": worn.floor,
+        "humanoid": state.calibration.humanoid.astype(np.float32),
+        "hips_scale": state.calibration.hips_scale,
+        "has_t_pose": state.calibration.has_t_pose,
+        "first_time_code": state.first_time_code,
+        "sequence": state.sequence,
+        "time_code": state.time_code,
+        "session": replace(
+            session,
+            pursuit=replace(session.pursuit, direction=replace(direction, text=None, poses=())),
+            contacts=replace(session.contacts, contacts=session.contacts.contacts[:MOST_CONTACTS]),
+        ),
+        "player": (player.last_frame, player.stamp),
+        "plan": (frames.first, frames.labels),
+        "targets": tuple((target.frame, target.player is not None) for target in targets),
+        "people": (
+            len(player.stamps),
+            1,
+            len(frames),
+            len(planned.transl),
+            len(goals),
+        ),
+        "poses": packed_poses(chained(everyone)),
     }
 
 
-def _rebuilt(plain: dict[str, Any], body: Body) -> StreamState:
-    counts = plain["counts"]
-    seed, frame, revision, sent_until, tickets, player_last, contact_ids, accepted, failed = counts
-    turns, offsets, floor = plain["devices"]
-    poses = unpacked_poses(plain["poses"])
-    ends = np.cumsum([0, *plain["people"]]).tolist()
-    player, newest, partner, planned, targets = (poses[start:end] for start, end in pairwise(ends))
-    plan = _rebuilt_plan(plain, player, player_last, partner, planned)
-    worn = calibration_of(
-        body,
-        plain["betas"][0],
-        turns.astype(np.float64),
-        offsets.astype(np.float64),
-        floor,
+def _known(session: SessionState) -> int:
+    """In how many frames of the plan the player is as he was, and not written down again."""
+    if session.leads_from is not None:
+        return 0
+    frames = session.plan.frames
+    return min(max(session.player.last_frame + 1 - frames.first, 0), len(frames))
+
+
+def _rebuilt(found: dict[str, Any], body: Body) -> StreamState:
+    """Raises Unreadable for what does not belong together."""
+    calibration = PlayerCalibration(
+        worn=calibration_of(
+            body,
+            found["betas"][0],
+            found["turns"].astype(np.float64),
+            found["offsets"].astype(np.float64),
+            found["floor"],
+        ),
+        humanoid=found["humanoid"].astype(np.float64),
+        hips_scale=found["hips_scale"],
+        has_t_pose=found["has_t_pose"],
     )
-    intent, answer = plain["manners"]
-    session = SessionState(
-        config=plain["config"],
-        direction=replace(plain["direction"], poses=_rebuilt_targets(plain, targets)),
-        seed=seed,
-        frame=frame,
-        revision=revision,
-        sent_until=min(sent_until, plan.last),
-        tickets=tickets,
-        delays=plain["delays"],
-        floor=plain["floor"],
+    return StreamState(
+        session=_rebuilt_session(found),
+        session_id=found["session_id"],
+        text=found["text"],
+        calibration=calibration,
+        partner_betas=found["betas"][1],
+        first_time_code=found["first_time_code"],
+        sequence=found["sequence"],
+        time_code=found["time_code"],
+    )
+
+
+def _rebuilt_session(found: dict[str, Any]) -> SessionState:
+    poses, people = unpacked_poses(found["poses"]), found["people"]
+    (first, labels), (last_frame, stamp), targets = found["plan"], found["player"], found["targets"]
+    if sum(people) != len(poses.transl) or not people[0] or people[1:3] != (1, len(labels)):
+        raise Unreadable(f"{len(poses.transl)} poses of {people}")
+    session: SessionState = found["session"]
+    if not session.floors:
+        raise Unreadable("no floor")
+    if people[3] > people[2] or people[4] != len(targets) + sum(both for _, both in targets):
+        raise Unreadable(f"{people} poses for {len(targets)} targets")
+    ends = np.cumsum([0, *people]).tolist()
+    player, newest, partner, planned, goals = (poses[start:end] for start, end in pairwise(ends))
+    # Where the player is known, `carried` puts him.
+    known = no_poses(len(labels) - len(planned.transl))
+    frames = Frames(first=first, pose=stacked([chained([known, planned]), partner]), labels=labels)
+    direction = replace(session.pursuit.direction, poses=_rebuilt_targets(targets, goals))
+    session = replace(
+        session,
+        pursuit=replace(session.pursuit, direction=direction),
         player=PlayerState(
-            last_frame=player_last,
+            last_frame=last_frame,
             pose=player,
-            stamps=np.full(len(player.transl), np.array((-1, -np.inf), STAMP)),
-            stamp=PlayerStamp(*plain["stamp"]),
+            stamps=np.zeros(len(player.transl), STAMP),
+            stamp=stamp,
             newest=newest[0],
         ),
-        plan=plan,
-        intent=intent,
-        answer=answer,
-        contacts=plain["contacts"],
-        contact_ids=contact_ids,
-        due=plain["due"],
-        accepted=accepted,
-        failed=failed,
+        plan=plan_of(frames),
+        leads_from=first if direction.mode is Mode.FOLLOW_PLAN else None,
     )
-    first_time_code, sequence, time_code = plain["clock"]
-    return StreamState(
-        session=session,
-        session_id=plain["session_id"],
-        text=plain["text"],
-        calibration=PlayerCalibration(
-            worn=worn,
-            humanoid=plain["humanoid"].astype(np.float64),
-            hips_scale=plain["hips"][0],
-            has_t_pose=plain["hips"][1],
-        ),
-        partner_betas=plain["betas"][1],
-        first_time_code=first_time_code,
-        sequence=sequence,
-        time_code=time_code,
-    )
+    check(session)
+    if not first <= session.frame <= session.sent_until or _known(session) != len(known.transl):
+        raise Unreadable(f"a plan {first}..{frames.last} at frame {session.frame}")
+    return carried(session)
 
 
-def _rebuilt_plan(
-    plain: dict[str, Any], player: Pose, player_last: int, partner: Pose, planned: Pose
-) -> Frames:
-    """The frames of a plan; the player as he was where he was not planned."""
-    first, count = plain["plan"], len(partner.transl)
-    known = np.arange(first, first + count - len(planned.transl)) - player_last - 1
-    rows = np.clip(known, -len(player.transl), -1)
-    labels = plain["labels"].copy()
-    labels["sequence"], labels["time_s"] = -1, -np.inf
-    pose = stacked([chained([player[rows], planned]), partner])
-    return Frames(first=first, pose=pose, labels=labels)
-
-
-def _rebuilt_targets(plain: dict[str, Any], people: Pose) -> tuple[PoseTarget, ...]:
-    poses = [people[row] for row in range(len(people.transl))]
-    players = iter(poses[len(plain["targets"]) :])
+def _rebuilt_targets(targets: tuple[tuple[int, bool], ...], goals: Pose) -> tuple[PoseTarget, ...]:
+    players = iter(range(len(targets), len(goals.transl)))
     return tuple(
-        PoseTarget(frame=frame, partner=poses[at], player=next(players) if has_player else None)
-        for at, (frame, has_player) in enumerate(plain["targets"])
+        PoseTarget(
+            frame=frame,
+            partner=goals[row],
+            player=goals[next(players)] if has_player else None,
+        )
+        for row, (frame, has_player) in enumerate(targets)
     )
 
 
@@ -382,10 +437,15 @@ def packed_poses(poses: Pose) -> bytes:
 
 
 def unpacked_poses(data: bytes) -> Pose:
-    """(n,)"""
+    """(n,). Raises Unreadable for what `packed_poses` does not make."""
     width = 3 * JOINT_COUNT + 3
+    if len(data) % (4 * width):
+        raise Unreadable(f"{len(data)} bytes of poses")
     planes = np.frombuffer(data, np.uint8).reshape(4, -1)
     zigzag = np.ascontiguousarray(planes.T).view("<u4").astype(np.int64).reshape(width, -1)
     numbers = np.cumsum((zigzag >> 1) ^ -(zigzag & 1), axis=1).T.astype(np.float64)
+    places = PLACE_STEP * numbers[:, -3:]
+    if np.abs(places).max(initial=0.0) > MOST_METRES:
+        raise Unreadable("a pose that is nowhere near")
     turns = TURN_STEP * numbers[:, :-3].reshape(-1, JOINT_COUNT, 3)
-    return Pose(rotmat_from_axis_angle(turns), PLACE_STEP * numbers[:, -3:])
+    return Pose(rotmat_from_axis_angle(turns), places)

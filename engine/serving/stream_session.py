@@ -27,7 +27,7 @@ from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
 from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.player import frame_at
-from engine.session.recording import AnySession, RecordedSession
+from engine.session.recording import AnySession
 from engine.session.session import Chunk, SessionStatus
 
 logger = logging.getLogger(__name__)
@@ -174,8 +174,7 @@ class StreamSession:
 
     def close(self) -> None:
         """No tick that is still to begin counts any more. From any thread."""
-        if isinstance(self._session, RecordedSession):
-            self._session.close()
+        self._session.close()
 
     def resumed(self) -> Outcome:
         """The plan of a resumed session, before its clock goes on."""
@@ -184,8 +183,11 @@ class StreamSession:
 
     def resume_token(self) -> bytes:
         """What the session goes on from elsewhere; empty: it cannot."""
-        state, newest = self._session.state(), self._newest
-        if self._sealer is None or state is None or newest is None:
+        newest = self._newest
+        if self._sealer is None or newest is None:
+            return b""
+        state = self._session.state()
+        if not state.has_plan:
             return b""
         return self._sealer.token(
             replace(state, config=self._wanted),
@@ -215,9 +217,7 @@ class StreamSession:
             if isinstance(answer.result, ContraposeError):
                 self._session.fail(answer.ticket)
                 raise answer.result
-            if isinstance(self._session, RecordedSession):
-                self._session.computed(answer.ticket, answer.result.trace)
-            self._session.accept(answer.ticket, answer.result.x0)
+            self._session.accept(answer.ticket, answer.result)
         except ContraposeError as error:
             logger.warning("%s: window %d failed: %s", self._session_id, answer.ticket, error)
             # Want of memory says nothing about the session: it keeps its plan, and asks again.

@@ -7,12 +7,12 @@ How an arrived window enters the plan is `merging.py`'s.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.vectors import lengths
 from engine.errors import BackendError, SessionError
@@ -33,6 +33,7 @@ PLAN_MISSING = 8
 """Frames at a window's end that a plan may lack for a revision to start from it."""
 LONG_AGO = -(10**9)
 """A frame before any."""
+KEPT_DELAYS = 8
 EXPECTED_FRAMES = 256
 """More than lie between the oldest that is looked at and the end of any plan."""
 NO_FRAME = np.iinfo(np.int64).min
@@ -50,7 +51,7 @@ class WantedWindow:
     deadline: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class UnderWay:
     """A window that has been asked for; `is_revision` or else it continues the plan's end."""
 
@@ -68,32 +69,48 @@ class UnderWay:
     is_wanted: bool = True
     """False: it is dropped when it arrives."""
 
+    @property
+    def wanted(self) -> WantedWindow:
+        deadline = (self.partner_until + 1) / FRAME_RATE
+        return WantedWindow(ticket=self.ticket, request=self.window.request, deadline=deadline)
 
-class WantedWindows:
-    """The windows of one session, from being wanted to their arrival.
 
-    seed     of the noise that they are made from
-    tickets  windows asked for so far; delays: frames that the last ones took
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WindowsState:
+    """All that is remembered of a session's windows.
+
+    seed        of the noise that they are made from
+    tickets     windows asked for so far; delays: frames that the last ones took
+    is_stale    whether something is wanted that the plan does not do
+    revised_at  frame at which the last revision was asked for
+    arrived     frames of the window under way, when it is there
     """
 
-    def __init__(
-        self,
-        seed: int,
-        *,
-        tickets: int = 0,
-        delays: tuple[int, ...] = (),
-        accepted: int = 0,
-        failed: int = 0,
-    ) -> None:
-        self.seed = seed
-        self.tickets = tickets
-        self.delays: deque[int] = deque([0, *delays], maxlen=8)
-        self.accepted = accepted
-        self.failed = failed
-        self._is_stale = True
-        self._revised_at = LONG_AGO
-        self._under_way: UnderWay | None = None
-        self._arrived: Track | None = None
+    seed: int
+    tickets: int = 0
+    delays: tuple[int, ...] = (0,)
+    accepted: int = 0
+    failed: int = 0
+    is_stale: bool = True
+    revised_at: int = LONG_AGO
+    under_way: UnderWay | None = None
+    arrived: Track | None = None
+
+
+class WantedWindows:
+    """The windows of one session, from being wanted to their arrival."""
+
+    def __init__(self, state: WindowsState) -> None:
+        self.state = state
+
+    def _set(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+
+    @property
+    def wanted(self) -> tuple[WantedWindow, ...]:
+        """Those that were asked for and are neither there nor failed."""
+        under_way = self.state.under_way
+        return () if under_way is None or self.state.arrived is not None else (under_way.wanted,)
 
     # -- arriving ----------------------------------------------------------------------------------
     def accept(self, ticket: int, x0: Array) -> None:
@@ -102,48 +119,51 @@ class WantedWindows:
         asked = self._require_under_way(ticket)
         try:
             sampled = read_window(asked.window, x0)
-            self._arrived = moved(sampled, player=-asked.pull)
         except BackendError:
             self.fail(ticket)
             raise
+        self._set(arrived=moved(sampled, player=-asked.pull))
 
     def fail(self, ticket: int) -> None:
-        asked = self._require_under_way(ticket)
-        self._under_way = None
-        self.failed += 1
-        self._is_stale |= asked.is_revision
-        self._revised_at = LONG_AGO
+        asked, state = self._require_under_way(ticket), self.state
+        self._set(
+            under_way=None,
+            failed=state.failed + 1,
+            is_stale=state.is_stale or asked.is_revision,
+            revised_at=LONG_AGO,
+        )
 
     def take_arrived(self, now: int) -> tuple[UnderWay, Track] | None:
         """The window that has arrived, if one has that is still wanted."""
-        if self._arrived is None or self._under_way is None:
+        asked, sampled = self.state.under_way, self.state.arrived
+        if sampled is None or asked is None:
             return None
-        asked, sampled = self._under_way, self._arrived
         self.drop_arrived()
         if not asked.is_wanted:
             return None
-        self.delays.append(now - asked.asked_at)
-        self.accepted += 1
+        delays = (*self.state.delays, now - asked.asked_at)[-KEPT_DELAYS:]
+        self._set(delays=delays, accepted=self.state.accepted + 1)
         return asked, sampled
 
     def drop_arrived(self) -> None:
-        if self._arrived is not None:
-            self._under_way = self._arrived = None
+        if self.state.arrived is not None:
+            self._set(under_way=None, arrived=None)
 
     def disown(self) -> None:
         """The window under way, if any, is no longer wanted."""
-        if self._under_way is not None:
-            self._under_way = replace(self._under_way, is_wanted=False)
+        if self.state.under_way is not None:
+            self._set(under_way=replace(self.state.under_way, is_wanted=False))
 
     def _require_under_way(self, ticket: int) -> UnderWay:
-        if self._under_way is None or self._under_way.ticket != ticket or self._arrived is not None:
+        under_way = self.state.under_way
+        if under_way is None or under_way.ticket != ticket or self.state.arrived is not None:
             raise SessionError(f"window {ticket} is not under way", field="ticket")
-        return self._under_way
+        return under_way
 
     # -- asking ------------------------------------------------------------------------------------
     def call_for_revision(self) -> None:
         """Something is wanted that the plan does not do."""
-        self._is_stale = True
+        self._set(is_stale=True)
 
     def ask(
         self,
@@ -157,62 +177,64 @@ class WantedWindows:
         departure  of the player, metres
         keep_away  from him, for the partner; None: there is no zone
         """
-        wanted = self._due(timeline, targets, departure)
-        return tuple(
-            replace(window, request=replace(window.request, keep_away=keep_away))
-            for window in wanted
-        )
-
-    def _due(
-        self, timeline: Timeline, targets: Targets, departure: float
-    ) -> tuple[WantedWindow, ...]:
-        if self._under_way is not None or targets.direction.mode is Mode.PAUSED:
+        state, config, end = self.state, timeline.config, timeline.plan_end
+        if state.under_way is not None or targets.direction.mode is Mode.PAUSED:
             return ()
-        config, end = timeline.config, timeline.plan_end
         is_generated = timeline.plan.quality(end) is Quality.GENERATED
         has_departed = departure > config.departure_threshold
-        may_revise = timeline.now - self._revised_at >= config.revision_frames
-        is_due = has_departed or self._is_stale or _has_target_due(timeline, targets)
+        may_revise = timeline.now - state.revised_at >= config.revision_frames
+        is_due = has_departed or state.is_stale or _has_target_due(timeline, targets)
         # Early enough that the plan still reaches as far when the window has come.
-        reach = config.sent_frames + max(self.delays) + 1
+        reach = config.sent_frames + max(state.delays) + 1
         is_short = end - timeline.now < min(config.refill_frames, reach)
         if not is_generated or (is_due and (may_revise or is_short)):
-            return (self._ask_revision(timeline, targets),)
-        if is_short:
-            return (self._ask_chain(timeline, targets),)
-        return ()
+            self._ask_revision(timeline, targets, keep_away)
+        elif is_short:
+            self._ask_chain(timeline, targets, keep_away)
+        return self.wanted
 
-    def _ask_revision(self, timeline: Timeline, targets: Targets) -> WantedWindow:
+    def _ask_revision(
+        self, timeline: Timeline, targets: Targets, keep_away: KeepAway | None
+    ) -> None:
         """A reaction window: the real player up to now, the partner up to what will be frozen."""
         config, until = timeline.config, timeline.player_known_until
-        frozen = timeline.now + max(self.delays) + config.commit_frames
+        frozen = timeline.now + max(self.state.delays) + config.commit_frames
         most = until + (WINDOW_FRAMES - config.history_frames) // 2
         frozen = min(frozen, most, timeline.plan_end)
         if timeline.is_led:
             until = frozen
-        self._revised_at = timeline.now
-        self._is_stale = False
-        return self._wanted(
-            timeline, targets, is_revision=True, player_until=until, partner_until=frozen
+        self._set(revised_at=timeline.now, is_stale=False)
+        self._ask(
+            timeline,
+            targets,
+            keep_away,
+            is_revision=True,
+            player_until=until,
+            partner_until=frozen,
         )
 
-    def _ask_chain(self, timeline: Timeline, targets: Targets) -> WantedWindow:
+    def _ask_chain(self, timeline: Timeline, targets: Targets, keep_away: KeepAway | None) -> None:
         """The next window of the plan, as in the paper: its last pair is the anchor."""
         end = timeline.plan_end
-        return self._wanted(
-            timeline, targets, is_revision=False, player_until=end, partner_until=end
+        self._ask(
+            timeline,
+            targets,
+            keep_away,
+            is_revision=False,
+            player_until=end,
+            partner_until=end,
         )
 
-    def _wanted(
+    def _ask(
         self,
         timeline: Timeline,
         targets: Targets,
+        keep_away: KeepAway | None,
         *,
         is_revision: bool,
         player_until: int,
         partner_until: int,
-    ) -> WantedWindow:
-        ticket, self.tickets = self.tickets, self.tickets + 1
+    ) -> None:
         config, history = timeline.config, timeline.config.history_frames
         anchor = min(player_until, partner_until)
         first = anchor - history + 1 - MARGIN
@@ -232,14 +254,15 @@ class WantedWindows:
             first=MARGIN,
             anchor=anchor - first,
             rest_joints=timeline.rest_joints,
-            seed=self.seed,
+            seed=self.state.seed,
             steps=config.steps,
             clock=first,
             skip=_skip(timeline, first + MARGIN + WINDOW_FRAMES - 1) if is_revision else 0,
         )
-        self._under_way = UnderWay(
-            ticket=ticket,
-            window=window,
+        text = targets.direction.text
+        asked = UnderWay(
+            ticket=self.state.tickets,
+            window=replace(window, request=replace(window.request, text=text, keep_away=keep_away)),
             is_revision=is_revision,
             asked_at=timeline.now,
             player_until=player_until,
@@ -252,11 +275,7 @@ class WantedWindows:
             pull=pull,
             ahead=ahead,
         )
-        return WantedWindow(
-            ticket=ticket,
-            request=replace(window.request, text=targets.direction.text),
-            deadline=(partner_until + 1) / FRAME_RATE,
-        )
+        self._set(under_way=asked, tickets=self.state.tickets + 1)
 
 
 def _has_target_due(timeline: Timeline, targets: Targets) -> bool:
@@ -285,13 +304,30 @@ def _pull(timeline: Timeline, track: Track, anchor: int) -> Array:
 
 
 # ------------------------------------------------------------------------------------- expectation
-class Expectation:
-    """The player's joints (22, 3), world, by frame, as the last revision and its chains expect
-    them: frame i lies at slot i % EXPECTED_FRAMES of a ring."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expected:
+    """World joints (n, 22, 3) of the player in frames (n,); copies."""
 
-    def __init__(self) -> None:
+    frames: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    joints: Array = field(default_factory=lambda: np.zeros((0, JOINT_COUNT, 3)))
+
+
+class Expectation:
+    """The player's joints as the last revision and its chains expect them: those of frame i lie at
+    slot i % EXPECTED_FRAMES of a ring."""
+
+    def __init__(self, state: Expected) -> None:
         self._frames = np.full(EXPECTED_FRAMES, NO_FRAME)
         self._joints = np.zeros((EXPECTED_FRAMES, JOINT_COUNT, 3))
+        self._put(state.frames, state.joints)
+
+    def state(self) -> Expected:
+        slots = np.flatnonzero(self._frames != NO_FRAME)
+        return Expected(frames=self._frames[slots], joints=self._joints[slots])
+
+    def _put(self, frames: IntArray, joints: Array) -> None:
+        self._frames[frames % EXPECTED_FRAMES] = frames
+        self._joints[frames % EXPECTED_FRAMES] = joints
 
     def clear(self) -> None:
         self._frames[:] = NO_FRAME
@@ -303,9 +339,7 @@ class Expectation:
         """
         new = max(player_until + 1 - first, 0)
         joints, _ = result.pose[0, new:].in_world(rest_joints)
-        frames = np.arange(first + new, first + new + len(joints))
-        self._frames[frames % EXPECTED_FRAMES] = frames
-        self._joints[frames % EXPECTED_FRAMES] = joints
+        self._put(np.arange(first + new, first + new + len(joints)), joints)
 
     def departure(self, timeline: Timeline) -> float:
         """Mean joint error of the newest player frame, metres; 0 where nothing was expected."""

@@ -276,6 +276,10 @@ def row(*kinds: Kind[Any]) -> Kind[tuple[Any, ...]]:
     return Kind(write, read, f"[{'; '.join(kind.told for kind in kinds)}]")
 
 
+def each(kind: Kind[Any], tags: str) -> dict[str, Kind[Any]]:
+    return dict.fromkeys(tags.split(), kind)
+
+
 def entries(kinds: Mapping[str, Kind[Any]]) -> Kind[dict[str, Any]]:
     """A map of exactly these tags."""
 

@@ -11,7 +11,7 @@ Knows tracks, the player's frames and settings; knows no plan, no clock and no n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -88,23 +88,43 @@ class Scene:
     is_led: bool
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MannersState:
+    """All that the layers of a session remember.
+
+    probabilities  (KINDS,) of the newest look; candidate: an intent that may become the next, and
+                   for how many frames it has been one
+    companions     by frame, how the partner keeps company
+    """
+
+    intent: Intent = Intent()
+    answer: Answer | None = None
+    probabilities: Array = field(default_factory=lambda: np.eye(len(KINDS))[0])
+    candidate: tuple[str, int] = (NOTHING, 0)
+    companions: tuple[tuple[int, Companion], ...] = ()
+
+
 class Manners:
     """The layers of one session, and what they remember.
 
     net  None: nothing is known of the player's intent, and nothing is answered
     """
 
-    def __init__(self, net: IntentNet | None) -> None:
+    def __init__(self, net: IntentNet | None, state: MannersState) -> None:
         self._net = net
-        self.intent = Intent()
-        self.probabilities: Array = np.eye(len(KINDS))[0]
-        self.answer: Answer | None = None
-        self._candidate = NOTHING, 0
-        self._companions: dict[int, Companion] = {}
+        self.intent, self.answer = state.intent, state.answer
+        self.probabilities = state.probabilities
+        self._candidate = state.candidate
+        self._companions = dict(state.companions)
 
-    def go_on(self, intent: Intent, answer: Answer | None) -> None:
-        """Where other manners left off."""
-        self.intent, self.answer = intent, answer
+    def state(self) -> MannersState:
+        return MannersState(
+            intent=self.intent,
+            answer=self.answer,
+            probabilities=self.probabilities,
+            candidate=self._candidate,
+            companions=tuple(self._companions.items()),
+        )
 
     # -- seeing ------------------------------------------------------------------------------------
     def see(

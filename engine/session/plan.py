@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Array, BoolArray, IntArray
-from engine.body.pose import Pose
+from engine.body.pose import Pose, no_poses
 from engine.body.skeleton import JOINT_COUNT
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import lowest_heights
@@ -126,6 +126,23 @@ class PlanState:
     edition: int
 
 
+def plan_of(frames: Frames) -> PlanState:
+    """Frames of which no more is known than what they show."""
+    nothing, nowhere = no_poses(2, 0), np.zeros(len(frames), np.bool_)
+    return PlanState(
+        frames=frames,
+        made=nothing,
+        is_made=nowhere,
+        untouched=nothing.rotmats[0],
+        is_touched=nowhere,
+        editions=np.zeros(len(frames), np.int64),
+        edition=0,
+    )
+
+
+NO_FRAMES = Frames(first=0, pose=no_poses(2, 0), labels=np.zeros(0, LABEL))
+
+
 class Plan:
     """Frames first .. last, without a gap: where the clock leaps, the old ones go.
 
@@ -144,10 +161,10 @@ class Plan:
 
     def _allocate(self, capacity: int) -> None:
         self._capacity = capacity
-        self._shown = _empty(2, capacity)
-        self._made = _empty(2, capacity)
+        self._shown = no_poses(2, capacity)
+        self._made = no_poses(2, capacity)
         self._is_made = np.zeros(capacity, np.bool_)
-        self._untouched = _empty(capacity).rotmats
+        self._untouched = no_poses(capacity).rotmats
         self._is_touched = np.zeros(capacity, np.bool_)
         self._labels = np.zeros(capacity, LABEL)
         self._editions = np.zeros(capacity, np.int64)
@@ -293,10 +310,6 @@ class Plan:
     def _renew(self, slots: IntArray) -> None:
         self._edition += 1
         self._editions[slots] = self._edition
-
-
-def _empty(*shape: int) -> Pose:
-    return Pose(np.zeros((*shape, JOINT_COUNT, 3, 3)), np.zeros((*shape, 3)))
 
 
 def _put(pose: Pose, where: tuple[Any, ...], new: Pose) -> None:

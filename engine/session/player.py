@@ -6,15 +6,14 @@ Knows frames and times. Knows no plan and no partner.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Array, IntArray
-from engine.body.pose import Pose
+from engine.body.pose import Pose, no_poses
 from engine.body.rotations import slerp_rotmat
-from engine.body.skeleton import JOINT_COUNT
 from engine.errors import SessionError
 from engine.motion.motion import FRAME_RATE
 
@@ -43,20 +42,21 @@ class PlayerState:
     newest      the last sample, off the grid; None before the first. It was fed at `stamp`
     """
 
-    last_frame: int
-    pose: Pose
-    stamps: Stamps
-    stamp: PlayerStamp
-    newest: Pose | None
+    last_frame: int = -1
+    pose: Pose = field(default_factory=lambda: no_poses(0))
+    stamps: Stamps = field(default_factory=lambda: np.zeros(0, STAMP))
+    stamp: PlayerStamp = NOBODY
+    newest: Pose | None = None
 
     def cut(self, frames: int) -> PlayerState:
-        """The last so many frames."""
+        """The last so many frames, or as many as there are."""
         return replace(self, pose=self.pose[-frames:], stamps=self.stamps[-frames:])
 
     def of_nobody(self) -> PlayerState:
         """The same as if another session had been fed it."""
-        stamp = np.array((NOBODY.sequence, NOBODY.time_s), STAMP)
-        return replace(self, stamps=np.full(len(self.stamps), stamp))
+        stamps = np.empty(len(self.stamps), STAMP)
+        stamps["sequence"], stamps["time_s"] = NOBODY.sequence, NOBODY.time_s
+        return replace(self, stamps=stamps)
 
 
 class PlayerTrack:
@@ -65,8 +65,7 @@ class PlayerTrack:
 
     def __init__(self, keep_frames: int) -> None:
         self._capacity = keep_frames
-        rotmats = np.zeros((keep_frames, JOINT_COUNT, 3, 3))
-        self._pose = Pose(rotmats, np.zeros((keep_frames, 3)))
+        self._pose = no_poses(keep_frames)
         self._stamps = np.zeros(keep_frames, STAMP)
         self._sample: Pose | None = None
         self._first, self._last = 0, -1
@@ -79,10 +78,8 @@ class PlayerTrack:
         track._sample, track.stamp = state.newest, state.stamp
         return track
 
-    def state(self, first: int | None = None) -> PlayerState:
-        """From a frame on, with the last one at least."""
-        start = self._first if first is None else min(max(first, self._first), self._last)
-        slots = np.arange(start, self._last + 1) % self._capacity
+    def state(self) -> PlayerState:
+        slots = np.arange(self._first, self._last + 1) % self._capacity
         return PlayerState(
             last_frame=self._last,
             pose=self._pose[slots],

@@ -3,9 +3,9 @@
 Knows sessions, files and bytes; no socket, no message and no graph. One thread writes for all
 sessions; a session never waits for it, and never ends because of it. `replay.py` reads.
 
-A file is a msgpack stream: a map for people and programs (`about`), then one byte string a record,
-each the `packed` form of (kind, ...). The first record is the whole session, so that every file of
-a long session can be run alone, and the oldest can go.
+A file is a msgpack stream: a map for people and programs (`about`), then one byte string a record
+(`records.py`): the whole session, and then every call. So every file of a long session can be run
+alone, and the oldest can go.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgpack
 import numpy as np
@@ -29,17 +29,18 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
-from engine.sampling.request import WindowTrace
-from engine.session.asking import WantedWindow
+from engine.sampling.request import SampledWindow
+from engine.session.codec import packed
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction
-from engine.session.plain import packed
+from engine.session.records import BEGINNING, CALL, DIGEST_BYTES
 from engine.session.session import Chunk, Session, SessionStatus, Tick
 from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+"""2 and before were written without tags."""
 SUFFIX = ".recording"
 MOST_WAITING = 2048
 """Records that wait for the disk, of all sessions: some seconds of many. One more, and recording
@@ -54,14 +55,31 @@ Record = tuple[Any, ...]
 
 
 # ----------------------------------------------------------------------------------------- sessions
+class AnySession(Protocol):
+    """A session, whether it is written down or not; what its calls do is `Session`'s to say."""
+
+    @property
+    def config(self) -> SessionConfig: ...
+    @property
+    def direction(self) -> Direction: ...
+    def status(self) -> SessionStatus: ...
+    def state(self) -> SessionState: ...
+    def feed(self, time_s: float, pose: Pose) -> int: ...
+    def update(self, config: SessionConfig) -> None: ...
+    def direct(self, direction: Direction) -> None: ...
+    def accept(self, ticket: int, sampled: SampledWindow) -> None: ...
+    def fail(self, ticket: int) -> None: ...
+    def tick(self, now: float) -> Tick: ...
+    def plan_again(self) -> Chunk: ...
+    def close(self) -> None: ...
+
+
 class RecordedSession:
     """A session whose calls are written down; in all else a `Session`."""
 
     def __init__(self, session: Session, tape: Tape) -> None:
         self._session = session
         self._tape = tape
-        self._wanted: dict[int, WantedWindow] = {}
-        self._traces: dict[int, WindowTrace] = {}
         self._begin_file()
 
     @property
@@ -75,7 +93,7 @@ class RecordedSession:
     def status(self) -> SessionStatus:
         return self._session.status()
 
-    def state(self) -> SessionState | None:
+    def state(self) -> SessionState:
         return self._session.state()
 
     def feed(self, time_s: float, pose: Pose) -> int:
@@ -90,17 +108,11 @@ class RecordedSession:
         self._tape.put("direct", direction)
         self._session.direct(direction)
 
-    def computed(self, ticket: int, trace: WindowTrace) -> None:
-        """How the window was computed that is accepted next."""
-        self._traces[ticket] = trace
-
-    def accept(self, ticket: int, x0: Array) -> None:
-        self._wanted.pop(ticket, None)
-        self._tape.put("accept", ticket, self._traces.pop(ticket, None), x0)
-        self._session.accept(ticket, x0)
+    def accept(self, ticket: int, sampled: SampledWindow) -> None:
+        self._tape.put("accept", ticket, sampled.trace, sampled.x0)
+        self._session.accept(ticket, sampled)
 
     def fail(self, ticket: int) -> None:
-        self._wanted.pop(ticket, None)
         self._tape.put("fail", ticket)
         self._session.fail(ticket)
 
@@ -112,7 +124,6 @@ class RecordedSession:
         except SessionError:
             self._tape.put("tick", now, None, ())
             raise
-        self._wanted |= {wanted.ticket: wanted for wanted in tick.wanted}
         self._tape.put("tick", now, tick.chunk, tuple(wanted.ticket for wanted in tick.wanted))
         return tick
 
@@ -125,18 +136,14 @@ class RecordedSession:
         self._tape.put("end")
 
     def _begin_file(self) -> None:
-        """The state is copied at once: the next call changes it."""
-        if self._tape.is_over:
-            return
-        try:
-            state = packed((self._session, self._wanted))
-        except Exception as exc:  # of no concern to the session
-            self._tape.give_up(f"the session cannot be written down: {exc}")
-            return
-        self._tape.put("begin", state)
-
-
-AnySession = Session | RecordedSession
+        session = self._session
+        beginning = {
+            "rest_joints": session.rest_joints,
+            "capsules": session.capsules,
+            "intent": session.intent,
+            "state": session.state(),
+        }
+        self._tape.put("begin", beginning)
 
 
 # ------------------------------------------------------------------------------------------ on disk
@@ -155,16 +162,9 @@ class Tape:
         self.is_at_end = False
         """Whether all is written that counts; a step under way may still put more."""
 
-    @property
-    def is_over(self) -> bool:
-        return self._recorder.is_over
-
     def put(self, *record: Any) -> None:
         """Never waits. What is put must not change any more."""
         self._recorder.put(self, record)
-
-    def give_up(self, problem: str) -> None:
-        self._recorder.give_up(problem)
 
 
 class Recorder:
@@ -240,7 +240,7 @@ class Recorder:
                     flushed = time.monotonic()
                     for tape in self._tapes:
                         _file(tape).flush()
-            except Exception as exc:  # the disk is full, or what was put is not plain
+            except Exception as exc:  # the disk is full, or what was put is no record
                 self.give_up(f"{type(exc).__name__}: {exc}")
             if self.is_over:
                 self._close_all()
@@ -257,11 +257,14 @@ class Recorder:
         if tape.is_at_end:
             return
         if kind == "begin":
+            data = packed(BEGINNING, record[1])
             self._open(tape)
         elif kind == "accept":
-            record = (*record[:-1], digest(record[-1]))
+            data = packed(CALL, (*record[:-1], digest(record[-1])))
+        else:
+            data = packed(CALL, record)
         file = _file(tape)
-        file.write(msgpack.packb(record[1] if kind == "begin" else packed(record)))
+        file.write(msgpack.packb(data))
         tape.is_full = file.tell() > self._file_bytes
         if kind == "end":
             tape.is_at_end = True
@@ -308,4 +311,4 @@ def _file(tape: Tape) -> IO[bytes]:
 
 def digest(x0: Array) -> bytes:
     """What tells the bits of a window from any others."""
-    return hashlib.sha256(np.ascontiguousarray(x0, np.float32).tobytes()).digest()[:16]
+    return hashlib.sha256(np.ascontiguousarray(x0, np.float32).tobytes()).digest()[:DIGEST_BYTES]

@@ -7,26 +7,44 @@ the bundle's graphs, its row standing in each call where it stood then.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 import msgpack
 import numpy as np
 
+from engine.backends.protocol import Precision
 from engine.body.rotations import geodesic_angle
 from engine.body.skeleton import JOINT_NAMES
-from engine.errors import ContraposeError, InputError
+from engine.errors import ConfigError, ContraposeError, InputError
 from engine.sampling.models import Models
+from engine.sampling.request import SampledWindow, WindowTrace
 from engine.sampling.sampler import sample_again
-from engine.session.asking import WantedWindow
-from engine.session.plain import packed, unpacked
+from engine.session.codec import (
+    Kind,
+    optional,
+    packed,
+    read_as,
+    record,
+    several,
+    text,
+    unpacked,
+    whole,
+    word,
+)
 from engine.session.plan import Frames
-from engine.session.recording import FORMAT, SUFFIX, Record, digest
+from engine.session.recording import FORMAT, SUFFIX, digest
+from engine.session.records import BEGINNING, CALL, CHUNK, MOST_PLACES
 from engine.session.session import Chunk, Session
 
+logger = logging.getLogger(__name__)
+
+MOST_OF_ABOUT = 10_000
+"""Things in a list or map of what a file says about itself."""
 PEOPLE = ("player", "partner")
 
 
@@ -35,18 +53,53 @@ PEOPLE = ("player", "partner")
 class Recording:
     """A file of a recorded session.
 
-    about     what was recorded, and how it was computed
-    records   (kind, ...) as `RecordedSession` puts them; the first is the session and the windows
-              it waits for
-    is_cut    whether the last record is incomplete: the server was killed, or still writes
+    about      what was recorded, and how it was computed
+    beginning  of BEGINNING: the session when the file begins
+    calls      of CALL, as `RecordedSession` puts them
+    is_cut     whether the last record is incomplete: the server was killed, or still writes
     """
 
     path: Path
     about: dict[str, Any]
-    session: Session
-    wanted: dict[int, WantedWindow]
-    records: list[Record]
+    beginning: dict[str, Any]
+    calls: list[tuple[Any, ...]]
     is_cut: bool
+
+    def made_with(self) -> MadeWith:
+        """Raises InputError if that is not in the file."""
+        about = {tag: value for tag, value in self.about.items() if tag in _MADE_WITH}
+        try:
+            return read_as(MADE_WITH, about)
+        except InputError as exc:
+            raise InputError(f"{self.path}: {exc}", field="recording") from exc
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeWith:
+    """What decides the bits of windows."""
+
+    bundle: str
+    bundle_digest: str
+    bundle_path: str
+    backend: str
+    device: str
+    precision: Precision
+    threads: int | None
+    buckets: tuple[int, ...]
+
+
+_WORD, _ROWS = text(200), whole(1, MOST_PLACES)
+_MADE_WITH: dict[str, Kind[Any]] = {
+    "bundle": _WORD,
+    "bundle_digest": _WORD,
+    "bundle_path": text(4096),
+    "backend": _WORD,
+    "device": _WORD,
+    "precision": word(*get_args(Precision)),
+    "threads": optional(_ROWS),
+    "buckets": several(_ROWS, 100),
+}
+MADE_WITH = record(MadeWith, _MADE_WITH)
 
 
 def recordings_in(path: Path) -> list[Path]:
@@ -58,7 +111,7 @@ def recordings_in(path: Path) -> list[Path]:
 
 
 def read_recording(path: Path) -> Recording:
-    """Raises InputError if the file is no recording, or one of another version."""
+    """Raises InputError, which names the file, if it is no recording, or one of another format."""
     try:
         with path.open("rb") as file:
             parts, is_cut = _parts(file)
@@ -67,34 +120,43 @@ def read_recording(path: Path) -> Recording:
     about = parts[0] if parts else None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(
-            f"{path}: no recording of format {FORMAT}; made by `contrapose serve --record`?",
-            field="recording",
+            f"{path}: no recording of format {FORMAT}; {_of_what(about)}", field="recording"
         )
     if len(parts) < 2:
         raise InputError(f"{path}: ends before the session begins", field="recording")
-    try:
-        session, wanted = unpacked(parts[1])
-        records = [unpacked(part) for part in parts[2:]]
-    except (InputError, TypeError, ValueError) as exc:
-        raise InputError(
-            f"{path}: {exc}; replay it with the version that recorded it, "
-            f"{about.get('engine_version', 'unknown')}",
-            field="recording",
-        ) from exc
-    return Recording(
-        path=path, about=about, session=session, wanted=wanted, records=records, is_cut=is_cut
-    )
+    kinds: list[Kind[Any]] = [BEGINNING, *[CALL] * (len(parts) - 2)]
+    records = []
+    for number, (kind, part) in enumerate(zip(kinds, parts[1:], strict=True)):
+        try:
+            records.append(unpacked(kind, part))
+        except InputError as exc:
+            raise InputError(f"{path}: record {number}: {exc}", field="recording") from exc
+    return Recording(path=path, about=about, beginning=records[0], calls=records[1:], is_cut=is_cut)
+
+
+def _of_what(about: object) -> str:
+    """What to do with a file of another format."""
+    if not isinstance(about, dict) or type(about.get("format")) is not int:
+        return "made by `contrapose serve --record`?"
+    version = str(about.get("engine_version"))[:40]
+    return f"replay it with the version that recorded it, {version!r}"
 
 
 def _parts(file: IO[bytes]) -> tuple[list[Any], bool]:
     """All whole msgpack objects of a file, and whether something follows that is not whole."""
-    unpacker = msgpack.Unpacker(file, max_buffer_size=0)
+    unpacker = msgpack.Unpacker(
+        file,
+        max_buffer_size=0,
+        max_array_len=MOST_OF_ABOUT,
+        max_map_len=MOST_OF_ABOUT,
+        max_ext_len=0,
+    )
     parts, end = [], 0
     try:
         for part in unpacker:
             parts.append(part)
             end = unpacker.tell()
-    except ValueError:  # no msgpack: what was read so far counts
+    except (ValueError, TypeError):  # no msgpack: what was read so far counts
         return parts, True
     return parts, end < os.fstat(file.fileno()).st_size
 
@@ -129,13 +191,24 @@ def replayed(recording: Recording, models: Models) -> ReplayReport:
     """Run a recording again, up to its end or the first frame that differs.
 
     models  of the same bundle, backend, precision and device: else all will differ
-    Raises InputError for a window of which was not written down how it was computed.
+    Raises InputError, which names the file, for a window of which was not written down how it was
+    computed, and for calls that no session ever answered.
     """
-    replay = _Replay(recording, models)
-    for record in recording.records:
-        replay.run(record)
-        if replay.difference is not None:
-            break
+    replay = None
+    try:
+        with np.errstate(all="ignore"):
+            replay = _Replay(recording, models)
+            for call in recording.calls:
+                replay.run(call)
+                if replay.difference is not None:
+                    break
+    except (InputError, ConfigError) as exc:
+        raise InputError(f"{recording.path}: {exc}", field="recording") from exc
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as exc:
+        calls = 0 if replay is None else replay.calls
+        problem = " ".join(f"{type(exc).__name__}: {exc}".split())
+        what = f"call {calls} cannot be made again: {problem}"
+        raise InputError(f"{recording.path}: {what}", field="recording") from exc
     return ReplayReport(
         calls=replay.calls,
         frames=replay.frames,
@@ -145,57 +218,54 @@ def replayed(recording: Recording, models: Models) -> ReplayReport:
 
 
 class _Replay:
-    """A session on its second run. Changes the recording's session."""
+    """A session on its second run."""
 
     def __init__(self, recording: Recording, models: Models) -> None:
-        self._session = recording.session
-        self._wanted = dict(recording.wanted)
+        beginning = recording.beginning
+        self._session = Session.restored(
+            beginning["state"],
+            rest_joints=beginning["rest_joints"],
+            capsules=beginning["capsules"],
+            intent=beginning["intent"],
+        )
         self._models = models
         self.calls = self.frames = self.windows = 0
         self.difference: Difference | None = None
         self.window_difference: Difference | None = None
         """Kept until a frame shows it; a window may be replaced before any of it is sent."""
-        self._kinds: dict[str, Callable[..., object]] = {
+        self._answers: dict[str, Callable[..., object]] = {
             "feed": self._session.feed,
             "update": self._session.update,
             "direct": self._session.direct,
-            "fail": self._fail,
+            "fail": self._session.fail,
             "accept": self._accept,
             "tick": self._tick,
             "plan_again": self._plan_again,
-            "end": lambda: None,
+            "end": self._session.close,
         }
 
-    def run(self, record: Record) -> None:
-        kind, *arguments = record
+    def run(self, call: tuple[Any, ...]) -> None:
+        name, *arguments = call
         self.calls += 1
         try:
-            self._kinds[kind](*arguments)
+            self._answers[name](*arguments)
+        except InputError:
+            raise  # nobody raised that the first time
         except ContraposeError as error:
-            if error.reason == "NO_TRACE":
-                raise  # all others were raised the first time too, or frames will differ
+            logger.debug("call %d, %s: %s", self.calls, name, error)  # as the first time
 
-    def _fail(self, ticket: int) -> None:
-        self._wanted.pop(ticket, None)
-        self._session.fail(ticket)
-
-    def _accept(self, ticket: int, trace: Any, recorded: bytes) -> None:
-        wanted = self._wanted.pop(ticket, None)
-        if trace is None or wanted is None:
-            raise InputError(
-                f"window {ticket}: was not written down how it was computed",
-                field="recording",
-                reason="NO_TRACE",
-            )
-        x0 = sample_again(self._models, wanted.request, trace)
+    def _accept(self, ticket: int, trace: WindowTrace | None, recorded: bytes) -> None:
+        asked = [wanted for wanted in self._session.wanted if wanted.ticket == ticket]
+        if trace is None or not asked:
+            raise InputError(f"window {ticket}: was not written down how it was computed")
+        x0 = sample_again(self._models, asked[0].request, trace)
         self.windows += 1
         if digest(x0) != recorded and self.window_difference is None:
             self.window_difference = Difference(what=f"window {ticket + 1}")
-        self._session.accept(ticket, x0)
+        self._session.accept(ticket, SampledWindow(x0=x0, trace=trace))
 
     def _tick(self, now: float, recorded: Chunk | None, tickets: tuple[int, ...]) -> None:
         tick = self._session.tick(now)
-        self._wanted |= {wanted.ticket: wanted for wanted in tick.wanted}
         self._compare(tick.chunk, recorded)
         found = tuple(wanted.ticket for wanted in tick.wanted)
         if self.difference is None and found != tickets:
@@ -224,9 +294,7 @@ class _Replay:
             self.difference = _frame_difference(frames, before, same)
         elif len(frames) != len(before):
             self.difference = Difference(what="the length of a chunk", frame=frames.first)
-        elif packed((chunk.revision, chunk.contacts)) != packed(
-            (recorded.revision, recorded.contacts)
-        ):
+        elif packed(CHUNK, chunk) != packed(CHUNK, recorded):
             self.difference = Difference(what="revision or contacts", frame=frames.first)
 
 

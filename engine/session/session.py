@@ -11,8 +11,8 @@ way at a time.
 
 The session sets the order of a tick and counts revisions. Its parts do the work, none of which
 knows it: the frames are `plan.py`'s, what is asked for `asking.py`'s, what becomes of a window
-`merging.py`'s, what is shown without one `fallback.py`'s. State lies in one place each, for a
-recording writes it down (`plain.py`): parts are handed the timeline, and do not keep it.
+`merging.py`'s, what is shown without one `fallback.py`'s. State lies in one place each, and all
+of it is a `SessionState`: parts are handed the timeline, and do not keep it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from engine.arrays import Array
 from engine.body.capsules import Capsules
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
-from engine.motion.contacts import Contact, ContactTracker
+from engine.motion.contacts import Contact, ContactsState, ContactTracker
 from engine.motion.intent import IntentNet
-from engine.motion.seams import MARGIN
 from engine.motion.space import PersonalSpace
-from engine.session.asking import Expectation, WantedWindow, WantedWindows
+from engine.sampling.request import SampledWindow
+from engine.session.asking import Expectation, WantedWindow, WantedWindows, WindowsState
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, TargetEvent
 from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
@@ -41,16 +41,14 @@ from engine.session.plan import (
     LONGEST_CATCH_UP,
     SPARE_FRAMES,
     Frames,
+    Plan,
     Quality,
     Timeline,
 )
 from engine.session.player import PlayerTrack, frame_at
-from engine.session.state import SessionState
+from engine.session.state import SessionState, taken_up
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
-
-LOST_REVISIONS = 100
-"""By how much a resumed session's revision is ahead: more than a client can have had since."""
 
 
 # ------------------------------------------------------------------------------- what a tick says
@@ -113,21 +111,38 @@ class Session:
         partner_start: Pose | None = None,
         intent: IntentNet | None = None,
     ) -> None:
-        self._manners = Manners(intent)
+        self.capsules, self.intent = capsules, intent
         self._timeline = Timeline(config, np.asarray(rest_joints, np.float64))
-        self._partner_start = partner_start
-        self._capsules = capsules
-        rest_joints = self._timeline.rest_joints
-        self._contacts = None if capsules is None else ContactTracker(capsules, rest_joints)
-        self._keeper = self._keeper_of(config)
-        self._targets = Targets(rest_joints, capsules)
-        self._windows = WantedWindows(seed)
-        self._expectation = Expectation()
-        self._is_resting = False
-        self._revision = 0
-        self._departure = 0.0
-        self._due: dict[Quality, int] = dict.fromkeys(Quality, 0)
-        self._is_resumed = False
+        self._targets = Targets(self._timeline.rest_joints, capsules)
+        self._restore(
+            SessionState(
+                config=config,
+                windows=WindowsState(seed=seed),
+                pursuit=self._targets.state(),
+                partner_start=partner_start,
+            )
+        )
+
+    @classmethod
+    def restored(
+        cls,
+        state: SessionState,
+        *,
+        rest_joints: Array,
+        capsules: tuple[Capsules, Capsules] | None = None,
+        intent: IntentNet | None = None,
+    ) -> Session:
+        """The session that `state` was taken of, to the bit. Raises ConfigError for a zone or a
+        contact without capsules."""
+        session = cls(
+            state.config,
+            rest_joints=rest_joints,
+            seed=state.windows.seed,
+            capsules=capsules,
+            intent=intent,
+        )
+        session._restore(state)
+        return session
 
     @classmethod
     def resumed(
@@ -138,71 +153,57 @@ class Session:
         capsules: tuple[Capsules, Capsules] | None = None,
         intent: IntentNet | None = None,
     ) -> Session:
-        """The session that `state` was taken of, to go on at any later time, with a new revision.
-
-        A client that has played all it had shows its last frame until it hears more, so the plan
-        goes on from there, at rest.
-        """
-        session = cls(
-            state.config,
-            rest_joints=rest_joints,
-            seed=state.seed,
-            capsules=capsules,
-            intent=intent,
+        """The session that goes on from what a client can know of another: `taken_up`."""
+        return cls.restored(
+            taken_up(state), rest_joints=rest_joints, capsules=capsules, intent=intent
         )
-        session._manners.go_on(state.intent, state.answer)
-        session._targets.want(state.direction)
-        timeline = session._timeline
-        is_led = state.direction.mode is Mode.FOLLOW_PLAN
-        timeline.leads_from = state.plan.first if is_led else None
-        timeline.now = state.frame
-        timeline.player = PlayerTrack.restored(KEPT_FRAMES, state.player.of_nobody())
-        plan = state.plan
-        timeline.plan.append(plan.first, plan.pose, plan.labels)
-        timeline.floors.append(state.floor)
-        timeline.sent_until = state.sent_until
-        if capsules is not None:
-            session._contacts = ContactTracker(
-                capsules, timeline.rest_joints, contacts=state.contacts, ids=state.contact_ids
-            )
-        session._windows = WantedWindows(
-            state.seed,
-            tickets=state.tickets,
-            delays=state.delays,
-            accepted=state.accepted,
-            failed=state.failed,
-        )
-        session._revision = state.revision + LOST_REVISIONS
-        session._due = dict(zip(Quality, state.due, strict=True))
-        session._is_resumed = True
-        return session
 
-    def state(self) -> SessionState | None:
-        """What `resumed` goes on from; None as long as there is no plan."""
-        timeline, windows, contacts = self._timeline, self._windows, self._contacts
-        if not timeline.plan:
-            return None
-        reach = self.config.history_frames + self.config.commit_frames + 2 * MARGIN
-        first = timeline.now - reach
+    def _restore(self, state: SessionState) -> None:
+        timeline = self._timeline
+        timeline.config, timeline.now = state.config, state.frame
+        timeline.sent_until, timeline.leads_from = state.sent_until, state.leads_from
+        timeline.floors.extend(state.floors)
+        timeline.player = PlayerTrack.restored(KEPT_FRAMES, state.player)
+        timeline.plan = Plan.restored(state.plan)
+        self._partner_start = state.partner_start
+        self._contacts = None
+        if self.capsules is not None:
+            self._contacts = ContactTracker(self.capsules, timeline.rest_joints, state.contacts)
+        self._keeper = self._keeper_of(state.config)
+        if self._keeper is not None:
+            self._keeper.kept_until = state.kept_until
+        self._targets.restore(state.pursuit)
+        self._manners = Manners(self.intent, state.manners)
+        self._windows = WantedWindows(state.windows)
+        self._expectation = Expectation(state.expected)
+        self._is_resting, self._is_resumed = state.is_resting, state.is_resumed
+        self._revision, self._departure = state.revision, state.departure
+        self._due = np.array(state.due)
+
+    def state(self) -> SessionState:
+        """All that decides what comes of later calls; copies."""
+        timeline = self._timeline
+        generated, held, fallback = self._due.tolist()
         return SessionState(
             config=self.config,
-            direction=self.direction,
-            seed=windows.seed,
+            windows=self._windows.state,
+            pursuit=self._targets.state(),
+            manners=self._manners.state(),
             frame=timeline.now,
-            revision=self._revision,
             sent_until=timeline.sent_until,
-            tickets=windows.tickets,
-            delays=tuple(windows.delays),
-            floor=timeline.floor,
-            player=timeline.player.state(first),
-            plan=timeline.plan.frames(max(first, timeline.plan.first), timeline.plan_end),
-            intent=self._manners.intent,
-            answer=self._manners.answer,
-            contacts=() if contacts is None else contacts.contacts,
-            contact_ids=0 if contacts is None else contacts.ids,
-            due=tuple(self._due[quality] for quality in Quality),
-            accepted=windows.accepted,
-            failed=windows.failed,
+            leads_from=timeline.leads_from,
+            floors=tuple(timeline.floors),
+            partner_start=self._partner_start,
+            player=timeline.player.state(),
+            plan=timeline.plan.state(),
+            expected=self._expectation.state(),
+            contacts=ContactsState() if self._contacts is None else self._contacts.state(),
+            kept_until=-1 if self._keeper is None else self._keeper.kept_until,
+            revision=self._revision,
+            departure=self._departure,
+            due=(generated, held, fallback),
+            is_resting=self._is_resting,
+            is_resumed=self._is_resumed,
         )
 
     def plan_again(self) -> Chunk:
@@ -210,6 +211,10 @@ class Session:
         timeline = self._timeline
         frames = timeline.plan.frames(timeline.now, timeline.sent_until)
         return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+
+    @property
+    def rest_joints(self) -> Array:
+        return self._timeline.rest_joints
 
     @property
     def config(self) -> SessionConfig:
@@ -268,13 +273,18 @@ class Session:
             self._is_resting = False
         self._windows.call_for_revision()
 
-    def accept(self, ticket: int, x0: Array) -> None:
-        """Take a sampled window (2, 30, 135) back; the next tick merges it into the plan.
+    @property
+    def wanted(self) -> tuple[WantedWindow, ...]:
+        """The windows that were asked for, and are neither there nor failed."""
+        return self._windows.wanted
+
+    def accept(self, ticket: int, sampled: SampledWindow) -> None:
+        """Take a sampled window back; the next tick merges it into the plan.
 
         Raises SessionError for a ticket that is not under way, and BackendError (the window counts
-        as failed) when x0 is not finite or has another shape.
+        as failed) when its x0 is not finite or not (2, 30, 135).
         """
-        self._windows.accept(ticket, x0)
+        self._windows.accept(ticket, sampled.x0)
 
     def fail(self, ticket: int) -> None:
         """The window could not be denoised: the plan goes on, and the next tick asks again."""
@@ -330,27 +340,30 @@ class Session:
         ):
             self._windows.call_for_revision()
 
+    def close(self) -> None:
+        """No call after this one counts; a session that is recorded writes so down."""
+
     def status(self) -> SessionStatus:
         return SessionStatus(
             frame=self._timeline.now,
             planned_until=self._timeline.plan_end,
             revision=self._revision,
             departure=self._departure,
-            generated_frames=self._due[Quality.GENERATED],
-            held_frames=self._due[Quality.HELD],
-            fallback_frames=self._due[Quality.FALLBACK],
-            windows_accepted=self._windows.accepted,
-            windows_failed=self._windows.failed,
+            generated_frames=int(self._due[Quality.GENERATED]),
+            held_frames=int(self._due[Quality.HELD]),
+            fallback_frames=int(self._due[Quality.FALLBACK]),
+            windows_accepted=self._windows.state.accepted,
+            windows_failed=self._windows.state.failed,
         )
 
     def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:
         """Of the zone that the settings want; None: they want none."""
         if not config.has_zone:
             return None
-        if self._capsules is None:
+        if self.capsules is None:
             raise ConfigError("a zone needs the capsules of both bodies", field="zone_radius")
         rest_joints = self._timeline.rest_joints
-        space = PersonalSpace(self._capsules, rest_joints, config.zone_radius)
+        space = PersonalSpace(self.capsules, rest_joints, config.zone_radius)
         return SpaceKeeper(space, rest_joints, config.leash)
 
     # -- the plan of a tick ------------------------------------------------------------------------
@@ -434,8 +447,8 @@ class Session:
     def _count_due(self, before: int) -> None:
         plan, now = self._timeline.plan, self._timeline.now
         first = max(before + 1, now - LONGEST_CATCH_UP, plan.first)
-        for quality in plan.labels(first, min(now, plan.last))["quality"]:
-            self._due[Quality(int(quality))] += 1
+        due = plan.labels(first, min(now, plan.last))["quality"]
+        self._due += np.bincount(due, minlength=len(Quality))
 
 
 def _earlier(first: int | None, second: int | None) -> int | None:

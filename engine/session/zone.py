@@ -38,7 +38,8 @@ class SpaceKeeper:
         self._space = space
         self._rest_joints = rest_joints
         self._leash = leash
-        self._kept_until = -1
+        self.kept_until = -1
+        """The last frame that keeps out of the zone around the expected player."""
 
     @cached_property
     def keep_away(self) -> KeepAway:
@@ -63,10 +64,10 @@ class SpaceKeeper:
         indices, partner = frames.indices, frames.pose[1]
         is_near = indices <= now + timeline.config.commit_frames + NEWEST_POSE_FRAMES
         expected = _players_in(timeline, frames)
-        unchecked = self._kept_until if changed_from is None else changed_from - 1
+        unchecked = self.kept_until if changed_from is None else changed_from - 1
         is_checked = (indices <= timeline.player_known_until) | (indices > unchecked)
         depths = self._depths(timeline, partner, expected, is_checked, is_near)
-        self._kept_until = plan.last
+        self.kept_until = plan.last
         if not depths.any():
             return None
         kept = self._space.kept(

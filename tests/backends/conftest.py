@@ -20,7 +20,7 @@ from engine.errors import BackendError, ConfigError
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 from engine.sampling.models import Models, load_models
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
@@ -168,7 +168,9 @@ def live_request(reference: Models) -> WindowRequest:
         walking = Pose(standing_pose(), np.array([0.0, 0.0, 0.05 * frame]))
         session.feed(frame / FRAME_RATE, walking)
         for wanted in session.tick(frame / FRAME_RATE).wanted:
-            session.accept(wanted.ticket, sample_windows(reference, [wanted.request])[0])
+            session.accept(
+                wanted.ticket, SampledWindow(x0=sample_windows(reference, [wanted.request])[0])
+            )
     assert wanted is not None
     return wanted.request
 

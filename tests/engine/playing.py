@@ -14,7 +14,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.direction import TargetEvent
@@ -75,6 +75,11 @@ def each(frames: Frames) -> list[SentFrame]:
     ]
 
 
+def answer(session: Session, wanted: WantedWindow, sample: Sample) -> None:
+    """What the session asked for, sampled at once."""
+    session.accept(wanted.ticket, SampledWindow(x0=sample([wanted.request])[0]))
+
+
 @dataclass
 class Play:
     """Drives a session as a service would and holds frames as a client would; checks its laws."""
@@ -96,7 +101,7 @@ class Play:
         """One tick; a window asked for now arrives `window_takes` ticks later (None: never)."""
         frame = int(now * 10 + 1e-6)
         for _, wanted in [entry for entry in self.under_way if entry[0] <= frame]:
-            self.session.accept(wanted.ticket, self.sample([wanted.request])[0])
+            answer(self.session, wanted, self.sample)
         self.under_way = [entry for entry in self.under_way if entry[0] > frame]
         tick = self.session.tick(now)
         self._hold(tick)

@@ -14,6 +14,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
+from engine.body.skeleton import JOINT_COUNT
 from engine.body.touch import Spot
 from engine.motion.walk import Place, walk, walk_frames
 from engine.session.direction import ContactTarget, Direction, Target, TargetEvent
@@ -84,11 +85,11 @@ class Touch:
 class Pursuit:
     """The state of all targets of a session.
 
-    rest_joints  (22, 3) of the partner
+    rest_joints  (22, 3) of the partner; the session's, and not remembered with the rest
     walks        how often the walk to the same place, or for the same touch, was begun
     """
 
-    rest_joints: Array
+    rest_joints: Array = field(default_factory=lambda: np.zeros((JOINT_COUNT, 3)))
     direction: Direction = field(default_factory=Direction)
     walk: Walk | None = None
     walks: int = 0

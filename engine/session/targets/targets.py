@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.arrays import Array
 from engine.body.capsules import Capsules
@@ -36,6 +37,15 @@ class Targets:
         for aim in self._aims:
             aim.turn_to(direction, self._pursuit)
         self._pursuit.direction = direction
+
+    def state(self) -> Pursuit:
+        return replace(self._pursuit, events=list(self._pursuit.events))
+
+    def restore(self, state: Pursuit) -> None:
+        """All but the body is taken from there. Raises ConfigError as `want` does."""
+        self.want(state.direction)
+        rest_joints = self._pursuit.rest_joints
+        self._pursuit = replace(state, rest_joints=rest_joints, events=list(state.events))
 
     def take_events(self) -> tuple[TargetEvent, ...]:
         events, self._pursuit.events = tuple(self._pursuit.events), []

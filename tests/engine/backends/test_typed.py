@@ -19,7 +19,7 @@ from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
 from engine.motion.standing import standing_pose
 from engine.sampling.models import Models, load_models
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
@@ -85,7 +85,9 @@ def requests(starter: Models) -> list[WindowRequest]:
         session.feed(frame / 10, walking)
         for wanted in session.tick(frame / 10).wanted:
             asked.append(wanted.request)
-            session.accept(wanted.ticket, sample_windows(starter, [wanted.request])[0])
+            session.accept(
+                wanted.ticket, SampledWindow(x0=sample_windows(starter, [wanted.request])[0])
+            )
     return asked[-4:]
 
 

@@ -25,7 +25,7 @@ from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 from engine.session.zone import SpaceKeeper
-from tests.engine.playing import SentFrame, each
+from tests.engine.playing import SentFrame, answer, each
 from trainer.evaluation.metrics.joints import foot_skating, mean_jerk
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
         place[1] = player.transl[0, at, 1]
         session.feed(frame / 10, Pose(player.rotmats[0, at], place.copy()))
         for wanted in under_way:
-            session.accept(wanted.ticket, sample([wanted.request])[0])
+            answer(session, wanted, sample)
         tick = session.tick(frame / 10)
         under_way = tick.wanted
         held |= {new.index: new for new in each(tick.chunk.frames)} if tick.chunk else {}

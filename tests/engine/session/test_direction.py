@@ -24,6 +24,7 @@ from engine.testing import noisy_windows, still_windows
 from tests.engine.playing import (
     REST,
     Play,
+    answer,
     fastest_steps,
     joints_played,
     new_play,
@@ -144,7 +145,7 @@ def test_a_window_of_before_a_pause_is_dropped_even_if_the_pause_is_over() -> No
     play.feed(4.1)
     play.tick(4.1)
     switch(play, Mode.REACT)
-    play.session.accept(old.ticket, play.sample([old.request])[0])
+    answer(play.session, old, play.sample)
     play.feed(4.2)
     tick = play.tick(4.2)
     assert tick.chunk is None  # what is sent, and held, stands

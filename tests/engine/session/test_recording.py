@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import resource
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
@@ -23,17 +28,29 @@ from engine.motion.floor import floor_height
 from engine.motion.intent import load_intent
 from engine.motion.standing import standing_pose
 from engine.sampling.models import Models
+from engine.sampling.request import SampledWindow
 from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
 from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
 from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.session.session import Session
+from tests.engine.broken import OTHERS, changed, places_in
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10)))
 CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, np.zeros(10)))
 INTENT = load_intent(STARTER / INTENT_FILE)
+MADE_WITH: Mapping[str, object] = {
+    "bundle": "parity",
+    "bundle_digest": "0" * 64,
+    "bundle_path": "parity.bundle",
+    "backend": "torch",
+    "device": "a processor",
+    "precision": "f32",
+    "threads": None,
+    "buckets": [1, 2],
+}
 ABOUT: Mapping[str, object] = {"engine_version": "0", "bundle": "parity"}
 
 
@@ -94,8 +111,7 @@ class Played:
             for session, ticket, window in self._under_way:
                 if window.is_done:
                     assert window.x0 is not None
-                    session.computed(ticket, window.trace)
-                    session.accept(ticket, window.x0)
+                    session.accept(ticket, SampledWindow(x0=window.x0, trace=window.trace))
             self._under_way = [entry for entry in self._under_way if not entry[2].is_done]
 
     def close(self) -> None:
@@ -229,6 +245,72 @@ def test_what_is_no_recording_says_so(tmp_path: Path, data: bytes) -> None:
         recordings_in(tmp_path)
 
 
+def test_a_file_of_another_format_says_which_version_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / f"a{SUFFIX}"
+    about = {"format": 1, "engine_version": "0.3.1"}
+    path.write_bytes(msgpack.packb(about) + msgpack.packb(b"x"))
+    with pytest.raises(InputError, match=r"a\.recording: no recording of format 3; .*'0\.3\.1'"):
+        read_recording(path)
+
+
+def test_a_file_that_does_not_say_how_it_was_computed_says_so(
+    tmp_path: Path, models: Models
+) -> None:
+    recording = read_recording(recorded(tmp_path, models, 10)[0])
+    with pytest.raises(InputError, match=r"recording: 'bundle_digest' is missing"):
+        recording.made_with()
+    told = {**MADE_WITH, "buckets": [1, 10**9]}
+    with pytest.raises(InputError, match=r"recording: buckets\.1: found 1000000000"):
+        replace(recording, about=told).made_with()
+    assert replace(recording, about=MADE_WITH).made_with().buckets == (1, 2)
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory: pytest.TempPathFactory, models: Models) -> bytes:
+    return recorded(tmp_path_factory.mktemp("whole"), models, 16)[0].read_bytes()
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_a_broken_file_is_refused_by_name_or_runs(
+    whole_file: bytes, models: Models, data: st.DataObject
+) -> None:
+    """Bytes that flipped, pieces that are lost or come twice, records of other shapes."""
+    parts = list(msgpack.Unpacker(BytesIO(whole_file), max_buffer_size=0))
+    broken = bytearray(whole_file)
+    match data.draw(st.sampled_from(["flip", "lose", "twice", "change"])):
+        case "flip":
+            at = data.draw(st.integers(0, len(broken) - 1))
+            broken[at] ^= 1 << data.draw(st.integers(0, 7))
+        case "lose":
+            parts.pop(data.draw(st.integers(0, len(parts) - 1)))
+            broken = bytearray(b"".join(map(msgpack.packb, parts)))
+        case "twice":
+            at = data.draw(st.integers(0, len(parts) - 1))
+            parts.insert(data.draw(st.integers(0, len(parts))), parts[at])
+            broken = bytearray(b"".join(map(msgpack.packb, parts)))
+        case _:
+            at = data.draw(st.integers(1, len(parts) - 1))
+            plain = msgpack.unpackb(parts[at])
+            place = data.draw(st.sampled_from(list(places_in(plain))))
+            parts[at] = msgpack.packb(changed(plain, place, data.draw(st.sampled_from(OTHERS))))
+            broken = bytearray(b"".join(map(msgpack.packb, parts)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{SUFFIX}"
+        path.write_bytes(broken)
+        error = failure(path, models)
+    assert error is None or str(error).startswith(str(path))
+    assert error is None or "\n" not in str(error)
+
+
+def failure(path: Path, models: Models) -> InputError | None:
+    try:
+        run_again(path, models)
+    except InputError as error:
+        return error
+    return None
+
+
 def test_a_full_disk_ends_the_recording_and_not_the_session(
     models: Models, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -275,15 +357,15 @@ def test_a_session_that_cannot_be_written_down_goes_on(
     tmp_path: Path, models: Models, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = Session(SessionConfig(), rest_joints=REST, seed=1)
-    session.secret = print  # type: ignore[attr-defined]
+    session.direct(Direction(text=np.zeros(3, np.complex128)))
     recorder = Recorder(tmp_path, about=ABOUT)
     with caplog.at_level(logging.WARNING):
         recorded_session = RecordedSession(session, recorder.tape("a", {}))
+        recorder.close()
     recorded_session.feed(0.0, player_at(0.0))
     assert recorded_session.tick(0.0).chunk is not None
     assert recorder.is_over
-    assert "cannot be written down" in caplog.text
-    recorder.close()
+    assert "recording ends, sessions go on: TypeError: an array" in caplog.text
 
 
 def test_a_folder_that_cannot_be_and_a_limit_of_nothing_are_refused(tmp_path: Path) -> None:
@@ -304,7 +386,5 @@ def test_what_is_asked_of_a_recorded_session_is_answered_by_the_session(
     session.direct(replace(session.direction, mode=Mode.PAUSED))
     assert session.direction.mode is Mode.PAUSED
     assert session.config.steps == 2
-    state = session.state()
-    assert state is not None
-    assert state.frame == session.status().frame == 9
+    assert session.state().frame == session.status().frame == 9
     recorder.close()

@@ -17,14 +17,14 @@ from engine.body.skeleton import JOINT
 from engine.errors import BackendError, ConfigError, SessionError
 from engine.motion.floor import floor_height
 from engine.motion.standing import facing, standing_pose
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.plan import SPARE_FRAMES, Quality
 from engine.session.player import PlayerTrack
 from engine.session.session import Tick
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import REST, each, new_play, player_at, standing_player
+from tests.engine.playing import REST, answer, each, new_play, player_at, standing_player
 
 
 # ----------------------------------------------------------------------------- plans and revisions
@@ -324,11 +324,11 @@ def test_a_window_that_is_not_finite_is_rejected_and_asked_for_again() -> None:
     x0 = still_windows([wanted.request])[0]
     x0[1, 3, 7] = np.nan
     with pytest.raises(BackendError):
-        play.session.accept(wanted.ticket, x0)
+        play.session.accept(wanted.ticket, SampledWindow(x0=x0))
     (again,) = play.tick(0.1).wanted
     assert again.ticket != wanted.ticket
     with pytest.raises(SessionError):
-        play.session.accept(wanted.ticket, still_windows([wanted.request])[0])
+        answer(play.session, wanted, still_windows)
 
 
 def test_a_window_that_comes_after_its_time_is_played_from_where_the_partner_waits() -> None:
@@ -357,7 +357,9 @@ def test_a_window_without_proper_rotations_is_rejected() -> None:
     play.feed(0.0)
     (wanted,) = play.tick(0.0, window_takes=None).wanted
     with pytest.raises(BackendError):
-        play.session.accept(wanted.ticket, -np.repeat(wanted.request.anchor[:, None], 30, axis=1))
+        play.session.accept(
+            wanted.ticket, SampledWindow(x0=-np.repeat(wanted.request.anchor[:, None], 30, axis=1))
+        )
     assert play.session.status().windows_failed == 1
 
 
@@ -374,7 +376,7 @@ def test_a_clock_that_leaps_while_the_plan_changes_goes_on_at_the_new_time(
         play.run([frame])
         frame += 1
     _, wanted = play.under_way[0]
-    play.session.accept(wanted.ticket, play.sample([wanted.request])[0])
+    answer(play.session, wanted, play.sample)
     play.session.direct(Direction(mode=mode))
     frame += leap
     play.feed(frame / 10)

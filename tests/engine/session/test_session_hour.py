@@ -20,12 +20,13 @@ from engine.bundle import STARTER, load_bundle
 from engine.motion.feet import sole_heights
 from engine.motion.standing import standing_partner
 from engine.sampling.models import load_models
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.asking import WantedWindow
+from engine.session.codec import packed
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
-from engine.session.plain import packed
+from engine.session.records import STATE
 from engine.session.session import Session, Tick
 from engine.testing import noisy_windows
 from tests.engine.playing import REST, Sample, player_at, standing_player
@@ -68,7 +69,9 @@ class Hour:
             if wanted.ticket % 23 == 22:
                 self.session.fail(wanted.ticket)
             else:
-                self.session.accept(wanted.ticket, self.sample([wanted.request])[0])
+                self.session.accept(
+                    wanted.ticket, SampledWindow(x0=self.sample([wanted.request])[0])
+                )
         tick = self.session.tick(now)
         self.waiting = list(tick.wanted)
         self.reached += sum(event.is_reached for event in tick.events)
@@ -100,8 +103,8 @@ class Hour:
         )
 
     def size(self) -> int:
-        """Bytes of all that the session holds."""
-        return len(packed(self.session))
+        """Bytes of all that the session remembers."""
+        return len(packed(STATE, self.session.state()))
 
 
 def test_a_simulated_hour_never_sinks_and_takes_no_more_room() -> None:

@@ -18,13 +18,15 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.floor import floor_height
 from engine.motion.standing import standing_pose
+from engine.session.codec import packed
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
 from engine.session.plan import Frames, Quality
+from engine.session.records import STATE
 from engine.session.session import Session
-from engine.session.state import SessionState
+from engine.session.state import carried
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import SentFrame, each
+from tests.engine.playing import SentFrame, answer, each
 
 BODY = load_body()
 REST = BODY.rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
@@ -67,7 +69,7 @@ class Client:
             if tick.chunk is not None:
                 self.take(tick.chunk.revision, tick.chunk.frames)
             for wanted in tick.wanted:
-                session.accept(wanted.ticket, self._sample([wanted.request])[0])
+                answer(session, wanted, self._sample)
             self.show(frame)
 
     def take(self, revision: int, frames: Frames) -> None:
@@ -79,12 +81,6 @@ class Client:
 
 def new_session(capsules: tuple[Capsules, Capsules] | None = None) -> Session:
     return Session(SessionConfig(steps=4), rest_joints=REST, seed=3, capsules=capsules)
-
-
-def state_of(session: Session) -> SessionState:
-    state = session.state()
-    assert state is not None
-    return state
 
 
 def assert_same(found: Pose, expected: Pose) -> None:
@@ -102,7 +98,7 @@ def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
     client = Client(noisy_windows(0.03))
     session = new_session()
     client.run(session, range(cut))
-    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    resumed = Session.resumed(session.state(), rest_joints=REST)
     expected = dict(client.held)
     for frame in range(cut, cut + gap):
         client.show(frame)
@@ -124,7 +120,7 @@ def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -
     session.direct(Direction(mode=mode, energy=1.2))
     client.run(session, range(20, 40))
     before, last = dict(client.held), max(client.held)
-    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    resumed = Session.resumed(session.state(), rest_joints=REST)
     assert resumed.direction.mode is mode
     again = resumed.plan_again()
     client.take(again.revision, again.frames)
@@ -138,10 +134,15 @@ def test_without_a_gap_the_resumed_plan_is_the_plan() -> None:
     client = Client(noisy_windows(0.03))
     session = new_session()
     client.run(session, range(30))
-    again = Session.resumed(state_of(session), rest_joints=REST).plan_again()
+    again = Session.resumed(session.state(), rest_joints=REST).plan_again()
     assert again.frames.first == 29
     for frame in each(again.frames):
-        assert_same(frame.pose, client.held[frame.index].pose)
+        held = client.held[frame.index].pose
+        if frame.index > 29:
+            assert_same(frame.pose, held)
+        else:  # the player is known by now
+            assert_same(frame.pose[1], held[1])
+            np.testing.assert_allclose(frame.pose.transl[0], player_at(2.9).transl, atol=1e-9)
     assert again.revision > client.revision
 
 
@@ -150,7 +151,7 @@ def test_revisions_tickets_and_counts_go_on() -> None:
     session = new_session()
     client.run(session, range(25))
     before = session.status()
-    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    resumed = Session.resumed(session.state(), rest_joints=REST)
     client.run(resumed, range(25, 50))
     after = resumed.status()
     assert after.revision > before.revision
@@ -164,7 +165,7 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
     session = new_session()
     client.run(session, range(25))
     last = max(client.held)
-    resumed = Session.resumed(state_of(session), rest_joints=REST)
+    resumed = Session.resumed(session.state(), rest_joints=REST)
     resumed.feed(8.0, player_at(8.0))
     chunk = resumed.tick(8.0).chunk
     assert chunk is not None
@@ -180,7 +181,7 @@ def test_a_contact_keeps_its_id(capsules: tuple[Capsules, Capsules]) -> None:
     chunk = session.tick(0.01).chunk
     assert chunk is not None
     assert chunk.contacts
-    resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
+    resumed = Session.resumed(session.state(), rest_joints=REST, capsules=capsules)
     known = {contact.parts: contact.id for contact in chunk.contacts}
     assert {contact.parts: contact.id for contact in resumed.plan_again().contacts} == known
 
@@ -189,7 +190,7 @@ def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules
     session = new_session(capsules)
     session.update(replace(session.config, zone_radius=0.3))
     Client(still_windows).run(session, range(20))
-    resumed = Session.resumed(state_of(session), rest_joints=REST, capsules=capsules)
+    resumed = Session.resumed(session.state(), rest_joints=REST, capsules=capsules)
     sent = resumed.plan_again()
     player = player_at(0.0)
     player.transl[[0, 2]] = sent.frames.pose.transl[1, 0, [0, 2]]  # where the partner stands
@@ -201,5 +202,19 @@ def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules
     assert away > 0.3
 
 
-def test_a_session_without_a_player_has_no_state() -> None:
-    assert new_session().state() is None
+def test_a_session_without_a_player_has_no_plan_to_go_on_from() -> None:
+    session = new_session()
+    assert not session.state().has_plan
+    session.feed(0.0, player_at(0.0))
+    assert not session.state().has_plan
+    session.tick(0.0)
+    assert session.state().has_plan
+
+
+def test_what_is_carried_once_stays_as_it_is() -> None:
+    client = Client(noisy_windows(0.03))
+    session = new_session()
+    client.run(session, range(40))
+    once = carried(session.state())
+    assert packed(STATE, carried(once)) == packed(STATE, once)
+    assert len(packed(STATE, once)) < len(packed(STATE, session.state()))

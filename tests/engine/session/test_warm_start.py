@@ -93,9 +93,9 @@ def test_revisions_start_from_the_plan_that_they_revise() -> None:
     assert [r.skip for r in requests] == [0] * len(requests)  # nothing to start from, then chains
     requests.clear()
     play.session.direct(play.session.direction)
-    planned, before = (
-        play.session._timeline.plan.pair(frame, is_shown=False).transl[1] for frame in (39, 32)
-    )
+    plan = play.session.state().plan
+    made = dict(zip(plan.frames.indices[plan.is_made].tolist(), plan.made.transl[1], strict=True))
+    planned, before = made[39], made[32]
     play.run([30, 31])
     warm = next(r for r in requests if r.skip)
     assert warm.start is not None

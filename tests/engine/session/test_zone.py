@@ -17,13 +17,13 @@ from engine.body.shape import load_body
 from engine.errors import ConfigError
 from engine.motion.space import PUSH_STEP, PersonalSpace
 from engine.motion.standing import standing_pose
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.session import Session, Tick
 from engine.session.zone import SpaceKeeper
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import SentFrame, each
+from tests.engine.playing import SentFrame, answer, each
 
 BODY = load_body()
 BETAS = np.stack([np.zeros(10), 0.6 * np.ones(10)]).astype(np.float32)
@@ -50,7 +50,9 @@ class Guarded:
         for frame in range(ticks):
             self.session.feed(frame / 10, self.player(frame / 10))
             for wanted in self.under_way:
-                self.session.accept(wanted.ticket, self.sample([wanted.request])[0])
+                self.session.accept(
+                    wanted.ticket, SampledWindow(x0=self.sample([wanted.request])[0])
+                )
             tick = self.session.tick(frame / 10)
             self.under_way = list(tick.wanted)
             self._check(tick)
@@ -162,7 +164,7 @@ def test_frozen_frames_that_the_player_came_into_are_sent_again_in_a_new_revisio
         session.feed(frame / 10, still)
         tick = session.tick(frame / 10)
         for wanted in tick.wanted:
-            session.accept(wanted.ticket, still_windows([wanted.request])[0])
+            answer(session, wanted, still_windows)
         revisions += [tick.chunk.revision] if tick.chunk else []
     session.feed(3.0, Pose(standing_pose(), np.array([0.0, 0.0, 1.2])))
     chunk = session.tick(3.0).chunk

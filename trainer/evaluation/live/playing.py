@@ -19,7 +19,7 @@ from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.motion.intent import IntentNet
 from engine.motion.motion import FRAME_RATE
-from engine.sampling.request import WindowRequest
+from engine.sampling.request import SampledWindow, WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 from trainer.evaluation.live.episode import Episode
@@ -90,7 +90,8 @@ class _Seat:
             session.direct(replace(session.direction, text=text))
         session.feed(now, Pose(episode.rotmats[frame], episode.transl[frame]))
         if self.waiting is not None:
-            session.accept(*self.waiting)
+            ticket, x0 = self.waiting
+            session.accept(ticket, SampledWindow(x0=x0))
             self.waiting = None
         tick = session.tick(now + TICK_S)
         if tick.chunk is not None:
