@@ -121,9 +121,10 @@ def scene_of(timeline: Timeline, direction: Direction) -> Scene:
 
 def lively(made: Track, shown: Track, given: BoolArray, energy: float) -> Track:
     """What was made, with the energy that is wanted, going on from what was shown."""
-    known = np.flatnonzero(given[1])
-    ahead = known[known > np.flatnonzero(~given[1])[0]]
-    frozen = known[known < np.flatnonzero(~given[1])[0]]
+    known, free = np.flatnonzero(given[1]), np.flatnonzero(~given[1])
+    if not len(free):
+        return made
+    ahead, frozen = known[known > free[0]], known[known < free[0]]
     is_as_made = np.array_equal(
         shown.rotmats[1, frozen[-3:]][:, UPPER_JOINTS],
         made.rotmats[1, frozen[-3:]][:, UPPER_JOINTS],

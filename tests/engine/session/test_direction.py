@@ -270,3 +270,21 @@ def test_the_player_of_a_pose_is_told_to_the_network_too() -> None:
     play.run(range(30, 40))
     told = [request.known_mask[:, 45 - request.first_frame, 0].tolist() for request in asked]
     assert [1, 1] in told
+
+
+@pytest.mark.parametrize("frames", [range(30, 60), range(40, 100)])
+@pytest.mark.parametrize("of_both", [True, False])
+def test_poses_for_every_frame_of_a_window_are_gone_through(frames: range, of_both: bool) -> None:
+    """Such a window has no frame that the network could make."""
+    play = new_play(player=standing_player, sample=noisy_windows(0.05))
+    play.run(range(30))
+    partner, player = play.played[29].pose[1], standing_player(0.0)
+    poses = tuple(
+        PoseTarget(frame=frame, partner=partner, player=player if of_both else None)
+        for frame in frames
+    )
+    play.session.direct(Direction(mode=Mode.INBETWEEN, energy=1.3, poses=poses))
+    play.run(range(30, frames.stop + 10))
+    reached = [event.is_reached for event in play.events]
+    assert len(reached) == len(frames)
+    assert all(reached[8:])  # those before were frozen, or too near to get to
