@@ -48,6 +48,8 @@ ends."""
 FILES_IN_LIMIT = 64
 """A file holds that part of the limit, 1 to 16 MB, before the session begins the next."""
 LEAST_FILE_BYTES, MOST_FILE_BYTES = 1_000_000, 16_000_000
+LEAST_CALLS_BYTES = 100_000
+"""Of calls in each file, after the session's state: a second of them."""
 FLUSH_SECONDS = 1.0
 MEGABYTE = 1_000_000
 
@@ -157,6 +159,7 @@ class Tape:
         self.part = 0
         self.file: IO[bytes] | None = None
         self.path: Path | None = None
+        self.full_at = 0
         self.is_full = False
         """Whether the next file should begin."""
         self.is_at_end = False
@@ -171,7 +174,8 @@ class Recorder:
     """Writes the tapes of all sessions into a folder, on a thread of its own. Close it.
 
     about     what all sessions have in common: plain numbers, texts and lists
-    limit_mb  what all files in the folder may take together, the oldest go first
+    limit_mb  what all files in the folder may take together: the oldest go first, and sessions
+              that would not fit beside those that are open are not written down
     Raises ConfigError if the folder cannot be written to, or for a limit under 1.
 
     Should the disk be full or too slow, recording ends with one line in the log, and sessions go
@@ -198,6 +202,8 @@ class Recorder:
         self._file_bytes = min(max(part, LEAST_FILE_BYTES), MOST_FILE_BYTES)
         self._tapes: set[Tape] = set()
         """That have a file open; the thread's own."""
+        self._is_crowded = False
+        """Whether it was said that not all sessions are written down."""
         self._queue: queue.Queue[tuple[Tape, Record] | None] = queue.Queue(MOST_WAITING)
         self.is_over = False
         self._thread = threading.Thread(target=self._run, name="contrapose-recorder", daemon=True)
@@ -258,26 +264,37 @@ class Recorder:
             return
         if kind == "begin":
             data = packed(BEGINNING, record[1])
-            self._open(tape)
+            if not self._open(tape):
+                return
+            tape.full_at = max(self._file_bytes * 7 // 8, len(data) + LEAST_CALLS_BYTES)
         elif kind == "accept":
             data = packed(CALL, (*record[:-1], digest(record[-1])))
         else:
             data = packed(CALL, record)
         file = _file(tape)
         file.write(msgpack.packb(data))
-        tape.is_full = file.tell() > self._file_bytes
+        tape.is_full = file.tell() > tape.full_at
         if kind == "end":
             tape.is_at_end = True
             self._close(tape)
 
-    def _open(self, tape: Tape) -> None:
+    def _open(self, tape: Tape) -> bool:
+        """Begin the tape's next file, if there may be one more."""
         self._close(tape)
+        if (len(self._tapes) + 1) * self._file_bytes > self._limit:
+            tape.is_at_end = True
+            if not self._is_crowded:
+                self._is_crowded = True
+                problem = f"{len(self._tapes)} sessions at once are as many as --record-limit holds"
+                logger.warning("%s: %s; others are not recorded", self._folder, problem)
+            return False
         self._make_room()
         tape.path = self._folder / f"{tape.name}-{tape.part:04d}{SUFFIX}"
         tape.file = os.fdopen(os.open(tape.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
         self._tapes.add(tape)
         tape.file.write(msgpack.packb({"format": FORMAT, "part": tape.part, **tape.about}))
         tape.part += 1
+        return True
 
     def _make_room(self) -> None:
         """Remove the oldest files until the new one, and those that are open, can grow."""

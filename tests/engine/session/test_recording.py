@@ -187,6 +187,24 @@ def test_every_file_of_a_long_session_runs_alone_and_the_oldest_go(
     assert sum(report.frames for report in reports) > 100
 
 
+def test_no_more_is_written_than_the_limit_says_however_many_sessions_there_are(
+    tmp_path: Path, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path, about=ABOUT, limit_mb=2)
+    with caplog.at_level(logging.WARNING):
+        played = Played(recorder, models, 6)
+        for frame in range(0, 60, 20):
+            played.run(range(frame, frame + 20))
+            assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000_000
+        played.close()
+        recorder.close()
+    assert not recorder.is_over
+    assert len(caplog.records) == 1
+    assert "2 sessions at once are as many as --record-limit holds" in caplog.text
+    for path in recordings_in(tmp_path):
+        assert run_again(path, models)[1].difference is None
+
+
 def test_another_network_is_told_from_this_one(tmp_path: Path, models: Models) -> None:
     """The first frame and the joint that differ are named."""
     path = recorded(tmp_path, models, 30)[0]
