@@ -1,7 +1,7 @@
 """Contacts ahead of time: which parts of player and partner will touch, when, where and how fast.
 
 For haptics and sound, from the capsules of both bodies over the frames of a plan. Knows frames and
-capsules; knows no window, no session and no socket. The player is where the plan expects him.
+capsules; knows no window, no session and no socket. The player is where the plan expects it.
 How often capsules and mesh agree: docs/contacts.md, as `trainer/evaluation/contact_accuracy.py`
 measures it.
 """
@@ -131,7 +131,7 @@ class ContactTracker:
         return self._contacts
 
     def _looked_at(self, frames: Pose, rows: IntArray, editions: list[int]) -> list[Look]:
-        """Of some rows of frames (2, n)."""
+        """How the bodies lie in some rows of frames (2, n)."""
         if not editions:
             return []
         joints, world = frames.take(rows, axis=1).in_world(self._rest_joints[:, None])

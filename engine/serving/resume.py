@@ -99,10 +99,10 @@ class StreamState:
     partner_betas: Array
     """(10,)"""
     first_time_code: float
-    """Of the client's clock, where the session's begins."""
+    """The client's time code at which the session's clock begins."""
     sequence: int
     time_code: float
-    """Of the newest pose."""
+    """The time code of the newest pose."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -344,7 +344,7 @@ def _entries(state: StreamState, *, made_by: bytes, issued: float) -> dict[str, 
 
 
 def _known(session: SessionState) -> int:
-    """In how many frames of the plan the player is as he was, and not written down again."""
+    """In how many frames of the plan the player is as known, and not written down again."""
     if session.leads_from is not None:
         return 0
     frames = session.plan.frames

@@ -1,7 +1,7 @@
 """What a session asks the network for, and what it expects of the player meanwhile.
 
 Which window is wanted next, what it is told, when it is due, and the one that is under way; and how
-far the player departs from what the last one expected of him, which is what calls for revisions.
+far the player departs from what the last one expected, which is what calls for revisions.
 How an arrived window enters the plan is `merging.py`'s.
 """
 
@@ -38,7 +38,7 @@ EXPECTED_FRAMES = 256
 """More than lie between the oldest that is looked at and the end of any plan."""
 NO_FRAME = np.iinfo(np.int64).min
 SHIFT_FRAMES = 5
-"""Frames that the player's difference from what was expected of him is taken to grow on."""
+"""Frames that the player's difference from what was expected is taken to grow on."""
 
 
 # ----------------------------------------------------------------------------------------- windows
@@ -175,7 +175,7 @@ class WantedWindows:
         """The window that is due now, if any.
 
         departure  of the player, metres
-        keep_away  from him, for the partner; None: there is no zone
+        keep_away  from the player, for the partner; None: there is no zone
         """
         state, config, end = self.state, timeline.config, timeline.plan_end
         if state.under_way is not None or targets.direction.mode is Mode.PAUSED:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 Table = npt.NDArray[np.void]
 MOST_ROWS = 100_000
-"""Of an array's axis whose length is free: a walk of hours."""
+"""Length of an array's axis whose length is free: a walk of hours."""
 MOST_METRES = 2000.0
 """From the origin. The wire lets half of it in."""
 MOST_VALUE = 1e6
@@ -221,7 +221,7 @@ def table(dtype: np.dtype[np.void], ranges: Mapping[str, tuple[float, float]]) -
 
 
 def poses(*lead: int | None) -> Kind[Pose]:
-    """Of the leading axes."""
+    """Poses with these leading axes; None: of any length."""
     parts = row(
         array(*lead, JOINT_COUNT, 3, 3, dtypes=FLOATS, most=2.0),
         array(*lead, 3, dtypes=FLOATS, most=MOST_METRES),

@@ -29,7 +29,7 @@ from engine.session.config import SessionConfig
 from engine.session.player import PlayerStamp, PlayerTrack
 
 KEPT_FRAMES = WINDOW_FRAMES + 2 * MARGIN
-"""Of the player; no window looks further back."""
+"""Frames of the player; no window looks further back."""
 SPARE_FRAMES = 4
 """Sent beyond the horizon, so that a plan that stands needs a message every half second only."""
 LONGEST_CATCH_UP = 100
@@ -210,7 +210,7 @@ class Plan:
 
     # -- reading -----------------------------------------------------------------------------------
     def pair(self, index: int, *, is_shown: bool) -> Pose:
-        """Of a frame; that of the nearest beyond the ends."""
+        """The pair at a frame; beyond the ends, that of the nearest."""
         return self.stretch(index, 1, is_shown=is_shown)[:, 0]
 
     def stretch(self, first: int, count: int, *, is_shown: bool) -> Pose:
@@ -276,7 +276,7 @@ class Plan:
         self.first = max(self.first, index)
 
     def move_partner(self, indices: IntArray, partner: Pose) -> None:
-        """Correct frames (n,), and what windows go on from: he stands there now."""
+        """Correct frames (n,), and what windows go on from: the partner stands there now."""
         slots = indices % self._capacity
         is_made = self._is_made[slots]
         made = slots[is_made]
@@ -320,7 +320,7 @@ class Timeline:
     """The frames of one session, of both people.
 
     rest_joints  (2, 22, 3) of player and partner
-    leads_from   from this frame on the player is the plan's, who leads; None: he comes from outside
+    leads_from   from this frame on the player is the plan's, who leads; None: the client's
     sent_until   the last frame that the client holds
     floors       metres, of the player in the last frames
     """
@@ -365,7 +365,7 @@ class Timeline:
         return CleanupConfig(floor=self.floor, foot_lock=self.config.foot_lock)
 
     def posed_player(self, frame: int) -> tuple[Array, float]:
-        """World joints (22, 3) of the player at a known frame, and the height of his lowest point;
+        """World joints (22, 3) of the player at a known frame, and the height of the lowest point;
         asked for several times in a frame."""
         if self._posed_player[0] != frame:
             joints, world = self.player.at(frame).in_world(self.rest_joints[0])
@@ -388,7 +388,7 @@ class Timeline:
         ahead: tuple[KnownAhead, ...] = (),
         is_shown: bool = False,
     ) -> Track:
-        """Frames of the session: the player as he was while that is known, then as planned.
+        """Frames of the session: the player as known, then as planned.
 
         ahead     known frames after those
         is_shown  as the client has them; else as the network made them

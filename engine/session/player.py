@@ -1,4 +1,4 @@
-"""The player's track: his poses, from whatever rate they come at onto the session's 10 Hz grid.
+"""The player's track: poses, from whatever rate they come at onto the session's 10 Hz grid.
 
 Knows frames and times. Knows no plan and no partner.
 """

@@ -49,7 +49,7 @@ FILES_IN_LIMIT = 64
 """A file holds that part of the limit, 1 to 16 MB, before the session begins the next."""
 LEAST_FILE_BYTES, MOST_FILE_BYTES = 1_000_000, 16_000_000
 LEAST_CALLS_BYTES = 100_000
-"""Of calls in each file, after the session's state: a second of them."""
+"""Calls in each file, after the session's state: a second of them."""
 FLUSH_SECONDS = 1.0
 MEGABYTE = 1_000_000
 

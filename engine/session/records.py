@@ -65,7 +65,7 @@ from engine.session.state import SessionState
 from engine.session.targets.pursuit import Pursuit, Touch, Walk
 
 MOST_FRAMES = 1000
-"""Of a plan, and between its end and the frame that is due."""
+"""Frames of a plan, and between its end and the frame that is due."""
 MOST_SECONDS = 1e9
 MOST_TARGETS, MOST_CONTACTS = 64, 1000
 MOST_PLACES = 1024
@@ -305,7 +305,7 @@ def check(state: SessionState) -> None:
     if len(player.stamps) > KEPT_FRAMES or count > MOST_FRAMES:
         raise Unreadable(f"{len(player.stamps)} frames of the player, {count} of the plan")
     if count and (player.newest is None or not state.floors):
-        raise Unreadable("a plan without a player or his floor")
+        raise Unreadable("a plan without a player or a floor")
     if count and not frames.first - 1 <= state.sent_until <= frames.last:
         raise Unreadable(f"frames sent until {state.sent_until} of a plan up to {frames.last}")
     near = [frames.first, frames.last] if count else []

@@ -96,7 +96,7 @@ class Session:
     seed         all randomness of the session follows from it
     capsules     of both bodies, for contacts and for a zone; None: no contacts are told
     intent       tells what the player is about; None: nobody does
-    partner_start  of the partner until the first window is there; None: he stands before the player
+    partner_start  of the partner until the first window is there; None: a place before the player
     Times are seconds since the session began.
     Raises ConfigError, as `update` does, for a zone without capsules.
     """
@@ -357,7 +357,7 @@ class Session:
         )
 
     def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:
-        """Of the zone that the settings want; None: they want none."""
+        """The keeper of the zone that the settings want; None: they want none."""
         if not config.has_zone:
             return None
         if self.capsules is None:

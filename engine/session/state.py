@@ -35,7 +35,7 @@ class SessionState:
     sent_until: int = -1
     """The last frame that the client holds; it shows that one when it hears no more."""
     leads_from: int | None = None
-    """From this frame on the player is the plan's; None: he comes from outside."""
+    """From this frame on the player is the plan's; None: the client sends the player."""
     floors: tuple[float, ...] = ()
     """Metres, of the player in the last frames."""
     partner_start: Pose | None = None
@@ -63,7 +63,7 @@ def carried(state: SessionState) -> SessionState:
     """The little that the client can notice, of a session with a plan; the rest is made again.
 
     A window under way is asked for anew; what the network made before feet were locked is taken to
-    be what was shown; the player is where he was. What was carried once stays as it is.
+    be what was shown; the player stays in place. What was carried once stays as it is.
     """
     config, frames, windows = state.config, state.plan.frames, state.windows
     reach = config.history_frames + config.commit_frames + 2 * MARGIN
@@ -103,7 +103,7 @@ def taken_up(state: SessionState) -> SessionState:
 
 
 def _met(frames: Frames, player: PlayerState, *, is_led: bool) -> Frames:
-    """Frames of nobody, in which the player is as he was; where he is led, as planned."""
+    """Frames of nobody, in which the player is as recorded; as planned, where led."""
     labels = frames.labels.copy()
     labels["sequence"], labels["time_s"] = NOBODY.sequence, NOBODY.time_s
     known = 0 if is_led else min(max(player.last_frame + 1 - frames.first, 0), len(frames))

@@ -113,7 +113,7 @@ class SpaceKeeper:
         return depths
 
     def _zone(self, timeline: Timeline, expected: Pose, is_near: BoolArray) -> Segments:
-        """Around the player where he is expected and, in near frames, also where he is."""
+        """Around the player as expected and, in near frames, also as seen."""
         both = stacked([expected, expected], axis=1)
         if not timeline.is_led:
             both.rotmats[is_near, 1] = timeline.player.newest.rotmats
@@ -149,7 +149,7 @@ def _standing_distance(space: PersonalSpace, rest_joints: Array) -> float:
 
 
 def _players_in(timeline: Timeline, frames: Frames) -> Pose:
-    """The player's poses (n,) in frames: as he was while that is known, then as planned."""
+    """The player's poses (n,) in frames: as known, then as planned."""
     player = frames.pose[0]
     known = min(timeline.player_known_until + 1 - frames.first, len(frames))
     if known <= 0 or timeline.is_led:

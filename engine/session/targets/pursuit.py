@@ -21,7 +21,7 @@ from engine.session.direction import ContactTarget, Direction, Target, TargetEve
 from engine.session.plan import KnownAhead, Plan
 
 MOST_WALKS = 4
-"""Times that a walk is begun anew, after something has kept him from it."""
+"""Times that a walk is begun anew, after something has kept the partner from it."""
 OFF_WALK = 0.08
 """Metres off the walk from which that is so."""
 RAISE_FRAMES, LOWER_FRAMES = 8, 7
@@ -75,7 +75,7 @@ class Touch:
         return self.held_until + LOWER_FRAMES
 
     def weights(self, frames: Array) -> Array:
-        """Of the touch against the arm as it came: 0 to 1 and back."""
+        """The part of the touch against the arm as it came: 0 to 1 and back."""
         up = (frames - self.first) / RAISE_FRAMES
         down = (self.last - frames) / LOWER_FRAMES
         return smoothstep(np.clip(np.minimum(up, down), 0.0, 1.0))

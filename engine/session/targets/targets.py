@@ -92,7 +92,7 @@ class Targets:
     def touched(
         self, frames: range, partner: Pose, player: Pose, shifts: Callable[[int, range], Array]
     ) -> Array:
-        """The partner's rotations (n, 22, 3, 3) with his hand where it is wanted.
+        """The partner's rotations (n, 22, 3, 3) with the hand where it is wanted.
 
         partner, player  (n,), without the touch, and as planned
         shifts  metres (n, 3) from where a joint of the player is planned to where it will be
