@@ -66,7 +66,7 @@ def test_a_command_names_the_extra_that_it_needs_in_one_line(extra: str, tmp_pat
     (tmp_path / "sitecustomize.py").write_text(BASE_INSTALL)
     done = subprocess.run(
         [sys.executable, "-c", RUN_ALL, json.dumps(COMMANDS[extra])],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getenv('PYTHONPATH', '')}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
