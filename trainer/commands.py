@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.errors import ConfigError, InputError
 from trainer.ablation.rows import CONFIG, ROWS
 from trainer.arguments import add_changes, add_train_arguments
+
+if TYPE_CHECKING:
+    from trainer.evaluation.report import Report
 
 DATA_SETS = (
     "interx", "interhuman", "hi4d", "chi3d", "dd100", "amass-pair", "bvh-pair", "asf-amc-pair",
@@ -190,15 +194,7 @@ def _add_eval(subparsers: Commands) -> None:
         help="several: their quality over --steps is compared, and nothing else is measured",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
-    )
+    _add_report_option(parser)
     parser.add_argument(
         "--steps", type=int, nargs="+", metavar="K", help="step schedules; default: the bundle's"
     )
@@ -216,6 +212,27 @@ def _add_eval(subparsers: Commands) -> None:
     )
     _add_measuring_options(parser)
     parser.set_defaults(run=_eval)
+
+
+def _add_report_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
+    )
+
+
+def _tell(report: Report, paths: Sequence[Path]) -> None:
+    """What `--out` asks for."""
+    from trainer.evaluation.report import markdown, write_report
+
+    write_report(report, paths)
+    if not paths:
+        sys.stdout.write(markdown(report))
 
 
 def _add_measuring_options(parser: argparse.ArgumentParser) -> None:
@@ -236,7 +253,7 @@ def _eval(args: argparse.Namespace) -> int:
     from trainer.evaluation.evaluate import evaluate
     from trainer.evaluation.evaluator.training import open_evaluator
     from trainer.evaluation.measures import EvaluationSettings
-    from trainer.evaluation.report import check_paths, markdown, write_report
+    from trainer.evaluation.report import check_paths
     from trainer.evaluation.subject import open_subject
 
     check_paths(args.out)
@@ -257,9 +274,7 @@ def _eval(args: argparse.Namespace) -> int:
         report = step_curves(subjects, clips, settings, evaluator)
     else:
         report = evaluate(subjects[0], clips, settings, evaluator)
-    write_report(report, args.out)
-    if not args.out:
-        sys.stdout.write(markdown(report))
+    _tell(report, args.out)
     return 0
 
 
@@ -274,15 +289,7 @@ def _add_eval_live(subparsers: Commands) -> None:
         "minutes.",
     )
     parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: starter")
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="reports to write: .md, .json, .html, .svg; default: Markdown to the terminal",
-    )
+    _add_report_option(parser)
     parser.add_argument(
         "--players", type=int, default=20, metavar="N", help="of each kind (%(default)s)"
     )
@@ -310,7 +317,7 @@ def _eval_live(args: argparse.Namespace) -> int:
 
     from engine.bundle import STARTER
     from trainer.evaluation.live.run import LiveSettings, live_report, live_scores, quick
-    from trainer.evaluation.report import check_paths, markdown, write_report
+    from trainer.evaluation.report import check_paths
 
     check_paths(args.out)
     settings = LiveSettings(
@@ -329,9 +336,7 @@ def _eval_live(args: argparse.Namespace) -> int:
     begun = time.monotonic()
     rows = live_scores(settings)
     report = live_report(rows, settings, time.monotonic() - begun)
-    write_report(report, args.out)
-    if not args.out:
-        sys.stdout.write(markdown(report))
+    _tell(report, args.out)
     return 0
 
 

@@ -12,6 +12,12 @@ def smoothstep(x: Array) -> Array:
     return np.asarray(x * x * (3 - 2 * x))
 
 
+def min_jerk(fraction: Array | float) -> Array:
+    """0 to 1 without speed or acceleration at the ends (Flash and Hogan 1985); clamps outside."""
+    u = np.clip(fraction, 0.0, 1.0)
+    return np.asarray(u * u * u * (10 + u * (6 * u - 15)))
+
+
 def frames_from(is_fixed: BoolArray) -> Array:
     """How many frames (T,) each is away from the nearest fixed one; far from any if none is."""
     frames = np.arange(len(is_fixed))

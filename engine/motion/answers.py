@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.arms import ARMS, PALM_AHEAD, SIGN, Reach, palms_of, reaching
+from engine.body.easing import min_jerk
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
@@ -83,10 +84,6 @@ class Answer:
             return self.begins + BOW_FRAMES[2]
         return None if self.until is None else self.until + RELEASE_FRAMES + 2
 
-    @property
-    def is_contact(self) -> bool:
-        return self.kind in CONTACTS
-
     def weights(self, frames: IntArray) -> Array:
         """(frame,) of the answer: 0 to 1, and back."""
         up = min_jerk((frames - self.begins + 1) / max(self.arrives - self.begins, 1))
@@ -97,20 +94,6 @@ class Answer:
         if self.until is None:
             return up
         return np.asarray(np.minimum(up, 1 - min_jerk((frames - self.until) / RELEASE_FRAMES)))
-
-
-def min_jerk(part: Array) -> Array:
-    u = np.clip(part, 0.0, 1.0)
-    return np.asarray(u * u * u * (10 + u * (6 * u - 15)))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class People:
-    """Both people posed over frames: joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
-    of each."""
-
-    player: tuple[Array, Array, Array]
-    partner: tuple[Array, Array, Array]
 
 
 # ----------------------------------------------------------------------------------- where to stand

@@ -58,7 +58,6 @@ LEGS = [
     for part in ("hip", "knee", "ankle", "foot")
 ]
 NOTHING, OTHER = KINDS[0], KINDS[-1]
-GesturesOnly = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)

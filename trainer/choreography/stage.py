@@ -13,12 +13,13 @@ from typing import Protocol
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import min_jerk
 from engine.body.pose import Pose, stacked
 from engine.body.skeleton import JOINT
 from trainer.choreography.performer import Couple, Performer, look
 from trainer.choreography.score import RATE, Figure, Manner, Score
 from trainer.choreography.stepping import Gait, ground_forward
-from trainer.choreography.timing import min_jerk, ramp, slow_noise, smoothed
+from trainer.choreography.timing import ramp, slow_noise, smoothed
 
 KEEP = 3
 """Every third fine frame is kept: 30 to 10 frames a second."""

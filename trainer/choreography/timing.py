@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-
-
-def min_jerk(fraction: Array | float) -> Array:
-    """0 to 1 without speed or acceleration at the ends (Flash and Hogan 1985); clamps outside."""
-    u = np.clip(fraction, 0.0, 1.0)
-    return np.asarray(u * u * u * (10 + u * (6 * u - 15)))
+from engine.body.easing import min_jerk
 
 
 def ramp(time: Array, begin: float, end: float) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import min_jerk
 from engine.body.pose import stacked
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
@@ -31,7 +32,7 @@ from trainer.choreography.stage import (
     scene_of,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
-from trainer.choreography.timing import min_jerk, ramp, smoothed
+from trainer.choreography.timing import ramp, smoothed
 
 
 # ----------------------------------------------------------------------------- face and follow

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import min_jerk
 from engine.body.vectors import unit
 from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.hands import HELD, between, lay_palm, leftwards
@@ -31,7 +32,7 @@ from trainer.choreography.stage import (
     watch_each_other,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE
-from trainer.choreography.timing import min_jerk, pulse, ramp, slow_noise, smoothed
+from trainer.choreography.timing import pulse, ramp, slow_noise, smoothed
 
 FACING = (0.0, np.pi)
 """Headings of two who face each other, the player at negative z."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import min_jerk
 from engine.body.rotations import wrapped
 from engine.body.vectors import unit
 from trainer.choreography.arms import Reach, move_arms
@@ -36,7 +37,7 @@ from trainer.choreography.stage import (
     touching,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
-from trainer.choreography.timing import min_jerk, pulse, ramp, smoothed
+from trainer.choreography.timing import pulse, ramp, smoothed
 
 SPACING = 0.02
 """Metres between the samples of a trail."""
