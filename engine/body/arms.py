@@ -1,6 +1,6 @@
 """Arms that reach: a hand on its way to a place, over frames.
 
-Knows poses and where hands shall be; knows neither why, nor whose hand waits there.
+Knows poses and where hands should be; knows neither why, nor whose hand waits there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Reach:
 
     side            0 left, 1 right
     weight          (frame,) 0: as the arm came; 1: arrived
-    palm            (frame, 3) where the middle of the palm's skin shall be, world
+    palm            (frame, 3) where the middle of the palm's skin should be, world
     fingers, faces  (frame, 3) where the fingers point, and which way the palm looks
     elbow           (frame, 3) where the elbow points; None: down, out and back
     """
