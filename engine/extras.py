@@ -10,6 +10,7 @@ EXTRA_OF = {
     "tokenizers": "engine",
     "PIL": "engine",
     "av": "engine",
+    "pygltflib": "engine",
     "grpc_health": "engine",
     "grpc_reflection": "engine",
     "grpc_status": "engine",

@@ -20,6 +20,7 @@ reads:
                   only numeric arrays are unpickled
 writes:
   .npz            ours, with joint names and rest joints
+  .glb            skinned people who move, 30 frames a second, for Blender, Unity, Unreal, Godot
   .bvh            a file a person (OUT_person0.bvh, OUT_person1.bvh), Z X Y angles, centimetres
   .gif .mp4 .png  an animation, or a contact sheet
 
@@ -45,7 +46,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         type=Path,
         required=True,
         metavar="OUT",
-        help=".npz, .bvh, .gif, .mp4, .png",
+        help=".npz, .glb, .bvh, .gif, .mp4, .png",
     )
     parser.add_argument("--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH file")
     parser.add_argument(
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     motion = read_motion(args.input, rig=rig, body=body, up=args.up)
     if args.frame_rate is not None:
         motion = resampled(motion, args.frame_rate)
-    paths = write_motion(args.output, motion, body)
+    paths = write_motion(args.output, motion, body, frame_rate=args.frame_rate)
     people = "1 person" if motion.people == 1 else f"{motion.people} people"
     print(
         f"{args.input}: {people}, {motion.frames} frames at {motion.frame_rate:g} a second "

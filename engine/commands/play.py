@@ -42,7 +42,12 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("player", type=Path, metavar="PLAYER", help="npz, bvh or pkl (see convert)")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="OUT", help=".npz, .bvh, .gif or .mp4"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=".npz, .glb, .bvh, .gif or .mp4",
     )
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="default: the recording's length"
@@ -98,7 +103,12 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "pair", type=Path, nargs="?", metavar="PAIR", help="npz or pkl with two people"
     )
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="OUT", help=".npz, .bvh, .gif or .mp4"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=".npz, .glb, .bvh, .gif or .mp4",
     )
     parser.add_argument(
         "--at",

@@ -10,12 +10,15 @@ from engine.errors import InputError
 from engine.formats.bvh import read_bvh, write_bvh
 from engine.formats.estimator import read_estimate
 from engine.formats.npz import read_npz, write_npz
+from engine.formats.resample import resampled
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
 from engine.motion.motion import Motion
 
 READABLE = (".npz", ".bvh", ".pkl", ".pickle")
-WRITABLE = (".npz", ".bvh", ".gif", ".mp4", ".png")
+WRITABLE = (".npz", ".glb", ".bvh", ".gif", ".mp4", ".png")
+USUAL_RATES = {".glb": 30.0}
+"""Frames a second that tools expect in a kind of file; other kinds keep the motion's."""
 
 
 def read_motion(
@@ -56,10 +59,14 @@ def write_motion(
     *,
     caption: str = "",
     metres_per_unit: float = 0.01,
+    frame_rate: float | None = None,
 ) -> list[Path]:
     """Write a motion in the kind of file that the suffix says; returns the paths written.
 
+    frame_rate        frames a second; None: 30 in .glb, the motion's own in all others
+
     .npz              ours
+    .glb              all people, skinned, in one file; needs the extra `engine`
     .bvh              one file a person: OUT.bvh, or OUT_person0.bvh and OUT_person1.bvh for two
     .gif .mp4 .png    pictures, with the caption; needs the extra `engine`
     Raises InputError for other suffixes and places that cannot be written to.
@@ -67,11 +74,16 @@ def write_motion(
     path = Path(path)
     check_writable(path)
     suffix = path.suffix.lower()
+    motion = resampled(motion, frame_rate or USUAL_RATES.get(suffix, motion.frame_rate))
     try:
         if suffix == ".npz":
             write_npz(path, motion, body)
         elif suffix == ".bvh":
             return _write_people(path, motion, body, metres_per_unit)
+        elif suffix == ".glb":
+            from engine.formats.glb import write_glb
+
+            write_glb(path, motion, body)
         else:
             from engine.formats.render import write_animation
 

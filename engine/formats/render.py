@@ -20,10 +20,9 @@ from engine.body.pose import Pose
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT
 from engine.errors import InputError
+from engine.formats.skinned import COLOURS, vertex_normals
 from engine.motion.motion import Motion
 
-COLOURS = np.array([[240, 136, 98], [84, 150, 205], [128, 178, 104], [176, 132, 196]], np.float32)
-"""Player, partner, and further people."""
 SKY = np.array([247, 246, 243], np.float32)
 FLOOR = np.array([228, 229, 232], np.float32)
 GRID_LINE = np.array([205, 207, 213], np.float32)
@@ -213,7 +212,7 @@ class _Scene:
 
     def draw(self, frame: int) -> Image.Image:
         vertices = self._vertices(np.array([frame]))[:, 0].reshape(-1, 3).astype(np.float32)
-        normals, areas = _vertex_normals(vertices, self._faces)
+        normals, areas = vertex_normals(vertices, self._faces)
         camera = self._camera.scaled(SUPERSAMPLING)
         pixels, inverse_distance = camera.project(vertices)
         # Somebody out of reach may pass right before the camera, and would hide the player.
@@ -392,19 +391,6 @@ class _Ground:
         far = texture[corner] * (1 - along) + texture[corner + 1] * along
         mixed: Array = near * (1 - across) + far * across
         return mixed
-
-
-def _vertex_normals(vertices: Array, faces: IntArray) -> tuple[Array, Array]:
-    """Outward normals (V, 3) and the area (V,) that belongs to each vertex."""
-    corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    flat = faces.ravel()
-    summed = np.stack(
-        [np.bincount(flat, np.repeat(normals[:, axis], 3), len(vertices)) for axis in range(3)], -1
-    )
-    length = np.linalg.norm(summed, axis=-1)
-    normals = summed / np.maximum(length, 1e-12)[:, None]
-    return normals.astype(np.float32), (length / 6).astype(np.float32)
 
 
 def _rasterised(

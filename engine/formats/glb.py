@@ -1,0 +1,147 @@
+"""GLB files: skinned people who move, for Blender, Unity, Unreal, Godot and browsers.
+
+Knows how our bodies become a glTF scene. Knows no other format. Each person is a mesh at the top of
+the scene and a skeleton under a node of its own: without that node Blender makes one armature of
+two people, and a mesh anywhere else would be moved twice (glTF 2.0, 3.7.3.2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pygltflib
+
+from engine.arrays import Array, IntArray
+from engine.body.shape import Body
+from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.formats.gltf import GltfDocument
+from engine.formats.skinned import (
+    COLOURS,
+    SkinnedBody,
+    continuous_quats,
+    names_of,
+    pelvis_places,
+    skinned_body,
+)
+from engine.formats.touches import touches_of
+from engine.motion.motion import Motion
+
+MOTION = "motion"
+"""Name of the one animation."""
+LEAST_INDEX = 65535
+"""From so many vertices on, their numbers need 32 bits; 65535 itself ends a strip of triangles."""
+
+
+def write_glb(path: Path, motion: Motion, body: Body) -> None:
+    """Write all people of a motion, with one animation of them all.
+
+    Joints have our names, after the person's where there is more than one: partner_left_hip.
+    A person's top node keeps `betas` and the body's name, and the animation its frame rate and
+    touches (`touches_of`), all as extras.
+    """
+    document = GltfDocument()
+    joints = [
+        _add_person(document, skinned_body(body, betas), name, prefix, COLOURS[i % len(COLOURS)])
+        for i, (betas, name, prefix) in enumerate(
+            zip(motion.betas, names_of(motion.people), _prefixes(motion.people), strict=True)
+        )
+    ]
+    for nodes, betas in zip(joints, motion.betas, strict=True):
+        person = document.gltf.nodes[nodes[0] - 1]
+        person.extras = {"body": body.name, "betas": betas.tolist()}
+    animation = document.animation(
+        MOTION, {"frame_rate": motion.frame_rate, "contacts": touches_of(motion, body)}
+    )
+    seconds = (np.arange(motion.frames) / motion.frame_rate).astype(np.float32)
+    times = document.array(seconds, has_bounds=True)
+    for person, nodes in enumerate(joints):
+        animation.channel(nodes[0], "translation", times, pelvis_places(motion, body, person))
+        quats = continuous_quats(motion, person)
+        for joint, node in enumerate(nodes):
+            animation.channel(node, "rotation", times, quats[:, joint])
+    path.write_bytes(document.to_bytes())
+
+
+def body_glb(body: Body, betas: Array) -> bytes:
+    """A person of shape betas (10,) at rest, as the bytes of a .glb: a mesh and its 22 joints.
+
+    Joints have our names; nothing is animated.
+    """
+    document = GltfDocument()
+    _add_person(document, skinned_body(body, betas), "person", "", COLOURS[1])
+    return document.to_bytes()
+
+
+def _prefixes(people: int) -> list[str]:
+    return [""] if people == 1 else [f"{name}_" for name in names_of(people)]
+
+
+def _add_person(
+    document: GltfDocument, person: SkinnedBody, name: str, prefix: str, colour: Array
+) -> tuple[int, ...]:
+    """The nodes of the new person's joints; the node before them is the top of its skeleton."""
+    gltf = document.gltf
+    top = document.node(is_root=True, name=name, children=[len(gltf.nodes) + 1])
+    joints = document.joint_tree([prefix + joint for joint in JOINT_NAMES], PARENTS, person.offsets)
+    rest_from_joint = np.tile(np.eye(4, dtype=np.float32), (JOINT_COUNT, 1, 1))
+    rest_from_joint[:, :3, 3] = -person.rest_joints
+    gltf.skins.append(
+        pygltflib.Skin(
+            joints=list(joints),
+            inverseBindMatrices=document.array(rest_from_joint),
+            skeleton=top,
+        )
+    )
+    linear = (colour / 255) ** 2.2
+    gltf.materials.append(
+        pygltflib.Material(
+            name=name,
+            pbrMetallicRoughness=pygltflib.PbrMetallicRoughness(
+                baseColorFactor=[*linear.tolist(), 1.0], metallicFactor=0.0, roughnessFactor=0.8
+            ),
+        )
+    )
+    gltf.meshes.append(
+        pygltflib.Mesh(
+            name=name, primitives=[_triangles(document, person, len(gltf.materials) - 1)]
+        )
+    )
+    document.node(
+        is_root=True, name=f"{name}_body", mesh=len(gltf.meshes) - 1, skin=len(gltf.skins) - 1
+    )
+    return joints
+
+
+def _triangles(document: GltfDocument, person: SkinnedBody, material: int) -> pygltflib.Primitive:
+    shares = shares_of_255(person.weights)
+    joints = np.where(shares > 0, person.joints, 0).astype(np.uint8)
+    vertex = pygltflib.ARRAY_BUFFER
+    corners = person.faces.ravel()
+    is_small = len(person.vertices) < LEAST_INDEX
+    return pygltflib.Primitive(
+        attributes=pygltflib.Attributes(
+            POSITION=document.array(person.vertices, target=vertex, has_bounds=True),
+            NORMAL=document.array(person.normals, target=vertex),
+            JOINTS_0=document.array(joints, target=vertex),
+            WEIGHTS_0=document.array(shares, target=vertex, is_normalised=True),
+        ),
+        indices=document.array(
+            corners.astype(np.uint16) if is_small else corners.astype(np.uint32),
+            target=pygltflib.ELEMENT_ARRAY_BUFFER,
+        ),
+        material=material,
+    )
+
+
+def shares_of_255(weights: Array) -> IntArray:
+    """Weights (V, 4) whose rows sum to 1 as whole numbers whose rows sum to 255, uint8.
+
+    The largest remainders are rounded up, as many as are wanting.
+    """
+    exact = weights.astype(np.float64) * 255
+    shares = np.floor(exact).astype(np.int64)
+    order = np.argsort(shares - exact, axis=1, kind="stable")
+    wanting = 255 - shares.sum(axis=1, keepdims=True)
+    rank = np.argsort(order, axis=1, kind="stable")
+    return np.asarray(shares + (rank < wanting), np.uint8)

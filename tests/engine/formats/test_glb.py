@@ -1,0 +1,108 @@
+"""GLB files hold the people of a motion, as any reader of glTF finds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics, skin
+from engine.body.pose import Pose
+from engine.body.rotations import rotmat_from_quat
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT_NAMES
+from engine.formats.glb import body_glb, shares_of_255, write_glb
+from engine.formats.touches import touches_of
+from engine.motion.motion import Motion
+from tests.engine.formats.gltf_file import GltfFile
+from tests.engine.formats.random_motion import random_motion, standing_pair
+
+BODY = load_body()
+
+
+def written(path: Path, motion: Motion) -> GltfFile:
+    write_glb(path / "a.glb", motion, BODY)
+    return GltfFile((path / "a.glb").read_bytes())
+
+
+def rest_of(file: GltfFile, prefix: str) -> Array:
+    """(22, 3) joints by the translations of nodes and their children."""
+    nodes = file.json["nodes"]
+    places: dict[int, Array] = {file.node(f"{prefix}pelvis"): np.zeros(3)}
+    for number in list(places):
+        places[number] = np.array(nodes[number]["translation"])
+    waiting = list(places)
+    while waiting:
+        number = waiting.pop()
+        for child in nodes[number].get("children", []):
+            places[child] = places[number] + nodes[child]["translation"]
+            waiting.append(child)
+    return np.stack([places[file.node(prefix + name)] for name in JOINT_NAMES])
+
+
+def test_joints_and_skin_stand_where_the_motion_has_them(tmp_path: Path) -> None:
+    motion = random_motion(3)
+    file = written(tmp_path, motion)
+    tracks = file.tracks()
+    for person, prefix in enumerate(("player_", "partner_")):
+        rest = rest_of(file, prefix)
+        quats = np.stack([tracks[prefix + name, "rotation"] for name in JOINT_NAMES], axis=1)
+        pelvis = tracks[prefix + "pelvis", "translation"]
+        joints, turns = forward_kinematics(rest, rotmat_from_quat(quats), pelvis - rest[0])
+        pose = Pose(motion.rotmats[person], motion.transl[person])
+        expected, _ = pose.in_world(BODY.rest_joints(motion.betas[person]))
+        np.testing.assert_allclose(joints, expected, atol=1e-5)
+
+        part = file.json["meshes"][person]["primitives"][0]["attributes"]
+        shares = file.array(part["WEIGHTS_0"]) / 255
+        weights = np.zeros((len(shares), len(JOINT_NAMES)))
+        rows = np.arange(len(shares))[:, None]
+        np.add.at(weights, (rows, file.array(part["JOINTS_0"])), shares)
+        vertices = skin(file.array(part["POSITION"]), rest, joints[-1], turns[-1], weights)
+        whole = BODY.vertices(pose[-1], motion.betas[person])
+        assert np.linalg.norm(vertices - whole, axis=-1).max() < 0.003
+
+
+def test_each_person_has_a_top_node_and_a_mesh_beside_it(tmp_path: Path) -> None:
+    file = written(tmp_path, random_motion(4))
+    nodes, roots = file.json["nodes"], file.json["scenes"][0]["nodes"]
+    assert [nodes[i]["name"] for i in roots] == ["player", "player_body", "partner", "partner_body"]
+    for root in roots:
+        assert not {"translation", "rotation", "scale", "matrix"} & set(nodes[root])
+    assert nodes[roots[0]]["extras"]["body"] == "contrapose"
+
+
+def test_neighbouring_quaternions_never_lie_apart(tmp_path: Path) -> None:
+    for (_, path), values in written(tmp_path, random_motion(5, frames=40)).tracks().items():
+        if path == "rotation":
+            assert np.sum(values[1:] * values[:-1], axis=-1).min() > 0
+
+
+def test_contacts_come_as_extras_in_seconds(tmp_path: Path) -> None:
+    pair = standing_pair(frames=25, apart=0.25)
+    file = written(tmp_path, pair)
+    extras = file.json["animations"][0]["extras"]
+    assert extras["frame_rate"] == 10
+    assert extras["contacts"] == touches_of(pair, BODY) != []
+    assert extras["contacts"][0]["start"] == 0
+    assert max(touch["end"] for touch in extras["contacts"]) == 2.4
+
+
+def test_a_body_alone_has_our_joints_and_no_animation() -> None:
+    betas = np.full(10, 0.5, np.float32)
+    data = body_glb(BODY, betas)
+    file = GltfFile(data)
+    assert "animations" not in file.json or file.json["animations"] == []
+    joints = [file.json["nodes"][i]["name"] for i in file.json["skins"][0]["joints"]]
+    assert tuple(joints) == JOINT_NAMES
+    np.testing.assert_allclose(rest_of(file, ""), BODY.rest_joints(betas), atol=1e-6)
+    assert len(data) < 230_000
+
+
+@pytest.mark.parametrize("weights", [[[1, 0, 0, 0]], [[1 / 3, 1 / 3, 1 / 3, 0]], [[0.25] * 4]])
+def test_shares_add_up_to_255(weights: list[list[float]]) -> None:
+    shares = shares_of_255(np.array(weights))
+    assert shares.sum() == 255
+    assert np.abs(shares / 255 - weights).max() < 1 / 255
