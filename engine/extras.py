@@ -10,7 +10,6 @@ EXTRA_OF = {
     "tokenizers": "engine",
     "PIL": "engine",
     "av": "engine",
-    "pygltflib": "engine",
     "grpc_health": "engine",
     "grpc_reflection": "engine",
     "grpc_status": "engine",

@@ -66,7 +66,7 @@ def write_motion(
     frame_rate        frames a second; None: 30 in .glb, the motion's own in all others
 
     .npz              ours
-    .glb              all people, skinned, in one file; needs the extra `engine`
+    .glb              all people, skinned, in one file
     .bvh              one file a person: OUT.bvh, or OUT_person0.bvh and OUT_person1.bvh for two
     .gif .mp4 .png    pictures, with the caption; needs the extra `engine`
     Raises InputError for other suffixes and places that cannot be written to.

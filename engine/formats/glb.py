@@ -8,14 +8,14 @@ two people, and a mesh anywhere else would be moved twice (glTF 2.0, 3.7.3.2).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pygltflib
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
-from engine.formats.gltf import GltfDocument
+from engine.formats.gltf import INDEX_BUFFER, VERTEX_BUFFER, GltfDocument
 from engine.formats.skinned import (
     COLOURS,
     SkinnedBody,
@@ -48,8 +48,8 @@ def write_glb(path: Path, motion: Motion, body: Body) -> None:
         )
     ]
     for nodes, betas in zip(joints, motion.betas, strict=True):
-        person = document.gltf.nodes[nodes[0] - 1]
-        person.extras = {"body": body.name, "betas": betas.tolist()}
+        top = document.json["nodes"][nodes[0] - 1]
+        top["extras"] = {"body": body.name, "betas": betas.tolist()}
     animation = document.animation(
         MOTION, {"frame_rate": motion.frame_rate, "contacts": touches_of(motion, body)}
     )
@@ -81,57 +81,51 @@ def _add_person(
     document: GltfDocument, person: SkinnedBody, name: str, prefix: str, colour: Array
 ) -> tuple[int, ...]:
     """The nodes of the new person's joints; the node before them is the top of its skeleton."""
-    gltf = document.gltf
-    top = document.node(is_root=True, name=name, children=[len(gltf.nodes) + 1])
+    first = len(document.json.get("nodes", [])) + 1
+    top = document.node(is_root=True, name=name, children=[first])
     joints = document.joint_tree([prefix + joint for joint in JOINT_NAMES], PARENTS, person.offsets)
-    rest_from_joint = np.tile(np.eye(4, dtype=np.float32), (JOINT_COUNT, 1, 1))
-    rest_from_joint[:, :3, 3] = -person.rest_joints
-    gltf.skins.append(
-        pygltflib.Skin(
-            joints=list(joints),
-            inverseBindMatrices=document.array(rest_from_joint),
-            skeleton=top,
-        )
-    )
+    joint_from_rest = np.tile(np.eye(4, dtype=np.float32), (JOINT_COUNT, 1, 1))
+    joint_from_rest[:, :3, 3] = -person.rest_joints
+    skin = {
+        "joints": list(joints),
+        "inverseBindMatrices": document.array(joint_from_rest),
+        "skeleton": top,
+    }
     linear = (colour / 255) ** 2.2
-    gltf.materials.append(
-        pygltflib.Material(
-            name=name,
-            pbrMetallicRoughness=pygltflib.PbrMetallicRoughness(
-                baseColorFactor=[*linear.tolist(), 1.0], metallicFactor=0.0, roughnessFactor=0.8
-            ),
-        )
-    )
-    gltf.meshes.append(
-        pygltflib.Mesh(
-            name=name, primitives=[_triangles(document, person, len(gltf.materials) - 1)]
-        )
-    )
+    surface = {
+        "baseColorFactor": [*linear.tolist(), 1.0],
+        "metallicFactor": 0.0,
+        "roughnessFactor": 0.8,
+    }
+    material = document.add("materials", {"name": name, "pbrMetallicRoughness": surface})
+    mesh = {"name": name, "primitives": [_triangles(document, person, material)]}
     document.node(
-        is_root=True, name=f"{name}_body", mesh=len(gltf.meshes) - 1, skin=len(gltf.skins) - 1
+        is_root=True,
+        name=f"{name}_body",
+        mesh=document.add("meshes", mesh),
+        skin=document.add("skins", skin),
     )
     return joints
 
 
-def _triangles(document: GltfDocument, person: SkinnedBody, material: int) -> pygltflib.Primitive:
+def _triangles(document: GltfDocument, person: SkinnedBody, material: int) -> dict[str, Any]:
     shares = shares_of_255(person.weights)
     joints = np.where(shares > 0, person.joints, 0).astype(np.uint8)
-    vertex = pygltflib.ARRAY_BUFFER
     corners = person.faces.ravel()
     is_small = len(person.vertices) < LEAST_INDEX
-    return pygltflib.Primitive(
-        attributes=pygltflib.Attributes(
-            POSITION=document.array(person.vertices, target=vertex, has_bounds=True),
-            NORMAL=document.array(person.normals, target=vertex),
-            JOINTS_0=document.array(joints, target=vertex),
-            WEIGHTS_0=document.array(shares, target=vertex, is_normalised=True),
-        ),
-        indices=document.array(
+    return {
+        "attributes": {
+            "POSITION": document.array(person.vertices, target=VERTEX_BUFFER, has_bounds=True),
+            "NORMAL": document.array(person.normals, target=VERTEX_BUFFER),
+            "JOINTS_0": document.array(joints, target=VERTEX_BUFFER),
+            "WEIGHTS_0": document.array(shares, target=VERTEX_BUFFER, is_normalised=True),
+        },
+        "indices": document.array(
             corners.astype(np.uint16) if is_small else corners.astype(np.uint32),
-            target=pygltflib.ELEMENT_ARRAY_BUFFER,
+            target=INDEX_BUFFER,
         ),
-        material=material,
-    )
+        "material": material,
+    }
 
 
 def shares_of_255(weights: Array) -> IntArray:

@@ -1,38 +1,47 @@
-"""glTF documents under construction: a scene's nodes, and the arrays in its binary chunk.
+"""glTF documents: JSON that names nodes, and the arrays that it points into.
 
-Knows glTF 2.0 (pygltflib has its objects) and nothing of people.
+Knows glTF 2.0 and its container, the .glb; knows nothing of people. A document is lists of objects
+that name one another by number, and is written here as it stands in the specification.
 """
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pygltflib
 
 from engine.arrays import Array, IntArray
 
 GENERATOR = "Contrapose"
 COMPONENT_TYPES = {
-    np.dtype(np.float32): pygltflib.FLOAT,
-    np.dtype(np.uint8): pygltflib.UNSIGNED_BYTE,
-    np.dtype(np.uint16): pygltflib.UNSIGNED_SHORT,
-    np.dtype(np.uint32): pygltflib.UNSIGNED_INT,
+    np.dtype(np.uint8): 5121,
+    np.dtype(np.uint16): 5123,
+    np.dtype(np.uint32): 5125,
+    np.dtype(np.float32): 5126,
 }
 ELEMENT_TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+VERTEX_BUFFER, INDEX_BUFFER = 34962, 34963
+"""What an array is for, where it goes to the GPU as it is."""
 
 
 class GltfDocument:
     """A document that grows; `to_bytes` is its .glb."""
 
     def __init__(self) -> None:
-        self.gltf = pygltflib.GLTF2(
-            asset=pygltflib.Asset(version="2.0", generator=GENERATOR),
-            scene=0,
-            scenes=[pygltflib.Scene(nodes=[])],
-        )
-        self._blob = bytearray()
+        self.json: dict[str, Any] = {
+            "asset": {"version": "2.0", "generator": GENERATOR},
+            "scene": 0,
+            "scenes": [{"nodes": []}],
+        }
+        self._chunk = bytearray()
+
+    def add(self, kind: str, value: Mapping[str, Any]) -> int:
+        """The number of one more of `kind`: nodes, meshes, skins, ..."""
+        self.json.setdefault(kind, []).append(dict(value))
+        return len(self.json[kind]) - 1
 
     def array(
         self,
@@ -49,36 +58,31 @@ class GltfDocument:
         """
         element = values.shape[1:]
         by_column = np.swapaxes(values, 1, 2) if len(element) == 2 else values
-        stored = np.ascontiguousarray(by_column)
-        self._blob.extend(bytes(-len(self._blob) % 4))
-        self.gltf.bufferViews.append(
-            pygltflib.BufferView(
-                buffer=0, byteOffset=len(self._blob), byteLength=stored.nbytes, target=target
-            )
-        )
-        self._blob.extend(stored.tobytes())
-        bounds: dict[str, list[float]] = {}
+        stored = np.ascontiguousarray(by_column).tobytes()
+        self._chunk.extend(bytes(-len(self._chunk) % 4))
+        view: dict[str, Any] = {"buffer": 0, "byteOffset": len(self._chunk)}
+        view["byteLength"] = len(stored)
+        if target is not None:
+            view["target"] = target
+        self._chunk.extend(stored)
+        accessor: dict[str, Any] = {
+            "bufferView": self.add("bufferViews", view),
+            "componentType": COMPONENT_TYPES[values.dtype],
+            "count": len(values),
+            "type": ELEMENT_TYPES[element],
+        }
+        if is_normalised:
+            accessor["normalized"] = True
         if has_bounds:
             rows = values.reshape(len(values), -1)
-            bounds = {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}
-        self.gltf.accessors.append(
-            pygltflib.Accessor(
-                bufferView=len(self.gltf.bufferViews) - 1,
-                componentType=COMPONENT_TYPES[values.dtype],
-                count=len(values),
-                type=ELEMENT_TYPES[element],
-                normalized=is_normalised,
-                **bounds,
-            )
-        )
-        return len(self.gltf.accessors) - 1
+            accessor |= {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}
+        return self.add("accessors", accessor)
 
     def node(self, *, is_root: bool = False, **fields: Any) -> int:
         """The number of a new node; a root is part of the scene."""
-        self.gltf.nodes.append(pygltflib.Node(**fields))
-        number = len(self.gltf.nodes) - 1
+        number = self.add("nodes", fields)
         if is_root:
-            self.gltf.scenes[0].nodes.append(number)
+            self.json["scenes"][0]["nodes"].append(number)
         return number
 
     def joint_tree(
@@ -88,32 +92,39 @@ class GltfDocument:
 
         offsets  (J, 3) from the parent, metres
         """
-        first = len(self.gltf.nodes)
+        first = len(self.json.get("nodes", []))
         for joint, name in enumerate(names):
-            self.node(
-                name=name,
-                translation=offsets[joint].tolist(),
-                children=[first + child for child, parent in enumerate(parents) if parent == joint],
-            )
+            below = [first + child for child, parent in enumerate(parents) if parent == joint]
+            place = {"name": name, "translation": offsets[joint].tolist()}
+            self.add("nodes", {**place, "children": below} if below else place)
         return tuple(range(first, first + len(names)))
 
     def animation(self, name: str, extras: Mapping[str, Any]) -> GltfAnimation:
-        made = pygltflib.Animation(name=name, samplers=[], channels=[], extras=dict(extras))
-        self.gltf.animations.append(made)
-        return GltfAnimation(self, made)
+        fields = {"name": name, "samplers": [], "channels": [], "extras": dict(extras)}
+        number = self.add("animations", fields)
+        return GltfAnimation(self, self.json["animations"][number])
 
     def to_bytes(self) -> bytes:
-        self._blob.extend(bytes(-len(self._blob) % 4))
-        self.gltf.buffers = [pygltflib.Buffer(byteLength=len(self._blob))]
-        self.gltf.set_binary_blob(bytes(self._blob))
-        return b"".join(self.gltf.save_to_bytes())
+        self._chunk.extend(bytes(-len(self._chunk) % 4))
+        text = json.dumps(
+            {**self.json, "buffers": [{"byteLength": len(self._chunk)}]}, separators=(",", ":")
+        ).encode()
+        text += b" " * (-len(text) % 4)
+        size = 12 + 8 + len(text) + 8 + len(self._chunk)
+        return (
+            struct.pack("<4sII", b"glTF", 2, size)
+            + struct.pack("<I4s", len(text), b"JSON")
+            + text
+            + struct.pack("<I4s", len(self._chunk), b"BIN\0")
+            + bytes(self._chunk)
+        )
 
 
 class GltfAnimation:
     """One animation of a document; its channels begin at the same time."""
 
-    def __init__(self, document: GltfDocument, animation: Any) -> None:
-        self._document, self._animation = document, animation
+    def __init__(self, document: GltfDocument, fields: dict[str, Any]) -> None:
+        self._document, self._fields = document, fields
 
     def channel(self, node: int, path: str, times: int, values: Array) -> None:
         """Let `path` ("translation" or "rotation") of a node run through values (T, 3 or 4).
@@ -121,12 +132,12 @@ class GltfAnimation:
         times  the accessor of T times in seconds
         """
         output = self._document.array(values)
-        self._animation.samplers.append(
-            pygltflib.AnimationSampler(input=times, output=output, interpolation="LINEAR")
+        self._fields["samplers"].append(
+            {"input": times, "output": output, "interpolation": "LINEAR"}
         )
-        self._animation.channels.append(
-            pygltflib.AnimationChannel(
-                sampler=len(self._animation.samplers) - 1,
-                target=pygltflib.AnimationChannelTarget(node=node, path=path),
-            )
+        self._fields["channels"].append(
+            {
+                "sampler": len(self._fields["samplers"]) - 1,
+                "target": {"node": node, "path": path},
+            }
         )

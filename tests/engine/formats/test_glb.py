@@ -24,20 +24,20 @@ BODY = load_body()
 
 def written(path: Path, motion: Motion) -> GltfFile:
     write_glb(path / "a.glb", motion, BODY)
-    return GltfFile((path / "a.glb").read_bytes())
+    return GltfFile(path / "a.glb")
 
 
 def rest_of(file: GltfFile, prefix: str) -> Array:
     """(22, 3) joints by the translations of nodes and their children."""
-    nodes = file.json["nodes"]
+    nodes = file.gltf.nodes
     places: dict[int, Array] = {file.node(f"{prefix}pelvis"): np.zeros(3)}
     for number in list(places):
-        places[number] = np.array(nodes[number]["translation"])
+        places[number] = np.array(nodes[number].translation)
     waiting = list(places)
     while waiting:
         number = waiting.pop()
-        for child in nodes[number].get("children", []):
-            places[child] = places[number] + nodes[child]["translation"]
+        for child in nodes[number].children or []:
+            places[child] = places[number] + nodes[child].translation
             waiting.append(child)
     return np.stack([places[file.node(prefix + name)] for name in JOINT_NAMES])
 
@@ -55,23 +55,24 @@ def test_joints_and_skin_stand_where_the_motion_has_them(tmp_path: Path) -> None
         expected, _ = pose.in_world(BODY.rest_joints(motion.betas[person]))
         np.testing.assert_allclose(joints, expected, atol=1e-5)
 
-        part = file.json["meshes"][person]["primitives"][0]["attributes"]
-        shares = file.array(part["WEIGHTS_0"]) / 255
+        part = file.gltf.meshes[person].primitives[0].attributes
+        shares = file.array(part.WEIGHTS_0) / 255
         weights = np.zeros((len(shares), len(JOINT_NAMES)))
         rows = np.arange(len(shares))[:, None]
-        np.add.at(weights, (rows, file.array(part["JOINTS_0"])), shares)
-        vertices = skin(file.array(part["POSITION"]), rest, joints[-1], turns[-1], weights)
+        np.add.at(weights, (rows, file.array(part.JOINTS_0)), shares)
+        vertices = skin(file.array(part.POSITION), rest, joints[-1], turns[-1], weights)
         whole = BODY.vertices(pose[-1], motion.betas[person])
         assert np.linalg.norm(vertices - whole, axis=-1).max() < 0.003
 
 
 def test_each_person_has_a_top_node_and_a_mesh_beside_it(tmp_path: Path) -> None:
     file = written(tmp_path, random_motion(4))
-    nodes, roots = file.json["nodes"], file.json["scenes"][0]["nodes"]
-    assert [nodes[i]["name"] for i in roots] == ["player", "player_body", "partner", "partner_body"]
+    nodes, roots = file.gltf.nodes, file.gltf.scenes[0].nodes
+    assert [nodes[i].name for i in roots] == ["player", "player_body", "partner", "partner_body"]
     for root in roots:
-        assert not {"translation", "rotation", "scale", "matrix"} & set(nodes[root])
-    assert nodes[roots[0]]["extras"]["body"] == "contrapose"
+        node = nodes[root]
+        assert (node.translation, node.rotation, node.scale, node.matrix) == (None,) * 4
+    assert nodes[roots[0]].extras["body"] == "contrapose"
 
 
 def test_neighbouring_quaternions_never_lie_apart(tmp_path: Path) -> None:
@@ -83,19 +84,20 @@ def test_neighbouring_quaternions_never_lie_apart(tmp_path: Path) -> None:
 def test_contacts_come_as_extras_in_seconds(tmp_path: Path) -> None:
     pair = standing_pair(frames=25, apart=0.25)
     file = written(tmp_path, pair)
-    extras = file.json["animations"][0]["extras"]
+    extras = file.gltf.animations[0].extras
     assert extras["frame_rate"] == 10
     assert extras["contacts"] == touches_of(pair, BODY) != []
     assert extras["contacts"][0]["start"] == 0
     assert max(touch["end"] for touch in extras["contacts"]) == 2.4
 
 
-def test_a_body_alone_has_our_joints_and_no_animation() -> None:
+def test_a_body_alone_has_our_joints_and_no_animation(tmp_path: Path) -> None:
     betas = np.full(10, 0.5, np.float32)
     data = body_glb(BODY, betas)
-    file = GltfFile(data)
-    assert "animations" not in file.json or file.json["animations"] == []
-    joints = [file.json["nodes"][i]["name"] for i in file.json["skins"][0]["joints"]]
+    (tmp_path / "body.glb").write_bytes(data)
+    file = GltfFile(tmp_path / "body.glb")
+    assert file.gltf.animations == []
+    joints = [file.gltf.nodes[i].name for i in file.gltf.skins[0].joints]
     assert tuple(joints) == JOINT_NAMES
     np.testing.assert_allclose(rest_of(file, ""), BODY.rest_joints(betas), atol=1e-6)
     assert len(data) < 230_000
