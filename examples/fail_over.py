@@ -32,7 +32,7 @@ parser.add_argument("--seconds", type=float, default=6)
 args = parser.parse_args()
 with tempfile.NamedTemporaryFile(buffering=0) as key:
     key.write(secrets.token_bytes(32))
-    serve = ["contrapose", "serve", "--port", "0", "--stop-on-eof", "--resume-key", key.name]
+    serve = f"contrapose serve --port 0 --no-http --stop-on-eof --resume-key {key.name}".split()
     servers = [Popen(serve, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
     addresses = [server.stdout.readline().split()[-1] for server in servers if server.stdout]
     asyncio.run(play(servers[0], addresses, round(10 * args.seconds)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.backends.driver import nvidia_gpu_count
 from engine.commands.engine_options import add_engine_options, engine_flags
 from engine.errors import ConfigError
-from engine.serving.process import READY
+from engine.serving.process import PAGE, READY
 
 if TYPE_CHECKING:
     from engine.serving.grpc.server import ServerConfig
@@ -31,12 +31,22 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "serve",
         help="serve a bundle over gRPC",
         description="Loads a bundle, compiles it (cached on disk), and serves live sessions and "
-        "generation over gRPC until SIGTERM or Ctrl-C. Prints `listening on HOST:PORT` once it is "
+        "generation over gRPC until SIGTERM or Ctrl-C, and a page for browsers with them over a "
+        "WebSocket. Prints `listening on HOST:PORT` and `page on http://HOST:PORT/` once it is "
         "ready. Health (grpc.health.v1) is NOT_SERVING until then, and while it drains.",
     )
     add_engine_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=50051, help="0: a free one (%(default)s)")
+    http = parser.add_mutually_exclusive_group()
+    http.add_argument(
+        "--http-port",
+        type=int,
+        default=50052,
+        metavar="PORT",
+        help="of the page and the WebSocket; 0: a free one (%(default)s)",
+    )
+    http.add_argument("--no-http", action="store_true", help="gRPC alone")
     parser.add_argument(
         "--max-sessions",
         type=count_or_auto,
@@ -122,8 +132,10 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-    def on_ready(address: str) -> None:
+    def on_ready(address: str, page: str | None = None) -> None:
         print(f"{READY}{address}", flush=True)
+        if page is not None:
+            print(f"{PAGE}{page}", flush=True)
 
     if args.devices is not None or args.engines != 1:
         from engine.serving.grpc.front import FrontConfig, serve_front
@@ -178,7 +190,7 @@ def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list
     for key in keys:
         flags += ["--resume-key", str(key)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
-    fixed = ["--host", "127.0.0.1", "--port", "0", "--stop-on-eof"]
+    fixed = ["--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
     serve = [sys.executable, "-m", "engine.cli", "serve"]
     return [
         [*serve, *flags, *fixed, *where, *_record_flags(args, index)]
@@ -261,6 +273,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         record_limit_mb=args.record_limit,
         interface=args.host,
         port=args.port,
+        http_port=None if args.no_http else args.http_port,
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,
     )

@@ -41,7 +41,7 @@ def running_server(args: argparse.Namespace) -> Iterator[str]:
 @contextmanager
 def own_server(flags: Sequence[str]) -> Iterator[ServerProcess]:
     """A server with these flags of `serve` on a free loopback port, ended with the block."""
-    fixed = ["--port", "0", "--drain-seconds", "0", "--stop-on-eof"]
+    fixed = ["--port", "0", "--no-http", "--drain-seconds", "0", "--stop-on-eof"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli", "serve", *fixed, *flags],

@@ -9,6 +9,8 @@ import sys
 
 READY = "listening on "
 """What `contrapose serve` prints, before its address, once it accepts sessions."""
+PAGE = "page on "
+"""And on the next line, before the address of its page, if it has one."""
 
 
 def stop_event(*, on_eof: bool) -> asyncio.Event:

@@ -18,6 +18,7 @@ from contrapose.v1 import types_pb2
 from tests.conftest import MadeOnce
 
 READY = "listening on "
+PAGE = "page on "
 PATIENCE_S = 120.0
 """Longer than the slowest machine takes: only what hangs meets it."""
 
@@ -26,13 +27,16 @@ PATIENCE_S = 120.0
 class RunningServer:
     address: str
     process: subprocess.Popen[str]
+    page: str = ""
+    """Such as http://127.0.0.1:40000/; empty: it has none."""
 
 
 @contextmanager
-def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
-    """`contrapose serve` on a free port, ended with the block by the end of its input."""
+def started_server(bundle: Path, *flags: str, http: bool = False) -> Iterator[RunningServer]:
+    """`contrapose serve` on free ports, ended with the block by the end of its input."""
     command = [sys.executable, "-m", "engine.cli", "serve", "--bundle", str(bundle)]
     fixed = ["--port", "0", "--precision", "f32", "--stop-on-eof", "--drain-seconds", "0"]
+    fixed += ["--http-port", "0"] if http else ["--no-http"]
     process = subprocess.Popen(
         [*command, *fixed, *flags],
         stdin=subprocess.PIPE,
@@ -44,7 +48,8 @@ def started_server(bundle: Path, *flags: str) -> Iterator[RunningServer]:
     try:
         line = process.stdout.readline()
         assert line.startswith(READY), f"the server said {line!r}"
-        yield RunningServer(line.removeprefix(READY).strip(), process)
+        page = process.stdout.readline().removeprefix(PAGE).strip() if http else ""
+        yield RunningServer(line.removeprefix(READY).strip(), process, page)
     finally:
         process.stdin.close()
         process.wait(PATIENCE_S)
@@ -83,7 +88,7 @@ def tiny_bundle(made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="session")
 def server(tiny_bundle: Path) -> Iterator[RunningServer]:
     """One server for all tests that leave it as they found it."""
-    with started_server(tiny_bundle) as running:
+    with started_server(tiny_bundle, http=True) as running:
         yield running
 
 

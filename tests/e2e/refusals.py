@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,15 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
 
-from tests.e2e.conftest import PATIENCE_S
+from tests.e2e.conftest import PATIENCE_S, RunningServer
+
+SUBPROTOCOL = "contrapose.v1"
+CODE_OF_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+Messages = Iterable[pb.StreamInteractionRequest]
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,70 @@ def refusal_of(error: Any) -> Refusal:
     )
 
 
-def refused_stream(
-    channel: grpc.Channel, messages: Iterable[pb.StreamInteractionRequest]
-) -> Refusal:
+def refused_stream(channel: grpc.Channel, messages: Messages) -> Refusal:
     """Send the messages of a stream that the server must end with an error."""
     stub = interaction_pb2_grpc.InteractionServiceStub(channel)
     with pytest.raises(grpc.RpcError) as error:
         list(stub.StreamInteraction(iter(messages), timeout=PATIENCE_S))
     return refusal_of(error.value)
+
+
+# -------------------------------------------------------------------------------- over a WebSocket
+@contextmanager
+def websocket(server: RunningServer, **options: Any) -> Iterator[ClientConnection]:
+    """A connection to a server's door for browsers."""
+    url = server.page.replace("http", "ws", 1) + "v1/interact"
+    options = {"subprotocols": [SUBPROTOCOL], "proxy": None, **options}
+    with connect_websocket(url, **options) as connection:
+        yield connection
+
+
+def heard(connection: ClientConnection) -> tuple[list[pb.StreamInteractionResponse], int, str]:
+    """All that the server still says, and the code and the reason that it closes with."""
+    said = []
+    with suppress(ConnectionClosed):
+        while True:
+            message = connection.recv(PATIENCE_S)
+            assert isinstance(message, bytes)
+            said.append(pb.StreamInteractionResponse.FromString(message))
+    assert connection.close_code is not None
+    return said, connection.close_code, connection.close_reason or ""
+
+
+def refusal_heard(connection: ClientConnection) -> Refusal:
+    """What a connection that the server must end with an error says of it, in both its ways."""
+    said, code, reason = heard(connection)
+    error = said[-1].error
+    assert said[-1].HasField("error")
+    assert not any(message.HasField("error") for message in said[:-1])
+    assert code == 4000 + error.code
+    assert reason == error.message.encode()[:123].decode(errors="ignore")
+    return Refusal(
+        code=CODE_OF_NUMBER[error.code],
+        message=error.message,
+        reason=error.reason,
+        field=error.field or None,
+        has_retry_delay=error.HasField("retry_after"),
+    )
+
+
+def refused_websocket(server: RunningServer, messages: Messages, **options: Any) -> Refusal:
+    """As `refused_stream`; where gRPC ends its input, `end` says so, or an empty message."""
+    said = [message.SerializeToString() for message in messages]
+    end = pb.StreamInteractionRequest(end=pb.EndOfInput()).SerializeToString()
+    with websocket(server, **options) as connection:
+        with suppress(ConnectionClosed):  # refused before all was said
+            for message in [*said, end] if said else [b""]:
+                connection.send(message)
+        return refusal_heard(connection)
+
+
+Refused = Callable[[Messages], Refusal]
+"""Sends messages to a door that must refuse them."""
+
+
+def doors(server: RunningServer, channel: grpc.Channel) -> dict[str, Refused]:
+    return {
+        "gRPC": lambda messages: refused_stream(channel, messages),
+        "WebSocket": lambda messages: refused_websocket(server, messages),
+    }

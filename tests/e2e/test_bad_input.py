@@ -15,7 +15,7 @@ from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import connect
 
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
-from tests.e2e.refusals import Refusal, refusal_of, refused_stream
+from tests.e2e.refusals import Refusal, doors, refusal_of
 
 Messages = list[pb.StreamInteractionRequest]
 
@@ -186,9 +186,11 @@ BAD_STREAMS: dict[str, tuple[Messages, grpc.StatusCode, str, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_STREAMS)
-def test_a_stream_with(case: str, channel: grpc.Channel) -> None:
+def test_a_stream_with(case: str, server: RunningServer, channel: grpc.Channel) -> None:
+    """Both doors say the same of it."""
     messages, code, reason, field = BAD_STREAMS[case]
-    refusal = refused_stream(channel, messages)
+    refusal, *others = (refused(messages) for refused in doors(server, channel).values())
+    assert others == [refusal]
     assert (refusal.code, refusal.reason, refusal.field) == (code, reason, field)
     assert field in refusal.message
     assert "\n" not in refusal.message
@@ -202,10 +204,11 @@ def test_bad_streams_leave_another_session_unharmed(
         quats, transl = np.tile(np.float32([0, 0, 0, 1]), (22, 1)), np.float32([0, 1.2, 0])
         async with connect(server.address) as client, client.interact(seed=1) as session:
             await session.send_pose(quats, transl)
+            at_each_door = list(doors(server, channel).values())
             async for frame in session.frames(20):
                 await session.send_pose(quats, transl)
                 bad = list(BAD_STREAMS.values())[frame.index % len(BAD_STREAMS)]
-                await asyncio.to_thread(refused_stream, channel, bad[0])
+                await asyncio.to_thread(at_each_door[frame.index % 2], bad[0])
             report = session.playout.report()
             await session.finish()
             return report.frames, report.late_frames

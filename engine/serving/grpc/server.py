@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import numpy as np
@@ -32,6 +33,9 @@ from engine.serving.loaded import ComputeConfig, loaded_bundle
 from engine.serving.process import stop_event
 from engine.session.recording import Recorder
 
+if TYPE_CHECKING:
+    from engine.serving.gateway.listening import Gateway
+
 logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
@@ -47,6 +51,8 @@ class ServerConfig:
     """Where to listen, by its address."""
     port: int = 50051
     """0: a free one."""
+    http_port: int | None = None
+    """Of the gateway for browsers, on the same interface; None: there is none."""
     drain_seconds: float = 5.0
     """How long sessions may go on after SIGTERM."""
     record: Path | None = None
@@ -56,18 +62,22 @@ class ServerConfig:
     """Drain when standard input ends, so that a child never outlives who started it."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ConfigError(f"port is {self.port}, must lie in 0..65535", field="port")
+        for name in ("port", "http_port"):
+            if not 0 <= (getattr(self, name) or 0) <= 65535:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, must lie in 0..65535", field=name
+                )
         if not 0 <= self.drain_seconds < float("inf"):
             raise ConfigError(
                 f"drain_seconds is {self.drain_seconds}, must be at least 0", field="drain_seconds"
             )
 
 
-async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
+async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None]) -> None:
     """Serve until SIGTERM or SIGINT (or the end of input, if so configured), then drain.
 
-    on_ready  called with "host:port" once sessions are accepted
+    on_ready  called once sessions are accepted, with "host:port", and the address of the page if
+              there is a gateway
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -78,7 +88,10 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     add_services(server, host, probe)
     address = bound_port(server, config.interface, config.port)
+    gateway = None if config.http_port is None else _gateway(host, config)
     await server.start()
+    if gateway is not None:
+        gateway.start()
     try:
         backend, loaded = await asyncio.to_thread(
             loaded_bundle, config.compute, config.service.session
@@ -88,24 +101,37 @@ async def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
             host.recorder = Recorder(config.record, about=about, limit_mb=config.record_limit_mb)
     except BaseException:
         await server.stop(0)
+        if gateway is not None:
+            await gateway.stop()
         raise
     gc.collect()
     gc.freeze()  # what is loaded stays: no later collection need look through it, and hold us up
     host.serve(loaded)
     await set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", loaded.name, address)
-    on_ready(address)
+    on_ready(address, None if gateway is None else gateway.url)
     watching = asyncio.create_task(host.watch())
     await stop.wait()
     await probe.enter_graceful_shutdown()
     await host.drain(config.drain_seconds)
     await server.stop(1.0)
+    if gateway is not None:
+        await gateway.stop()
     watching.cancel()
     await asyncio.to_thread(loaded.executor.close)
     await asyncio.to_thread(host.session_thread.close)
     if host.recorder is not None:
         await asyncio.to_thread(host.recorder.close)
     backend.close()
+
+
+def _gateway(host: Host, config: ServerConfig) -> Gateway:
+    from engine.serving.gateway.app import gateway_app
+    from engine.serving.gateway.listening import Gateway
+    from engine.serving.gateway.served import ServedHost
+
+    assert config.http_port is not None
+    return Gateway(gateway_app(ServedHost(host)), config.interface, config.http_port)
 
 
 def _about(config: ComputeConfig, backend: Backend) -> dict[str, object]:

@@ -1,0 +1,59 @@
+"""What is behind the gateway: one engine in this process, or the front of several.
+
+Knows messages and the host; no socket, no HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+from contrapose.v1 import interaction_pb2
+from google.protobuf.message import DecodeError
+
+from engine.errors import InputError
+from engine.serving.host import Host
+from engine.serving.opening import interact
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+class Served(Protocol):
+    """Messages go in and come out as they are on the wire, whatever ends a call is raised."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions are accepted now."""
+
+    async def interact(self, requests: AsyncIterator[bytes], write: Write) -> None:
+        """One session: serialized StreamInteractionRequests in, ...Responses out."""
+
+
+class ServedHost:
+    """The engine in this process."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def is_ready(self) -> bool:
+        return self._host.loaded is not None and not self._host.is_draining
+
+    async def interact(self, requests: AsyncIterator[bytes], write: Write) -> None:
+        async def write_message(response: interaction_pb2.StreamInteractionResponse) -> None:
+            await write(response.SerializeToString())
+
+        await interact(self._host, _parsed(requests), write_message)
+
+
+async def _parsed(
+    requests: AsyncIterator[bytes],
+) -> AsyncIterator[interaction_pb2.StreamInteractionRequest]:
+    async for message in requests:
+        try:
+            yield interaction_pb2.StreamInteractionRequest.FromString(message)
+        except DecodeError as exc:
+            raise InputError(
+                "a message is no serialized contrapose.v1.StreamInteractionRequest",
+                reason="BAD_MESSAGE",
+            ) from exc

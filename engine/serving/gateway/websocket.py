@@ -1,0 +1,108 @@
+"""A session over a WebSocket: each binary message is one message of the contract.
+
+Knows ASGI's WebSockets and statuses; no message but the last, which says why a stream failed. A
+browser cannot read the status of a refused upgrade, so every refusal accepts it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from contrapose.v1 import interaction_pb2
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from engine.errors import InputError, OverloadedError
+from engine.serving.gateway.served import Served
+from engine.serving.statuses import Status, status_of
+
+SUBPROTOCOL = "contrapose.v1"
+CLOSED_WELL = 1000
+CLOSED_WITH = 4000
+"""Plus the status, as google.rpc.Code has it."""
+MOST_REASON_BYTES = 123
+"""What a close frame has room for."""
+MOST_MESSAGE_BYTES = 1 << 20
+"""As with gRPC."""
+LAST_WRITE_SECONDS = 1.0
+"""Time that a client has to take the last message."""
+
+
+class _ClientGone(Exception):
+    """The client closed the connection, or it broke: nobody is there to be told anything."""
+
+
+class _Incoming:
+    """A client's messages; raises _ClientGone when it leaves."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    def __aiter__(self) -> _Incoming:
+        return self
+
+    async def __anext__(self) -> bytes:
+        event = await self._socket.receive()
+        if event["type"] == "websocket.disconnect":
+            raise _ClientGone
+        message: bytes | None = event.get("bytes")
+        if message is None:
+            raise InputError(
+                "a text message came; send every StreamInteractionRequest as one binary message",
+                reason="BAD_MESSAGE",
+            )
+        if len(message) > MOST_MESSAGE_BYTES:
+            raise OverloadedError(
+                f"a message of {len(message)} bytes came; {MOST_MESSAGE_BYTES} is the most",
+                reason="MESSAGE_TOO_BIG",
+            )
+        return message
+
+
+async def interact_over(socket: WebSocket, served: Served) -> None:
+    """One session, from the upgrade to the close frame."""
+    offered = socket.scope["subprotocols"]
+    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    try:
+        if SUBPROTOCOL not in offered:
+            raise InputError(
+                f"the client offers the subprotocols {offered}; it must offer {SUBPROTOCOL}",
+                reason="NO_SUBPROTOCOL",
+            )
+        await served.interact(_Incoming(socket), socket.send_bytes)
+    except (_ClientGone, WebSocketDisconnect):
+        return
+    except Exception as error:
+        await _end(socket, status_of(error))
+    else:
+        await _end(socket, None)
+
+
+async def _end(socket: WebSocket, status: Status | None) -> None:
+    """The last message, if there is an error to tell of, and the close frame.
+
+    A client that takes nothing any more is not waited for.
+    """
+    with suppress(TimeoutError, WebSocketDisconnect):
+        async with asyncio.timeout(LAST_WRITE_SECONDS):
+            if status is None:
+                await socket.close(CLOSED_WELL)
+                return
+            response = interaction_pb2.StreamInteractionResponse(error=error_to_wire(status))
+            await socket.send_bytes(response.SerializeToString())
+            await socket.close(CLOSED_WITH + status.code, shortened(status.message))
+
+
+def error_to_wire(status: Status) -> interaction_pb2.StreamError:
+    return interaction_pb2.StreamError(
+        code=status.code,
+        message=status.message,
+        reason=status.reason,
+        field=status.field or "",
+        retry_after=status.retry_s,
+    )
+
+
+def shortened(reason: str) -> str:
+    """What of a message goes into a close frame; no character is cut in two."""
+    return reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")
