@@ -6,7 +6,9 @@ knows no window, plan or network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
 from engine.motion.feet import sole_heights
 from engine.motion.motion import FRAME_RATE
-from engine.motion.stance import Feet, Stance, standing_at, stepped
+from engine.motion.stance import Feet, Stance, standing, standing_at, stepped
 from engine.motion.standing import standing_pose
 
 SPEED = 1.0
@@ -41,6 +43,10 @@ SINK = 0.025
 ARM_SWING = 1.1
 """Radians of an arm for each metre that the other foot is ahead."""
 ELBOW_BEND = 0.25
+ENDING_FRAMES = 100
+"""In which a walker has forgotten how the walk began."""
+KEPT_FRAMES = 300
+"""Of a walk that may take half an hour: more than any plan has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,10 @@ class Place:
 
     ground: Array
     yaw: float | None = None
+
+
+def _no_frames() -> deque[Pose]:
+    return deque(maxlen=KEPT_FRAMES)
 
 
 def walk_frames(start: Pose, place: Place, rest_joints: Array) -> int:
@@ -60,37 +70,78 @@ def walk_frames(start: Pose, place: Place, rest_joints: Array) -> int:
     return int(np.ceil((seconds + SETTLE_SECONDS) * FRAME_RATE))
 
 
-def walk(start: Pose, place: Place, rest_joints: Array, *, floor: float, frames: int) -> Pose:
-    """The frames (n,) after `start` of a walk that ends, standing at ease, at a place."""
-    hips, last_yaw, travel_yaw = _route(start, place, rest_joints)
-    seconds = np.arange(1, frames + 1) / FRAME_RATE
-    moving = max(frames / FRAME_RATE - SETTLE_SECONDS, 1 / FRAME_RATE)
-    way = place.ground - hips[:2]
-    part, speed = _progress(seconds, moving)
-    soon, _ = _progress(seconds + FEET_LEAD, moving)
-    ground, ground_soon = (hips[:2] + done[:, None] * way for done in (part, soon))
-    yaw, yaw_soon = (
-        _yaws(hips[2], travel_yaw, last_yaw, at, moving) for at in (seconds, seconds + FEET_LEAD)
-    )
-    pace = speed * float(np.linalg.norm(way))
-    joints, world = start.in_world(rest_joints)
-    stance = _stance_of(joints, world, hips)
-    home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
-    at_ease = standing_pose()
-    resting, at_rest = Pose(at_ease, np.zeros(3)).in_world(rest_joints)
-    sole = float(sole_heights(resting, at_rest, rest_joints).min())
-    rotmats, transl = [], []
-    for row in range(frames):
-        where = np.array([*ground[row], yaw[row]])
-        under = np.array([*ground_soon[row], yaw_soon[row]])
-        stance, feet = stepped(stance, under, home, float(seconds[row]))
-        sink = SINK * min(pace[row] / SPEED, 1.0)
-        root = np.array([ground[row, 0], floor - sole + resting[0, 1] - sink, ground[row, 1]])
-        rotmats.append(
-            _posed(at_ease, root, where, feet, rest_joints, resting[ANKLES, 1] - sole, floor)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """The frames of a walk that ends, standing at ease, at a place; made as they are asked for.
+
+    start   where it sets off; frame 0 is the one after it
+    frames  that it takes: at least one
+    """
+
+    start: Pose
+    place: Place
+    rest_joints: Array
+    floor: float
+    frames: int
+    _made: deque[Pose] = field(init=False, repr=False, default_factory=_no_frames)
+    """The newest of them."""
+    _coming: list[tuple[int, Iterator[Pose]]] = field(init=False, repr=False, default_factory=list)
+    """What makes the next one, and its number."""
+
+    def at(self, row: int) -> Pose:
+        """Frame `row`; from the last one on the walker stays."""
+        row = min(row, self.frames - 1)
+        if not self._coming or row < self._coming[0][0] - len(self._made):
+            self._made.clear()
+            self._coming[:] = [(0, self._from(0))]
+        number, coming = self._coming[0]
+        while number <= row:
+            self._made.append(next(coming))
+            number += 1
+        self._coming[0] = number, coming
+        return self._made[row - number]
+
+    def end(self) -> Pose:
+        """The last frame. Of a long walk nearly: its last steps are taken from standing."""
+        if self.frames <= ENDING_FRAMES:
+            return self.at(self.frames - 1)
+        *_, last = self._from(self.frames - ENDING_FRAMES)
+        return last
+
+    def _from(self, first: int) -> Iterator[Pose]:
+        """The frames from one on, before which the walker stands where the walk has led."""
+        rest_joints, floor = self.rest_joints, self.floor
+        hips, last_yaw, travel_yaw = _route(self.start, self.place, rest_joints)
+        seconds = np.arange(1, self.frames + 1) / FRAME_RATE
+        moving = max(self.frames / FRAME_RATE - SETTLE_SECONDS, 1 / FRAME_RATE)
+        way = self.place.ground - hips[:2]
+        part, speed = _progress(seconds, moving)
+        soon, _ = _progress(seconds + FEET_LEAD, moving)
+        ground, ground_soon = (hips[:2] + done[:, None] * way for done in (part, soon))
+        yaw, yaw_soon = (
+            _yaws(hips[2], travel_yaw, last_yaw, at, moving)
+            for at in (seconds, seconds + FEET_LEAD)
         )
-        transl.append(root - rest_joints[0])
-    return Pose(np.stack(rotmats), np.stack(transl))
+        pace = speed * float(np.linalg.norm(way))
+        home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
+        if first == 0:
+            stance = _stance_of(*self.start.in_world(rest_joints), hips)
+        else:
+            at = np.array([*ground[first - 1], yaw[first - 1]])
+            stance = standing(at, home, float(seconds[first - 1]))
+        at_ease = standing_pose()
+        resting, at_rest = Pose(at_ease, np.zeros(3)).in_world(rest_joints)
+        sole = float(sole_heights(resting, at_rest, rest_joints).min())
+        for row in range(first, self.frames):
+            where = np.array([*ground[row], yaw[row]])
+            under = np.array([*ground_soon[row], yaw_soon[row]])
+            stance, feet = stepped(stance, under, home, float(seconds[row]))
+            sink = SINK * min(pace[row] / SPEED, 1.0)
+            root = np.array([ground[row, 0], floor - sole + resting[0, 1] - sink, ground[row, 1]])
+            rotmats = _posed(
+                at_ease, root, where, feet, rest_joints, resting[ANKLES, 1] - sole, floor
+            )
+            yield Pose(rotmats, root - rest_joints[0])
 
 
 def _route(start: Pose, place: Place, rest_joints: Array) -> tuple[Array, float, float]:

@@ -20,6 +20,7 @@ from engine.motion.contacts import Contact, ContactsState, Look
 from engine.motion.intent import FEATURES, KINDS, IntentNet
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.motion.track import Track
+from engine.motion.walk import Place, Steps
 from engine.sampling.request import WindowRequest, WindowTrace
 from engine.sampling.steering import KeepAway
 from engine.sampling.windows import Window
@@ -68,6 +69,8 @@ MOST_FRAMES = 1000
 """Frames of a plan, and between its end and the frame that is due."""
 MOST_SECONDS = 1e9
 MOST_TARGETS, MOST_CONTACTS = 64, 1000
+MOST_STEPS = 100_000
+"""Frames of a walk; the farthest place is 2 km away."""
 MOST_PLACES = 1024
 """Rows of a call of a graph."""
 NOWHERE = (-math.inf, MOST_SECONDS)
@@ -143,7 +146,17 @@ PLAN = record(
 
 # ----------------------------------------------------------------------------------- targets
 SPOT = record(Spot, {"joint": JOINT, "point": PLACE, "normal": PLACE})
-WALK = record(Walk, {"first": FRAME, "last": FRAME, "poses": poses(None)})
+STEPS = record(
+    Steps,
+    {
+        "start": POSE,
+        "place": record(Place, {"ground": array(2, most=MOST_METRES), "yaw": optional(METRES)}),
+        "rest_joints": array(JOINT_COUNT, 3, most=MOST_METRES),
+        "floor": METRES,
+        "frames": whole(1, MOST_STEPS),
+    },
+)
+WALK = record(Walk, {"first": FRAME, "last": FRAME, "steps": STEPS})
 TOUCH = record(Touch, {"target": CONTACT_TARGET, "frame": FRAME, "spot": SPOT})
 EVENT = record(TargetEvent, {"is_reached": FLAG, "text": text(1000)})
 PURSUIT = record(

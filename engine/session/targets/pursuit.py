@@ -16,7 +16,7 @@ from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.touch import Spot
-from engine.motion.walk import Place, walk, walk_frames
+from engine.motion.walk import Place, Steps, walk_frames
 from engine.session.direction import ContactTarget, Direction, Target, TargetEvent
 from engine.session.plan import KnownAhead, Plan
 
@@ -44,14 +44,14 @@ class Upcoming:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """Frames `first` to `last` of a walk; poses (n,), in the last of which the partner stays."""
+    """Frames `first` to `last` of a walk; where its steps end, the partner stays."""
 
     first: int
     last: int
-    poses: Pose
+    steps: Steps
 
     def at(self, frame: int) -> Pose:
-        return self.poses[min(frame - self.first, len(self.poses.transl) - 1)]
+        return self.steps.at(frame - self.first)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,9 +110,15 @@ class Pursuit:
     ) -> Walk:
         """Walk to a place from a window's first frame on, in so many frames or more, and stay."""
         frames = max(frames, walk_frames(start, place, self.rest_joints))
-        poses = walk(start, place, self.rest_joints, floor=window.floor, frames=frames)
+        steps = Steps(
+            start=start,
+            place=place,
+            rest_joints=self.rest_joints,
+            floor=window.floor,
+            frames=frames,
+        )
         last = window.until + frames + stays
-        self.walk = Walk(first=window.until + 1, last=last, poses=poses)
+        self.walk = Walk(first=window.until + 1, last=last, steps=steps)
         self.walks += 1
         return self.walk
 

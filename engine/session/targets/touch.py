@@ -166,7 +166,7 @@ class TouchAim:
         if stand is not None:
             stays = 2 + contact.hold_frames
             walk = pursuit.set_off(start, stand, window, frame - 2 - until, stays)
-            start = walk.at(walk.last)
+            start = walk.steps.end()
         shoulder = self._shoulder(start, contact.partner_joint)
         spot = self._spot(contact, plan, frame, shoulder)
         pursuit.touch = Touch(target=contact, frame=frame, spot=spot)

@@ -291,7 +291,7 @@ def test_a_token_that_is_too_long_is_refused_unread() -> None:
 
 
 def test_another_version_says_so() -> None:
-    assert "version 2, this server reads 3" in str(refusal(b"\x02" + TOKEN[1:]))
+    assert "version 2, this server reads 4" in str(refusal(b"\x02" + TOKEN[1:]))
 
 
 def test_another_key_is_refused() -> None:

@@ -28,6 +28,7 @@ from engine.motion.company import Companion, Foot
 from engine.motion.contacts import Contact, ContactsState, Look
 from engine.motion.intent import IntentNet
 from engine.motion.track import Track
+from engine.motion.walk import Steps
 from engine.sampling.models import Models
 from engine.sampling.request import WindowRequest, WindowTrace
 from engine.sampling.steering import KeepAway
@@ -197,6 +198,7 @@ RECORDS = {
     "FRAMES": Frames,
     "PLAN": PlanState,
     "SPOT": Spot,
+    "STEPS": Steps,
     "WALK": Walk,
     "TOUCH": Touch,
     "PURSUIT": Pursuit,
@@ -223,7 +225,7 @@ RECORDS = {
     "CAPSULES": Capsules,
     "CHUNK": Chunk,
 }
-MADE_AGAIN = {"rest_joints", "far"}
+MADE_AGAIN = {"rest_joints", "far", "_made", "_coming"}
 
 
 @pytest.mark.parametrize("name", RECORDS)
