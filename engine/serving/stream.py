@@ -117,7 +117,8 @@ class LiveStream:
         self._is_closed = False
         self._is_complete = False
         """Whether the client has said that no more comes."""
-        self._ending: ContraposeError | None = None
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        """Fails with what ends the stream from outside, whatever the session is at."""
         self._arrivals = Arrivals(resumes)
         self._answers: list[Answer] = []
         self._changes: list[Change] = []
@@ -145,15 +146,17 @@ class LiveStream:
         writer = asyncio.ensure_future(self._write_all(write))
         try:
             # The clock goes on until the reader has read all and the session has seen it.
-            waiting = {reader, clock, writer}
+            waiting = {reader, clock, writer, self._ended}
             while clock in waiting and writer in waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             self._outbox.close(Response(summary=self._summary()))
-            await writer
+            await self._flushed(writer)
         finally:
             self._is_closed = True
+            if not self._ended.cancel():
+                self._ended.exception()  # is known, or comes too late
             # gRPC takes no status while a message is still being written.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WRITE_SECONDS):
@@ -162,6 +165,21 @@ class LiveStream:
                 task.cancel()
             await asyncio.gather(reader, clock, writer, return_exceptions=True)
             self._session.close()
+
+    async def _flushed(self, writer: asyncio.Future[None]) -> None:
+        """The client has the summary. Raises SessionError if it reads nothing for too long."""
+        done, _ = await asyncio.wait(
+            {writer, self._ended},
+            timeout=self._idle_seconds,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for task in done:
+            task.result()
+        if not done:
+            raise SessionError(
+                f"the end of the session was not read for {self._idle_seconds:g} s",
+                reason="IDLE_TIMEOUT",
+            )
 
     def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
         """The first message."""
@@ -240,8 +258,8 @@ class LiveStream:
 
     def end(self, error: ContraposeError) -> None:
         """End the stream from outside, with this error."""
-        self._ending = error
-        self._news.set()
+        if not self._ended.done():
+            self._ended.set_exception(error)
 
     # -- incoming ----------------------------------------------------------------------------------
     async def _read_all(self, requests: AsyncIterator[Request]) -> None:
@@ -327,14 +345,16 @@ class LiveStream:
         if self._is_resumed:
             self._put(await self._session_thread.run(self._session.resumed))
         while True:
-            if self._ending is not None:
-                raise self._ending
+            # What is here when no more comes is the last that the session sees, however long it
+            # takes over it: under load there is always another frame to plan.
+            is_last = self._is_complete
             self._news.clear()
             if self._has_work():
                 inbox, started = self._taken(), self._arrivals.started
                 self._put(await self._session_thread.run(self._session.tick, inbox, started))
-                continue
-            if self._is_complete:
+                if not is_last:
+                    continue
+            if is_last:
                 return
             # Not wait_for: before Python 3.12 it drops a cancellation that meets its result.
             with contextlib.suppress(TimeoutError):

@@ -14,6 +14,7 @@ from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
 from engine.sampling.models import BUCKETS, Models
 from engine.sampling.scheduler import CallCosts
+from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
 from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
 from engine.session.config import SessionConfig
@@ -43,11 +44,12 @@ def new_stream(
     session: Session | None = None,
     idle_seconds: float = 5.0,
     takes_text: bool = False,
+    session_thread: SessionThread | None = None,
 ) -> LiveStream:
     return LiveStream(
         session or new_session(),
         executor,
-        InlineSessionThread(),
+        session_thread or InlineSessionThread(),
         session_id="test",
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from engine.errors import BackendError, InputError, OverloadedError, SessionErro
 from engine.sampling.models import Models, encode_text
 from engine.serving.load import LoadLevel
 from engine.serving.stream_session import MOST_FAILURES
-from engine.testing import run_virtually
+from engine.testing import InlineSessionThread, run_virtually
 from tests.engine.streaming import (
     Requests,
     chunks_in,
@@ -29,6 +30,9 @@ from tests.engine.streaming import (
     responses_to,
     still_pose,
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def test_a_client_that_reads_slowly_gets_fewer_chunks_and_all_frames() -> None:
@@ -145,6 +149,87 @@ def test_a_reaction_takes_what_was_waited_and_denoised() -> None:
     first = next(c for c in chunks_in(responses_to(live_poses(5))) if c.latency.reaction_ms)
     assert first.latency.denoised_ms == pytest.approx(8.0, abs=0.01)
     assert first.latency.reaction_ms == pytest.approx(8.0, abs=0.01)
+
+
+# ---------------------------------------------------------------------------------------------- end
+class SlowSessions(InlineSessionThread):
+    """Each step takes 0.15 s, in which a frame becomes due: there is always another one to plan."""
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        await asyncio.sleep(0.15)
+        return await super().run(function, *args, **kwargs)
+
+
+async def ignored(response: pb.StreamInteractionResponse) -> None:
+    pass
+
+
+def test_a_stream_ends_when_it_is_told_to_though_steps_take_longer_than_frames() -> None:
+    async def session() -> tuple[pb.StreamInteractionResponse, float]:
+        stream = new_stream(new_executor(), session_thread=SlowSessions())
+        responses: list[pb.StreamInteractionResponse] = []
+        loop = asyncio.get_running_loop()
+        told = 0.0
+
+        async def requests() -> Requests:
+            nonlocal told
+            async for request in live_poses(30):
+                yield request
+            told = loop.time()
+            yield pb.StreamInteractionRequest(end=pb.EndOfInput())
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        async with asyncio.timeout(20):
+            await stream.run(requests(), write)
+        return responses[-1], loop.time() - told
+
+    last, seconds = run_virtually(session())
+    assert last.summary.poses_received == 30
+    assert seconds < 0.5
+
+
+def test_what_a_client_says_last_is_looked_at_before_the_summary() -> None:
+    async def requests() -> Requests:
+        yield still_pose(1)
+        bad = still_pose(2)
+        bad.pose.body.rotations[3] = 0.2
+        yield bad
+
+    async def session() -> None:
+        stream = new_stream(new_executor(), session_thread=SlowSessions())
+        with pytest.raises(InputError, match=r"rotations\[pelvis\]"):
+            await stream.run(requests(), ignored)
+
+    run_virtually(session())
+
+
+def test_a_stream_that_is_ended_from_outside_waits_for_no_step() -> None:
+    class Hanging(InlineSessionThread):
+        async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+            await asyncio.sleep(3600)
+            return await super().run(function, *args, **kwargs)
+
+    async def session() -> float:
+        stream = new_stream(new_executor(), session_thread=Hanging())
+        running = asyncio.ensure_future(stream.run(live_poses(100), ignored))
+        await asyncio.sleep(1.0)
+        stream.end(SessionError("elsewhere", reason="TAKEN_OVER"))
+        with pytest.raises(SessionError, match="elsewhere"):
+            await running
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(session()) < 2.5
+
+
+def test_a_client_that_does_not_read_the_end_is_ended_after_the_idle_limit() -> None:
+    async def stalled(response: pb.StreamInteractionResponse) -> None:
+        await asyncio.sleep(3600)
+
+    with pytest.raises(SessionError, match="was not read") as refusal:
+        responses_to(live_poses(5), write=stalled, idle_seconds=10)
+    assert refusal.value.reason == "IDLE_TIMEOUT"
 
 
 # ------------------------------------------------------------------------------------------- status
