@@ -29,6 +29,8 @@ EXTRA_OF = {
     "ray": "ray",
     "transformers": "clip",
     "anny": "body",
+    "pxr": "usd",
+    "matplotlib": "plot",
 }
 """By top-level module. Backends say themselves what they lack: others may be there instead."""
 

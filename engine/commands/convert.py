@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
+
 HELP = """\
 Read a motion or a pose and write it as another kind of file; the suffixes say which kinds.
 
@@ -18,10 +20,14 @@ reads:
                   others take --rig; bone lengths become a body shape, the feet stand on the floor
   .pkl            pose-estimator results, one frame: BUDDI (two people), SMPLest-X, Motion-X (one);
                   only numeric arrays are unpickled
-writes:
-  .npz            ours, with joint names and rest joints
-  .glb            skinned people who move, 30 frames a second, for Blender, Unity, Unreal, Godot
-  .bvh            a file a person (OUT_person0.bvh, OUT_person1.bvh), Z X Y angles, centimetres
+writes, at 30 frames a second where that is what tools expect:
+  .npz            ours, with joint names and rest joints; or --layout amass|interx
+  .glb            skinned people who move, for Blender, Unity, Unreal, Godot and browsers
+  .vrma           for VRM avatars, a file a person
+  .bvh            a file a person (OUT_person0.bvh, OUT_person1.bvh), Z X Y angles, --units cm|m
+  .fbx            by a Blender of yours, which runs as a process of its own
+  .usd .usdc .usda  skinned people as UsdSkel; needs the extra `usd`
+  .csv            joint positions, a row a frame
   .gif .mp4 .png  an animation, or a contact sheet
 
 A rig map (--rig map.toml) names joints that are not found by themselves:
@@ -40,47 +46,30 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="IN", help=".npz, .bvh or .pkl")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="OUT",
-        help=".npz, .glb, .bvh, .gif, .mp4, .png",
-    )
     parser.add_argument("--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH file")
     parser.add_argument(
         "--up", choices=("y", "z"), help="up axis of the input (default: found from the bodies)"
     )
     parser.add_argument(
-        "--frame-rate", type=float, metavar="F", help="frames a second to write (default: as read)"
-    )
-    parser.add_argument(
         "--body", type=Path, metavar="FILE", help="a licensed SMPL-X body (default: the open body)"
     )
+    add_outputs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
-    from engine.formats import (
-        check_writable,
-        read_motion,
-        read_rig_map,
-        resampled,
-        write_motion,
-    )
+    from engine.formats import read_motion, read_rig_map
 
-    check_writable(args.output)
+    check_outputs(args)
     body = load_body(args.body)
     rig = read_rig_map(args.rig) if args.rig else None
     motion = read_motion(args.input, rig=rig, body=body, up=args.up)
-    if args.frame_rate is not None:
-        motion = resampled(motion, args.frame_rate)
-    paths = write_motion(args.output, motion, body, frame_rate=args.frame_rate)
+    paths = write_outputs(args, motion, body)
     people = "1 person" if motion.people == 1 else f"{motion.people} people"
     print(
         f"{args.input}: {people}, {motion.frames} frames at {motion.frame_rate:g} a second "
-        f"-> {', '.join(map(str, paths))}"
+        f"-> {', '.join(map(str, paths)) or 'standard output'}",
+        file=told(args),
     )
     return 0

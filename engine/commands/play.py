@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.commands.engine_options import add_engine_options, add_server_option
+from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
 from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
 from engine.commands.server_process import running_server
 from engine.errors import InputError
@@ -42,14 +43,6 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("player", type=Path, metavar="PLAYER", help="npz, bvh or pkl (see convert)")
     parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        required=True,
-        metavar="OUT",
-        help=".npz, .glb, .bvh, .gif or .mp4",
-    )
-    parser.add_argument(
         "--seconds", type=float, metavar="S", help="default: the recording's length"
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
@@ -70,6 +63,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_text(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
+    add_outputs(parser)
     parser.set_defaults(run=run_react)
 
 
@@ -103,14 +97,6 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "pair", type=Path, nargs="?", metavar="PAIR", help="npz or pkl with two people"
     )
     parser.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        required=True,
-        metavar="OUT",
-        help=".npz, .glb, .bvh, .gif or .mp4",
-    )
-    parser.add_argument(
         "--at",
         default="first",
         metavar="first|middle|last|N",
@@ -123,6 +109,7 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
     _add_text(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
     _add_server_options(parser)
+    add_outputs(parser)
     parser.set_defaults(run=run_animate)
 
 
@@ -157,9 +144,9 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
 def run_react(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.commands.report import check_report, report_of, summary_of, write_report
-    from engine.formats import check_writable, read_motion, read_rig_map, write_motion
+    from engine.formats import read_motion, read_rig_map
 
-    check_writable(args.out)
+    check_outputs(args)
     if args.report is not None:
         check_report(args.report)
     body = load_body(args.body)
@@ -167,11 +154,11 @@ def run_react(args: argparse.Namespace) -> int:
     player = read_motion(args.player, body=body, rig=rig)
     seconds = player.frames / player.frame_rate if args.seconds is None else args.seconds
     played = _played(args, player, seconds)
-    write_motion(args.out, played.motion, body)
+    write_outputs(args, played.motion, body)
     report = report_of(played)
     if args.report is not None:
         write_report(args.report, report)
-    print(summary_of(report))
+    print(summary_of(report), file=told(args))
     return 0
 
 
@@ -203,9 +190,9 @@ def run_demo(args: argparse.Namespace) -> int:
 def run_animate(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.commands.live_client import finished, generate_motion, motion_of, people_at
-    from engine.formats import check_writable, read_motion, write_motion
+    from engine.formats import read_motion
 
-    check_writable(args.out)
+    check_outputs(args)
     body = load_body(args.body)
     if args.pair is None and not args.text:
         raise InputError("animate: give PAIR, --text, or both", field="pair")
@@ -218,8 +205,10 @@ def run_animate(args: argparse.Namespace) -> int:
     settings = {"frames": frames, "anchor_index": anchor, "seed": args.seed, "steps": args.steps}
     with running_server(args) as address:
         made = finished(generate_motion(address, pair, text=args.text, **settings))
-    write_motion(args.out, motion_of(made.people), body, caption=args.text)
-    print(f"{args.out}: {frames} frames, the pose at frame {anchor}; {_how(made.info)}")
+    paths = write_outputs(args, motion_of(made.people), body, caption=args.text)
+    where = ", ".join(map(str, paths)) or "standard output"
+    made_how = f"{frames} frames, the pose at frame {anchor}; {_how(made.info)}"
+    print(f"{where}: {made_how}", file=told(args))
     return 0
 
 

@@ -12,6 +12,7 @@ from engine.formats.files import (
     read_motion,
     write_motion,
 )
+from engine.formats.options import WriteOptions
 from engine.formats.resample import resampled
 from engine.formats.rig import RigMap, read_rig_map
 
@@ -19,6 +20,7 @@ __all__ = [
     "READABLE",
     "WRITABLE",
     "RigMap",
+    "WriteOptions",
     "check_writable",
     "read_motion",
     "read_rig_map",

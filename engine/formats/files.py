@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from engine.body.shape import Body, load_body
 from engine.errors import InputError
+from engine.formats.blender import blender_command, write_fbx
 from engine.formats.bvh import read_bvh, write_bvh
 from engine.formats.estimator import read_estimate
+from engine.formats.glb import write_glb
+from engine.formats.joint_table import write_joint_table
 from engine.formats.npz import read_npz, write_npz
-from engine.formats.resample import resampled
+from engine.formats.options import UNITS, WHOLE, Layout, WriteOptions, selected
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
+from engine.formats.smplx_npz import write_amass, write_interx
+from engine.formats.vrma import write_vrma
 from engine.motion.motion import Motion
 
 READABLE = (".npz", ".bvh", ".pkl", ".pickle")
-WRITABLE = (".npz", ".glb", ".bvh", ".gif", ".mp4", ".png")
-USUAL_RATES = {".glb": 30.0}
-"""Frames a second that tools expect in a kind of file; other kinds keep the motion's."""
+USD = (".usd", ".usdc", ".usda")
+EACH = (".bvh", ".vrma")
+"""Kinds that hold one person a file."""
+PICTURES = (".gif", ".mp4", ".png")
+WRITABLE = (".npz", ".glb", ".vrma", ".bvh", ".fbx", *USD, ".csv", *PICTURES)
+USUAL_RATES = dict.fromkeys((".glb", ".vrma", ".bvh", ".fbx", *USD), 30.0) | {"interx": 120.0}
+"""Frames a second that tools expect of a kind of file; others keep the motion's."""
 
 
 def read_motion(
@@ -58,44 +68,84 @@ def write_motion(
     body: Body,
     *,
     caption: str = "",
-    metres_per_unit: float = 0.01,
-    frame_rate: float | None = None,
+    options: WriteOptions = WHOLE,
 ) -> list[Path]:
     """Write a motion in the kind of file that the suffix says; returns the paths written.
 
-    frame_rate        frames a second; None: 30 in .glb, the motion's own in all others
-
-    .npz              ours
-    .glb              all people, skinned, in one file
-    .bvh              one file a person: OUT.bvh, or OUT_person0.bvh and OUT_person1.bvh for two
-    .gif .mp4 .png    pictures, with the caption; needs the extra `engine`
-    Raises InputError for other suffixes and places that cannot be written to.
+    .npz .csv             ours, joint positions; at the motion's own frame rate
+    .npz as amass         a file a person
+    .npz as interx        a folder OUT with P1.npz and P2.npz, at 120 frames a second
+    .glb .usd .usdc .fbx  all people, skinned, in one file
+    .bvh .vrma            a file a person: OUT.bvh, or OUT_person0.bvh and OUT_person1.bvh for two
+    .gif .mp4 .png        pictures, with the caption; needs the extra `engine`
+    What is not a table or a picture is written at 30 frames a second, unless `options` say another.
+    Raises InputError for other suffixes, and for places that cannot be written to.
     """
     path = Path(path)
     check_writable(path)
     suffix = path.suffix.lower()
-    motion = resampled(motion, frame_rate or USUAL_RATES.get(suffix, motion.frame_rate))
+    layout = options.layout if suffix == ".npz" else "ours"
+    chosen = selected(motion, options, USUAL_RATES.get(layout) or USUAL_RATES.get(suffix))
     try:
-        if suffix == ".npz":
-            write_npz(path, motion, body)
-        elif suffix == ".bvh":
-            return _write_people(path, motion, body, metres_per_unit)
-        elif suffix == ".glb":
-            from engine.formats.glb import write_glb
-
-            write_glb(path, motion, body)
-        else:
-            from engine.formats.render import write_animation
-
-            write_animation(path, motion, body, caption)
+        if suffix in EACH or layout != "ours":
+            return _write_each(path, layout, chosen, body, options)
+        _write_all(path, suffix, chosen, body, caption)
     except OSError as exc:
         raise InputError(f"{path}: cannot be written ({exc})", field="output") from exc
     return [path]
 
 
+def _write_all(path: Path, suffix: str, motion: Motion, body: Body, caption: str) -> None:
+    """Everybody in one file. What needs an extra is imported when it is needed."""
+    if suffix == ".npz":
+        write_npz(path, motion, body)
+    elif suffix == ".csv":
+        write_joint_table(path, motion, body)
+    elif suffix == ".glb":
+        write_glb(path, motion, body)
+    elif suffix == ".fbx":
+        write_fbx(path, motion, body)
+    elif suffix in USD:
+        from engine.formats.usd import write_usd
+
+        write_usd(path, motion, body)
+    else:
+        from engine.formats.render import write_animation
+
+        write_animation(path, motion, body, caption)
+
+
+def _write_each(
+    path: Path, layout: Layout, motion: Motion, body: Body, options: WriteOptions
+) -> list[Path]:
+    """A file a person; the names tell them apart."""
+    paths = [path]
+    if layout == "interx":
+        folder = path.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        paths = [folder / f"P{i + 1}.npz" for i in range(motion.people)]
+    elif motion.people > 1:
+        paths = [path.with_stem(f"{path.stem}_person{i}") for i in range(motion.people)]
+    for person, target in enumerate(paths):
+        if layout == "amass":
+            write_amass(target, motion, body, person=person)
+        elif layout == "interx":
+            write_interx(target, motion, body, person=person)
+        elif target.suffix.lower() == ".vrma":
+            write_vrma(target, motion, body, person=person)
+        else:
+            unit = UNITS[options.units]
+            write_bvh(target, motion, body, person=person, metres_per_unit=unit)
+    return paths
+
+
 def check_writable(path: Path) -> None:
     """Raise InputError if no motion can be written there; commands ask before they compute."""
     suffix = path.suffix.lower()
+    if suffix == ".fbx":
+        blender_command(path)
+    elif suffix in USD and find_spec("pxr") is None:
+        raise ModuleNotFoundError(name="pxr")
     if suffix not in WRITABLE:
         raise InputError(
             f"{path}: cannot write files named *{suffix}; expected one of {', '.join(WRITABLE)}",
@@ -103,12 +153,3 @@ def check_writable(path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first", field="output")
-
-
-def _write_people(path: Path, motion: Motion, body: Body, metres_per_unit: float) -> list[Path]:
-    paths = [path]
-    if motion.people > 1:
-        paths = [path.with_stem(f"{path.stem}_person{i}") for i in range(motion.people)]
-    for person, target in enumerate(paths):
-        write_bvh(target, motion, body, person=person, metres_per_unit=metres_per_unit)
-    return paths

@@ -15,8 +15,9 @@ from engine.body.rotations import rotmat_from_axis_angle as from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
-from engine.formats import read_motion, write_motion
+from engine.formats import WriteOptions, read_motion, write_motion
 from engine.formats.bvh import parse_bvh, read_bvh, without_leaps
+from engine.formats.options import UNITS, Unit
 from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA
 
@@ -132,9 +133,9 @@ def test_a_leap_that_comes_back_is_smoothed_and_a_turn_that_stays_is_kept() -> N
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 1.0]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(UNITS)))
 def test_what_we_write_we_read(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, unit: float
+    tmp_path_factory: pytest.TempPathFactory, seed: int, units: Unit
 ) -> None:
     random = np.random.default_rng(seed)
     steps = random.normal(0, 0.1, (2, 4, JOINT_COUNT, 3)).cumsum(axis=1)
@@ -145,7 +146,7 @@ def test_what_we_write_we_read(
         frame_rate=30.0,
     )
     path = tmp_path_factory.mktemp("bvh") / "pair.bvh"
-    paths = write_motion(path, motion, load_body(), metres_per_unit=unit)
+    paths = write_motion(path, motion, load_body(), options=WriteOptions(units=units))
     assert [p.name for p in paths] == ["pair_person0.bvh", "pair_person1.bvh"]
     for person, written in enumerate(paths):
         found = read_motion(written)
