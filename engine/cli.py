@@ -19,6 +19,7 @@ from engine.extras import advice
 
 COMMAND_MODULES = (
     "engine.commands.serve",
+    "engine.commands.access",
     "engine.commands.play",
     "engine.commands.replay",
     "engine.commands.convert",

@@ -5,6 +5,7 @@ ContraposeError                what a caller may catch
 ├── ConfigError                a setting is out of range or contradicts another
 ├── BundleError                the bundle cannot be trusted or understood
 ├── SessionError               messages of a session came in an order that has no meaning
+├── AccessError                whoever asks may not: no token, or a page of somebody else's
 ├── OverloadedError            the request is fine, but there is no room for it now
 └── BackendError               a compiled graph failed, or its runtime is missing
 
@@ -54,6 +55,10 @@ class BundleError(ContraposeError):
 
 class SessionError(ContraposeError):
     reason = "BAD_ORDER"
+
+
+class AccessError(ContraposeError):
+    reason = "BAD_TOKEN"
 
 
 class OverloadedError(ContraposeError):

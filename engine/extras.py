@@ -16,6 +16,8 @@ EXTRA_OF = {
     "starlette": "engine",
     "uvicorn": "engine",
     "websockets": "engine",
+    "prometheus_client": "engine",
+    "cryptography": "engine",
     "torch": "train",
     "onnx": "train",
     "onnxscript": "train",

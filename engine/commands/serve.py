@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from engine.errors import ConfigError
 from engine.serving.process import PAGE, READY
 
 if TYPE_CHECKING:
+    from engine.serving.access import Access
     from engine.serving.grpc.server import ServerConfig
 
 
@@ -47,6 +49,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="of the page and the WebSocket; 0: a free one (%(default)s)",
     )
     http.add_argument("--no-http", action="store_true", help="gRPC alone")
+    _add_access_options(parser.add_argument_group("access, at both doors (see docs/web.md)"))
     parser.add_argument(
         "--max-sessions",
         type=count_or_auto,
@@ -120,6 +123,37 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_access_options(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="serve those alone who have one of its tokens (`contrapose token new`)",
+    )
+    group.add_argument(
+        "--tls-cert", type=Path, metavar="PEM", help="encrypt, with this certificate"
+    )
+    group.add_argument("--tls-key", type=Path, metavar="PEM", help="the key of --tls-cert")
+    group.add_argument(
+        "--tls-client-ca",
+        type=Path,
+        metavar="PEM",
+        help="serve those alone who have a certificate signed by this one",
+    )
+    group.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="let pages of this site in, too: https://example.org",
+    )
+    group.add_argument(
+        "--insecure",
+        action="store_true",
+        help="let other machines reach --host without tokens and encryption",
+    )
+
+
 def count_or_auto(text: str) -> int | None:
     return None if text == "auto" else int(text)
 
@@ -138,13 +172,17 @@ def run(args: argparse.Namespace) -> int:
             print(f"{PAGE}{page}", flush=True)
 
     if args.devices is not None or args.engines != 1:
-        from engine.serving.grpc.front import FrontConfig, serve_front
+        from engine.serving.grpc.front_server import FrontConfig, serve_front
 
-        with shared_key(args.resume_key) as keys:
+        access = access_of(args)
+        with shared_key(args.resume_key) as keys, engine_tokens(access) as (token, token_file):
             front = FrontConfig(
-                commands=engine_commands(args, keys),
+                commands=engine_commands(args, keys, token_file),
                 interface=args.host,
                 port=args.port,
+                http_port=None if args.no_http else args.http_port,
+                access=access,
+                engine_token=token,
                 drain_seconds=args.drain_seconds,
                 stops_on_eof=args.stop_on_eof,
             )
@@ -173,7 +211,27 @@ def shared_key(given: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield [path]
 
 
-def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list[str]]:
+@contextmanager
+def engine_tokens(access: Access) -> Iterator[tuple[str | None, Path | None]]:
+    """A token that the engines ask of the front, and their token file, until the block ends.
+
+    Neither where the front itself asks for none: engines listen on loopback, where other people of
+    this machine would get past the front.
+    """
+    from engine.serving.access import new_token, token_line
+
+    if access.tokens is None:
+        yield None, None
+        return
+    with tempfile.TemporaryDirectory(prefix="contrapose-") as folder:
+        token, path = new_token(), Path(folder) / "tokens"
+        path.write_text(token_line("front", token))
+        yield token, path
+
+
+def engine_commands(
+    args: argparse.Namespace, keys: Sequence[Path], token_file: Path | None = None
+) -> list[list[str]]:
     """The command of each engine behind one address.
 
     Raises ConfigError for devices or a number of engines that make no sense.
@@ -189,6 +247,7 @@ def engine_commands(args: argparse.Namespace, keys: Sequence[Path]) -> list[list
     flags += ["--no-contact"] if args.no_contact else []
     for key in keys:
         flags += ["--resume-key", str(key)]
+    flags += [] if token_file is None else ["--token-file", str(token_file)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
     fixed = ["--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
     serve = [sys.executable, "-m", "engine.cli", "serve"]
@@ -224,6 +283,38 @@ def _share_of_cores(engines: int) -> int:
     if not 1 <= engines <= MOST_ENGINES:
         raise ConfigError(f"--engines is {engines}, must lie in 1..{MOST_ENGINES}", field="engines")
     return max((os.cpu_count() or 1) // engines, 1)
+
+
+def access_of(args: argparse.Namespace) -> Access:
+    """Who may call. Raises ConfigError for files that are no good, and for an address that others
+    reach without being asked for anything."""
+    from engine.serving.access import Access, TlsFiles, check_exposure, read_tokens
+
+    if (args.tls_cert is None) != (args.tls_key is None):
+        raise ConfigError("--tls-cert and --tls-key: give both, or neither", field="tls_cert")
+    if args.tls_client_ca is not None and args.tls_cert is None:
+        raise ConfigError("--tls-client-ca: needs --tls-cert and --tls-key", field="tls_client_ca")
+    tls = None
+    if args.tls_cert is not None:
+        tls = TlsFiles(cert=args.tls_cert, key=args.tls_key, client_ca=args.tls_client_ca)
+        tls.check()
+    access = Access(
+        tokens=None if args.token_file is None else read_tokens(args.token_file),
+        tls=tls,
+        allow_origins=tuple(map(_origin, args.allow_origin)),
+    )
+    check_exposure(args.host, access, is_insecure=args.insecure)
+    return access
+
+
+def _origin(text: str) -> str:
+    """Such as https://example.org: what a browser says of a page that it shows."""
+    if not re.fullmatch(r"https?://[^/@?#]+", text):
+        raise ConfigError(
+            f"--allow-origin is {text!r}, must be a scheme and a host, as in https://example.org",
+            field="allow_origin",
+        )
+    return text
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
@@ -274,6 +365,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         interface=args.host,
         port=args.port,
         http_port=None if args.no_http else args.http_port,
+        access=access_of(args),
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,
     )

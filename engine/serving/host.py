@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from engine.errors import ConfigError, OverloadedError, SessionError
+from engine.serving.calls import Calls
 from engine.serving.load import LoadConfig, SlotQueue
 from engine.serving.load_watch import LoadWatch
 from engine.serving.loaded import LoadedBundle
@@ -83,6 +84,8 @@ class Host:
         self.recorder: Recorder | None = None
         """Writes down every session; None: none is."""
         self.is_draining = False
+        self.calls = Calls()
+        """So far, at every door."""
         self.session_thread = SessionThread()
         self.load_watch = LoadWatch(config.session, config.load, self.session_thread)
         self.slots: dict[str, Slot] = {}

@@ -15,6 +15,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # no stubs
 
 from engine.errors import (
+    AccessError,
     BackendError,
     BundleError,
     ConfigError,
@@ -39,11 +40,13 @@ class Code(IntEnum):
 
     INVALID_ARGUMENT = 3
     ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
     INTERNAL = 13
     UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
 
 
 TABLE: dict[type[ContraposeError], tuple[Code, float | None]] = {
@@ -51,6 +54,7 @@ TABLE: dict[type[ContraposeError], tuple[Code, float | None]] = {
     ConfigError: (Code.INVALID_ARGUMENT, None),
     SessionError: (Code.FAILED_PRECONDITION, None),
     BundleError: (Code.FAILED_PRECONDITION, None),
+    AccessError: (Code.UNAUTHENTICATED, None),
     OverloadedError: (Code.RESOURCE_EXHAUSTED, RETRY_SECONDS),
     BackendError: (Code.INTERNAL, None),
     ContraposeError: (Code.INTERNAL, None),
@@ -63,6 +67,8 @@ CODE_OF_REASON: dict[str, Code] = {
     "IDLE_TIMEOUT": Code.ABORTED,
     "SESSION_EXISTS": Code.ALREADY_EXISTS,
     "TAKEN_OVER": Code.ABORTED,
+    "BAD_HOST": Code.PERMISSION_DENIED,
+    "BAD_ORIGIN": Code.PERMISSION_DENIED,
 }
 """Where the reason says more about what to do next than the class."""
 
@@ -99,9 +105,39 @@ class Status:
             box.Pack(detail)
         return status_pb2.Status(code=self.code, message=self.message, details=packed)
 
+    @staticmethod
+    def of_details(details: status_pb2.Status) -> Status:
+        """The status that another server of ours sent as google.rpc.Status."""
+        info, bad, retry = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
+        for box in details.details:
+            for detail in (info, bad, retry):
+                box.Unpack(detail)
+        has_retry = retry.HasField("retry_delay")
+        return Status(
+            code=Code(details.code),
+            message=details.message,
+            reason=info.reason,
+            field=bad.field_violations[0].field if bad.field_violations else None,
+            retry_s=retry.retry_delay.ToNanoseconds() / 1e9 if has_retry else None,
+        )
+
+
+class StatusError(Exception):
+    """How a call ended that was passed on to another server."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
 
 def status_of(error: Exception) -> Status:
     """What a call ends with that `error` has stopped. What no caller can help is logged, too."""
+    if isinstance(error, StatusError):
+        return error.status
     if not isinstance(error, ContraposeError):
         logger.error("call failed", exc_info=error)
         return Status(code=Code.INTERNAL, message="internal error; the server's log says more")

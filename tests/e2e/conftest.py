@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ class RunningServer:
     process: subprocess.Popen[str]
     page: str = ""
     """Such as http://127.0.0.1:40000/; empty: it has none."""
+    tls: ssl.SSLContext | None = None
+    """What clients trust it by, if it encrypts."""
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def refused_stream(channel: grpc.Channel, messages: Messages) -> Refusal:
 def websocket(server: RunningServer, **options: Any) -> Iterator[ClientConnection]:
     """A connection to a server's door for browsers."""
     url = server.page.replace("http", "ws", 1) + "v1/interact"
-    options = {"subprotocols": [SUBPROTOCOL], "proxy": None, **options}
+    options = {"subprotocols": [SUBPROTOCOL], "proxy": None, "ssl": server.tls, **options}
     with connect_websocket(url, **options) as connection:
         yield connection
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
-from pathlib import Path
+import json
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
+from contrapose.v1 import generation_pb2 as gen
+from contrapose.v1 import generation_pb2_grpc, types_pb2
 from contrapose.v1 import interaction_pb2 as pb
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
-from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, started_server
-from tests.e2e.refusals import heard, refusal_heard, refused_websocket, websocket
+from engine.body.shape import load_body
+from engine.formats.glb import body_glb
+from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
+from tests.e2e.fetching import Answer, fetched
+from tests.e2e.refusals import doors, heard, refusal_heard, refused_websocket, websocket
+from tests.e2e.test_bad_input import BAD_MOTIONS
 
+PERSON = types_pb2.Person(pose=still_body())
 END = pb.StreamInteractionRequest(end=pb.EndOfInput())
 
 
-def fetched(server: RunningServer, path: str) -> tuple[int, Any, bytes]:
-    """Status, headers and body."""
-    try:
-        with urllib.request.urlopen(server.page + path, timeout=PATIENCE_S) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read()
+def posted(server: RunningServer, path: str, request: Message) -> Answer:
+    body = json_format.MessageToJson(request).encode()
+    return fetched(server, path, body, {"content-type": "application/json"})
 
 
 def test_a_session_goes_from_its_header_to_its_summary(server: RunningServer) -> None:
@@ -83,41 +88,106 @@ def test_a_client_of_another_protocol_is_told_after_the_upgrade(
     )
 
 
-def test_a_full_server_refuses_with_a_time_to_try_again(tiny_bundle: Path) -> None:
-    with (
-        started_server(tiny_bundle, "--max-sessions", "1", http=True) as full,
-        websocket(full) as connection,
-    ):
-        connection.send(header().SerializeToString())
-        assert connection.recv(PATIENCE_S)
-        refusal = refused_websocket(full, [header()])
-    assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert refusal.has_retry_delay
-
-
-def test_a_client_that_leaves_frees_its_place(tiny_bundle: Path) -> None:
-    with started_server(tiny_bundle, "--max-sessions", "1", http=True) as running:
-        for _ in range(3):
-            with websocket(running) as connection:
-                connection.send(header(session_id="mine").SerializeToString())
-                assert connection.recv(PATIENCE_S)
-
-
 # ------------------------------------------------------------------------------------- what is open
 def test_probes_say_that_the_server_lives_and_is_ready(server: RunningServer) -> None:
-    assert fetched(server, "healthz")[::2] == (200, b"ok\n")
-    assert fetched(server, "readyz")[::2] == (200, b"ready\n")
+    assert fetched(server, "healthz").text == "ok\n"
+    assert fetched(server, "readyz").text == "ready\n"
 
 
 def test_every_answer_forbids_what_the_page_has_no_use_for(server: RunningServer) -> None:
-    for path in ("", "healthz", "no/such/page"):
-        _, headers, _ = fetched(server, path)
-        policy = headers["content-security-policy"].split("; ")
+    for path in ("", "healthz", "no/such/page", "v1/body.glb"):
+        policy = fetched(server, path).headers["content-security-policy"].split("; ")
         assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
         assert not any("unsafe" in part or "http" in part for part in policy)
-        assert headers["x-content-type-options"] == "nosniff"
+        assert fetched(server, path).headers["x-content-type-options"] == "nosniff"
 
 
 def test_nothing_beside_the_pages_files_is_handed_out(server: RunningServer) -> None:
     for path in ("../body.npz", "%2e%2e/body.npz", "..%2fbody.npz", "body.npz"):
-        assert fetched(server, path)[0] == 404
+        assert fetched(server, path).status == 404
+
+
+# ------------------------------------------------------------------------------ JSON, body, metrics
+def test_a_pair_in_json_is_what_grpc_says_of_it(
+    server: RunningServer, channel: grpc.Channel
+) -> None:
+    request = gen.GeneratePairRequest(single=PERSON, seed=3, steps=4)
+    expected = generation_pb2_grpc.GenerationServiceStub(channel).GeneratePair(request)
+    answer = posted(server, "v1/pair", request)
+    assert answer.status == 200
+    assert json_format.Parse(answer.text, gen.GeneratePairResponse()) == expected
+
+
+def test_a_motion_in_json_is_a_list_of_what_grpc_says(
+    server: RunningServer, channel: grpc.Channel
+) -> None:
+    pair = types_pb2.Pair(player=PERSON, partner=PERSON)
+    request = gen.GenerateMotionRequest(pair=pair, frames=40, seed=3, steps=4)
+    expected = list(generation_pb2_grpc.GenerationServiceStub(channel).GenerateMotion(request))
+    answer = posted(server, "v1/motion", request)
+    parsed = [
+        json_format.ParseDict(part, gen.GenerateMotionResponse())
+        for part in json.loads(answer.text)
+    ]
+    assert parsed == expected
+    assert len(parsed) == 3
+
+
+@pytest.mark.parametrize("path", BAD_MOTIONS)
+def test_a_bad_request_in_json_gets_the_same_error(path: str, server: RunningServer) -> None:
+    request, field = BAD_MOTIONS[path]
+    answer = posted(server, "v1/motion", request)
+    assert answer.status == 400
+    error = json_format.Parse(answer.text, pb.StreamError())
+    assert (error.code, error.field) == (3, field)
+    assert field in error.message
+
+
+def test_what_is_not_json_is_refused(server: RunningServer) -> None:
+    for body, type_, status, reason in (
+        (b"{}", "text/plain", 415, "NOT_JSON"),
+        (b"{}", "application/x-www-form-urlencoded", 415, "NOT_JSON"),
+        (b"{", "application/json", 400, "BAD_JSON"),
+        (b'{"txt": "hug"}', "application/json; charset=utf-8", 400, "BAD_JSON"),
+        (b"\xff", "application/json", 400, "BAD_JSON"),
+        (b" " * (2 << 20), "application/json", 413, "MESSAGE_TOO_BIG"),
+    ):
+        answer = fetched(server, "v1/pair", body, {"content-type": type_})
+        assert (answer.status, json.loads(answer.text)["reason"]) == (status, reason)
+
+
+def test_the_body_comes_as_a_glb_in_the_shape_that_is_asked_for(server: RunningServer) -> None:
+    plain, tall = (fetched(server, f"v1/body.glb{query}") for query in ("", "?betas=2" + ",0" * 9))
+    assert plain.headers["content-type"] == "model/gltf-binary"
+    assert plain.body[:4] == tall.body[:4] == b"glTF"
+    assert plain.body == body_glb(load_body(), np.zeros(10, np.float32))
+    assert plain.body != tall.body
+    for query in ("?betas=1,2", "?betas=tall", "?betas=9" + ",0" * 9):
+        assert fetched(server, f"v1/body.glb{query}").status == 400
+
+
+def test_metrics_count_calls_of_every_door(server: RunningServer, channel: grpc.Channel) -> None:
+    def of(name: str, **labels: str) -> float:
+        families = text_string_to_metric_families(fetched(server, "metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return sum(
+            sample.value
+            for sample in samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    names = {"grpc_service": "contrapose.v1.InteractionService", "grpc_type": "bidi_stream"}
+    for door, refused in doors(server, channel).items():
+        labels = {**names, "door": door.lower()}
+        before = of("grpc_server_started_total", **labels)
+        received = of("grpc_server_msg_received_total", **labels)
+        failed = {**labels, "grpc_code": "INVALID_ARGUMENT"}
+        failures = of("grpc_server_handled_total", **failed)
+        refused([header(steps=0)])
+        assert of("grpc_server_started_total", **labels) == before + 1
+        assert of("grpc_server_msg_received_total", **labels) == received + 1
+        assert of("grpc_server_handled_total", **failed) == failures + 1
+        assert of("grpc_server_handling_seconds_count", **labels) == before + 1
+    assert of("contrapose_ready") == 1
+    assert of("contrapose_sessions_limit") >= 1
+    assert of("contrapose_windows_total") >= 0

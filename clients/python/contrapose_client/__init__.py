@@ -17,7 +17,7 @@ A complete example; the player stands still and the partner reacts for five seco
 Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine.
 """
 
-from contrapose_client.client import Client, Generated, connect
+from contrapose_client.client import Client, Generated, Tls, connect
 from contrapose_client.devices import Device, calibrate
 from contrapose_client.errors import ServerError
 from contrapose_client.interaction import Interaction
@@ -39,6 +39,7 @@ __all__ = [
     "PlayoutReport",
     "PoseAt",
     "ServerError",
+    "Tls",
     "Touch",
     "calibrate",
     "connect",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
+import grpc
 import grpc.aio
 import numpy as np
 from contrapose.v1 import (
@@ -35,17 +37,51 @@ class Generated:
     info: generation_pb2.GenerationInfo
 
 
-def connect(address: str) -> Client:
-    """A client of the server at "host:port"; use it in an `async with`."""
-    return Client(address)
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """An encrypted connection. Paths of PEM files; None: as the machine has it.
+
+    ca         the certificate that the server's is signed by
+    cert, key  of the client, for a server that asks for one
+    """
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        files = (self.ca, self.key, self.cert)
+        parts = [None if path is None else path.read_bytes() for path in files]
+        return grpc.ssl_channel_credentials(*parts)
+
+
+def connect(
+    address: str, *, token: str | None = None, tls: Tls | Path | str | bool = False
+) -> Client:
+    """A client of the server at "host:port"; use it in an `async with`.
+
+    token  of the server's token file, where it asks for one
+    tls    True: encrypted, by a certificate that the machine trusts; the path of a PEM file: by one
+           that is signed by this; a Tls: for more. False: in the clear
+    """
+    if isinstance(tls, str | Path):
+        tls = Tls(ca=Path(tls))
+    if tls is True:
+        tls = Tls()
+    return Client(address, token=token, tls=tls or None)
 
 
 class Client:
     """One channel to one server. Refusals raise ServerError."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, token: str | None = None, tls: Tls | None = None) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address)
+        self._metadata = [] if token is None else [("authorization", f"Bearer {token}")]
+        self._channel = (
+            grpc.aio.insecure_channel(address)
+            if tls is None
+            else grpc.aio.secure_channel(address, tls.credentials())
+        )
 
     async def __aenter__(self) -> Client:
         return self
@@ -62,7 +98,7 @@ class Client:
         stub = server_info_pb2_grpc.ServerInfoServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         with translated(self.address):
             response: server_info_pb2.GetServerInfoResponse = await stub.GetServerInfo(
-                server_info_pb2.GetServerInfoRequest(), timeout=timeout
+                server_info_pb2.GetServerInfoRequest(), timeout=timeout, metadata=self._metadata
             )
         return response
 
@@ -111,7 +147,7 @@ class Client:
             client_name=client_name,
         )
         stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        return Interaction(stub.StreamInteraction(), header, self.address)
+        return Interaction(stub.StreamInteraction(metadata=self._metadata), header, self.address)
 
     def resume(
         self, session: Interaction, *, client_name: str = "contrapose-python"
@@ -127,7 +163,8 @@ class Client:
             resume_token=session.resume_token, client_name=client_name
         )
         stub = interaction_pb2_grpc.InteractionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        return Interaction(stub.StreamInteraction(), header, self.address, session)
+        stream = stub.StreamInteraction(metadata=self._metadata)
+        return Interaction(stream, header, self.address, session)
 
     async def generate(
         self,
@@ -176,7 +213,7 @@ class Client:
         info = generation_pb2.GenerationInfo()
         played: list[types_pb2.Frame] = []
         with translated(self.address):
-            async for response in stub.GenerateMotion(request):
+            async for response in stub.GenerateMotion(request, metadata=self._metadata):
                 if response.HasField("info"):
                     info = response.info
                 played.extend(response.frames.frames)
@@ -207,7 +244,9 @@ class Client:
         )
         stub = generation_pb2_grpc.GenerationServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         with translated(self.address):
-            response: generation_pb2.GeneratePairResponse = await stub.GeneratePair(request)
+            response: generation_pb2.GeneratePairResponse = await stub.GeneratePair(
+                request, metadata=self._metadata
+            )
         people = [response.pair.player, response.pair.partner]
         poses = [pose_arrays(person.pose) for person in people]
         return Generated(

@@ -23,6 +23,8 @@ class ServerError(Exception):
             grpc.StatusCode.INVALID_ARGUMENT,
             grpc.StatusCode.FAILED_PRECONDITION,
             grpc.StatusCode.UNIMPLEMENTED,
+            grpc.StatusCode.UNAUTHENTICATED,
+            grpc.StatusCode.PERMISSION_DENIED,
         )
 
 
@@ -33,6 +35,11 @@ def translated(address: str) -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as exc:
         code, details = exc.code(), exc.details() or ""
-        if code is grpc.StatusCode.UNAVAILABLE and "connect" in details.lower():
+        if code is grpc.StatusCode.UNAVAILABLE and "handshake" in details.lower():
+            details = (
+                f"{address} cannot be talked to in encrypted form; is `tls` the certificate that "
+                f"the server's is signed by? {details}"
+            )
+        elif code is grpc.StatusCode.UNAVAILABLE and "connect" in details.lower():
             details = f"no server answers at {address}; start one with `contrapose serve`"
         raise ServerError(code, details or code.name) from exc

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from engine.errors import ConfigError
+from engine.serving.access import TlsFiles
 
 MOST_FRAME_BYTES = 2 << 20
 """Beyond this a connection is cut; what a message may have is less, and refused by a status."""
@@ -46,6 +49,13 @@ def listening_socket(interface: str, port: int) -> socket.socket:
     return listener
 
 
+def _tls_settings(tls: TlsFiles) -> dict[str, Any]:
+    settings: dict[str, Any] = {"ssl_certfile": tls.cert, "ssl_keyfile": tls.key}
+    if tls.client_ca is not None:
+        settings |= {"ssl_ca_certs": tls.client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return settings
+
+
 class _Server(uvicorn.Server):
     """Leaves signals to the process, which serves more than this."""
 
@@ -57,11 +67,12 @@ class _Server(uvicorn.Server):
 class Gateway:
     """An app on a port. Start it, stop it; both on the event loop."""
 
-    def __init__(self, app: ASGIApp, interface: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, interface: str, port: int, tls: TlsFiles | None) -> None:
         self._listener = listening_socket(interface, port)
         host = f"[{interface}]" if ":" in interface else interface
-        self.address = f"{host}:{self._listener.getsockname()[1]}"
-        """Such as 127.0.0.1:50052."""
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://{host}:{self._listener.getsockname()[1]}/"
+        """Such as http://127.0.0.1:50052/."""
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -78,13 +89,10 @@ class Gateway:
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                **({} if tls is None else _tls_settings(tls)),
             )
         )
         self._serving: asyncio.Task[None] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}/"
 
     def start(self) -> None:
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))

@@ -7,21 +7,28 @@ browser cannot read the status of a refused upgrade, so every refusal accepts it
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from contrapose.v1 import interaction_pb2
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.errors import InputError, OverloadedError
+from engine.serving.calls import CallKind
+from engine.serving.gateway.doorman import Doorman
+from engine.serving.gateway.ending import CLOSED_WELL, CLOSED_WITH, close_reason, error_to_wire
 from engine.serving.gateway.served import Served
 from engine.serving.statuses import Status, status_of
 
 SUBPROTOCOL = "contrapose.v1"
-CLOSED_WELL = 1000
-CLOSED_WITH = 4000
-"""Plus the status, as google.rpc.Code has it."""
-MOST_REASON_BYTES = 123
-"""What a close frame has room for."""
+TOKEN_SUBPROTOCOL = "contrapose.bearer."
+"""And the token: a page can send no header with an upgrade."""
+SESSION = CallKind(
+    "websocket",
+    "bidi_stream",
+    interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name,
+    "StreamInteraction",
+)
 MOST_MESSAGE_BYTES = 1 << 20
 """As with gRPC."""
 LAST_WRITE_SECONDS = 1.0
@@ -59,23 +66,40 @@ class _Incoming:
         return message
 
 
-async def interact_over(socket: WebSocket, served: Served) -> None:
+async def interact_over(socket: WebSocket, served: Served, doorman: Doorman) -> None:
     """One session, from the upgrade to the close frame."""
     offered = socket.scope["subprotocols"]
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    try:
-        if SUBPROTOCOL not in offered:
-            raise InputError(
-                f"the client offers the subprotocols {offered}; it must offer {SUBPROTOCOL}",
-                reason="NO_SUBPROTOCOL",
-            )
-        await served.interact(_Incoming(socket), socket.send_bytes)
-    except (_ClientGone, WebSocketDisconnect):
-        return
-    except Exception as error:
-        await _end(socket, status_of(error))
-    else:
-        await _end(socket, None)
+    with served.calls.counted(SESSION) as call:
+        try:
+            doorman.check_address(socket.headers)
+            doorman.check_token(socket.headers, _offered_token(offered))
+            _check_subprotocol(offered)
+            await served.interact(call.received(_Incoming(socket)), call.sent(socket.send_bytes))
+        except (_ClientGone, WebSocketDisconnect):
+            return
+        except Exception as error:
+            status = status_of(error)
+            call.code = status.code.name
+            await _end(socket, status)
+        else:
+            call.code = "OK"
+            await _end(socket, None)
+
+
+def _offered_token(offered: Sequence[str]) -> str | None:
+    for name in offered:
+        if name.startswith(TOKEN_SUBPROTOCOL):
+            return name.removeprefix(TOKEN_SUBPROTOCOL)
+    return None
+
+
+def _check_subprotocol(offered: Sequence[str]) -> None:
+    if SUBPROTOCOL not in offered:
+        raise InputError(
+            f"the client does not offer the subprotocol {SUBPROTOCOL}; it must",
+            reason="NO_SUBPROTOCOL",
+        )
 
 
 async def _end(socket: WebSocket, status: Status | None) -> None:
@@ -90,19 +114,4 @@ async def _end(socket: WebSocket, status: Status | None) -> None:
                 return
             response = interaction_pb2.StreamInteractionResponse(error=error_to_wire(status))
             await socket.send_bytes(response.SerializeToString())
-            await socket.close(CLOSED_WITH + status.code, shortened(status.message))
-
-
-def error_to_wire(status: Status) -> interaction_pb2.StreamError:
-    return interaction_pb2.StreamError(
-        code=status.code,
-        message=status.message,
-        reason=status.reason,
-        field=status.field or "",
-        retry_after=status.retry_s,
-    )
-
-
-def shortened(reason: str) -> str:
-    """What of a message goes into a close frame; no character is cut in two."""
-    return reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")
+            await socket.close(CLOSED_WITH + status.code, close_reason(status.message))

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from engine.serving.calls import Call
 from engine.serving.statuses import Status, status_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -26,12 +27,14 @@ def trailers_of(status: Status) -> Metadata:
 
 
 @asynccontextmanager
-async def statuses(context: Context) -> AsyncIterator[None]:
+async def statuses(context: Context, call: Call) -> AsyncIterator[None]:
     """Whatever goes wrong inside ends this call, and only this call, with a status."""
     try:
         yield
+        call.code = grpc.StatusCode.OK.name
     except (grpc.aio.AbortError, asyncio.CancelledError):
         raise
     except Exception as error:
         status = status_of(error)
+        call.code = status.code.name
         await context.abort(CODES[status.code], status.message, trailers_of(status))

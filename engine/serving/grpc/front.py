@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,87 +16,49 @@ from typing import Any
 import grpc
 import grpc.aio
 from contrapose.v1 import server_info_pb2
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
 from engine.errors import OverloadedError
+from engine.serving.calls import CallKind, Calls
 from engine.serving.grpc.ending import CODES, DETAILS, Context, Metadata, trailers_of
 from engine.serving.grpc.fleet import EngineProcess, Fleet
-from engine.serving.grpc.listening import (
-    OPTIONS,
-    SERVICES,
-    bound_port,
-    enable_reflection,
-    set_health,
-)
-from engine.serving.process import stop_event
+from engine.serving.grpc.listening import SERVICES, set_health
 from engine.serving.server_info import merged
 from engine.serving.statuses import status_of
 
 logger = logging.getLogger(__name__)
 
+Write = Callable[[bytes], Awaitable[None]]
 INFO_METHOD = f"/{server_info_pb2.DESCRIPTOR.services_by_name['ServerInfoService'].full_name}/"
 INFO_METHOD += "GetServerInfo"
 TRIED_ELSEWHERE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 """Refusals that another engine may not repeat."""
 WRITE_FAILED = "Internal error from Core"
 """What grpc.aio makes of a call that ends while it is written to; the status is lost."""
+OF_THE_CONNECTION = ("user-agent", "te", "content-type", "authorization")
+"""Metadata that say something to the front and nothing to an engine."""
+CALL_TYPES = {"StreamInteraction": "bidi_stream", "GenerateMotion": "server_stream"}
 POLL_SECONDS = 1.0
 INFO_SECONDS = 2.0
 MOST_UNANSWERED = 3
 """An engine that says nothing for longer gets a call only if no other takes it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FrontConfig:
-    commands: Sequence[Sequence[str]]
-    """Each starts an engine: `contrapose serve` on a free port, until its input ends."""
-    interface: str = "127.0.0.1"
-    port: int = 50051
-    drain_seconds: float = 5.0
-    stops_on_eof: bool = False
-
-
-async def serve_front(config: FrontConfig, on_ready: Callable[[str], None]) -> int:
-    """Serve until SIGTERM or SIGINT, then drain all engines.
-
-    on_ready  called with "host:port" once sessions are accepted
-    Returns an exit code: 0, or that of the first engine if it did not start.
-    Raises ConfigError if the port is taken.
-    """
-    stop = stop_event(on_eof=config.stops_on_eof)
-    probe = health.aio.HealthServicer()
-    front = Front(config.commands, probe)
-    server = grpc.aio.server(options=OPTIONS)
-    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    enable_reflection(server)
-    server.add_generic_rpc_handlers((FrontHandler(front),))
-    address = bound_port(server, config.interface, config.port)
-    await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
-    await server.start()
-    starting = asyncio.create_task(front.fleet.start())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    code = starting.result() if starting.done() else 0
-    if starting.done() and not code:
-        on_ready(address)
-        polling = asyncio.create_task(front.poll())
-        await stopping
-        polling.cancel()
-    starting.cancel()
-    stopping.cancel()
-    await probe.enter_graceful_shutdown()
-    front.is_draining = True
-    await front.fleet.stop(config.drain_seconds + 10)
-    await server.stop(1.0)
-    return code
-
-
 class Front:
     """Which engine gets a call, and the calls under way. On one event loop."""
 
-    def __init__(self, commands: Sequence[Sequence[str]], probe: health.aio.HealthServicer) -> None:
+    def __init__(
+        self,
+        commands: Sequence[Sequence[str]],
+        probe: health.aio.HealthServicer,
+        *,
+        engine_token: str | None = None,
+    ) -> None:
         self.fleet = Fleet(commands, on_change=self._changed)
+        self.calls = Calls()
+        """So far, at every door."""
         self.is_draining = False
+        self._authorization = _authorization(engine_token)
         self._probe = probe
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,28 +74,50 @@ class Front:
 
     # -- calls -------------------------------------------------------------------------------------
     async def forward(self, method: str, incoming: AsyncIterator[bytes], context: Context) -> None:
+        """A call of gRPC, to its end."""
+        with self.calls.counted(_kind(method)) as call:
+            end = await self.converse(
+                method,
+                call.received(incoming),
+                call.sent(context.write),
+                metadata=_of_client(context.invocation_metadata() or ()),
+                timeout=context.time_remaining(),
+            )
+            call.code = end.code.name
+        if end.code is grpc.StatusCode.OK:
+            context.set_trailing_metadata(end.trailers)
+        else:
+            await context.abort(end.code, end.details, end.trailers)
+
+    async def converse(
+        self,
+        method: str,
+        incoming: AsyncIterator[bytes],
+        write: Write,
+        *,
+        metadata: Metadata = (),
+        timeout: float | None = None,
+    ) -> End:
         """Pass a call on to the least busy engine, or the next one if it refuses."""
         requests = ClientMessages(incoming)
-        end = _End.of(OverloadedError("no engine is ready; try again", reason="NOT_READY"))
+        metadata = (*metadata, *self._authorization)
+        end = End.of(OverloadedError("no engine is ready; try again", reason="NOT_READY"))
         try:
             for engine in by_load(self.fleet.ready()):
                 engine.calls += 1
                 try:
-                    end = await _passed_on(engine, method, requests, context)
+                    end = await _passed_on(engine, method, requests, write, metadata, timeout)
                 finally:
                     engine.calls -= 1
                 if end.code not in TRIED_ELSEWHERE or not requests.can_be_repeated:
                     break
         finally:
             await requests.close()
-        if end.code is grpc.StatusCode.OK:
-            context.set_trailing_metadata(end.trailers)
-        else:
-            await context.abort(end.code, end.details, end.trailers)
+        return end
 
     # -- server info -------------------------------------------------------------------------------
     async def server_info(self) -> server_info_pb2.GetServerInfoResponse:
-        answers = await asyncio.gather(*(_info_of(engine) for engine in self.fleet.ready()))
+        answers = await asyncio.gather(*map(self._info_of, self.fleet.ready()))
         found = [info for info in answers if info is not None]
         info = merged(found)
         info.is_ready = info.is_ready and not self.is_draining
@@ -143,7 +127,10 @@ class Front:
         """Ask engines how busy they are, for as long as it runs."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            await asyncio.gather(*(_info_of(engine) for engine in self.fleet.ready()))
+            await asyncio.gather(*map(self._info_of, self.fleet.ready()))
+
+    async def _info_of(self, engine: EngineProcess) -> server_info_pb2.GetServerInfoResponse | None:
+        return await _info_of(engine, self._authorization)
 
 
 def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
@@ -154,13 +141,15 @@ def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
     )
 
 
-async def _info_of(engine: EngineProcess) -> server_info_pb2.GetServerInfoResponse | None:
+async def _info_of(
+    engine: EngineProcess, metadata: Metadata
+) -> server_info_pb2.GetServerInfoResponse | None:
     """What an engine says of itself; None if it says nothing in time."""
     if engine.channel is None:
         return None
     call: Any = engine.channel.unary_unary(INFO_METHOD)  # of bytes, which its stubs do not know
     try:
-        answer = await call(b"", timeout=INFO_SECONDS)
+        answer = await call(b"", timeout=INFO_SECONDS, metadata=metadata)
     except grpc.aio.AioRpcError as error:
         engine.unanswered += 1
         if engine.unanswered == MOST_UNANSWERED + 1:
@@ -225,7 +214,7 @@ class ClientMessages:
 
 
 @dataclass(frozen=True)
-class _End:
+class End:
     """How a call ended, in gRPC's terms."""
 
     code: grpc.StatusCode
@@ -233,23 +222,26 @@ class _End:
     trailers: Metadata
 
     @staticmethod
-    def of(error: OverloadedError) -> _End:
+    def of(error: OverloadedError) -> End:
         status = status_of(error)
-        return _End(CODES[status.code], status.message, trailers_of(status))
+        return End(CODES[status.code], status.message, trailers_of(status))
 
 
 async def _passed_on(
-    engine: EngineProcess, method: str, requests: ClientMessages, context: Context
-) -> _End:
+    engine: EngineProcess,
+    method: str,
+    requests: ClientMessages,
+    write: Write,
+    metadata: Metadata,
+    timeout: float | None,
+) -> End:
     """One call to one engine: what it answers goes to the client, how it ends is returned.
 
     While `requests` can be repeated, the engine has said nothing.
     """
     if engine.channel is None:  # it went while another was asked
         return _lost_call(engine, "not ready")
-    call: Any = engine.channel.stream_stream(method)(
-        metadata=_of_client(context.invocation_metadata() or ()), timeout=context.time_remaining()
-    )
+    call: Any = engine.channel.stream_stream(method)(metadata=metadata, timeout=timeout)
 
     async def send() -> None:
         # A call that is over takes no more; its end is told by reading.
@@ -262,7 +254,7 @@ async def _passed_on(
         with suppress(grpc.aio.AioRpcError):
             while (message := await call.read()) is not grpc.aio.EOF:
                 requests.answered()
-                await context.write(message)
+                await write(message)
         code, details = await call.code(), await call.details()
         trailers = tuple((str(key), value) for key, value in await call.trailing_metadata() or ())
     finally:
@@ -274,13 +266,13 @@ async def _passed_on(
         code is grpc.StatusCode.UNAVAILABLE and DETAILS not in dict(trailers)
     ):
         return _lost_call(engine, details or "")
-    return _End(code, details or "", trailers)
+    return End(code, details or "", trailers)
 
 
-def _lost_call(engine: EngineProcess, details: str) -> _End:
+def _lost_call(engine: EngineProcess, details: str) -> End:
     """A connection that broke, as a status that tells the client what to do."""
     logger.warning("engine %d: lost a call: %s", engine.index, details)
-    return _End.of(
+    return End.of(
         OverloadedError(
             "the engine of this call has gone; resume the session with its token",
             reason="ENGINE_LOST",
@@ -293,8 +285,17 @@ def _of_client(metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
     return tuple(
         (key, value)
         for key, value in metadata
-        if not key.startswith((":", "grpc-")) and key not in ("user-agent", "te", "content-type")
+        if not key.startswith((":", "grpc-")) and key not in OF_THE_CONNECTION
     )
+
+
+def _authorization(token: str | None) -> Metadata:
+    return () if token is None else (("authorization", f"Bearer {token}"),)
+
+
+def _kind(method: str) -> CallKind:
+    service, _, name = method.strip("/").rpartition("/")
+    return CallKind("grpc", CALL_TYPES.get(name, "unary"), service, name)
 
 
 class FrontHandler(grpc.GenericRpcHandler):

@@ -5,12 +5,15 @@ Knows sockets and the health protocol; nothing of what is served.
 
 from __future__ import annotations
 
+import grpc
 import grpc.aio
 from contrapose.v1 import generation_pb2, interaction_pb2, server_info_pb2
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection
 
 from engine.errors import ConfigError
+from engine.serving.access import Access, TlsFiles
+from engine.serving.grpc.guard import TokenGuard
 
 SERVICES = (
     interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name,
@@ -27,11 +30,21 @@ OPTIONS = [
 ]
 
 
-def bound_port(server: grpc.aio.Server, interface: str, port: int) -> str:
+def new_server(access: Access) -> grpc.aio.Server:
+    guards = [] if access.tokens is None else [TokenGuard(access)]
+    return grpc.aio.server(options=OPTIONS, interceptors=guards)
+
+
+def bound_port(
+    server: grpc.aio.Server, interface: str, port: int, tls: TlsFiles | None = None
+) -> str:
     """Listen; returns "host:port". Raises ConfigError if somebody else does."""
     host = f"[{interface}]" if ":" in interface else interface
     try:
-        found = server.add_insecure_port(f"{host}:{port}")
+        if tls is None:
+            found = server.add_insecure_port(f"{host}:{port}")
+        else:
+            found = server.add_secure_port(f"{host}:{port}", _credentials(tls))
     except RuntimeError as exc:
         raise ConfigError(
             f"cannot listen on {host}:{port}: the port is in use or the address is not of "
@@ -40,6 +53,14 @@ def bound_port(server: grpc.aio.Server, interface: str, port: int) -> str:
             reason="PORT_IN_USE",
         ) from exc
     return f"{host}:{found}"
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials(
+        [(tls.key.read_bytes(), tls.cert.read_bytes())],
+        root_certificates=None if tls.client_ca is None else tls.client_ca.read_bytes(),
+        require_client_auth=tls.client_ca is not None,
+    )
 
 
 async def set_health(

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import grpc.aio
 import numpy as np
@@ -22,7 +21,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from engine.backends import Backend
 from engine.errors import ConfigError
-from engine.serving.grpc.listening import OPTIONS, bound_port, enable_reflection, set_health
+from engine.serving.access import Access
+from engine.serving.gateway.door import opened_gateway
+from engine.serving.gateway.served import ServedHost
+from engine.serving.grpc.listening import bound_port, enable_reflection, new_server, set_health
 from engine.serving.grpc.service import (
     GenerationService,
     InteractionService,
@@ -32,9 +34,6 @@ from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import ComputeConfig, loaded_bundle
 from engine.serving.process import stop_event
 from engine.session.recording import Recorder
-
-if TYPE_CHECKING:
-    from engine.serving.gateway.listening import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +52,7 @@ class ServerConfig:
     """0: a free one."""
     http_port: int | None = None
     """Of the gateway for browsers, on the same interface; None: there is none."""
+    access: Access = field(default_factory=Access)
     drain_seconds: float = 5.0
     """How long sessions may go on after SIGTERM."""
     record: Path | None = None
@@ -83,12 +83,16 @@ async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = stop_event(on_eof=config.stops_on_eof)
     host = Host(config.service)
-    server = grpc.aio.server(options=OPTIONS)
+    server = new_server(config.access)
     probe = health.aio.HealthServicer()
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     add_services(server, host, probe)
-    address = bound_port(server, config.interface, config.port)
-    gateway = None if config.http_port is None else _gateway(host, config)
+    address = bound_port(server, config.interface, config.port, config.access.tls)
+    gateway = None
+    if config.http_port is not None:
+        gateway = opened_gateway(
+            config.interface, config.http_port, ServedHost(host), config.access
+        )
     await server.start()
     if gateway is not None:
         gateway.start()
@@ -123,15 +127,6 @@ async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None
     if host.recorder is not None:
         await asyncio.to_thread(host.recorder.close)
     backend.close()
-
-
-def _gateway(host: Host, config: ServerConfig) -> Gateway:
-    from engine.serving.gateway.app import gateway_app
-    from engine.serving.gateway.listening import Gateway
-    from engine.serving.gateway.served import ServedHost
-
-    assert config.http_port is not None
-    return Gateway(gateway_app(ServedHost(host)), config.interface, config.http_port)
 
 
 def _about(config: ComputeConfig, backend: Backend) -> dict[str, object]:

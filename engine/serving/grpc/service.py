@@ -16,11 +16,18 @@ from contrapose.v1 import (
     server_info_pb2_grpc,
 )
 
+from engine.serving.calls import CallKind
 from engine.serving.generating import motion_responses, pair_response
 from engine.serving.grpc.ending import Context, statuses
 from engine.serving.host import Host
 from engine.serving.opening import interact
 from engine.serving.server_info import server_info
+
+INTERACTION = interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name
+GENERATION = generation_pb2.DESCRIPTOR.services_by_name["GenerationService"].full_name
+STREAM = CallKind("grpc", "bidi_stream", INTERACTION, "StreamInteraction")
+MOTION = CallKind("grpc", "server_stream", GENERATION, "GenerateMotion")
+PAIR = CallKind("grpc", "unary", GENERATION, "GeneratePair")
 
 
 class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
@@ -30,8 +37,9 @@ class InteractionService(interaction_pb2_grpc.InteractionServiceServicer):
     async def StreamInteraction(
         self, requests: AsyncIterator[interaction_pb2.StreamInteractionRequest], context: Context
     ) -> None:
-        async with statuses(context):
-            await interact(self._host, requests, context.write)
+        with self._host.calls.counted(STREAM) as call:
+            async with statuses(context, call):
+                await interact(self._host, call.received(requests), call.sent(context.write))
 
 
 class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
@@ -41,16 +49,22 @@ class GenerationService(generation_pb2_grpc.GenerationServiceServicer):
     async def GenerateMotion(
         self, request: generation_pb2.GenerateMotionRequest, context: Context
     ) -> AsyncIterator[generation_pb2.GenerateMotionResponse]:
-        async with statuses(context):
-            for response in await motion_responses(self._host, request):
-                yield response
+        with self._host.calls.counted(MOTION) as call:
+            async with statuses(context, call):
+                call.moved(received=1)
+                for response in await motion_responses(self._host, request):
+                    yield response
+                    call.moved(sent=1)
 
     async def GeneratePair(
         self, request: generation_pb2.GeneratePairRequest, context: Context
     ) -> generation_pb2.GeneratePairResponse:
         response = generation_pb2.GeneratePairResponse()
-        async with statuses(context):
-            response = await pair_response(self._host, request)
+        with self._host.calls.counted(PAIR) as call:
+            async with statuses(context, call):
+                call.moved(received=1)
+                response = await pair_response(self._host, request)
+                call.moved(sent=1)
         return response
 
 

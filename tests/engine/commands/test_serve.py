@@ -88,7 +88,10 @@ def test_no_steps_are_refused_by_name(bundle: Path) -> None:
 
 
 # ----------------------------------------------------------------------------- several engines
-OF_THE_FRONT = {"http_port", "no_http", "host", "port", "stop_on_eof", "devices", "engines"}
+OF_THE_FRONT = {
+    *("host", "port", "http_port", "no_http", "stop_on_eof", "devices", "engines"),
+    *("token_file", "tls_cert", "tls_key", "tls_client_ca", "allow_origin", "insecure"),
+}
 """Flags that no engine gets as they were given."""
 DIVIDED = {"threads", "record", "record_limit"}
 """Flags whose values the engines share."""
