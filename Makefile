@@ -11,7 +11,7 @@ PARALLEL ?= -n 2 --no-loadscope-reorder
 .PHONY: demo test test-fast check fix e2e proto install clean
 
 demo: $(VENV)/.engine
-	$(BIN)/contrapose demo --headless -o out
+	$(BIN)/contrapose demo -o out
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests $(PARALLEL)

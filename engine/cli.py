@@ -19,19 +19,22 @@ from engine.extras import advice
 
 COMMAND_MODULES = (
     "engine.commands.serve",
+    "engine.commands.view",
     "engine.commands.access",
     "engine.commands.play",
     "engine.commands.replay",
     "engine.commands.convert",
     "engine.commands.bundle",
-    "engine.bench.commands",
 )
+LATE_MODULES = {"bench": ("engine.bench.commands", "measure this machine")}
+"""Groups of commands that take long to import, with their help: imported when one is asked for."""
 EXIT_CALLER_MISTAKE = 2
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(asked: str = "") -> argparse.ArgumentParser:
+    """asked  the command that is going to be parsed"""
     parser = argparse.ArgumentParser(
         prog="contrapose", description="A second body that reacts to yours, live."
     )
@@ -42,13 +45,20 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMAND_MODULES:
         importlib.import_module(name).add_commands(subparsers)
+    for name, (module, summary) in LATE_MODULES.items():
+        if name == asked:
+            importlib.import_module(module).add_commands(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
     for entry in sorted(entry_points(group="contrapose.commands"), key=lambda e: e.name):
         entry.load()(subparsers)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = build_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    asked = next((word for word in argv if not word.startswith("-")), "")
+    args = build_parser(asked).parse_args(argv)
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -1,7 +1,7 @@
 """`contrapose bench load`: how many sessions this machine carries without a late frame.
 
 Starts a real server for every trial, plays N simulated players to it from this process, and reads
-what the server spent from /proc. Knows no session and no network.
+what the server spends. Knows no session and no network.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from engine.commands.recorded_player import DEMO_PLAYER
 from engine.commands.server_process import ServerProcess, own_server
 from engine.errors import InputError
 from engine.formats.plot import Plot, check_plot_path, write_plots
+from engine.serving.process import Usage, usage_of
 
 if TYPE_CHECKING:
     from contrapose.v1 import server_info_pb2
@@ -51,7 +53,12 @@ steps      denoiser calls a window at the end; revisions: least frames between t
 cpu        of the server, per session, in parts of one core; players: of this process in all
 lag        longest time that the server's event loop was held up
 says       sessions that the server, empty, said it could carry
+
+With --websocket every other player comes through the WebSocket, and each door has a line of its
+own: late frames, reaction, and what a small message, up or down, costs the server's processor there
+(pings before any session is open, so nothing but the door is at work).
 """
+DOORS = ("grpc", "websocket")
 SHORT_SECONDS = 15.0
 FULL_SIZE_STEPS = 10
 MOST_STARVED = 0.01
@@ -59,16 +66,27 @@ MOST_SESSIONS = 1024
 OPENING_GAP_S = 0.2
 """Between two sessions: N games do not start at the same instant."""
 SAMPLE_SECONDS = 1.0
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """A process's resident megabytes, and seconds of processor time since it began."""
+class DoorFigures:
+    """What the players of one door saw."""
 
-    resident_mb: float
-    cpu_s: float
+    door: str
+    figures: tuple[PlayerFigures, ...]
+    cpu_us_per_message: float | None
+    """Of the server; None where the system does not say."""
+
+    def as_json(self) -> dict[str, Any]:
+        every = [ms for player in self.figures for ms in player.reactions_ms]
+        return {
+            "door": self.door,
+            "sessions": len(self.figures),
+            "frames": sum(player.frames for player in self.figures),
+            "late_frames": sum(player.late_frames for player in self.figures),
+            "reaction_ms": percentiles(every),
+            "cpu_us_per_message": self.cpu_us_per_message,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +104,8 @@ class Trial:
     """Sessions that the server, empty, said it could carry."""
     before: server_info_pb2.ServerLoad
     after: server_info_pb2.ServerLoad
+    doors: tuple[DoorFigures, ...] = ()
+    """Of each door, where two were used."""
 
     @property
     def refused(self) -> int:
@@ -171,6 +191,7 @@ class Trial:
             "players_lag_ms": percentiles(lags),
             "rss_mb": self.rss_mb,
             "rss_mb_after_1_min": self.rss_mb_after_1_min,
+            "doors": [door.as_json() for door in self.doors],
         }
 
     def _least_margin_ms(self) -> float | None:
@@ -194,6 +215,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--full-size",
         action="store_true",
         help=f"the published architecture, random weights, {FULL_SIZE_STEPS} steps",
+    )
+    parser.add_argument(
+        "--websocket", action="store_true", help="every other player through the WebSocket"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the players' motions (%(default)s)")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="cost and reaction over sessions")
@@ -219,7 +243,7 @@ def run(args: argparse.Namespace) -> int:
         players = _players(args)
 
         def attempt(sessions: int, seconds: float) -> Trial:
-            with own_server(flags) as server:
+            with own_server(flags, has_page=args.websocket) as server:
                 trial = asyncio.run(_trial(server, players, sessions, seconds, args.rate))
             if not args.json:
                 _print_row(trial)
@@ -329,9 +353,13 @@ async def _trial(
     import grpc.aio
     from contrapose.v1 import server_info_pb2, server_info_pb2_grpc
 
+    from engine.bench.doors import cpu_per_message, grpc_stream, websocket_stream
     from engine.bench.simulated_players import SimulatedPlayer
 
-    assert server.pid is not None
+    doors = {"grpc": partial(grpc_stream, server.address)}
+    if server.page is not None:
+        doors["websocket"] = partial(websocket_stream, server.page)
+    names = [DOORS[player % len(doors)] for player in range(sessions)]
     players = [SimulatedPlayer(requests_of(player), rate) for player in range(sessions)]
     opening_s = OPENING_GAP_S * sessions
     async with grpc.aio.insecure_channel(server.address) as channel:
@@ -343,11 +371,15 @@ async def _trial(
             return answer
 
         capacity = (await told()).max_sessions
+        costs: dict[str, float | None] = {}
+        for name, door in doors.items() if len(doors) > 1 else ():
+            async with door() as stream:
+                costs[name] = await cpu_per_message(stream, server.pid)
 
         async def play(number: int) -> None:
             await asyncio.sleep(OPENING_GAP_S * number)
             left_s = opening_s - OPENING_GAP_S * number
-            await players[number].play(server.address, left_s + seconds)
+            await players[number].play(doors[names[number]](), left_s + seconds)
 
         tasks = [asyncio.create_task(play(number)) for number in range(sessions)]
         await asyncio.sleep(opening_s)
@@ -365,6 +397,18 @@ async def _trial(
         capacity=capacity,
         before=before.load,
         after=after.load,
+        doors=tuple(
+            DoorFigures(
+                door=name,
+                figures=tuple(
+                    player.figures
+                    for player, its in zip(players, names, strict=True)
+                    if its == name
+                ),
+                cpu_us_per_message=None if cost is None else 1e6 * cost,
+            )
+            for name, cost in costs.items()
+        ),
     )
 
 
@@ -374,26 +418,12 @@ async def _watched(
     """What the server uses, second by second, until just before the players end."""
     usage = []
     while (at := time.monotonic() - begun) < seconds - SAMPLE_SECONDS / 4:
-        with suppress(FileNotFoundError):
-            usage.append((at, usage_of(pid)))
+        if (now := usage_of(pid)) is not None:
+            usage.append((at, now))
         _, pending = await asyncio.wait(tasks, timeout=min(SAMPLE_SECONDS, seconds - at))
         if not pending:
             break  # everyone was refused or cut off
     return tuple(usage)
-
-
-def usage_of(pid: int) -> Usage:
-    """Raises FileNotFoundError where there is no such process, or no /proc."""
-    try:
-        resident_pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except ProcessLookupError as exc:
-        raise FileNotFoundError(f"/proc/{pid}") from exc
-    user, system = int(after_name[11]), int(after_name[12])
-    return Usage(
-        resident_mb=resident_pages * PAGE_BYTES / 1e6,
-        cpu_s=(user + system) / TICKS_PER_SECOND,
-    )
 
 
 # ---------------------------------------------------------------------------------------- reporting
@@ -417,6 +447,14 @@ def _print_row(trial: Trial) -> None:
         f"{'' if trial.passes else '  fails'}",
         flush=True,
     )
+    for door in row["doors"]:
+        ms = "/".join("-" if ms is None else f"{ms:.0f}" for ms in door["reaction_ms"].values())
+        cost = door["cpu_us_per_message"]
+        print(
+            f"{door['door']:>17} {door['sessions']} sessions, {door['late_frames']} late, "
+            f"reaction {ms} ms, {'-' if cost is None else f'{cost:.0f}'} us a message",
+            flush=True,
+        )
     for error in sorted(set(trial.errors)):
         print(f"         {error}", flush=True)
 

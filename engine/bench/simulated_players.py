@@ -8,26 +8,23 @@ each as it leaves, and of what comes back only indices, qualities and times are 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
-import grpc
-import grpc.aio
 import numpy as np
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
 from contrapose_client import ClockSync
 
+from engine.bench.doors import EndedError, Stream
 from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_quat
 from engine.body.skeleton import MIRROR
 from engine.formats import resampled
 from engine.motion.motion import FRAME_RATE, Motion
 
-STREAM = "/contrapose.v1.InteractionService/StreamInteraction"
 LEAST_STRETCH = 0.5
 """The least part of a recording that a player gets."""
 QUICK_PINGS, PING_EVERY = 5, 20
@@ -169,41 +166,35 @@ class SimulatedPlayer:
         self._clock = ClockSync()
         self.figures = PlayerFigures()
 
-    async def play(self, address: str, seconds: float) -> PlayerFigures:
-        """One session over a connection of its own, for so long after the first pose."""
-        # Else all channels of a process share one connection, as no two players do.
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        async with grpc.aio.insecure_channel(address, options=options) as channel:
-            stream: Any = channel.stream_stream(
-                STREAM, response_deserializer=pb.StreamInteractionResponse.FromString
-            )()
-            try:
+    async def play(self, door: AbstractAsyncContextManager[Stream], seconds: float) -> None:
+        """One session through a door, for so long after the first pose."""
+        try:
+            async with door as stream:
                 await self._play(stream, seconds)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                    self.figures.refusal = error.details() or ""
-                else:
-                    self.figures.error = f"{error.code().name}: {error.details()}"
-            except TimeoutError:
-                self.figures.error = f"the server did not end the stream in {WAIT_AT_END_S:g} s"
-        return self.figures
+        except EndedError as error:
+            if error.code == "RESOURCE_EXHAUSTED":
+                self.figures.refusal = str(error)
+            else:
+                self.figures.error = f"{error.code}: {error}"
+        except TimeoutError:
+            self.figures.error = f"the server did not end the stream in {WAIT_AT_END_S:g} s"
 
-    async def _play(self, stream: Any, seconds: float) -> None:
+    async def _play(self, stream: Stream, seconds: float) -> None:
         header = pb.StreamInteractionRequest(header=self._header)
         await stream.write(header.SerializeToString())
         first = await stream.read()
+        if first is None:
+            raise EndedError("OK", "the server ended the stream before it began")
         frames = FrameCounter(first.accepted.playout_delay, self.figures)
         reader = asyncio.create_task(self._read(stream, frames))
         try:
-            # A stream that has ended takes no more poses; its reader knows why.
-            with contextlib.suppress(asyncio.InvalidStateError):
-                await self._send(stream, frames, seconds)
+            await self._send(stream, frames, seconds)
             async with asyncio.timeout(WAIT_AT_END_S):
                 await reader
         finally:
             reader.cancel()
 
-    async def _send(self, stream: Any, frames: FrameCounter, seconds: float) -> None:
+    async def _send(self, stream: Stream, frames: FrameCounter, seconds: float) -> None:
         begun = time.monotonic()
         self._clock.begin(begun)
         for count in range(round(seconds * self._rate) + 1):
@@ -222,8 +213,8 @@ class SimulatedPlayer:
             frames.settle(self._clock.session_time(now))
         await stream.done_writing()
 
-    async def _read(self, stream: Any, frames: FrameCounter) -> None:
-        while (response := await stream.read()) is not grpc.aio.EOF:
+    async def _read(self, stream: Stream, frames: FrameCounter) -> None:
+        while (response := await stream.read()) is not None:
             now = time.monotonic()
             part = response.WhichOneof("part")
             if part == "frames":

@@ -7,15 +7,17 @@ afterwards. What is said to the server is `live_client.py`'s, which is imported 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.commands.engine_options import add_engine_options, add_server_option
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
 from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
-from engine.commands.server_process import running_server
+from engine.commands.server_process import running_server, server_to_use
+from engine.commands.view import open_in_browser
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,11 +74,12 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "demo",
         help="ten seconds of a recorded player and a live partner, with a picture",
         description="`react` with the recording that is shipped. Writes interaction.gif, "
-        "interaction.npz and report.json.",
+        "interaction.npz and report.json. At a terminal its server goes on: open the address that "
+        "is printed and meet the partner yourself, until Ctrl-C.",
     )
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="(%(default)s)")
     parser.add_argument(
-        "--headless", action="store_true", help="do not open the picture when it is done"
+        "--headless", action="store_true", help="show nothing, and end when the files are there"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
     _add_text(parser)
@@ -153,7 +156,8 @@ def run_react(args: argparse.Namespace) -> int:
     rig = None if args.rig is None else read_rig_map(args.rig)
     player = read_motion(args.player, body=body, rig=rig)
     seconds = player.frames / player.frame_rate if args.seconds is None else args.seconds
-    played = _played(args, player, seconds)
+    with running_server(args) as address:
+        played = _played(args, player, seconds, address)
     write_outputs(args, played.motion, body)
     report = report_of(played)
     if args.report is not None:
@@ -175,15 +179,20 @@ def run_demo(args: argparse.Namespace) -> int:
     check_writable(picture)
     body = load_body(args.body)
     print(f"playing {args.seconds:g} s to a live server ...", flush=True)
-    played = _played(args, read_motion(DEMO_PLAYER, body=body), args.seconds)
-    report = report_of(played)
-    write_motion(args.out / "interaction.npz", played.motion, body)
-    write_motion(picture, played.motion, body)
-    write_report(args.out / "report.json", report)
-    print(summary_of(report))
-    print(f"wrote {picture}, interaction.npz and report.json")
-    if not args.headless:
-        _open_picture(picture)
+    goes_on = args.server is None and not args.headless and sys.stdout.isatty()
+    with server_to_use(args, has_page=goes_on) as (address, page):
+        played = _played(args, read_motion(DEMO_PLAYER, body=body), args.seconds, address)
+        report = report_of(played)
+        write_motion(args.out / "interaction.npz", played.motion, body)
+        write_motion(picture, played.motion, body)
+        write_report(args.out / "report.json", report)
+        print(summary_of(report))
+        print(f"wrote {picture}, interaction.npz and report.json")
+        if not args.headless:
+            open_in_browser(picture.resolve().as_uri())
+        if page is not None:
+            print(f"meet the partner yourself: {page} (Ctrl-C ends it)", flush=True)
+            wait_for_interrupt()
     return 0
 
 
@@ -250,23 +259,21 @@ def _how(info: generation_pb2.GenerationInfo) -> str:
     )
 
 
-def _open_picture(path: Path) -> None:
-    """Show it where there is a desktop; elsewhere the path that was printed has to do."""
-    import webbrowser
+def wait_for_interrupt() -> None:
+    """Until Ctrl-C, which is how this is meant to end."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(path.resolve().as_uri())
 
-
-def _played(args: argparse.Namespace, player: Motion, seconds: float) -> Played:
+def _played(args: argparse.Namespace, player: Motion, seconds: float, address: str) -> Played:
     from engine.commands.live_client import finished, interact
 
     _check_seed(args.seed)
     looping = looped(player, frames_of(seconds))
     names = ("text", "seed", "steps", "mode", "energy")
     settings = {name: getattr(args, name) for name in names} | {"horizon_frames": args.horizon}
-    with running_server(args) as address:
-        return finished(interact(address, looping, **settings))
+    return finished(interact(address, looping, **settings))
 
 
 def _check_seed(seed: int | None) -> None:

@@ -8,8 +8,9 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,12 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "WebSocket. Prints `listening on HOST:PORT` and `page on http://HOST:PORT/` once it is "
         "ready. Health (grpc.health.v1) is NOT_SERVING until then, and while it drains.",
     )
+    add_serve_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_serve_options(parser: argparse.ArgumentParser) -> None:
+    """All that a server can be told; shared with `view`."""
     add_engine_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=50051, help="0: a free one (%(default)s)")
@@ -120,7 +127,6 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     several.add_argument(
         "--engines", type=int, default=1, metavar="N", help="this many engines on the CPU instead"
     )
-    parser.set_defaults(run=run)
 
 
 def _add_access_options(group: argparse._ActionsContainer) -> None:
@@ -159,28 +165,44 @@ def count_or_auto(text: str) -> int | None:
 
 
 def run(args: argparse.Namespace) -> int:
+    def on_ready(address: str, page: str | None) -> None:
+        print(f"{READY}{address}", flush=True)
+        if page is not None:
+            print(f"{PAGE}{page}", flush=True)
+
+    return serve_until_told(args, access_of(args), on_ready)
+
+
+def serve_until_told(
+    args: argparse.Namespace,
+    access: Access,
+    on_ready: Callable[[str, str | None], None],
+    *,
+    motion: bytes | None = None,
+) -> int:
+    """Serve as the flags say; returns an exit code.
+
+    on_ready  called with "host:port" and the address of the page, if there is one
+    motion    a recording for the page, as npz
+    """
     import asyncio
+
+    from engine.serving.gateway.door import GatewayConfig
 
     # We never serve from a forked child, and gRPC warns whenever a library starts a process. What
     # goes wrong reaches us as exceptions, so its own lines beside our error say nothing new.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
-    def on_ready(address: str, page: str | None = None) -> None:
-        print(f"{READY}{address}", flush=True)
-        if page is not None:
-            print(f"{PAGE}{page}", flush=True)
-
+    gateway = None if args.no_http else GatewayConfig(port=args.http_port, motion=motion)
     if args.devices is not None or args.engines != 1:
         from engine.serving.grpc.front_server import FrontConfig, serve_front
 
-        access = access_of(args)
         with shared_key(args.resume_key) as keys, engine_tokens(access) as (token, token_file):
             front = FrontConfig(
                 commands=engine_commands(args, keys, token_file),
                 interface=args.host,
                 port=args.port,
-                http_port=None if args.no_http else args.http_port,
+                gateway=gateway,
                 access=access,
                 engine_token=token,
                 drain_seconds=args.drain_seconds,
@@ -190,7 +212,7 @@ def run(args: argparse.Namespace) -> int:
 
     from engine.serving.grpc.server import serve
 
-    asyncio.run(serve(config_of(args), on_ready))
+    asyncio.run(serve(replace(config_of(args), access=access, gateway=gateway), on_ready))
     return 0
 
 
@@ -285,8 +307,10 @@ def _share_of_cores(engines: int) -> int:
     return max((os.cpu_count() or 1) // engines, 1)
 
 
-def access_of(args: argparse.Namespace) -> Access:
-    """Who may call. Raises ConfigError for files that are no good, and for an address that others
+def access_of(args: argparse.Namespace, more_tokens: Mapping[str, str] | None = None) -> Access:
+    """Who may call: those with a token of the file or one of these, by their hashes.
+
+    Raises ConfigError for files that are no good, and for an address that others
     reach without being asked for anything."""
     from engine.serving.access import Access, TlsFiles, check_exposure, read_tokens
 
@@ -298,8 +322,11 @@ def access_of(args: argparse.Namespace) -> Access:
     if args.tls_cert is not None:
         tls = TlsFiles(cert=args.tls_cert, key=args.tls_key, client_ca=args.tls_client_ca)
         tls.check()
+    tokens = more_tokens
+    if args.token_file is not None:
+        tokens = {**read_tokens(args.token_file), **(more_tokens or {})}
     access = Access(
-        tokens=None if args.token_file is None else read_tokens(args.token_file),
+        tokens=tokens,
         tls=tls,
         allow_origins=tuple(map(_origin, args.allow_origin)),
     )
@@ -318,9 +345,7 @@ def _origin(text: str) -> str:
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
-    """The flags, with what they leave open taken from the bundle."""
-    from dataclasses import replace
-
+    """The flags but those of the gateway and of access; what they leave open is the bundle's."""
     from engine.bundle import STARTER, load_bundle
     from engine.serving.grpc.server import ServerConfig
     from engine.serving.host import ServiceConfig
@@ -364,8 +389,6 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         record_limit_mb=args.record_limit,
         interface=args.host,
         port=args.port,
-        http_port=None if args.no_http else args.http_port,
-        access=access_of(args),
         drain_seconds=args.drain_seconds,
         stops_on_eof=args.stop_on_eof,
     )

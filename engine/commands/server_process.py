@@ -16,7 +16,7 @@ from typing import IO
 
 from engine.commands.engine_options import engine_flags
 from engine.errors import BackendError, ContraposeError
-from engine.serving.process import READY
+from engine.serving.process import PAGE, READY
 
 STOP_SECONDS = 10.0
 
@@ -24,24 +24,33 @@ STOP_SECONDS = 10.0
 @dataclass(frozen=True, kw_only=True)
 class ServerProcess:
     address: str
-    pid: int | None
-    """None: not ours."""
+    pid: int
+    page: str | None = None
+    """Where a browser finds it; None: nowhere."""
 
 
 @contextmanager
 def running_server(args: argparse.Namespace) -> Iterator[str]:
     """The address of --server, or of a server of our own that ends with the block."""
-    if args.server is not None:
-        yield args.server
-        return
-    with own_server(engine_flags(args)) as server:
-        yield server.address
+    with server_to_use(args, has_page=False) as (address, _):
+        yield address
 
 
 @contextmanager
-def own_server(flags: Sequence[str]) -> Iterator[ServerProcess]:
-    """A server with these flags of `serve` on a free loopback port, ended with the block."""
-    fixed = ["--port", "0", "--no-http", "--drain-seconds", "0", "--stop-on-eof"]
+def server_to_use(args: argparse.Namespace, *, has_page: bool) -> Iterator[tuple[str, str | None]]:
+    """The same, and where its page is, if it is ours and has one."""
+    if args.server is not None:
+        yield args.server, None
+        return
+    with own_server(engine_flags(args), has_page=has_page) as server:
+        yield server.address, server.page
+
+
+@contextmanager
+def own_server(flags: Sequence[str], *, has_page: bool = False) -> Iterator[ServerProcess]:
+    """A server with these flags of `serve` on free loopback ports, ended with the block."""
+    fixed = ["--port", "0", "--drain-seconds", "0", "--stop-on-eof"]
+    fixed += ["--http-port", "0"] if has_page else ["--no-http"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli", "serve", *fixed, *flags],
@@ -51,7 +60,9 @@ def own_server(flags: Sequence[str]) -> Iterator[ServerProcess]:
             text=True,
         )
         try:
-            yield ServerProcess(address=_ready_address(process, log), pid=process.pid)
+            address = _ready_address(process, log)
+            page = _page(process) if has_page else None
+            yield ServerProcess(address=address, pid=process.pid, page=page)
         finally:
             _stop(process)
 
@@ -69,6 +80,11 @@ def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
     if code == 2:
         raise ContraposeError(last)
     raise BackendError(f"the server ended with code {code} before it was ready: {last}")
+
+
+def _page(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().removeprefix(PAGE).strip()
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

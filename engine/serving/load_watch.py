@@ -6,14 +6,13 @@ Measures; `load.py` decides. Runs on the event loop. Knows no message and no soc
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from engine.sampling.meters import PeakMeter
 from engine.serving.load import LoadConfig, LoadControl, LoadLevel, LoadSample, SessionCost
 from engine.serving.loaded import LoadedBundle
+from engine.serving.process import usage_of
 from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
 from engine.session.config import SessionConfig
@@ -114,8 +113,5 @@ class LoadWatch:
 
 def resident_mb() -> float:
     """Megabytes that this process holds in memory; 0 where the system does not say (not Linux)."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGESIZE") / 1e6
+    usage = usage_of()
+    return 0.0 if usage is None else usage.resident_mb

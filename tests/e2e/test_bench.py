@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.bench.doors import grpc_stream
 from engine.bench.simulated_players import SimulatedPlayer, pose_requests
 from engine.body.shape import load_body
 from engine.cli import main
@@ -25,7 +26,7 @@ def test_load_reports_what_each_number_of_sessions_cost(
     tmp_path: Path, engine_flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plot = tmp_path / "load.svg"
-    flags = ["--sessions", "1,2", "--seconds", "2", "--json", "--plot", str(plot)]
+    flags = ["--sessions", "1,2", "--seconds", "2", "--json", "--plot", str(plot), "--websocket"]
     assert main(["bench", "load", *flags, *engine_flags]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {"max_sessions", "late_frames", "reaction_ms", "rss_mb"} <= set(report)
@@ -37,6 +38,14 @@ def test_load_reports_what_each_number_of_sessions_cost(
     assert two["rss_mb"] > 50
     assert two["server_cpu"] > 0
     assert plot.read_text().count("<polyline") == 4
+    assert [(door["door"], door["sessions"]) for door in two["doors"]] == [
+        ("grpc", 1),
+        ("websocket", 1),
+    ]
+    for door in two["doors"]:
+        assert door["frames"] > 0
+        assert door["reaction_ms"]["p50"] > 0
+        assert 1 < door["cpu_us_per_message"] < 100_000
 
 
 def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bundle: Path) -> None:
@@ -44,7 +53,7 @@ def test_a_player_whom_a_full_server_refuses_says_so_and_the_other_plays(tiny_bu
     players = [SimulatedPlayer(requests, 10.0) for _ in range(2)]
 
     async def both(address: str) -> None:
-        await asyncio.gather(*(player.play(address, 1.0) for player in players))
+        await asyncio.gather(*(player.play(grpc_stream(address), 1.0) for player in players))
 
     with started_server(tiny_bundle, "--max-sessions", "1") as full:
         asyncio.run(both(full.address))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -12,11 +13,23 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from contrapose.v1 import server_info_pb2, server_info_pb2_grpc
+from contrapose.v1 import generation_pb2, server_info_pb2, server_info_pb2_grpc
+from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import People, ServerError, connect
+from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.e2e.conftest import PATIENCE_S, RunningServer, started_server, until
+from engine.serving.access import new_token, token_line
+from tests.e2e.conftest import (
+    PATIENCE_S,
+    RunningServer,
+    header,
+    pose,
+    started_server,
+    until,
+)
+from tests.e2e.fetching import fetched
+from tests.e2e.refusals import doors, heard, websocket
 from tests.e2e.test_server import HERE, STILL, played
 
 pytestmark = pytest.mark.skipif(
@@ -26,13 +39,16 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def front(tiny_bundle: Path) -> Iterator[RunningServer]:
-    with started_front(tiny_bundle) as running:
+    with started_front(tiny_bundle, http=True) as running:
         yield running
 
 
-def started_front(bundle: Path) -> AbstractContextManager[RunningServer]:
+def started_front(
+    bundle: Path, *flags: str, http: bool = False
+) -> AbstractContextManager[RunningServer]:
     """Two engines with a place each: so many there are on any machine, however slow."""
-    return started_server(bundle, "--engines", "2", "--threads", "1", "--max-sessions", "1")
+    fixed = ("--engines", "2", "--threads", "1", "--max-sessions", "1")
+    return started_server(bundle, *fixed, *flags, http=http)
 
 
 def engines_of(front: RunningServer) -> list[int]:
@@ -103,9 +119,55 @@ def test_generation_and_refusals_come_through_as_from_one_server(front: RunningS
     asyncio.run(run())
 
 
-def test_sigterm_drains_every_engine(tiny_bundle: Path) -> None:
-    with started_front(tiny_bundle) as front:
+def test_sessions_of_browsers_are_spread_too_and_refused_in_the_same_words(
+    front: RunningServer,
+) -> None:
+    with grpc.insecure_channel(front.address) as channel:
+        assert until(lambda: info(channel).max_sessions == 2)
+        assert until(lambda: not info(channel).active_sessions)
+        for messages in ([header(steps=0)], [pose(1)], [header(bundle="another")]):
+            refusal, *others = (refused(messages) for refused in doors(front, channel).values())
+            assert others == [refusal]
+        with websocket(front) as one, websocket(front) as two:
+            for connection in (one, two):
+                connection.send(header().SerializeToString())
+                assert connection.recv(PATIENCE_S)
+            assert info(channel).active_sessions == 2
+            refusal, *others = (refused([header()]) for refused in doors(front, channel).values())
+            assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert [other.code for other in others] == [refusal.code]
+            assert all(other.has_retry_delay for other in (refusal, *others))
+            end = pb.StreamInteractionRequest(end=pb.EndOfInput())
+            for connection in (one, two):
+                connection.send(end.SerializeToString())
+                said, code, _ = heard(connection)
+                assert (said[-1].WhichOneof("part"), code) == ("summary", 1000)
+    assert fetched(front, "readyz").status == 200
+    request = json_format.MessageToJson(generation_pb2.GeneratePairRequest(seed=3)).encode()
+    answer = fetched(front, "v1/pair", request, {"content-type": "application/json"})
+    assert (answer.status, json.loads(answer.text)["field"]) == (400, "text")
+    assert 'door="websocket",grpc_code="INVALID_ARGUMENT"' in fetched(front, "metrics").text
+
+
+def test_sigterm_drains_every_engine_and_none_is_open_past_the_front(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    tokens, token = tmp_path / "tokens", new_token()
+    tokens.write_text(token_line("game", token))
+    with started_front(tiny_bundle, "--token-file", str(tokens)) as front:
         engines = engines_of(front)
+        for pid in engines:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            engine_tokens = Path(words[words.index("--token-file") + 1])
+            assert engine_tokens.read_text().startswith("front ")
+
+        async def ask(token: str | None) -> int:
+            async with connect(front.address, token=token) as client:
+                return (await client.server_info()).max_sessions
+
+        assert asyncio.run(ask(token)) == 2
+        with pytest.raises(ServerError, match="no token"):
+            asyncio.run(ask(None))
         front.process.terminate()
         assert front.process.wait(PATIENCE_S) == 0
         assert not any(is_running(pid) for pid in engines)

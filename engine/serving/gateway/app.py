@@ -40,6 +40,7 @@ from engine.serving.wire import betas_from_wire
 
 VIEWER = Path(engine.__file__).parent / "data/viewer"
 """The built page."""
+MOTION_PATH = "/v1/view/motion.npz"
 IS_ALIVE, IS_READY = "/healthz", "/readyz"
 """Open to whoever asks, by whatever name."""
 HEADERS = {
@@ -51,6 +52,7 @@ HEADERS = {
             "style-src 'self'",
             "img-src 'self' blob: data:",
             "connect-src 'self' blob: data:",
+            "font-src 'self'",
             "worker-src 'self'",
             "manifest-src 'self'",
             "base-uri 'none'",
@@ -65,8 +67,13 @@ HEADERS = {
 Answer = Callable[[Request, Served, Call], Awaitable[Response]]
 
 
-def gateway_app(served: Served, access: Access, viewer: Path = VIEWER) -> ASGIApp:
-    """The viewer's files and the probes are open, all else needs a token if the access does."""
+def gateway_app(
+    served: Served, access: Access, *, motion: bytes | None = None, viewer: Path = VIEWER
+) -> ASGIApp:
+    """The viewer's files and the probes are open, all else needs a token if the access does.
+
+    motion  a recording for the page, as npz
+    """
     doorman = Doorman(access)
 
     async def interact(socket: WebSocket) -> None:
@@ -100,10 +107,13 @@ def gateway_app(served: Served, access: Access, viewer: Path = VIEWER) -> ASGIAp
         guarded("/v1/pair", pair_answer, PAIR, methods=["POST"]),
         guarded("/v1/motion", motion_answer, MOTION, methods=["POST"]),
         guarded("/v1/body.glb", _body_answer),
+        guarded("/v1/info", _info_answer),
         guarded("/metrics", _metrics_answer),
         Route(IS_ALIVE, _is_alive),
         Route(IS_READY, is_ready),
     ]
+    if motion is not None:
+        routes.append(guarded(MOTION_PATH, _file_answer(motion)))
     if viewer.is_dir():
         routes.append(Mount("/", StaticFiles(directory=viewer, html=True)))
     app: ASGIApp = Starlette(routes=routes)
@@ -150,6 +160,19 @@ def _refusal(status: Status) -> Response:
 
 async def _is_alive(request: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _info_answer(request: Request, served: Served, call: Call) -> Response:
+    """GetServerInfoResponse in JSON; defaults are left out, as protobuf has it."""
+    text = json_format.MessageToJson(await served.info(), indent=None)
+    return Response(text, media_type=JSON)
+
+
+def _file_answer(content: bytes) -> Answer:
+    async def answer(request: Request, served: Served, call: Call) -> Response:
+        return Response(content, media_type="application/octet-stream")
+
+    return answer
 
 
 async def _metrics_answer(request: Request, served: Served, call: Call) -> Response:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 
 import grpc.aio
 
-from engine.serving.process import READY
+from engine.serving.process import READY, own_group
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +104,8 @@ class Fleet:
         self._is_stopping = True
         processes = [e.process for e in self.engines if e.process is not None]
         for process in processes:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+            assert process.stdin is not None
+            process.stdin.close()  # tells it on any system; Windows knows no SIGTERM
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(process.wait() for process in processes))
@@ -126,7 +125,7 @@ class Fleet:
         """Start a process and wait until it is ready; returns whether it ever was."""
         # A session of its own: Ctrl-C is for us, and engines are told by us.
         engine.process = process = await asyncio.create_subprocess_exec(
-            *engine.command, stdin=PIPE, stdout=PIPE, start_new_session=True
+            *engine.command, stdin=PIPE, stdout=PIPE, **own_group()
         )
         assert process.stdout is not None
         while line := await process.stdout.readline():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from engine.serving.access import Access
-from engine.serving.gateway.door import opened_gateway
+from engine.serving.gateway.door import GatewayConfig, opened_gateway
 from engine.serving.grpc.front import Front, FrontHandler
 from engine.serving.grpc.listening import bound_port, enable_reflection, new_server, set_health
 from engine.serving.grpc.served_front import ServedFront
@@ -25,8 +25,8 @@ class FrontConfig:
     """Each starts an engine: `contrapose serve` on a free port, until its input ends."""
     interface: str = "127.0.0.1"
     port: int = 50051
-    http_port: int | None = None
-    """Of the gateway for browsers, on the same interface; None: there is none."""
+    gateway: GatewayConfig | None = None
+    """For browsers, on the same interface; None: there is none."""
     access: Access = field(default_factory=Access)
     engine_token: str | None = None
     """What the engines ask of the front; None: nothing."""
@@ -51,9 +51,9 @@ async def serve_front(config: FrontConfig, on_ready: Callable[[str, str | None],
     server.add_generic_rpc_handlers((FrontHandler(front),))
     address = bound_port(server, config.interface, config.port, config.access.tls)
     gateway = None
-    if config.http_port is not None:
+    if config.gateway is not None:
         gateway = opened_gateway(
-            config.interface, config.http_port, ServedFront(front), config.access
+            config.gateway, config.interface, ServedFront(front), config.access
         )
     await set_health(probe, health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()

@@ -22,7 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from engine.backends import Backend
 from engine.errors import ConfigError
 from engine.serving.access import Access
-from engine.serving.gateway.door import opened_gateway
+from engine.serving.gateway.door import GatewayConfig, opened_gateway
 from engine.serving.gateway.served import ServedHost
 from engine.serving.grpc.listening import bound_port, enable_reflection, new_server, set_health
 from engine.serving.grpc.service import (
@@ -50,8 +50,8 @@ class ServerConfig:
     """Where to listen, by its address."""
     port: int = 50051
     """0: a free one."""
-    http_port: int | None = None
-    """Of the gateway for browsers, on the same interface; None: there is none."""
+    gateway: GatewayConfig | None = None
+    """For browsers, on the same interface; None: there is none."""
     access: Access = field(default_factory=Access)
     drain_seconds: float = 5.0
     """How long sessions may go on after SIGTERM."""
@@ -62,11 +62,8 @@ class ServerConfig:
     """Drain when standard input ends, so that a child never outlives who started it."""
 
     def __post_init__(self) -> None:
-        for name in ("port", "http_port"):
-            if not 0 <= (getattr(self, name) or 0) <= 65535:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}, must lie in 0..65535", field=name
-                )
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port is {self.port}, must lie in 0..65535", field="port")
         if not 0 <= self.drain_seconds < float("inf"):
             raise ConfigError(
                 f"drain_seconds is {self.drain_seconds}, must be at least 0", field="drain_seconds"
@@ -89,10 +86,8 @@ async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None
     add_services(server, host, probe)
     address = bound_port(server, config.interface, config.port, config.access.tls)
     gateway = None
-    if config.http_port is not None:
-        gateway = opened_gateway(
-            config.interface, config.http_port, ServedHost(host), config.access
-        )
+    if config.gateway is not None:
+        gateway = opened_gateway(config.gateway, config.interface, ServedHost(host), config.access)
     await server.start()
     if gateway is not None:
         gateway.start()

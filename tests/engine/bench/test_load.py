@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 import pytest
 from contrapose.v1 import server_info_pb2
 
 from engine.bench.commands import add_commands
-from engine.bench.load import Trial, report_of, search, usage_of
+from engine.bench.load import Trial, report_of, search
 from engine.bench.simulated_players import PlayerFigures
 from engine.errors import InputError
 
@@ -71,14 +70,6 @@ def test_a_machine_that_carries_nobody_is_reported_as_such() -> None:
 def test_what_spoils_one_player_spoils_the_trial(flaw: dict[str, object]) -> None:
     assert trial(2, 60).passes
     assert not trial(2, 60, **flaw).passes
-
-
-def test_usage_is_that_of_a_process() -> None:
-    mine = usage_of(os.getpid())
-    assert mine.resident_mb > 10
-    assert mine.cpu_s > 0
-    with pytest.raises(FileNotFoundError):
-        usage_of(2**22 + 1)
 
 
 @pytest.mark.parametrize(
