@@ -1,0 +1,69 @@
+using System;
+
+namespace Contrapose.Core
+{
+    /// <summary>Poses between poses. Rotations take the shortest arc and stay of length 1.</summary>
+    public static class Blend
+    {
+        /// <summary>Straight from one pose (part 0) to another (part 1).</summary>
+        public static void Linear(BodyFrame from, BodyFrame to, float part, BodyFrame result)
+        {
+            for (var i = 0; i < 3; i++)
+                result.Translation[i] = (1 - part) * from.Translation[i] + part * to.Translation[i];
+            for (var at = 0; at < result.Rotations.Length; at += 4)
+            {
+                var sign = Dot(from.Rotations, to.Rotations, at) < 0 ? -1f : 1f;
+                for (var i = at; i < at + 4; i++)
+                    result.Rotations[i] = sign * (1 - part) * from.Rotations[i] + part * to.Rotations[i];
+                Normalise(result.Rotations, at);
+            }
+        }
+
+        /// <summary>On the smooth curve (Catmull-Rom) through four frames of equal distance, between the second
+        /// (part 0) and the third (part 1): velocity runs through, where straight lines would show the ten
+        /// corners a second.</summary>
+        public static void Smooth(BodyFrame before, BodyFrame from, BodyFrame to, BodyFrame after, float part, BodyFrame result)
+        {
+            var w = Weights(part);
+            for (var i = 0; i < 3; i++)
+                result.Translation[i] = w.Item1 * before.Translation[i] + w.Item2 * from.Translation[i]
+                    + w.Item3 * to.Translation[i] + w.Item4 * after.Translation[i];
+            for (var at = 0; at < result.Rotations.Length; at += 4)
+            {
+                var a = Sign(before.Rotations, from.Rotations, at) * w.Item1;
+                var c = Sign(to.Rotations, from.Rotations, at) * w.Item3;
+                var d = Sign(after.Rotations, from.Rotations, at) * w.Item4;
+                for (var i = at; i < at + 4; i++)
+                    result.Rotations[i] = a * before.Rotations[i] + w.Item2 * from.Rotations[i]
+                        + c * to.Rotations[i] + d * after.Rotations[i];
+                Normalise(result.Rotations, at);
+            }
+        }
+
+        static (float, float, float, float) Weights(float t)
+        {
+            float squared = t * t, cubed = squared * t;
+            return (
+                0.5f * (-t + 2 * squared - cubed),
+                0.5f * (2 - 5 * squared + 3 * cubed),
+                0.5f * (t + 4 * squared - 3 * cubed),
+                0.5f * (-squared + cubed));
+        }
+
+        static float Sign(float[] a, float[] b, int at) => Dot(a, b, at) < 0 ? -1f : 1f;
+
+        static float Dot(float[] a, float[] b, int at) =>
+            a[at] * b[at] + a[at + 1] * b[at + 1] + a[at + 2] * b[at + 2] + a[at + 3] * b[at + 3];
+
+        static void Normalise(float[] values, int at)
+        {
+            var length = MathF.Sqrt(Dot(values, values, at));
+            if (length < 1e-6f)
+            {
+                values[at] = values[at + 1] = values[at + 2] = 0;
+                values[at + 3] = length = 1;
+            }
+            for (var i = at; i < at + 4; i++) values[i] /= length;
+        }
+    }
+}

