@@ -135,7 +135,7 @@ namespace Contrapose.Tests
                 var now = tick / 90.0;
                 if (tick == 180) plan.Accept(Walking(20, 60, 0, 0), now);
                 playhead.TrySample(now, pose);
-                if (tick > 0) Assert.Less(Math.Abs(pose.Translation[0] - last), 0.08, "tick " + tick);
+                if (tick > 0) Assert.Less(Math.Abs(pose.Translation[0] - last), 0.06, "tick " + tick);
                 last = pose.Translation[0];
             }
             Assert.AreEqual(359 / 90.0, last, 1e-4);

@@ -55,7 +55,7 @@ namespace Contrapose.Core
         static float Dot(float[] a, float[] b, int at) =>
             a[at] * b[at] + a[at + 1] * b[at + 1] + a[at + 2] * b[at + 2] + a[at + 3] * b[at + 3];
 
-        static void Normalise(float[] values, int at)
+        internal static void Normalise(float[] values, int at)
         {
             var length = MathF.Sqrt(Dot(values, values, at));
             if (length < 1e-6f)
@@ -64,6 +64,35 @@ namespace Contrapose.Core
                 values[at + 3] = length = 1;
             }
             for (var i = at; i < at + 4; i++) values[i] /= length;
+        }
+    }
+
+    /// <summary>How far one pose is off another, joint by joint.</summary>
+    public sealed class PoseOffset
+    {
+        readonly float[] translation = new float[3];
+        readonly Turn[] turns = new Turn[BodyFrame.JointCount];
+
+        /// <summary>What brings `from` to `to`.</summary>
+        public void Between(BodyFrame from, BodyFrame to)
+        {
+            for (var i = 0; i < 3; i++) translation[i] = to.Translation[i] - from.Translation[i];
+            for (var joint = 0; joint < turns.Length; joint++)
+                turns[joint] = to.Turn(joint) * from.Turn(joint).Inverse;
+        }
+
+        /// <summary>Adds a part of it, 0 to 1, to a pose.</summary>
+        public void Apply(BodyFrame pose, float part)
+        {
+            for (var i = 0; i < 3; i++) pose.Translation[i] += part * translation[i];
+            for (var joint = 0; joint < turns.Length; joint++)
+            {
+                var turn = turns[joint];
+                var sign = turn.W < 0 ? -part : part;
+                var some = new Turn(sign * turn.X, sign * turn.Y, sign * turn.Z, 1 - part + sign * turn.W);
+                pose.SetTurn(joint, some * pose.Turn(joint));
+                Blend.Normalise(pose.Rotations, 4 * joint);
+            }
         }
     }
 }

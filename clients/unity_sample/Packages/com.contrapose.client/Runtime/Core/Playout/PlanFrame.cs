@@ -19,6 +19,18 @@ namespace Contrapose.Core
             for (var joint = 0; joint < JointCount; joint++) Rotations[4 * joint + 3] = 1;
         }
 
+        /// <summary>Rotation of a joint relative to its parent.</summary>
+        public Turn Turn(int joint) => new Turn(
+            Rotations[4 * joint], Rotations[4 * joint + 1], Rotations[4 * joint + 2], Rotations[4 * joint + 3]);
+
+        public void SetTurn(int joint, Turn turn)
+        {
+            Rotations[4 * joint] = turn.X;
+            Rotations[4 * joint + 1] = turn.Y;
+            Rotations[4 * joint + 2] = turn.Z;
+            Rotations[4 * joint + 3] = turn.W;
+        }
+
         public void Set(BodyFrame other)
         {
             Array.Copy(other.Rotations, Rotations, Rotations.Length);

@@ -11,12 +11,14 @@ namespace Contrapose.Core
 
         readonly PlanBuffer plan;
         readonly BodyFrame before = new BodyFrame(), from = new BodyFrame(), to = new BodyFrame(), after = new BodyFrame();
-        readonly BodyFrame last = new BodyFrame(), blendsFrom = new BodyFrame();
+        readonly BodyFrame last = new BodyFrame();
+        readonly PoseOffset offset = new PoseOffset();
         bool hasShown;
         bool hasLast;
+        bool wasMissing;
         long seenIndex = -1;
         uint seenRevision;
-        double blendsSince = double.NegativeInfinity;
+        double offsetSince = double.NegativeInfinity;
 
         public Playhead(PlanBuffer plan) => this.plan = plan;
 
@@ -25,10 +27,10 @@ namespace Contrapose.Core
 
         public void Reset()
         {
-            hasShown = hasLast = false;
+            hasShown = hasLast = wasMissing = false;
             Shown = null;
             seenIndex = -1;
-            blendsSince = double.NegativeInfinity;
+            offsetSince = double.NegativeInfinity;
         }
 
         /// <summary>Sets the partner of a moment of the session's clock; moments must not go back. False as long
@@ -60,24 +62,24 @@ namespace Contrapose.Core
             }
         }
 
-        /// <summary>If a revision has changed the frame that comes next, begins to pass over from what was on
-        /// show.</summary>
+        /// <summary>When a revision has changed the frame that comes next, or one has come where there was none,
+        /// what was on show is off the new curve: that offset is kept, and fades.</summary>
         void PassOver(double sessionTime, BodyFrame partner)
         {
             var next = plan.Find(plan.NextIndex);
             var revision = next == null ? seenRevision : next.Revision;
-            var isChanged = seenIndex == plan.NextIndex && revision != seenRevision;
+            var isRevised = seenIndex == plan.NextIndex && revision != seenRevision;
+            var isBack = wasMissing && (next != null || seenIndex != plan.NextIndex);
             seenIndex = plan.NextIndex;
             seenRevision = revision;
-            if (isChanged && hasLast)
+            wasMissing = next == null;
+            if ((isRevised || isBack) && hasLast)
             {
-                blendsFrom.Set(last);
-                blendsSince = sessionTime;
+                offset.Between(partner, last);
+                offsetSince = sessionTime;
             }
-            var part = (sessionTime - blendsSince) / BlendSeconds;
-            if (part >= 1) return;
-            var eased = (float)(part * part * (3 - 2 * part));
-            Blend.Linear(blendsFrom, partner, eased, partner);
+            var part = (sessionTime - offsetSince) / BlendSeconds;
+            if (part < 1) offset.Apply(partner, (float)(1 - part * part * (3 - 2 * part)));
         }
     }
 }
