@@ -13,11 +13,17 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +135,7 @@ def _run(command: Sequence[str], folder: Path) -> None:
 # --------------------------------------------------------------------------------------- assemblies
 def assemblies() -> list[Assembly]:
     """All that is compiled, each after what it uses."""
-    runner = tuple(sorted((HERE / "Runner").glob("*.cs")))
+    runner = (*_sources(HERE / "Runner"), *_sources(HERE / "Live"))
     made = [Assembly(name="Contrapose.Core", sources=_sources(PACKAGE / "Runtime/Core"))]
     tests = _sources(PACKAGE / "Tests/Core")
     made.append(
@@ -197,22 +203,20 @@ def _digest(wanted: list[Assembly]) -> str:
 
 
 # ------------------------------------------------------------------------------------------- commands
-def run_program(folder: Path, name: str, arguments: Sequence[str], vectors: Path) -> int:
+def run_program(
+    folder: Path, name: str, arguments: Sequence[str], settings: Mapping[str, str]
+) -> int:
     """Run a compiled program on .NET 8; its exit code."""
-    environment = os.environ | {
-        "CONTRAPOSE_VECTORS": str(vectors),
-        "DOTNET_EnableDiagnostics": "0",
-    }
+    environment = os.environ | {"DOTNET_EnableDiagnostics": "0"} | dict(settings)
     command = [str(RUNTIME), "exec", str(folder / f"{name}.dll"), *arguments]
     return subprocess.run(command, check=False, env=environment).returncode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="csharp.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="csharp.py", description=__doc__,
+        epilog="What follows goes to the tests: --junit FILE, --only PART_OF_A_NAME.")
     parser.add_argument("command", choices=("build", "test"))
-    parser.add_argument(
-        "rest", nargs="*", metavar="ARGUMENT", help="for the tests: --junit FILE, --only NAME"
-    )
+    parser.add_argument("--live", action="store_true", help="test against real servers, too")
     args, rest = parser.parse_known_args(arguments)
     try:
         prepare()
@@ -225,7 +229,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     vectors = folder / "vectors"
     subprocess.run([sys.executable, str(HERE / "vectors.py"), str(vectors)], check=True)
-    return run_program(folder, "Contrapose.Tests", [*args.rest, *rest], vectors)
+    settings = {"CONTRAPOSE_VECTORS": str(vectors)}
+    if not args.live:
+        return run_program(folder, "Contrapose.Tests", rest, settings)
+    with live_servers() as addresses:
+        return run_program(folder, "Contrapose.Tests", rest, settings | addresses)
+
+
+@contextmanager
+def live_servers() -> Iterator[dict[str, str]]:
+    """Real servers, and where they are: one for all, and two with one key, of which the first is
+    killed when the tests write a file."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        key, kill = Path(folder) / "key", Path(folder) / "kill"
+        key.write_bytes(os.urandom(32))
+        for name in "one", "first", "second":
+            running.enter_context(_server(Path(folder) / name, key))
+        processes = {name: _wait(Path(folder) / name) for name in ("one", "first", "second")}
+        first = int((Path(folder) / "first/pid").read_text())
+        watching = threading.Thread(target=_kill_on, args=(kill, first), daemon=True)
+        watching.start()
+        yield {
+            "CONTRAPOSE_GRPC": f"http://{processes['one'][0]}",
+            "CONTRAPOSE_WEBSOCKET": f"ws://{processes['one'][1]}",
+            "CONTRAPOSE_FIRST": f"ws://{processes['first'][1]}",
+            "CONTRAPOSE_SECOND": f"ws://{processes['second'][1]}",
+            "CONTRAPOSE_KILL_FILE": str(kill),
+        }
+
+
+@contextmanager
+def _server(folder: Path, key: Path) -> Iterator[None]:
+    folder.mkdir()
+    command = [sys.executable, "-m", "engine.cli", "serve", "--port", "0", "--http-port", "0"]
+    log = (folder / "log").open("w")
+    process = subprocess.Popen(
+        [*command, "--resume-key", str(key)], stdout=log, stderr=subprocess.STDOUT
+    )
+    (folder / "pid").write_text(str(process.pid))
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+def _wait(folder: Path) -> tuple[str, str]:
+    """HOST:PORT of gRPC and of the WebSocket, once a server has said them."""
+    pattern = re.compile(r"listening on (\S+).*page on http://([^/\s]+)", re.DOTALL)
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends:
+        said = pattern.search((folder / "log").read_text())
+        if said:
+            return said[1], said[2]
+        time.sleep(0.1)
+    raise ToolError(f"the server did not start:\n{(folder / 'log').read_text()}")
+
+
+def _kill_on(file: Path, process: int) -> None:
+    while not file.exists():
+        time.sleep(0.05)
+    os.kill(process, signal.SIGKILL)
 
 
 if __name__ == "__main__":

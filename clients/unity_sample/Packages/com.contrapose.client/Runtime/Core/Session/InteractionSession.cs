@@ -48,12 +48,14 @@ namespace Contrapose.Core
         readonly StreamInteractionRequest request = new StreamInteractionRequest();
         readonly StreamInteractionRequest pose = new StreamInteractionRequest();
         readonly StreamInteractionRequest ping = new StreamInteractionRequest();
+        readonly StreamError error = new StreamError();
         readonly StreamInteractionResponse response = new StreamInteractionResponse();
         readonly WireWriter writer = new WireWriter();
         ITransport transport;
         bool hasSentHeader;
         bool isResuming;
         bool isEnding;
+        bool hasError;
         ulong sequence;
         ulong pings;
         double firstPoseAt;
@@ -77,6 +79,9 @@ namespace Contrapose.Core
 
         /// <summary>gRPC's number of the last trouble; 0: none; -1: the connection broke.</summary>
         public int TroubleStatus { get; private set; }
+
+        /// <summary>The server's word for the last trouble, for programs: "BAD_POSE"; empty: none was given.</summary>
+        public string Reason { get; private set; } = "";
 
         /// <summary>When the next attempt comes, on the clock that Update is given.</summary>
         public double RetryAt { get; private set; }
@@ -209,7 +214,7 @@ namespace Contrapose.Core
         void Open(double now)
         {
             transport = connect();
-            hasSentHeader = false;
+            hasSentHeader = hasError = false;
             lastHeard = now;
             transport.Connect();
             Become(SessionPhase.Connecting);
@@ -254,6 +259,8 @@ namespace Contrapose.Core
         {
             transport.Dispose();
             transport = null;
+            if (hasError) closing = new Closing((int)error.Code, error.Message);
+            Reason = hasError ? error.Reason : "";
             if (isEnding || closing.Status == 0)
             {
                 Close(SessionPhase.Ended, closing.Status == 0 || Summary.FramesSent > 0 ? 0 : closing.Status, closing.Message);
@@ -279,7 +286,8 @@ namespace Contrapose.Core
             else Fresh();
             var wait = Math.Min(FirstRetrySeconds * Math.Pow(2, attempts), LastRetrySeconds);
             attempts++;
-            RetryAt = now + (canResume && attempts == 1 && drainSeconds == 0 ? 0 : Math.Max(wait, drainSeconds));
+            var asked = Math.Max(drainSeconds, hasError ? error.RetryAfter ?? 0 : 0);
+            RetryAt = now + (canResume && attempts == 1 && asked == 0 ? 0 : Math.Max(wait, asked));
             drainSeconds = 0;
             Trouble = closing.Message;
             TroubleStatus = closing.Status;
@@ -322,6 +330,10 @@ namespace Contrapose.Core
                 case StreamInteractionResponse.PartCase.Pong: TakePong(response.Pong, now); break;
                 case StreamInteractionResponse.PartCase.Status: Copy(response.Status, Status); break;
                 case StreamInteractionResponse.PartCase.Summary: Copy(response.Summary, Summary); break;
+                case StreamInteractionResponse.PartCase.Error:
+                    Copy(response.Error, error);
+                    hasError = true;
+                    break;
                 case StreamInteractionResponse.PartCase.Event:
                     if (response.Event.Kind == SessionEventKind.Draining) drainSeconds = response.Event.ReconnectAfter;
                     EventArrived?.Invoke(response.Event);
@@ -332,7 +344,7 @@ namespace Contrapose.Core
         void TakeAccepted(SessionAccepted accepted)
         {
             Copy(accepted, Accepted);
-            Trouble = "";
+            Trouble = Reason = "";
             TroubleStatus = 0;
             if (isResuming)
             {
