@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
@@ -56,6 +57,7 @@ REFERENCES = (
     "System.Net.Http",
     "System.Net.Primitives",
     "System.Net.Security",
+    "System.Net.Sockets",
     "System.Net.WebSockets",
     "System.Net.WebSockets.Client",
     "System.Private.Xml",
@@ -68,6 +70,7 @@ REFERENCES = (
     "System.Threading",
     "System.Threading.Tasks",
     "System.Threading.Thread",
+    "System.ObjectModel",
     "System.Xml.ReaderWriter",
     "netstandard",
 )
@@ -134,19 +137,87 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 # --------------------------------------------------------------------------------------- assemblies
 def assemblies() -> list[Assembly]:
-    """All that is compiled, each after what it uses."""
-    runner = (*_sources(HERE / "Runner"), *_sources(HERE / "Live"))
-    made = [Assembly(name="Contrapose.Core", sources=_sources(PACKAGE / "Runtime/Core"))]
-    tests = _sources(PACKAGE / "Tests/Core")
+    """All that is compiled, each after what it uses: Unity's declarations, the package's assemblies
+    with each set of symbols, and the tests with none."""
+    made = [
+        Assembly(name="UnityEngine", sources=_sources(HERE / "Stubs/Engine")),
+        Assembly(
+            name="UnityEditor", sources=_sources(HERE / "Stubs/Editor"), uses=("UnityEngine",)
+        ),
+    ]
+    definitions = _definitions()
+    for title, symbols in DEFINES.items():
+        suffix = "" if title == "none" else f"@{title}"
+        made += [
+            _unity_assembly(definition, folder, suffix, symbols, set(definitions))
+            for definition, folder in definitions.values()
+            if _is_in(definition, title)
+        ]
     made.append(
         Assembly(
             name="Contrapose.Tests",
-            sources=(*runner, *tests),
-            uses=("Contrapose.Core",),
+            sources=(*_sources(HERE / "Runner"), *_sources(HERE / "Live"), *_tests()),
+            uses=("UnityEngine", "UnityEditor", *definitions.keys() - {"Contrapose.WebGL"}),
             is_program=True,
         )
     )
     return made
+
+
+def _definitions() -> dict[str, tuple[dict[str, Any], Path]]:
+    """The .asmdef files of the project by name, each after those that it refers to."""
+    files = [*PACKAGE.rglob("*.asmdef"), *(PROJECT / "Assets").rglob("*.asmdef")]
+    found = {}
+    for path in files:
+        definition = json.loads(path.read_text())
+        if "Tests" not in definition["name"]:
+            found[definition["name"]] = definition, path.parent
+    order: dict[str, tuple[dict[str, Any], Path]] = {}
+
+    def add(name: str) -> None:
+        if name in found and name not in order:
+            for reference in found[name][0]["references"]:
+                add(reference)
+            order[name] = found[name]
+
+    for name in sorted(found):
+        add(name)
+    return order
+
+
+def _unity_assembly(
+    definition: dict[str, Any], folder: Path, suffix: str, symbols: tuple[str, ...], ours: set[str]
+) -> Assembly:
+    is_pure = definition["noEngineReferences"]
+    references = [name for name in definition["references"] if name in ours]
+    is_editor = definition["includePlatforms"] == ["Editor"]
+    web = "Contrapose.WebGL"
+    return Assembly(
+        name=definition["name"] + ("" if is_pure else suffix),
+        sources=_sources(folder),
+        uses=(
+            *(() if is_pure else ("UnityEngine", "UnityEditor")),
+            *(
+                name if name == "Contrapose.Core" else name + suffix
+                for name in references
+                if name != web or suffix == "@webgl"
+            ),
+        ),
+        defines=() if is_pure else (*symbols, *(("UNITY_EDITOR",) if is_editor else ())),
+    )
+
+
+def _is_in(definition: dict[str, Any], title: str) -> bool:
+    """Whether an assembly is compiled with a set of symbols: one without Unity only once."""
+    if definition["noEngineReferences"]:
+        return title == "none"
+    if definition["includePlatforms"] == ["WebGL"]:
+        return title == "webgl"
+    return definition["includePlatforms"] != ["Editor"] or title in ("none", "input", "xr")
+
+
+def _tests() -> tuple[Path, ...]:
+    return _sources(PACKAGE / "Tests")
 
 
 def _sources(folder: Path) -> tuple[Path, ...]:

@@ -1,0 +1,36 @@
+using Contrapose.Core;
+using Contrapose.Unity;
+using UnityEditor;
+using UnityEngine;
+
+namespace Contrapose.Editor
+{
+    /// <summary>The session's settings, and how it goes while playing.</summary>
+    [CustomEditor(typeof(ContraposeSession))]
+    public sealed class SessionInspector : UnityEditor.Editor
+    {
+        public override bool RequiresConstantRepaint() => Application.isPlaying;
+
+        public override void OnInspectorGUI()
+        {
+            DrawDefaultInspector();
+            var session = (ContraposeSession)target;
+            EditorGUILayout.Space();
+            if (session.Live == null)
+            {
+                EditorGUILayout.HelpBox("Press Play: the session connects when it is enabled.", MessageType.Info);
+                return;
+            }
+            var live = session.Live;
+            EditorGUILayout.LabelField("State", live.Phase.ToString());
+            if (live.Trouble.Length > 0) EditorGUILayout.HelpBox(live.Trouble, Severity(live.Phase));
+            EditorGUILayout.LabelField("Frames", $"{live.Plan.Shown} shown, {live.Plan.Late} late, {live.Plan.Ahead} ahead");
+            EditorGUILayout.LabelField("Revision", live.Plan.Revision.ToString());
+            EditorGUILayout.LabelField("Round trip", $"{1000 * live.Clock.RoundTrip:0} ms");
+            EditorGUILayout.LabelField("Server", $"{live.Accepted.Bundle} {live.Accepted.ServerVersion}, {live.Accepted.Backend} {live.Accepted.Precision}");
+        }
+
+        static MessageType Severity(SessionPhase phase) =>
+            phase == SessionPhase.Refused ? MessageType.Error : MessageType.Warning;
+    }
+}

@@ -1,0 +1,137 @@
+// Written from the pages of docs.unity3d.com/ScriptReference that stand beside each type; only what is used.
+using System;
+using UnityEngine;
+
+namespace UnityEditor
+{
+    /// Editor
+    public class Editor : ScriptableObject
+    {
+        public UnityEngine.Object target { get; set; }
+
+        public virtual void OnInspectorGUI() { }
+
+        public virtual bool RequiresConstantRepaint() => false;
+
+        public bool DrawDefaultInspector() => true;
+    }
+
+    /// EditorWindow
+    public class EditorWindow : ScriptableObject
+    {
+        public static T GetWindow<T>(string title) where T : EditorWindow, new() => new T { name = title };
+
+        public void Repaint() { }
+    }
+
+    [AttributeUsage(AttributeTargets.Class)] public sealed class CustomEditor : Attribute { public CustomEditor(Type inspected) { } }
+
+    /// MenuItem
+    [AttributeUsage(AttributeTargets.Method)]
+    public sealed class MenuItem : Attribute
+    {
+        public MenuItem(string itemName, bool isValidateFunction = false, int priority = 0) { }
+    }
+
+    /// MenuCommand
+    public sealed class MenuCommand
+    {
+        public UnityEngine.Object context;
+    }
+
+    /// EditorGUILayout
+    public static class EditorGUILayout
+    {
+        public static void HelpBox(string message, MessageType type) { }
+
+        public static void LabelField(string label, string text) { }
+
+        public static void Space() { }
+
+        public static string TextField(string label, string text) => text;
+    }
+
+    /// MessageType
+    public enum MessageType { None, Info, Warning, Error }
+
+    /// Selection
+    public static class Selection
+    {
+        public static GameObject activeGameObject { get; set; }
+        public static UnityEngine.Object activeObject { get; set; }
+    }
+
+    /// Undo
+    public static class Undo
+    {
+        public static void RegisterCreatedObjectUndo(UnityEngine.Object made, string name) { }
+    }
+
+    /// GameObjectUtility
+    public static class GameObjectUtility
+    {
+        public static void SetParentAndAlign(GameObject child, GameObject parent) => child.transform.SetParent(parent == null ? null : parent.transform);
+    }
+
+    /// PlayerSettings
+    public static class PlayerSettings
+    {
+        public static bool runInBackground { get; set; }
+
+        /// PlayerSettings.Android
+        public static class Android
+        {
+            public static bool forceInternetPermission { get; set; }
+        }
+    }
+
+    /// EditorUtility
+    public static class EditorUtility
+    {
+        public static string SaveFilePanelInProject(string title, string defaultName, string extension, string message) => "";
+    }
+
+    /// AssetDatabase
+    public static class AssetDatabase
+    {
+        public static void CreateAsset(UnityEngine.Object asset, string path) { }
+    }
+
+    /// EditorApplication
+    public static class EditorApplication
+    {
+        public static event Action update { add { } remove { } }
+        public static bool isPlaying => Application.isPlaying;
+    }
+}
+
+namespace UnityEditor.Animations
+{
+    /// Animations.GameObjectRecorder
+    public sealed class GameObjectRecorder : UnityEngine.Object
+    {
+        public GameObjectRecorder(GameObject root) { }
+
+        public bool isRecording { get; private set; }
+
+        public void BindComponentsOfType<T>(GameObject target, bool recursive) where T : Component { }
+
+        public void TakeSnapshot(float dt) => isRecording = true;
+
+        public void SaveToClip(AnimationClip clip) { }
+
+        public void ResetRecording() => isRecording = false;
+    }
+}
+
+namespace UnityEngine
+{
+    /// AnimationClip
+    public sealed class AnimationClip : Object { }
+
+    /// GUILayout
+    public static class GUILayout
+    {
+        public static bool Button(string text) => false;
+    }
+}
