@@ -51,6 +51,8 @@ REFERENCES = (
     "System.Collections.Concurrent",
     "System.Collections.NonGeneric",
     "System.Console",
+    "System.ComponentModel.Primitives",
+    "System.Diagnostics.Process",
     "System.IO.FileSystem",
     "System.Linq",
     "System.Memory",
@@ -156,7 +158,10 @@ def assemblies() -> list[Assembly]:
     made.append(
         Assembly(
             name="Contrapose.Tests",
-            sources=(*_sources(HERE / "Runner"), *_sources(HERE / "Live"), *_tests()),
+            sources=tuple(
+                path for name in ("Runner", "Live", "PlayMode") for path in _sources(HERE / name)
+            )
+            + _sources(PACKAGE / "Tests"),
             uses=("UnityEngine", "UnityEditor", *definitions.keys() - {"Contrapose.WebGL"}),
             is_program=True,
         )
@@ -214,10 +219,6 @@ def _is_in(definition: dict[str, Any], title: str) -> bool:
     if definition["includePlatforms"] == ["WebGL"]:
         return title == "webgl"
     return definition["includePlatforms"] != ["Editor"] or title in ("none", "input", "xr")
-
-
-def _tests() -> tuple[Path, ...]:
-    return _sources(PACKAGE / "Tests")
 
 
 def _sources(folder: Path) -> tuple[Path, ...]:
@@ -284,8 +285,11 @@ def run_program(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="csharp.py", description=__doc__,
-        epilog="What follows goes to the tests: --junit FILE, --only PART_OF_A_NAME.")
+    parser = argparse.ArgumentParser(
+        prog="csharp.py",
+        description=__doc__,
+        epilog="What follows goes to the tests: --junit FILE, --only PART_OF_A_NAME.",
+    )
     parser.add_argument("command", choices=("build", "test"))
     parser.add_argument("--live", action="store_true", help="test against real servers, too")
     args, rest = parser.parse_known_args(arguments)
@@ -300,6 +304,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     vectors = folder / "vectors"
     subprocess.run([sys.executable, str(HERE / "vectors.py"), str(vectors)], check=True)
+    for name in (
+        "Runtime/Unity/Resources/Contrapose/body.bytes",
+        "../../Assets/Contrapose/player.bytes",
+    ):
+        shutil.copy(PACKAGE / name, vectors)
     settings = {"CONTRAPOSE_VECTORS": str(vectors)}
     if not args.live:
         return run_program(folder, "Contrapose.Tests", rest, settings)

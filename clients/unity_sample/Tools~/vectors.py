@@ -11,15 +11,20 @@ import random
 import struct
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from contrapose.v1 import generation_pb2, interaction_pb2, server_info_pb2, types_pb2
-from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer
+from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from scipy.spatial.transform import Rotation
+
+from engine.body.shape import load_body
+from engine.body.skeleton import PARENTS
 
 FILES = (types_pb2, interaction_pb2, generation_pb2, server_info_pb2)
 MESSAGES_EACH = 500
@@ -33,7 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "messages.bin").write_bytes(b"".join(messages(random.Random(7))))
-    for name, lines in (("clock", clock()), ("playout", playout()), ("curves", curves())):
+    (folder / "skeleton.bin").write_bytes(named("partner", skeleton()))
+    for name, lines in (
+        ("clock", clock()),
+        ("playout", playout()),
+        ("curves", curves()),
+        ("rigs", rigs()),
+    ):
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
     return 0
 
@@ -203,6 +214,123 @@ def curves() -> Iterator[str]:
 def _catmull_rom(part: float) -> np.ndarray:
     matrix = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
     return np.array([1, part, part**2, part**3]) @ matrix
+
+
+# --------------------------------------------------------------------------------------------- rigs
+def skeleton() -> bytes:
+    """The average body's Skeleton, as a server sends it."""
+    rest = load_body().rest_joints(np.zeros(10, np.float32))
+    offsets = rest - np.where(np.arange(22)[:, None] > 0, rest[list(PARENTS)], 0)
+    sent: bytes = types_pb2.Skeleton(rest_offsets=offsets.ravel().tolist()).SerializeToString()
+    return sent
+
+
+HUMAN_NAMES = ["Hips", "LeftUpperLeg", "RightUpperLeg", "Spine", "LeftLowerLeg", "RightLowerLeg", "Chest", "LeftFoot", "RightFoot", "UpperChest", "LeftToes", "RightToes", "Neck", "LeftShoulder", "RightShoulder", "Head", "LeftUpperArm", "RightUpperArm", "LeftLowerArm", "RightLowerArm", "LeftHand", "RightHand"]
+"""UnityEngine.HumanBodyBones of the 22 joints."""
+UNDER_TOES = 0.027
+"""Metres from the toes' joint to the sole: HumanoidRig.cs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A humanoid as artists make them: some bones missing, others turned at rest."""
+
+    name: str
+    scale: float = 1.0
+    missing: tuple[str, ...] = ()
+    turned: str = "none"
+    """none: world axes; limbs: along each bone, as in Mixamo's and Unreal's; all: any way."""
+
+
+RIGS = (
+    Rig(name="ours"),
+    Rig(name="mixamo", scale=1.05, missing=("Chest",), turned="limbs"),
+    Rig(name="vrm", scale=0.85, missing=("UpperChest", "LeftToes", "RightToes")),
+    Rig(name="mannequin", scale=1.1, turned="all"),
+    Rig(name="child", scale=0.53, turned="limbs"),
+    Rig(
+        name="plain",
+        missing=("Chest", "UpperChest", "Neck", "LeftShoulder", "RightShoulder")
+        + ("LeftToes", "RightToes"),
+        turned="all",
+    ),
+)
+
+
+def rigs() -> Iterator[str]:
+    """`rig NAME`, `skeleton OFFSETS`, `origin PLACE TURN`, `bone NAME PARENT PLACE TURN` (local, at
+    rest), then `pose NUMBERS` and `want NAME PLACE TURN` (world) for each bone. Unity's axes, but
+    the pose and the skeleton."""
+    draw = np.random.default_rng(9)
+    rest = load_body().rest_joints(np.zeros(10, np.float32)).astype(np.float64)
+    offsets = rest - np.where(np.arange(22)[:, None] > 0, rest[list(PARENTS)], 0)
+    for rig in RIGS:
+        yield f"rig {rig.name}"
+        yield "skeleton " + _numbers(offsets)
+        place, heading = draw.normal(size=3), Rotation.from_euler("y", draw.uniform(0, 6))
+        yield f"origin {_numbers(place)} {_numbers(heading.as_quat())}"
+        yield from _posed_rig(rig, rest, place, heading, draw)
+
+
+def _posed_rig(
+    rig: Rig, rest: Array, place: Array, heading: Rotation, draw: np.random.Generator
+) -> Iterator[str]:
+    at = rig.scale * (rest - [0, rest[[10, 11], 1].min() - UNDER_TOES, 0]) * [-1, 1, 1]
+    there = [j for j in range(22) if HUMAN_NAMES[j] not in rig.missing]
+    parent = {j: _nearest(PARENTS[j], there) for j in there}
+    turns = {j: _rest_turn(rig, j, at, draw) for j in there}
+    local = {}
+    for j in there:
+        up = turns[parent[j]] if parent[j] >= 0 else Rotation.identity()
+        way = at[j] - (at[parent[j]] if parent[j] >= 0 else 0)
+        local[j] = up.inv().apply(way), up.inv() * turns[j]
+        head = HUMAN_NAMES[parent[j]] if parent[j] >= 0 else "-"
+        spot, turn = local[j]
+        yield f"bone {HUMAN_NAMES[j]} {head} {_numbers(spot)} {_numbers(turn.as_quat())}"
+    for _ in range(5):
+        body = _body(draw)
+        yield "pose " + _numbers([*body.rotations, *body.root_translation])
+        world = _world(np.array(body.rotations).reshape(22, 4))
+        hips = (np.array(body.root_translation) + rest[0]) * [-1, 1, 1]
+        hips[1] *= at[0, 1] / (rest[0, 1] - rest[[10, 11], 1].min() + UNDER_TOES)
+        spots, made = {}, {j: heading * world[j] * turns[j] for j in there}
+        for j in there:
+            above = parent[j]
+            spots[j] = (
+                place + heading.apply(hips)
+                if above < 0
+                else spots[above] + made[above].apply(local[j][0])
+            )
+            yield f"want {HUMAN_NAMES[j]} {_numbers(spots[j])} {_numbers(made[j].as_quat())}"
+
+
+def _nearest(joint: int, there: list[int]) -> int:
+    while joint >= 0 and joint not in there:
+        joint = PARENTS[joint]
+    return joint
+
+
+def _rest_turn(rig: Rig, joint: int, at: Array, draw: np.random.Generator) -> Rotation:
+    if rig.turned == "all":
+        return Rotation.random(random_state=int(draw.integers(10**6)))
+    children = [j for j in range(22) if PARENTS[j] == joint]
+    if rig.turned == "none" or joint == 0 or not children:
+        return Rotation.identity()
+    along = at[children[0]] - at[joint]
+    return Rotation.align_vectors(along[None], [[0, 1, 0]])[0]
+
+
+def _world(quats: Array) -> list[Rotation]:
+    """Rotations of all joints in Unity's axes, from those relative to their parents on the wire."""
+    world: list[Rotation] = []
+    for joint, (x, y, z, w) in enumerate(quats):
+        turn = Rotation.from_quat([x, -y, -z, w])
+        world.append(turn if joint == 0 else world[PARENTS[joint]] * turn)
+    return world
+
+
+def _numbers(values: Any) -> str:
+    return " ".join(repr(float(value)) for value in np.ravel(values))
 
 
 if __name__ == "__main__":

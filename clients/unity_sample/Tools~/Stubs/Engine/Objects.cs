@@ -8,7 +8,18 @@ namespace UnityEngine
     /// Object
     public class Object
     {
-        public string name { get; set; } = "";
+        string ownName = "";
+
+        public string name
+        {
+            get => this is Component part ? part.gameObject.name : ownName;
+            set
+            {
+                if (this is Component part) part.gameObject.name = value;
+                else ownName = value;
+            }
+        }
+
         internal bool IsGone;
 
         public static void Destroy(Object gone)
@@ -98,7 +109,7 @@ namespace UnityEngine
 
         public T AddComponent<T>() where T : Component, new()
         {
-            var made = new T { gameObject = this, name = name };
+            var made = new T { gameObject = this };
             components.Add(made);
             if (made is MonoBehaviour behaviour) Stubs.Player.Add(behaviour);
             return made;

@@ -43,20 +43,18 @@ namespace Stubs
 
         public static void Exit()
         {
-            foreach (var each in All.ToArray()) Remove(each);
+            foreach (var each in Ordered(All)) Remove(each);
             IsPlaying = false;
         }
 
         internal static void Add(MonoBehaviour behaviour)
         {
             All.Add(behaviour);
+            Changed(behaviour);
         }
 
-        /// <summary>Awake and OnEnable of what was added since, once its fields are set.</summary>
-        public static void Wake()
-        {
-            foreach (var each in Ordered(All)) Changed(each);
-        }
+        /// <summary>The scene is gone.</summary>
+        public static void Forget() => All.Clear();
 
         internal static void Changed(MonoBehaviour behaviour)
         {

@@ -44,16 +44,23 @@ namespace Contrapose.Unity
             if (!live.Playhead.TrySample(session.SessionTime, pose)) return;
             Show(true);
             rest.Rig.Drive(pose, live.Accepted.PartnerSkeleton);
-            Place(session.transform);
+            Place(rest, session.transform);
+            StandOnGround(session.transform);
         }
 
-        void Place(Transform origin)
+        /// <summary>Puts bones where the rig has driven them, in a world that begins at an origin.</summary>
+        public static void Place(HumanoidRest rest, Transform origin)
         {
-            var hips = origin.TransformPoint(rest.Rig.Hips.ToVector());
-            rest.Bones[0].position = hips + Vector3.up * GroundBelow(hips, origin.position.y);
+            rest.Bones[0].position = origin.TransformPoint(rest.Rig.Hips.ToVector());
             for (var joint = 0; joint < rest.Bones.Length; joint++)
                 if (rest.Rig.IsPresent(joint))
                     rest.Bones[joint].rotation = origin.rotation * rest.Rig.Rotation(joint).ToQuaternion();
+        }
+
+        void StandOnGround(Transform origin)
+        {
+            var hips = rest.Bones[0].position;
+            rest.Bones[0].position = hips + Vector3.up * GroundBelow(hips, origin.position.y);
         }
 
         /// <summary>Metres that the ground under the hips is over the session's floor.</summary>
