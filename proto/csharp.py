@@ -141,7 +141,8 @@ def _message(
         yield "        }"
         yield ""
     yield '        /// <inheritdoc cref="IMessage.ReadFrom"/>'
-    yield "        public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));"
+    taken = "System.ReadOnlySpan<byte> bytes"
+    yield f"        public void ReadFrom({taken}) => ReadFrom(new WireReader(bytes));"
     yield "    }"
 
 
@@ -252,7 +253,8 @@ def _written(fields: list[Field], choices: dict[int, str]) -> Iterator[str]:
                 raw = f"System.Runtime.InteropServices.MemoryMarshal.AsBytes({name}.Span)"
                 yield f"    writer.Raw({raw});"
             else:
-                yield f"    foreach (var item in {name}.Span) writer.Varint({_varint(field, 'item')});"
+                each = f"foreach (var item in {name}.Span)"
+                yield f"    {each} writer.Varint({_varint(field, 'item')});"
             yield "}"
         else:
             yield f"if ({_is_set(field, choices)})"

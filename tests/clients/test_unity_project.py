@@ -15,6 +15,9 @@ PACKAGE = PROJECT / "Packages/com.contrapose.client"
 TOOLS = PROJECT / "Tools~"
 MOST_BYTES = 1_000_000
 CLASSES = {"GameObject": 1, "Transform": 4, "MonoBehaviour": 114}
+STATIC_FIELD = (
+    r"\s*(?:public |internal |private )?static (?!readonly|class)[\w<>\[\], ]+ \w+(?: =[^>]|;)"
+)
 NEWER_THAN_2022 = ("Awaitable", "FindFirstObjectByType", "FindObjectsByType", "linearVelocity")
 """Names of Unity's API that 2022.3 does not have, or warns of."""
 
@@ -139,10 +142,7 @@ def test_nothing_in_a_script_is_static_and_changes() -> None:
         if "Tests" in path.parts:
             continue
         for line in path.read_text().splitlines():
-            found = re.match(
-                r"\s*(?:public |internal |private )?static (?!readonly|class)[\w<>\[\], ]+ \w+(?: =[^>]|;)",
-                line,
-            )
+            found = re.match(STATIC_FIELD, line)
             assert not found, f"{path.name}: {line.strip()}"
 
 

@@ -225,7 +225,7 @@ def _sources(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.rglob("*.cs")))
 
 
-# ------------------------------------------------------------------------------------------ building
+# -------------------------------------------------------------------------------- building
 def build(wanted: Iterable[Assembly]) -> Path:
     """Compile what is not in the cache; the folder of the dlls. Raises ToolError if it fails."""
     wanted = list(wanted)
@@ -274,7 +274,7 @@ def _digest(wanted: list[Assembly]) -> str:
     return digest.hexdigest()[:20]
 
 
-# ------------------------------------------------------------------------------------------- commands
+# --------------------------------------------------------------------------------- commands
 def run_program(
     folder: Path, name: str, arguments: Sequence[str], settings: Mapping[str, str]
 ) -> int:

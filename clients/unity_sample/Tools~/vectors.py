@@ -105,7 +105,7 @@ def value_of(field: FieldDescriptor, draw: random.Random) -> Any:
     return draw.choice((0, 1, 127, 128, most, draw.randint(0, most)))
 
 
-# ----------------------------------------------------------------------------------- clock and playout
+# ------------------------------------------------------------------------- clock and playout
 def clock() -> Iterator[str]:
     """`begin NOW`, `carry`, `add SENT RECEIVED SESSION`, and after each the offset."""
     draw = random.Random(3)
@@ -225,7 +225,30 @@ def skeleton() -> bytes:
     return sent
 
 
-HUMAN_NAMES = ["Hips", "LeftUpperLeg", "RightUpperLeg", "Spine", "LeftLowerLeg", "RightLowerLeg", "Chest", "LeftFoot", "RightFoot", "UpperChest", "LeftToes", "RightToes", "Neck", "LeftShoulder", "RightShoulder", "Head", "LeftUpperArm", "RightUpperArm", "LeftLowerArm", "RightLowerArm", "LeftHand", "RightHand"]
+HUMAN_NAMES = [
+    "Hips",
+    "LeftUpperLeg",
+    "RightUpperLeg",
+    "Spine",
+    "LeftLowerLeg",
+    "RightLowerLeg",
+    "Chest",
+    "LeftFoot",
+    "RightFoot",
+    "UpperChest",
+    "LeftToes",
+    "RightToes",
+    "Neck",
+    "LeftShoulder",
+    "RightShoulder",
+    "Head",
+    "LeftUpperArm",
+    "RightUpperArm",
+    "LeftLowerArm",
+    "RightLowerArm",
+    "LeftHand",
+    "RightHand",
+]
 """UnityEngine.HumanBodyBones of the 22 joints."""
 UNDER_TOES = 0.027
 """Metres from the toes' joint to the sole: HumanoidRig.cs."""
@@ -242,6 +265,10 @@ class Rig:
     """none: world axes; limbs: along each bone, as in Mixamo's and Unreal's; all: any way."""
 
 
+BARE = (
+    *("Chest", "UpperChest", "Neck"),
+    *("LeftShoulder", "RightShoulder", "LeftToes", "RightToes"),
+)
 RIGS = (
     Rig(name="ours"),
     Rig(name="mixamo", scale=1.05, missing=("Chest",), turned="limbs"),
@@ -250,8 +277,7 @@ RIGS = (
     Rig(name="child", scale=0.53, turned="limbs"),
     Rig(
         name="plain",
-        missing=("Chest", "UpperChest", "Neck", "LeftShoulder", "RightShoulder")
-        + ("LeftToes", "RightToes"),
+        missing=BARE,
         turned="all",
     ),
 )
