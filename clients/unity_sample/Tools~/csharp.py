@@ -86,6 +86,10 @@ DEFINES: dict[str, tuple[str, ...]] = {
 """Sets of symbols that the assemblies of Unity are compiled with."""
 
 
+HERE_ALONE = ("Runner", "Live", "PlayMode", "Checks")
+"""Folders of tests that run here and not in Unity."""
+
+
 class ToolError(Exception):
     """Something is missing or does not compile; one line for people."""
 
@@ -159,9 +163,10 @@ def assemblies() -> list[Assembly]:
         Assembly(
             name="Contrapose.Tests",
             sources=tuple(
-                path for name in ("Runner", "Live", "PlayMode", "Checks") for path in _sources(HERE / name)
-            )
-            + _sources(PACKAGE / "Tests"),
+                path
+                for folder in (*(HERE / name for name in HERE_ALONE), PACKAGE / "Tests")
+                for path in _sources(folder)
+            ),
             uses=("UnityEngine", "UnityEditor", *definitions.keys() - {"Contrapose.WebGL"}),
             is_program=True,
         )
