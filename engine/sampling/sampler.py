@@ -34,13 +34,15 @@ def window_noise(seed: int, first_frame: int) -> Array:
     """
     _require_seed(seed)
     people, frames, features = WINDOW_SHAPE
-    counters = np.zeros((frames, 4), np.uint64)
-    counters[:, 3] = np.arange(first_frame, first_frame + frames).astype(np.uint64)
-    sources = [np.random.Generator(np.random.Philox(key=seed, counter=c)) for c in counters]
-    return np.stack(
-        [source.standard_normal((people, features), dtype=np.float32) for source in sources],
-        axis=1,
-    )
+    bits = np.random.Philox(key=seed)
+    source, state = np.random.Generator(bits), bits.state
+    key, noise = state["state"]["key"].tolist(), np.empty((frames, people, features), np.float32)
+    for row, frame in enumerate(range(first_frame, first_frame + frames)):
+        # Setting the counter starts the stream of a frame; a generator of its own takes longer.
+        state["state"] = {"key": key, "counter": [0, 0, 0, frame % 2**64]}
+        bits.state = state
+        source.standard_normal(out=noise[row], dtype=np.float32)
+    return noise.swapaxes(0, 1)
 
 
 def _require_seed(seed: int) -> None:

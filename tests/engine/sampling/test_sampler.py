@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Mapping
 
@@ -181,6 +182,31 @@ def test_the_same_seed_gives_the_same_bits(
     np.testing.assert_array_equal(first, sample_windows(models, requests))
     reseeded = [dataclasses.replace(r, seed=r.seed + 9) for r in requests]
     assert not np.array_equal(first, sample_windows(models, reseeded))
+
+
+def test_the_noise_of_a_thousand_windows_is_that_of_a_generator_for_each_frame() -> None:
+    """The digest is of what the first version drew, in which recordings are made."""
+    draw = np.random.default_rng(12)
+    seeds = [
+        int(seed) >> int(shift)
+        for seed, shift in zip(
+            draw.integers(0, 2**63, 1000), draw.integers(0, 63, 1000), strict=True
+        )
+    ]
+    pairs = [*zip(seeds, draw.integers(-500, 400_000, 1000).tolist(), strict=True)]
+    pairs[:2] = [(0, 0), (2**64 - 1, -30)]
+    digest = hashlib.sha256()
+    for seed, first_frame in pairs:
+        digest.update(window_noise(seed, first_frame).tobytes())
+    assert digest.hexdigest() == "8c69db8588054e98c9d1f759b87b90e7ca8c05e355fe85a2499bebbe157b60f0"
+    for seed, first_frame in [*pairs[:20], (2**64 + 3, 7), (2**127, -1)]:
+        for row in (0, 29):
+            counter = np.array([0, 0, 0, (first_frame + row) % 2**64], np.uint64)
+            alone = np.random.Generator(np.random.Philox(key=seed, counter=counter))
+            np.testing.assert_array_equal(
+                window_noise(seed, first_frame)[:, row],
+                alone.standard_normal((2, 135), dtype=np.float32),
+            )
 
 
 @pytest.mark.parametrize("first_frame", [-5, 0, 1000])
