@@ -114,7 +114,10 @@ class LoopOf:
         self.calls: list[tuple[int, int]] = []
         """Rows and steps of each call so far."""
 
-    def prepare(self, steps: int) -> None:
+    def is_ready(self, steps: int) -> bool:
+        return True
+
+    def prepare(self, bucket: int, steps: int) -> None:
         """Nothing is compiled."""
 
     def __call__(self, inputs: GraphInputs) -> Array:

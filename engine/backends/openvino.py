@@ -74,7 +74,13 @@ class OpenVinoBackend:
             graph.compile_all()
         return graph
 
-    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> None:
+    def load_loop(
+        self,
+        condition: Path,
+        step: Path,
+        buckets: Sequence[int],
+        steps: Sequence[int] | None = None,
+    ) -> None:
         """None: on a CPU single steps of all sessions share calls, and nothing waits in between."""
 
     def close(self) -> None:

@@ -44,8 +44,15 @@ class Loop(Protocol):
         """
         ...
 
-    def prepare(self, steps: int) -> None:
-        """Make ready now, for every bucket, what is otherwise made when first needed."""
+    def is_ready(self, steps: int) -> bool:
+        """Whether windows of that many steps are denoised at once, whatever their number.
+
+        If not, a call makes ready first what it needs, and the device does nothing else meanwhile.
+        """
+        ...
+
+    def prepare(self, bucket: int, steps: int) -> None:
+        """Make ready now what calls of that many rows and steps need."""
         ...
 
 
@@ -80,10 +87,17 @@ class Backend(Protocol):
         """
         ...
 
-    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> Loop | None:
+    def load_loop(
+        self,
+        condition: Path,
+        step: Path,
+        buckets: Sequence[int],
+        steps: Sequence[int] | None = None,
+    ) -> Loop | None:
         """The whole sampling loop of an animator's two graphs; None where it would gain nothing.
 
-        What a batch size and a step count need is made when they first meet.
+        steps  made ready now for every bucket, for good; others when they are prepared.
+               None: each when it is first needed, and all are called ready
         """
         ...
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ from engine.backends.ports import (
     row_count,
 )
 from engine.backends.protocol import Precision
+from engine.backends.recent import Recent
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,
     RANGES,
@@ -69,7 +69,8 @@ logger = logging.getLogger(__name__)
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 MOST_CAPTURED = 32
-"""Loops kept at once, of batch sizes times step counts; each holds some thousand nodes."""
+"""Loops kept at once beside those that were made ready when loading, of batch sizes times step
+counts; each holds some thousand nodes."""
 _SCHEDULE = ("timesteps", "abar_t", "abar_s")
 _FLOAT = np.dtype(np.float32)
 
@@ -103,7 +104,11 @@ class TensorRtBackend:
         """Guards the stream, the memory on the device and all below."""
         self.precision: Width = "f16" if precision == "auto" else cast(Width, precision)
         self.log = new_log()
-        self._runtime = _new_runtime(self.log)
+        try:
+            self._runtime = _new_runtime(self.log)
+        except BaseException:
+            self.cuda.close()
+            raise
         self._cache = BlobCache(cache_dir) if cache_dir else None
         self.progress: Progress | None = None
         """Told how the building of a graph goes."""
@@ -124,9 +129,20 @@ class TensorRtBackend:
                 self.engine(path, bucket)
         return graph
 
-    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> TensorRtLoop:
-        loop = TensorRtLoop(self, condition, step, tuple(sorted(set(buckets))))
+    def load_loop(
+        self,
+        condition: Path,
+        step: Path,
+        buckets: Sequence[int],
+        steps: Sequence[int] | None = None,
+    ) -> TensorRtLoop:
+        loop = TensorRtLoop(
+            self, condition, step, tuple(sorted(set(buckets))), is_lazy=steps is None
+        )
         self._loops.append(loop)
+        for count in steps or ():
+            for bucket in reversed(loop.buckets):
+                loop.prepare(bucket, count, stays=True)
         return loop
 
     def close(self) -> None:
@@ -325,14 +341,23 @@ class TensorRtLoop:
     """
 
     def __init__(
-        self, backend: TensorRtBackend, condition: Path, step: Path, buckets: tuple[int, ...]
+        self,
+        backend: TensorRtBackend,
+        condition: Path,
+        step: Path,
+        buckets: tuple[int, ...],
+        *,
+        is_lazy: bool,
     ) -> None:
+        self.buckets = buckets
         self._backend = backend
         self._condition = condition
         self._step = step
-        self._buckets = buckets
+        self._is_lazy = is_lazy
         self._block = Block(backend.cuda)
-        self._captured: OrderedDict[tuple[int, int], Captured] = OrderedDict()
+        self._captured: Recent[tuple[int, int], Captured] = Recent(
+            MOST_CAPTURED, lambda gone: backend.cuda.destroy(gone.graph)
+        )
 
     def __call__(self, inputs: Inputs) -> Array:
         schedule = {name: inputs[name] for name in _SCHEDULE if name in inputs}
@@ -340,16 +365,18 @@ class TensorRtLoop:
         with self._backend.lock:
             return in_buckets(
                 self._step,
-                self._buckets,
+                self.buckets,
                 rows,
                 lambda bucket, part: {"x0": self._run(bucket, {**part, **schedule})},
             )["x0"]
 
-    def prepare(self, steps: int) -> None:
+    def is_ready(self, steps: int) -> bool:
+        return self._is_lazy or all((bucket, steps) in self._captured for bucket in self.buckets)
+
+    def prepare(self, bucket: int, steps: int, *, stays: bool = False) -> None:
         with self._backend.lock:
             self._backend.cuda.use()
-            for bucket in reversed(self._buckets):
-                self._loop(bucket, steps)
+            self._loop(bucket, steps, stays=stays)
 
     def _run(self, bucket: int, inputs: Inputs) -> Array:
         ports = self._ports(bucket)
@@ -371,7 +398,7 @@ class TensorRtLoop:
 
     def _condition_engine(self) -> TensorRtEngine:
         """The one that plain calls use too, unless there are more rows."""
-        return self._backend.engine(self._condition, min(ANY_SHAPE, -self._buckets[-1]))
+        return self._backend.engine(self._condition, min(ANY_SHAPE, -self.buckets[-1]))
 
     def _ports(self, bucket: int) -> list[Port]:
         """The loop's inputs: what both graphs take, except what the loop makes itself."""
@@ -381,21 +408,16 @@ class TensorRtLoop:
         both = {port.name: port for port in (*condition.ports, *step.ports, *levels)}
         return [port for name, port in both.items() if name != "modulation"]
 
-    def _loop(self, bucket: int, steps: int) -> Captured:
-        key = (bucket, steps)
-        if key not in self._captured:
-            while len(self._captured) >= MOST_CAPTURED:
-                _, oldest = self._captured.popitem(last=False)
-                self._backend.cuda.destroy(oldest.graph)
-            self._captured[key] = self._capture(bucket, steps)
-        self._captured.move_to_end(key)
-        return self._captured[key]
+    def _loop(self, bucket: int, steps: int, *, stays: bool = False) -> Captured:
+        return self._captured.get(
+            (bucket, steps), lambda: self._capture(bucket, steps), stays=stays
+        )
 
     def _capture(self, bucket: int, steps: int) -> Captured:
         backend, cuda = self._backend, self._backend.cuda
         condition = self._condition_engine()
         step = backend.engine(self._step, bucket)
-        self._block.reserve(self._arena(self._buckets[-1], RANGES["steps"][2]))
+        self._block.reserve(self._arena(self.buckets[-1], RANGES["steps"][2]))
         arena = self._arena(bucket, steps)
         calls = loop_steps(arena)
         contexts = (condition.new_context(), step.new_context())
@@ -462,8 +484,6 @@ class TensorRtLoop:
         block.fetch(arena)
 
     def release(self) -> None:
-        for captured in self._captured.values():
-            self._backend.cuda.destroy(captured.graph)
         self._captured.clear()
 
 

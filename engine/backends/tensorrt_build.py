@@ -188,7 +188,7 @@ def build_blob(
     if monitor is not None:
         config.progress_monitor = monitor
     cache = config.create_timing_cache(timing)
-    if not config.set_timing_cache(cache, ignore_mismatch=False):
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
     blob = builder.build_serialized_network(network, config)

@@ -3,7 +3,7 @@
 On the CPU plainly, in float32: what other backends are compared with. On a GPU in bf16 where it has
 it, compiled to fused kernels and captured into one CUDA graph for each batch size (and step count,
 for whole windows), so that a call is one launch. Knows graphs and arrays, no bundle.
-This module and `torch_graph` import PyTorch and ONNX; nothing else in the engine does.
+This module, `torch_capture` and `torch_graph` import PyTorch; nothing else in the engine does.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
-from collections import OrderedDict
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ from engine.backends.ports import (
     require_finite,
 )
 from engine.backends.protocol import Precision
+from engine.backends.recent import Recent
+from engine.backends.torch_capture import CapturedFunction, Function, Tensors, Workplace
 from engine.backends.torch_graph import read_module
 from engine.errors import BackendError, ConfigError, ContraposeError, InputError
 
@@ -39,17 +42,16 @@ logger = logging.getLogger(__name__)
 
 CPU_BUCKETS = (1, 2, 4, 8, 16)
 GPU_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
-WARM_UP_CALLS = 3
-"""Before a capture: libraries choose their kernels and allocate in the first calls."""
 MOST_CAPTURED = 32
-"""CUDA graphs kept at once, of batch sizes and step counts; the one used longest ago goes first."""
+"""CUDA graphs kept at once beside those that were made ready when loading."""
 SCHEDULE = ("timesteps", "abar_t", "abar_s")
+LEVEL_LINE = 4
+"""Noise levels of one step begin at a multiple of so many: 16 bytes, as fused kernels read them."""
+TF32_ADVICE = "TensorFloat32 tensor cores for float32 matrix multiplication available"
+"""How a warning of the compiler begins; what is a float32 product here is one on purpose."""
 
-Tensors = dict[str, Tensor]
 Compiler = Callable[..., Any]
 """A backend of torch.compile."""
-Function = Callable[..., Tensors]
-"""Tensors by name -> tensors by name."""
 
 
 def gpu_count() -> int:
@@ -59,8 +61,9 @@ def gpu_count() -> int:
 class TorchBackend:
     """One device with fixed settings. See `backend.Backend` for the contract.
 
-    gpu       its index; None: the CPU
-    compiler  backend of torch.compile, None: none; "auto": inductor, on a GPU that has Triton
+    gpu        its index; None: the CPU
+    compiler   backend of torch.compile, None: none; "auto": inductor, on a GPU that has Triton
+    workplace  where calls are captured; None: on a GPU one of its own, on the CPU nowhere
     """
 
     name = "torch"
@@ -72,6 +75,7 @@ class TorchBackend:
         threads: int | None = None,
         gpu: int | None = None,
         compiler: str | Compiler | None = "auto",
+        workplace: Workplace | None = None,
     ) -> None:
         if gpu is not None:
             _require_gpu(gpu)
@@ -85,14 +89,26 @@ class TorchBackend:
         )
         self._modules: dict[Path, tuple[torch.nn.Module, tuple[Port, ...]]] = {}
         self._fused: dict[Path, Function] = {}
-        self._captured: OrderedDict[tuple[Path, int, int], CapturedFunction] = OrderedDict()
-        self._workplace = Workplace.of(self.torch_device) if self.is_gpu else None
+        self._unfused: dict[Path, str] = {}
+        self._captured: Recent[tuple[Path, int, int], CapturedFunction] = Recent(MOST_CAPTURED)
+        own = Workplace(self.torch_device) if self.is_gpu else None
+        self._workplace = own if workplace is None else workplace
         self._is_closed = False
         self._lock = threading.Lock()
 
     @property
     def is_gpu(self) -> bool:
         return self.torch_device.type == "cuda"
+
+    @property
+    def captures(self) -> bool:
+        """Whether calls are launches of captured graphs."""
+        return self._workplace is not None
+
+    @property
+    def unfused(self) -> Mapping[Path, str]:
+        """Graphs whose kernels could not be fused, and why."""
+        return MappingProxyType(self._unfused)
 
     @property
     def device(self) -> str:
@@ -110,14 +126,21 @@ class TorchBackend:
             graph.prepare()
         return graph
 
-    def load_loop(self, condition: Path, step: Path, buckets: Sequence[int]) -> TorchLoop:
-        return TorchLoop(self, condition, step, buckets)
+    def load_loop(
+        self,
+        condition: Path,
+        step: Path,
+        buckets: Sequence[int],
+        steps: Sequence[int] | None = None,
+    ) -> TorchLoop:
+        return TorchLoop(self, condition, step, buckets, steps)
 
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
-            for owned in (self._captured, self._fused, self._modules):
-                owned.clear()
+            self._captured.clear()
+            self._fused.clear()
+            self._modules.clear()
             if self.is_gpu:
                 torch.cuda.empty_cache()
 
@@ -140,18 +163,47 @@ class TorchBackend:
         if self._compiler is None:
             return module
         if path not in self._fused:
-            self._fused[path] = _fused(module, self._compiler, path)
+            self._fused[path] = self._compiled(module, self._compiler, path)
         return self._fused[path]
 
+    def _compiled(self, module: torch.nn.Module, compiler: str | Compiler, path: Path) -> Function:
+        """The module compiled for any number of rows; should that fail, the module as it is."""
+        warnings.filterwarnings("ignore", TF32_ADVICE)
+        compiled = torch.compile(module, backend=compiler, fullgraph=True)
+
+        def run(**inputs: Tensor) -> Tensors:
+            if path not in self._unfused:
+                for value in inputs.values():
+                    if len(value) > 1:  # one row is compiled apart, whatever the compiler is told
+                        torch._dynamo.mark_dynamic(value, 0)
+                try:
+                    return compiled(**inputs)  # type: ignore[no-any-return]  # torch.compile keeps none
+                except Exception as error:  # compilers of kernels fail in many ways
+                    if _is_out_of_memory(error) or _is_capturing():
+                        raise
+                    self._unfused[path] = _first_lines(error, 2)
+                    logger.warning("%s: its kernels are not fused: %s", path, self._unfused[path])
+            return module(**inputs)  # type: ignore[no-any-return]  # nor does nn.Module
+
+        return run
+
     def captured(
-        self, path: Path, bucket: int, steps: int, function: Function, ports: Sequence[Port]
+        self,
+        path: Path,
+        bucket: int,
+        steps: int,
+        function: Function,
+        ports: Sequence[Port],
+        *,
+        stays: bool = False,
     ) -> CapturedFunction:
         """The CUDA graph of a function, captured at its first use.
 
         ports  its inputs, (rows, ...) or (steps,)
+        stays  keep it for good, if it is captured now
         """
-        key = (path, bucket, steps)
-        if key not in self._captured:
+
+        def capture() -> CapturedFunction:
             examples = {
                 port.name: np.zeros(
                     steps if port.name in SCHEDULE and steps else port.static_shape(path, bucket),
@@ -159,12 +211,17 @@ class TorchBackend:
                 )
                 for port in ports
             }
-            while len(self._captured) >= MOST_CAPTURED:
-                self._captured.popitem(last=False)
             assert self._workplace is not None
-            self._captured[key] = CapturedFunction(self._workplace, function, examples)
-        self._captured.move_to_end(key)
-        return self._captured[key]
+            try:
+                return CapturedFunction(self._workplace, function, examples)
+            except BaseException:
+                self._workplace = Workplace(self._workplace.device)
+                raise
+
+        return self._captured.get((path, bucket, steps), capture, stays=stays)
+
+    def is_captured(self, path: Path, bucket: int, steps: int) -> bool:
+        return (path, bucket, steps) in self._captured
 
     @contextmanager
     def computing(self, path: Path, rows: int) -> Iterator[None]:
@@ -186,7 +243,7 @@ class TorchBackend:
             if self.is_gpu:
                 torch.cuda.empty_cache()
             return out_of_memory(path, rows)
-        return BackendError(f"{path}: inference failed: {_first_line(exc)}", field=path.name)
+        return BackendError(f"{path}: inference failed: {_first_lines(exc)}", field=path.name)
 
     def _resolve(self, precision: Precision) -> str:
         has_bf16 = not self.is_gpu or torch.cuda.get_device_capability(self.torch_device)[0] >= 8
@@ -210,29 +267,6 @@ def _require_gpu(index: int) -> None:
         )
 
 
-def _fused(module: torch.nn.Module, compiler: str | Compiler, path: Path) -> Function:
-    """The module compiled for any number of rows; should that fail, the module as it is."""
-    compiled = torch.compile(module, backend=compiler, fullgraph=True)
-    is_sound = True
-
-    def run(**inputs: Tensor) -> Tensors:
-        nonlocal is_sound
-        if is_sound:
-            for value in inputs.values():
-                if len(value) > 1:  # one row is compiled apart, whatever the compiler is told
-                    torch._dynamo.mark_dynamic(value, 0)
-            try:
-                return compiled(**inputs)  # type: ignore[no-any-return]  # torch.compile keeps none
-            except Exception as error:  # compilers of kernels fail in many ways
-                if _is_out_of_memory(error) or _is_capturing():
-                    raise
-                is_sound = False
-                logger.warning("%s: its kernels are not fused: %s", path, _first_line(error))
-        return module(**inputs)  # type: ignore[no-any-return]  # nor does nn.Module
-
-    return run
-
-
 def _is_capturing() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
@@ -248,9 +282,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _first_line(error: Exception) -> str:
+def _first_lines(error: Exception, count: int = 1) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return " ".join(lines[:count]) or type(error).__name__
 
 
 # ----------------------------------------------------------------------------- graphs
@@ -267,10 +301,10 @@ class TorchGraph:
                 port.static_shape(path, 1)
 
     def prepare(self) -> None:
-        """On a GPU: capture every bucket now."""
-        for bucket in self._buckets if self._backend.is_gpu else ():
+        """On a GPU: capture every bucket now, to stay."""
+        for bucket in self._buckets if self._backend.captures else ():
             with self._backend.computing(self._path, bucket):
-                self._capture(bucket)
+                self._capture(bucket, stays=True)
 
     def __call__(self, inputs: Inputs) -> dict[str, Array]:
         if not self._buckets:
@@ -280,7 +314,7 @@ class TorchGraph:
     def _run(self, bucket: int, inputs: Inputs) -> dict[str, Array]:
         prepared = checked_inputs(self._path, self._ports, inputs)
         with self._backend.computing(self._path, bucket):
-            if bucket and self._backend.is_gpu:
+            if bucket and self._backend.captures:
                 outputs = self._capture(bucket)(prepared)
             elif bucket:
                 outputs = run_once(self._backend.fused(self._path), prepared)
@@ -290,9 +324,9 @@ class TorchGraph:
         require_finite(self._path, outputs)
         return outputs
 
-    def _capture(self, bucket: int) -> CapturedFunction:
+    def _capture(self, bucket: int, *, stays: bool = False) -> CapturedFunction:
         function = self._backend.fused(self._path)
-        return self._backend.captured(self._path, bucket, 0, function, self._ports)
+        return self._backend.captured(self._path, bucket, 0, function, self._ports, stays=stays)
 
 
 CPU = torch.device("cpu")
@@ -306,76 +340,6 @@ def run_once(
     return {name: value.cpu().numpy() for name, value in function(**tensors).items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workplace:
-    """Where all captured functions of a device run, one after the other.
-
-    pool  their working memory, which they share: each is read before the next one runs
-    """
-
-    device: torch.device
-    stream: torch.cuda.Stream
-    pool: Any  # an opaque pair
-
-    @classmethod
-    def of(cls, device: torch.device) -> Workplace:
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        return cls(device=device, stream=stream, pool=torch.cuda.graph_pool_handle())
-
-
-class CapturedFunction:
-    """A function of tensors as a CUDA graph: copy in, launch once, copy out, wait once.
-
-    examples  arrays of the shapes and types that it will be called with
-    """
-
-    def __init__(
-        self,
-        workplace: Workplace,
-        function: Function,
-        examples: Mapping[str, Array | IntArray],
-    ) -> None:
-        self.stream, device = workplace.stream, workplace.device
-        self._staging = {
-            name: torch.from_numpy(value).pin_memory() for name, value in examples.items()
-        }
-        self._inputs = {name: value.to(device) for name, value in self._staging.items()}
-        self.stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(self.stream):
-            for _ in range(WARM_UP_CALLS):
-                function(**self._inputs)
-        self.stream.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(
-            self._graph,
-            pool=workplace.pool,
-            stream=self.stream,
-            capture_error_mode="thread_local",
-        ):
-            self._outputs = function(**self._inputs)
-        self._results = {
-            name: torch.empty_like(value, device="cpu").pin_memory()
-            for name, value in self._outputs.items()
-        }
-        self._is_done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-
-    def __call__(self, inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
-        with torch.cuda.stream(self.stream):
-            for name, staging in self._staging.items():
-                np.copyto(staging.numpy(), inputs[name])
-                self._inputs[name].copy_(staging, non_blocking=True)
-            self.launch()
-            for name, result in self._results.items():
-                result.copy_(self._outputs[name], non_blocking=True)
-            self._is_done.record(self.stream)
-        self._is_done.synchronize()
-        return {name: result.numpy().copy() for name, result in self._results.items()}
-
-    def launch(self) -> None:
-        """Compute from what lies on the device, on `stream`, without waiting."""
-        self._graph.replay()
-
-
 # ----------------------------------------------------------------------------- whole windows
 class TorchLoop:
     """All steps of a batch of windows in one call. See `backend.Loop` for the contract.
@@ -385,9 +349,15 @@ class TorchLoop:
     """
 
     def __init__(
-        self, backend: TorchBackend, condition: Path, step: Path, buckets: Sequence[int]
+        self,
+        backend: TorchBackend,
+        condition: Path,
+        step: Path,
+        buckets: Sequence[int],
+        steps: Sequence[int] | None = None,
     ) -> None:
         self._backend = backend
+        self._is_lazy = steps is None
         self._condition, self._step = condition, step
         self._buckets = tuple(sorted(set(buckets)))
         ports = {port.name: port for path in (condition, step) for port in backend.module(path)[1]}
@@ -396,11 +366,21 @@ class TorchLoop:
             replace(ports.pop(name), shape=(None,)) for name in SCHEDULE
         )  # the step graph has a number for each row, the loop one for each step
         self._rows = tuple(ports.values())
+        for count in steps or ():
+            for bucket in self._buckets:
+                self.prepare(bucket, count, stays=True)
 
-    def prepare(self, steps: int) -> None:
-        for bucket in self._buckets if self._backend.is_gpu else ():
+    def prepare(self, bucket: int, steps: int, *, stays: bool = False) -> None:
+        if self._backend.captures:
             with self._backend.computing(self._step, bucket):
-                self._capture(bucket, steps)
+                self._capture(bucket, steps, stays=stays)
+
+    def is_ready(self, steps: int) -> bool:
+        return (
+            self._is_lazy
+            or not self._backend.captures
+            or all(self._backend.is_captured(self._step, b, steps) for b in self._buckets)
+        )
 
     def __call__(self, inputs: Inputs) -> Array:
         schedule = {name: value for name, value in inputs.items() if name in SCHEDULE}
@@ -417,7 +397,7 @@ class TorchLoop:
         def run(bucket: int, part: Inputs) -> dict[str, Array]:
             arrays = checked_inputs(self._step, self._rows, part) | prepared
             with self._backend.computing(self._step, bucket):
-                if self._backend.is_gpu:
+                if self._backend.captures:
                     outputs = self._capture(bucket, steps)(arrays)
                 else:
                     outputs = run_once(self._denoise, arrays)
@@ -438,8 +418,9 @@ class TorchLoop:
         x_t, rows = inputs["x_t"], len(inputs["x_t"])
         modulation = condition(**{port.name: inputs[port.name] for port in ports})["modulation"]
         of_step = modulation.transpose(0, 1).contiguous()
+        line = -(-rows // LEVEL_LINE) * LEVEL_LINE
         abar_t, abar_s = (
-            inputs[name][:, None].expand(-1, rows).contiguous() for name in ("abar_t", "abar_s")
+            inputs[name][:, None].expand(-1, line).contiguous() for name in ("abar_t", "abar_s")
         )
         fixed = {name: inputs[name] for name in ("known", "known_mask", "anchor")}
         outputs: Tensors = {}
@@ -447,13 +428,13 @@ class TorchLoop:
             outputs = step(
                 x_t=x_t,
                 modulation=of_step[index],
-                abar_t=abar_t[index],
-                abar_s=abar_s[index],
+                abar_t=abar_t[index, :rows],
+                abar_s=abar_s[index, :rows],
                 **fixed,
             )
             x_t = outputs["x_s"]
         return {"x0": outputs["x0"]}
 
-    def _capture(self, bucket: int, steps: int) -> CapturedFunction:
+    def _capture(self, bucket: int, steps: int, *, stays: bool = False) -> CapturedFunction:
         ports = (*self._rows, *self._schedule)
-        return self._backend.captured(self._step, bucket, steps, self._denoise, ports)
+        return self._backend.captured(self._step, bucket, steps, self._denoise, ports, stays=stays)

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from engine.backends import Loop
 from engine.errors import BackendError, ContraposeError, OverloadedError
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampling.meters import BusyMeter
@@ -132,6 +133,10 @@ class Executor:
         """Submitted, but not begun yet."""
         self._calls: deque[_Work[Any]] = deque()
         self._patient: deque[_Work[Any]] = deque()
+        self._preparing: dict[int, Pieces[None]] = {}
+        """By number of steps: what makes the loop ready for it, while nothing urgent waits."""
+        self._unprepared: set[int] = set()
+        """Numbers of steps for which it failed to be made ready."""
         self._is_closing = False
         self._scheduler: Scheduler[WindowInProgress] = Scheduler()
         self._on_done: dict[int, OnDone] = {}
@@ -252,7 +257,8 @@ class Executor:
             return not self._is_closing
 
     def _has_work(self) -> bool:
-        return bool(self._submitted or self._calls or self._patient or len(self._scheduler))
+        waiting = (self._submitted, self._calls, self._patient, self._preparing, self._scheduler)
+        return any(len(kind) for kind in waiting)
 
     def _work(self) -> None:
         """One call of each kind, the urgent first; then see what has come meanwhile."""
@@ -267,6 +273,7 @@ class Executor:
         if self._calls:
             self._calls.popleft().advance(self._models)
         self._begin(self._taken)
+        self._want_loops(self._taken)
         self._taken = []
         self._is_live = self._scheduler.urgent_count > 0
 
@@ -279,6 +286,19 @@ class Executor:
             work = self._patient.popleft()
             if work.advance(self._models):
                 self._patient.append(work)  # the pieces of several take turns
+        if self._preparing and is_idle:
+            self._prepare_loop(next(iter(self._preparing)))
+
+    def _prepare_loop(self, steps: int) -> None:
+        """A part of what windows of so many steps need; without it they go step by step."""
+        try:
+            next(self._preparing[steps])
+        except StopIteration:
+            del self._preparing[steps]
+        except Exception as exc:
+            logger.warning("windows of %d steps go step by step: %s", steps, _translated(exc))
+            del self._preparing[steps]
+            self._unprepared.add(steps)
 
     def _begin(self, submitted: Sequence[_Submitted]) -> None:
         if not submitted:
@@ -298,6 +318,16 @@ class Executor:
         for window, entry in zip(windows, submitted, strict=True):
             self._on_done[id(window)] = entry.on_done
             self._scheduler.submit(window, entry.deadline)
+
+    def _want_loops(self, begun: Sequence[_Submitted]) -> None:
+        """Have the loop made ready for what goes step by step because it is not."""
+        loop = self._models.animator_loop
+        if loop is None:
+            return
+        wanted = {entry.request.steps_taken for entry in begun} - self._unprepared
+        for steps in wanted.difference(self._preparing):
+            if not loop.is_ready(steps):
+                self._preparing[steps] = preparation(loop, self._models.buckets, steps)
 
     def _advance(self) -> None:
         started = self._clock()
@@ -358,6 +388,13 @@ class Executor:
         self._fail_all(_closed())
         for work in [*self._calls, *self._patient]:
             work.finish(_closed())
+
+
+def preparation(loop: Loop, buckets: Sequence[int], steps: int) -> Pieces[None]:
+    """Make a loop ready for windows of so many steps, a bucket at a time."""
+    for bucket in buckets:
+        loop.prepare(bucket, steps)
+        yield
 
 
 def measured_costs(models: Models, buckets: Sequence[int]) -> CallCosts:

@@ -51,8 +51,8 @@ def load_models(
     """Compile what a bundle holds.
 
     buckets  batch sizes of the animator's denoiser, None: the backend's own; all else takes any
-    is_lazy  compile each graph when it is first called; else the loop is ready for the bundle's
-             own step count, and for another when that is first asked for
+    is_lazy  compile each graph when it is first called; else the loop is ready for each schedule of
+             the bundle, and for the last step of others
 
     Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
     """
@@ -63,16 +63,15 @@ def load_models(
     sizes = tuple(backend.buckets if buckets is None else buckets)
     animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
     condition, step = (bundle.file(f"animator/{part}.onnx") for part in ("condition", "step"))
-    loop = backend.load_loop(condition, step, sizes)
-    if loop is not None and not is_lazy:
-        loop.prepare(animator.steps_default)
+    schedules = {spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules}
+    loop = backend.load_loop(condition, step, sizes, None if is_lazy else sorted({1, *schedules}))
     return Models(
         animator_condition=backend.load(condition, is_lazy=is_lazy),
-        animator_step=backend.load(step, sizes, is_lazy=is_lazy or loop is not None),
+        animator_step=backend.load(step, sizes, is_lazy=is_lazy),
         animator_loop=loop,
         buckets=sizes,
         animator_text_width=animator.text_width,
-        schedules={spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules},
+        schedules=schedules,
         generator_condition=load("generator/condition.onnx") if has_generator else None,
         generator_step=load("generator/step.onnx") if has_generator else None,
         text=load_text(bundle, load("text/encoder.onnx")) if bundle.manifest.text else None,

@@ -46,6 +46,11 @@ class WindowRequest:
         if not 0 <= self.skip <= most:
             raise ConfigError(f"skip is {self.skip}, must lie in 0..{most}", field="skip")
 
+    @property
+    def steps_taken(self) -> int:
+        """Of the schedule's steps, those that are not left out."""
+        return self.steps - self.skip
+
 
 Seat = tuple[int, int]
 """Of a row in a call of a graph: among how many rows, and which one it was."""

@@ -36,10 +36,12 @@ def window_noise(seed: int, first_frame: int) -> Array:
     people, frames, features = WINDOW_SHAPE
     bits = np.random.Philox(key=seed)
     source, state = np.random.Generator(bits), bits.state
-    key, noise = state["state"]["key"].tolist(), np.empty((frames, people, features), np.float32)
+    key, counter = state["state"]["key"], np.zeros(4, np.uint64)
+    noise = np.empty((frames, people, features), np.float32)
     for row, frame in enumerate(range(first_frame, first_frame + frames)):
         # Setting the counter starts the stream of a frame; a generator of its own takes longer.
-        state["state"] = {"key": key, "counter": [0, 0, 0, frame % 2**64]}
+        counter[3] = frame % 2**64
+        state["state"] = {"key": key, "counter": counter}
         bits.state = state
         source.standard_normal(out=noise[row], dtype=np.float32)
     return noise.swapaxes(0, 1)
@@ -86,11 +88,11 @@ class WindowInProgress:
 def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[WindowInProgress]:
     """Draw each window's noise from its seed and run the condition graph, once per step count.
 
-    Models with a loop run that graph in the loop, except for windows that are steered.
+    Models with a loop that is ready run that graph in it, except for windows that are steered.
     """
     modulations: dict[int, Array] = {}
     seats: dict[int, Seat] = {}
-    by_steps = [i for i, r in enumerate(requests) if models.animator_loop is None or r.keep_away]
+    by_steps = [i for i, request in enumerate(requests) if not _is_for_loop(models, request)]
     for steps in sorted({requests[i].steps for i in by_steps}):
         rows = [i for i in by_steps if requests[i].steps == steps]
         of_rows = _animator_modulation(
@@ -114,6 +116,11 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
     ]
 
 
+def _is_for_loop(models: Models, request: WindowRequest) -> bool:
+    loop = models.animator_loop
+    return loop is not None and request.keep_away is None and loop.is_ready(request.steps_taken)
+
+
 def _first_noisy(models: Models, request: WindowRequest) -> Array:
     """What the first step that is not left out begins with (2, 30, 135).
 
@@ -130,8 +137,8 @@ def _first_noisy(models: Models, request: WindowRequest) -> Array:
 def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
     """One denoiser call: every window moves on by one step of its own schedule.
 
-    Models with a loop: every window that is not steered is done afterwards, by one call for those
-    of one company. Raises ValueError if a window is done already; on any error none of a company
+    Windows that were begun for the loop are done afterwards, by one call for those of one company.
+    Raises ValueError if a window is done already; on any error none of a company
     has moved.
     """
     if any(w.is_done for w in windows):
@@ -223,6 +230,8 @@ def sample_windows(models: Models, requests: Sequence[WindowRequest]) -> Array:
 def sample_again(models: Models, request: WindowRequest, trace: WindowTrace) -> Array:
     """x0 (2, 30, 135) of a window whose row stands in each call where it stood before: the same
     bits, by the same bundle on the same device."""
+    if len(trace.denoiser) > 1:
+        models = replace(models, animator_loop=None)
     rows, row = trace.condition
     window = begin_windows(models, [request] * rows)[row]
     for rows, row in trace.denoiser:

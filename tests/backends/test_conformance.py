@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 
 from engine.arrays import Array
 from engine.backends import Backend
+from engine.backends.torch import TorchBackend
 from engine.errors import BackendError, InputError, OverloadedError
 from engine.sampling.models import Models, encode_text
 from engine.sampling.pairs import sample_generator
@@ -339,3 +340,16 @@ def little_memory(case: Case) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+# ----------------------------------------------------------------------------- fused kernels
+def test_every_graph_that_was_called_is_fused(
+    case: Case, backend: Backend, models: Models, live_request: WindowRequest
+) -> None:
+    """The last test of this file, so that it hears of the calls of all others too."""
+    if case.library != "torch-cuda":
+        pytest.skip(f"{case.name}: compiles no kernels of its own")
+    for rows in (1, 4):
+        sample_windows(models, several(live_request, rows))
+    assert isinstance(backend, TorchBackend)
+    assert backend.unfused == {}

@@ -110,6 +110,7 @@ def test_one_row_reads_its_modulation_where_it_is_and_more_are_gathered() -> Non
     assert all(step.copy is not None for step in loop_steps(_loop_of(1, 3, 100)))  # misaligned
 
 
+@pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize("rows", [1, 2, 4])
 @pytest.mark.parametrize("steps", [1, 4, 5])
 def test_a_loop_over_its_addresses_is_the_sampler(models: Models, rows: int, steps: int) -> None:

@@ -30,6 +30,7 @@ def test_names_and_settings_that_do_not_exist_are_refused() -> None:
 
 
 @pytest.mark.skipif(not WITHOUT_DRIVER, reason="this machine has an NVIDIA driver")
+@pytest.mark.usefixtures("openvino")
 def test_auto_falls_back_to_the_cpu_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         backend = open_backend(cache_dir=None)
@@ -44,6 +45,7 @@ def absent(name: str, reason: str) -> Callable[[], Backend]:
     return opener
 
 
+@pytest.mark.usefixtures("openvino")
 def test_the_first_that_opens_is_taken_and_the_log_says_what_others_lack(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

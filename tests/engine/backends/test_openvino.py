@@ -23,6 +23,8 @@ from engine.backends.openvino_core import openvino_core
 from engine.backends.processor import multiplies_bytes_exactly
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("openvino")
+
 WIDTH = 16
 IS_LIMITED = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL") not in ("ALL", "DEFAULT")
 """Whether OpenVINO was told to use less than the processor has, less than bf16 too."""

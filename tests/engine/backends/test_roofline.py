@@ -10,7 +10,7 @@ from engine.backends.roofline import Roofline, RooflineProbe, weight_shapes
 from engine.bundle import Bundle
 from trainer.export.full_size import quantise_full_size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("openvino")]
 
 
 def test_every_weight_matrix_of_the_denoiser_is_counted(parity_bundle: Bundle) -> None:

@@ -4,6 +4,7 @@ tests/backends."""
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from onnx import helper
 from torch import fx
 
 from engine.backends import open_backend, torch_graph
-from engine.backends.torch import TorchBackend
+from engine.backends.torch import TF32_ADVICE, TorchBackend
 from engine.backends.torch_graph import read_module
 from engine.bundle import STARTER
 from engine.errors import BackendError
@@ -78,6 +79,7 @@ def test_attention_is_the_published_sum(tokens: int, has_zero_key: bool) -> None
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize("kind", [np.int8, np.uint8])
 def test_eight_bits_are_rounded_and_cut_as_the_graph_says(tmp_path: Path, kind: type) -> None:
     """As `contrapose bundle build --precision int8` writes: a pair of nodes around each value."""
@@ -125,6 +127,21 @@ def test_a_compiler_that_fails_costs_speed_and_not_the_call(
         for _ in range(2):
             assert backend.load(roots, (2,))(inputs)["y"].shape == (2, 3, 16)
     assert sum("not fused" in message for message in caplog.messages) == 1
+    assert list(backend.unfused) == [roots]
+    assert "no compiler here" in backend.unfused[roots]
+
+
+def test_advice_to_compute_in_fewer_bits_is_no_reason_to_compile_nothing(roots: Path) -> None:
+    def advising(module: fx.GraphModule, _: object) -> object:
+        warnings.warn(f"{TF32_ADVICE} but not enabled.", stacklevel=1)
+        return module.forward
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backend = TorchBackend(threads=1, compiler=advising)
+        inputs = {name: np.abs(value) for name, value in small_rows(2).items()}
+        backend.load(roots, (2,))(inputs)
+    assert backend.unfused == {}
 
 
 def test_a_machine_without_a_gpu_says_so() -> None:

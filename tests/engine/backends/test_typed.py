@@ -69,7 +69,7 @@ def _relative(found: Array, expected: Array) -> float:
 
 
 @pytest.fixture(scope="module")
-def starter() -> Models:
+def starter(openvino: None) -> Models:
     backend = open_backend("openvino", precision="f32", cache_dir=None, threads=1)
     return load_models(load_bundle(STARTER), backend, buckets=(4,), is_lazy=True)
 
@@ -144,6 +144,7 @@ def test_rounding_every_product_keeps_one_step_within_two_percent(
     assert _relative(found[1] + anchor, expected["x0"] + anchor) < 2e-2
 
 
+@pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_unpacking_the_weights_changes_no_result(path: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
