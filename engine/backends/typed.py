@@ -4,9 +4,9 @@ TensorRT 11 knows no other kind, and TensorRT 10 builds them too. Knows ONNX gra
 TensorRT nor what a graph computes.
 
 Products, and what follows one before anything else joins it (bias, reshaping, GELU, the scale of
-queries), are 16 bits wide. All else stays float32: the first product, which reads poses as they
-come, norms and their modulation, softmax, residual sums, imputation, the DDIM update, every input
-and every output.
+queries), are 16 bits wide; in f16 so is the softmax between two products, as fused attention takes
+it. All else stays float32: the first product, which reads poses as they come, norms and their
+modulation, softmax in bf16, residual sums, imputation, the DDIM update, inputs and outputs.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def typed_graph(path: Path, width: Width) -> Any:
             field=path.name,
         )
     widen_bytes(model)
+    append_zero_keys(model)
     if width != "f32":
         narrow_products(model, width, path)
     return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
@@ -107,6 +108,61 @@ def widen_bytes(model: Any) -> None:
             tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
 
 
+# ----------------------------------------------------------------------------- attention
+def append_zero_keys(model: Any) -> None:
+    """Write the key that nobody has as a row of zeros below K and V, instead of a column beside
+    their scores that is cut off after the softmax: the same numbers, in the form that libraries
+    know as attention. In place.
+
+        slice(softmax(pad(q k^T))) v  =  softmax(q [k; 0]^T) [v; 0]
+    """
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    maker = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    tables = {tensor.name: tensor for tensor in graph.initializer}
+    rows: dict[int, Any] = {}
+    """By the node that it goes before."""
+    gone: set[int] = set()
+
+    def only_user(name: str, kind: str) -> Any:
+        found = users.get(name, [])
+        return found[0] if len(found) == 1 and found[0].op_type == kind else None
+
+    for pad in [node for node in graph.node if node.op_type == "Pad"]:
+        scores, softmax = maker.get(pad.input[0]), only_user(pad.output[0], "Softmax")
+        cut = softmax and only_user(softmax.output[0], "Slice")
+        product = cut and only_user(cut.output[0], "MatMul")
+        turned = maker.get(scores.input[1]) if scores and scores.op_type == "MatMul" else None
+        if not scores or not product or not turned or turned.op_type != "Transpose":
+            continue
+        column = [int(n) for n in numpy_helper.to_array(tables[pad.input[1]])]
+        if column != [0] * (len(column) - 1) + [1]:
+            continue
+        below = np.roll(column, -1)
+        graph.initializer.append(numpy_helper.from_array(below, f"{pad.output[0]}.below"))
+        for node, index in ((turned, 0), (product, 1)):
+            longer = f"{node.input[index]}.with_zero"
+            rows[id(node)] = helper.make_node(
+                "Pad", [node.input[index], f"{pad.output[0]}.below"], [longer]
+            )
+            node.input[index] = longer
+        softmax.input[0] = scores.output[0]
+        product.input[0] = softmax.output[0]
+        gone.update((id(pad), id(cut)))
+    nodes: list[Any] = []
+    for node in graph.node:
+        if id(node) in rows:
+            nodes.append(rows[id(node)])
+        if id(node) not in gone:
+            nodes.append(node)
+    _replace(graph.node, nodes)
+
+
 # ----------------------------------------------------------------------------- widths
 def narrow_products(model: Any, width: Width, path: Path) -> None:
     """Give products and what follows them 16 bits, with casts where types meet. In place."""
@@ -122,6 +178,7 @@ def narrow_products(model: Any, width: Width, path: Path) -> None:
         if tensor.data_type == TensorProto.FLOAT
     }
     results = {value.name for value in model.graph.output}
+    followers = FOLLOWERS | ({"Softmax"} if width == "f16" else set())
     narrow: set[str] = set()
     produced: set[str] = set()
     nodes: list[Any] = []
@@ -150,7 +207,7 @@ def narrow_products(model: Any, width: Width, path: Path) -> None:
         varying = [name for name in node.input if name in floats]
         is_inner = not produced.isdisjoint(varying)
         is_narrow = (node.op_type in PRODUCTS and is_inner) or (
-            node.op_type in FOLLOWERS and len(varying) == 1 and varying[0] in narrow
+            node.op_type in followers and len(varying) == 1 and varying[0] in narrow
         )
         if is_inner or node.op_type in PRODUCTS:
             produced.update(node.output)

@@ -186,9 +186,28 @@ def test_products_are_narrow_and_what_sums_and_divides_is_not(width: Width) -> N
     for operator in PRODUCTS & set(widths):
         assert widths[operator] == ["f32", *[width] * (len(widths[operator]) - 1)]
     assert len(widths["MatMul"]) == 51
-    for operator in ("LayerNormalization", "Softmax", "Sqrt", "Div", "Sub"):
+    for operator in ("LayerNormalization", "Sqrt", "Div", "Sub"):
         assert set(widths[operator]) == {"f32"}
     assert set(widths["Gelu"]) == {width}
+    assert set(widths["Softmax"]) == {"f16" if width == "f16" else "f32"}
+
+
+@pytest.mark.parametrize("path", GRAPHS[:4], ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_attention_is_a_softmax_between_two_products_with_a_row_of_zeros(path: Path) -> None:
+    """In f16 without a cast, which is what TensorRT knows as one fused attention."""
+    graph = typed_graph(path, "f16").graph
+    maker = {name: node for node in graph.node for name in node.output}
+    users = {name: node for node in graph.node for name in node.input}
+    found = [node for node in graph.node if node.op_type == "Softmax"]
+    assert len(found) == (8 if "step" in path.name else 0)
+    for softmax in found:
+        scores, product = maker[softmax.input[0]], users[softmax.output[0]]
+        assert (scores.op_type, product.op_type) == ("MatMul", "MatMul")
+        keys = maker[scores.input[1]]
+        assert [keys.op_type, maker[keys.input[0]].op_type] == ["Transpose", "Pad"]
+        assert maker[product.input[1]].op_type == "Pad"
+    cut = [node for node in graph.node if node.op_type == "Slice" and "softmax" in node.input[0]]
+    assert cut == []
 
 
 def test_constants_alone_leave_no_node_behind() -> None:
