@@ -121,11 +121,16 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--devices",
         metavar="0,1,..",
-        help="one engine on each of these GPUs (`all`: of every one), behind one address; "
-        "--max-sessions is for each",
+        help="one engine on each of these GPUs (`all`: of every one), behind one address; name a "
+        "GPU several times for several engines on it; --max-sessions is for each",
     )
     several.add_argument(
-        "--engines", type=int, default=1, metavar="N", help="this many engines on the CPU instead"
+        "--engines",
+        type=int,
+        default=1,
+        metavar="N",
+        help="this many engines instead that share the processor's cores; a backend that runs on a "
+        "GPU puts all of them on that of --device",
     )
 
 
@@ -292,9 +297,9 @@ def _devices(text: str) -> list[int]:
             raise ConfigError("--devices all: this machine shows no NVIDIA GPU", field="devices")
         return list(range(count))
     parts = text.split(",")
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+    if not all(part.isdecimal() for part in parts):
         raise ConfigError(
-            f"--devices is {text!r}, must be `all` or different numbers with commas, as in 0,1",
+            f"--devices is {text!r}, must be `all` or numbers with commas, as in 0,1 or 0,0",
             field="devices",
         )
     return [int(part) for part in parts]

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from engine.backends import open_backend
+from engine.backends import open_backend, tensorrt
 from engine.backends.driver import has_nvidia_driver
-from engine.backends.tensorrt import BUCKETS
+from engine.backends.tensorrt import BUCKETS, TensorRtBackend
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,
     RANGES,
     Phases,
+    build_blob,
     check_ranges,
     read_source,
     tensorrt_version,
@@ -64,6 +67,34 @@ def test_without_the_library_it_says_what_to_install() -> None:
         assert caught.value.reason == "EXTRA_MISSING"
     else:
         pytest.skip("TensorRT is installed")
+
+
+def test_a_runtime_that_does_not_start_leaves_no_stream_and_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[str] = []
+
+    class Device:
+        def __init__(self, index: int) -> None:
+            assert index == 0
+
+        def close(self) -> None:
+            closed.append("device")
+
+    def no_runtime(log: object) -> None:
+        raise BackendError("TensorRT does not start")
+
+    for name, value in {
+        "has_nvidia_driver": lambda: True,
+        "tensorrt_version": lambda: "11",
+        "Cuda": Device,
+        "new_log": lambda: None,
+        "_new_runtime": no_runtime,
+    }.items():
+        monkeypatch.setattr(tensorrt, name, value)
+    with pytest.raises(BackendError, match="does not start"):
+        TensorRtBackend(precision="auto", cache_dir=None)
+    assert closed == ["device"]
 
 
 # ----------------------------------------------------------------------------- sources
@@ -135,6 +166,50 @@ def test_a_dimension_of_an_unknown_name_is_refused() -> None:
     port, names = source.inputs[0]
     with pytest.raises(BackendError, match="varies in people"):
         source.ranges(port, ["people", *names[1:]])
+
+
+class Builder:
+    """As much of TensorRT as a build asks for. The first timing cache is refused by its maker."""
+
+    def __init__(self) -> None:
+        self.offered: list[bytes] = []
+        self.used: object = None
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return lambda *_, **__: self
+
+    def create_timing_cache(self, timing: bytes) -> Builder | None:
+        self.offered.append(timing)
+        return None if timing else self
+
+    def set_timing_cache(self, cache: object, *, ignore_mismatch: bool) -> bool:
+        assert cache is not None
+        self.used = cache
+        return True
+
+    def build_serialized_network(self, *_: object) -> bytes:
+        return b"blob"
+
+    def serialize(self) -> bytes:
+        return b"timings"
+
+
+def test_timings_that_the_builder_cannot_read_are_begun_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    builder = Builder()
+    flags = SimpleNamespace(STRONGLY_TYPED=0, TF32=1)
+    library = SimpleNamespace(
+        Builder=lambda log: builder,
+        OnnxParser=lambda network, log: builder,
+        NetworkDefinitionCreationFlag=flags,
+        BuilderFlag=flags,
+    )
+    monkeypatch.setitem(sys.modules, "tensorrt", library)
+    found = build_blob(read_source(STEP, 1, "f16"), None, b"damaged", None)  # type: ignore[arg-type]
+    assert found == (b"blob", b"timings")
+    assert builder.offered == [b"damaged", b""]
+    assert builder.used is builder
 
 
 # ----------------------------------------------------------------------------- progress

@@ -112,6 +112,11 @@ def test_each_device_has_an_engine_on_a_free_port_that_ends_with_its_input() -> 
     assert all(engine.stop_on_eof and engine.devices is None for engine in engines)
 
 
+def test_a_device_may_have_several_engines() -> None:
+    """One interpreter is busy long before a GPU is."""
+    assert [engine.device for engine in _engines("--devices", "0,0,1")] == [0, 0, 1]
+
+
 def test_engines_on_the_cpu_share_its_cores_unless_told_otherwise() -> None:
     assert [engine.threads for engine in _engines("--engines", 64)] == [1] * 64
     assert [engine.threads for engine in _engines("--engines", 2, "--threads", 3)] == [3, 3]
@@ -149,7 +154,7 @@ def test_without_a_key_all_engines_share_a_random_one_that_nobody_else_can_read(
         assert given == [Path("mine")]
 
 
-@pytest.mark.parametrize("devices", ["", "0,", "one", "0,0", "-1"])
+@pytest.mark.parametrize("devices", ["", "0,", "one", "-1"])
 def test_devices_that_make_no_sense_are_refused(devices: str) -> None:
     with pytest.raises(ConfigError, match="--devices is"):
         _engines(f"--devices={devices}")
