@@ -24,12 +24,15 @@ def load_config(
 ) -> TrainConfig:
     """Read FILE.toml and apply changes such as "optimiser.learning_rate=2e-4".
 
+    Of `steps` and `minutes`, the one that is changed takes the place of the one in the file.
     The table named `objective` fills a `kind` and becomes `TrainConfig.objective`.
     Raises ConfigError that names the file, the key and the keys there are.
     """
     table = read_toml(path)
-    for change in changes:
-        _apply(table, change)
+    changed = {_apply(table, change) for change in changes}
+    if len(ends := {"steps", "minutes"} & changed) == 1:
+        for other in {"steps", "minutes"} - ends:
+            table.pop(other, None)
     table.setdefault(objective, {})
     hints = get_type_hints(TrainConfig)
     del hints["objective"]
@@ -53,8 +56,11 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str, prefix: str 
     return _built(kind, _converted_table(table, get_type_hints(kind), where, prefix), where, prefix)
 
 
-def _apply(table: dict[str, Any], change: str) -> None:
-    """One `--set key=value`: the value as TOML would read it, or else as a plain string."""
+def _apply(table: dict[str, Any], change: str) -> str:
+    """One `--set key=value`: the value as TOML would read it, or else as a plain string.
+
+    Returns the key.
+    """
     key, separator, text = change.partition("=")
     if not separator:
         raise ConfigError(f"--set {change}: expected KEY=VALUE", field=key)
@@ -62,12 +68,14 @@ def _apply(table: dict[str, Any], change: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    *way, last = key.strip().split(".")
+    key = key.strip()
+    *way, last = key.split(".")
     for part in way:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise ConfigError(f"--set {change}: {part} is no table", field=key)
     table[last] = value
+    return key
 
 
 def _converted_table(

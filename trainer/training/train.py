@@ -24,7 +24,7 @@ from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-from engine.errors import ContraposeError
+from engine.errors import ConfigError, ContraposeError
 from trainer.arguments import add_train_arguments, train_arguments
 from trainer.models.family import LossTerms, Tensors
 from trainer.training.batches import from_workers, on_device, prefetched, share, stream_seed
@@ -184,7 +184,17 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def under_torchrun(processes: int, args: argparse.Namespace) -> int:
-    """Run this command in `processes` processes of this machine; what they print is shown."""
+    """Run this command in `processes` processes of this machine; what they print is shown.
+
+    Raises ConfigError if there are GPUs, but not one for each.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpus and processes > gpus:
+        raise ConfigError(
+            f"processes is {processes}, and each takes a GPU, of which this machine has {gpus}; "
+            f"use --set processes={gpus}",
+            field="processes",
+        )
     launcher = ["--standalone", f"--nproc-per-node={processes}", "-m", "trainer.training.train"]
     try:
         torchrun.main([*launcher, *train_arguments(args)])

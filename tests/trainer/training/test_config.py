@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.errors import ConfigError
 from trainer.ablation.variants import AblationConfig
@@ -14,6 +16,7 @@ from trainer.models.blocks import NetworkConfig
 from trainer.training.config import TrainConfig, plain
 from trainer.training.config_file import load_config, read_toml
 from trainer.training.objectives import OBJECTIVES
+from trainer.training.train import run_command
 
 CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
 
@@ -85,7 +88,6 @@ def test_a_file_fills_nested_dataclasses_and_a_change_wins(tmp_path: Path) -> No
         ("optimiser.name=sgd", r"optimiser.name is 'sgd', expected 'adamw' or 'muon'"),
         ("optimiser.betas=[0.9]", r"optimiser.betas is \[0.9\], expected 2 numbers"),
         ("optimiser.ema=2", r"in \[optimiser\]: ema is 2.0, expected 0 to 1"),
-        ("minutes=3", "give either steps or minutes"),
         ("batch=9", r"batch is 9, expected a multiple of draw_rows \* processes = 4 \* 1"),
         ("size.text_width=4", "follows from text_encoder"),
         ("seed", "--set seed: expected KEY=VALUE"),
@@ -106,3 +108,34 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("steps = 1\n")
     with pytest.raises(ConfigError, match=r"c.toml: has no data; add it, or use --set"):
         load(tmp_path / "c.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "minutes"),
+    [([], None, 2.0), (["steps=9"], 9, None), (["minutes=1"], None, 1.0)],
+)
+def test_a_change_of_the_length_takes_the_place_of_the_files(
+    tmp_path: Path, changes: list[str], steps: int | None, minutes: float | None
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('data = "shards"\nminutes = 2\n')
+    config = load_config(path, "animator", OBJECTIVES["animator"].config, changes)
+    assert (config.steps, config.minutes) == (steps, minutes)
+    with pytest.raises(ConfigError, match="either steps or minutes"):
+        load_config(path, "animator", OBJECTIVES["animator"].config, ["steps=9", "minutes=1"])
+
+
+def test_more_processes_than_gpus_are_refused_before_they_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('data = "shards"\nsteps = 2\nprocesses = 2\n')
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    args = argparse.Namespace(
+        objective="animator", config=path, set=[], out=tmp_path / "run", fresh=False
+    )
+    with pytest.raises(ConfigError, match=r"processes is 2, and each takes a GPU.* has 1; use"):
+        run_command(args)
+    assert not (tmp_path / "run").exists()
