@@ -1,6 +1,6 @@
 """How fast a GPU samples windows, and how near that is to what the GPU can do at best.
 
-    python benchmarks/gpu.py                        # everything, on the first GPU
+    python benchmarks/gpu.py --out out              # everything, on the first GPU
     python benchmarks/gpu.py --device cpu --quick   # a minute on any machine: that the script runs
 
 Correctness comes first: every backend's windows, of fresh random inputs, are compared with PyTorch
@@ -11,7 +11,10 @@ written, and a large product of random matrices. A window is bound by
     max(FLOPs of its products / product rate, bytes of its weights at every step / copy rate)
 Activations, attention and norms are left out of it, so nothing real reaches it.
 
-This script has never been run on a GPU: none was lent to the task that wrote it. The tests run it
+Every check, row, bound and note is a line of `gpu.jsonl` and of the terminal as soon as it is
+known, so that a run that is cut off has told all it knew. What fails is a note.
+
+This script has never been run on a GPU: none was lent to the tasks that wrote it. The tests run it
 on the CPU; that a CUDA graph is captured, and every figure for a GPU, is still to be seen.
 """
 
@@ -20,19 +23,22 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import secrets
 import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.arrays import Array, IntArray
@@ -47,14 +53,39 @@ from engine.sampling.schedule import step_schedule
 from trainer.export.full_size import export_full_size
 from trainer.models.blocks import NetworkConfig
 
-BATCHES, STEPS = (1, 8, 64, 256), (4, 10, 50)
-QUICK_BATCHES, QUICK_STEPS = (1, 2), (1, 2)
+Shape = tuple[int, int]
+"""Batch and steps."""
+SHAPES: tuple[Shape, ...] = (
+    (1, 50),
+    (64, 10),
+    (8, 10),
+    (1, 4),
+    (1, 10),
+    (64, 4),
+    (256, 10),
+    (8, 4),
+    (8, 50),
+    (64, 50),
+    (256, 4),
+    (256, 50),
+)
+"""What is timed, the most wanted first."""
+QUICK_SHAPES: tuple[Shape, ...] = ((1, 2), (2, 1), (1, 1), (2, 2))
+MOST_IN_F32: Shape = (8, 10)
+"""float32 is for checking: larger work would take minutes."""
+PROFILED: tuple[Shape, ...] = ((1, 50), (64, 10))
+QUICK_PROFILED: tuple[Shape, ...] = ((1, 2),)
 TOLERANCE = {"f32": 1e-4, "bf16": 2e-2, "f16": 2e-2}
-CHECKED_ROWS, CHECKED_STEPS = 4, 4
+CHECKED: tuple[Shape, ...] = ((4, 4), (1, 4), (1, 50))
+"""Compared with the reference. Larger batches must begin with the rows of the first of these."""
+QUICK_CHECKED: tuple[Shape, ...] = ((4, 4), (1, 4))
 INPUT_SETS = 4
 """Taken in turn, so that no call finds its inputs in a cache."""
-GOALS = {("full-size", 1, 50): 15.0, ("full-size", 64, 10): 1e3 * 64 / 1500}
-"""Milliseconds that issue 5 allows on an H200, by network, batch and steps."""
+ROW_SECONDS, LEAST_REPEATS = 2.0, 3
+"""A row is repeated no longer than that, and no fewer times."""
+LONGEST_KERNELS = 15
+GOALS = {("full-size", 1, 50): 8.0, ("full-size", 64, 10): 1e3 * 64 / 1500}
+"""Milliseconds wanted of an H200 in 16 bits, by network, batch and steps."""
 
 Inputs = dict[str, Array | IntArray]
 
@@ -63,6 +94,7 @@ Inputs = dict[str, Array | IntArray]
 class Bounds:
     """What the device does at best, in one precision."""
 
+    precision: str
     gbytes_per_s: float
     tflops_per_s: float
 
@@ -93,11 +125,27 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
+    """Whether windows are right, and what their first call told.
+
+    compared  with what
+    fused     "yes", "plain" where nothing compiles, or why not
+    first_s   of the first call: compiling and capturing are in it
+    nodes     kernels and copies of one launch; None where it cannot be told
+    used_gb   memory of the device that is taken, by everything; None on a CPU
+    """
+
     network: str
     backend: str
     precision: str
+    batch: int
+    steps: int
+    compared: str
     relative_error: float
     is_right: bool
+    fused: str
+    first_s: float
+    nodes: int | None
+    used_gb: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +165,52 @@ class Row:
     bound_by: str
     percent_of_bound: float
     goal_ms: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    name: str
+
+
+Entry = Bounds | Check | Row | Note | Machine
+
+
+class Journal:
+    """What was found so far: kept, shown, and a line of the file at once."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[Entry] = []
+        self._path = path
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    def add(self, entry: Entry) -> None:
+        if entry in self.entries:
+            return
+        self.entries.append(entry)
+        print(line_of(entry), flush=True)
+        if self._path is not None:
+            line = json.dumps({"kind": type(entry).__name__.lower(), **asdict(entry)})
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    def note(self, text: str) -> None:
+        self.add(Note(text=text))
+
+    @contextmanager
+    def going_on(self, what: str) -> Iterator[None]:
+        """What fails in the block is a note, and the run goes on."""
+        try:
+            yield
+        except Exception as error:  # libraries of GPUs fail in many ways
+            said = " ".join(str(error).split())
+            self.note(f"{what} failed: {type(error).__name__}: {said[:300]}")
 
 
 # ----------------------------------------------------------------------------- what is measured
@@ -221,8 +315,9 @@ def median_ms(run: Callable[[], object], device: torch.device, repeats: int) -> 
     """Of calls after two that warm up; on a GPU between two events of its current stream."""
     run()
     run()
-    times = []
-    for _ in range(repeats):
+    times: list[float] = []
+    ends_at = time.monotonic() + ROW_SECONDS
+    while len(times) < repeats and (len(times) < LEAST_REPEATS or time.monotonic() < ends_at):
         if device.type == "cpu":
             started = time.perf_counter()
             run()
@@ -249,135 +344,299 @@ def measured_bounds(device: torch.device, precision: str, *, is_quick: bool) -> 
     left, right = (torch.randn(width, width, device=device).to(dtype) for _ in range(2))
     product_ms = median_ms(lambda: left @ right, device, 10)
     return Bounds(
+        precision=precision,
         gbytes_per_s=2 * source.numel() * source.element_size() / copy_ms / 1e6,
         tflops_per_s=2 * width**3 / product_ms / 1e9,
+    )
+
+
+# ----------------------------------------------------------------------------- kernels
+def kernels_of(
+    loop: Loop, inputs: Inputs, shape: Shape, device: torch.device
+) -> dict[str, list[float]]:
+    """Name -> microseconds of each kernel and copy of one launch; on a CPU of each operator."""
+    if not isinstance(loop, TorchLoop):
+        return {}
+    captured = loop.replayed(*shape) if device.type == "cuda" else None
+    activity = ProfilerActivity.CPU if captured is None else ProfilerActivity.CUDA
+    found: dict[str, list[float]] = defaultdict(list)
+    with profile(activities=[activity]) as traced:
+        if captured is None:
+            loop(inputs)
+        else:
+            captured.launch()
+            captured.stream.synchronize()
+    for event in traced.events() or ():
+        found[event.name].append(event.time_range.elapsed_us())
+    return found
+
+
+def kind_of(kernel: str) -> str:
+    """What a kernel does, by the names that libraries give."""
+    kinds = {
+        "attention": r"flash|fmha|attention|softmax",
+        "products": r"gemm|cutlass|nvjet|xmma|wgmma|addmm|::mm|linear|matmul",
+        "fused": r"^triton",
+        "copies": r"memcpy|memset|copy",
+    }
+    return next((kind for kind, names in kinds.items() if re.search(names, kernel, re.I)), "other")
+
+
+def profile_text(title: str, kernels: Mapping[str, Sequence[float]], steps: int) -> str:
+    """The longest kernels, and what share each kind has."""
+    total = sum(map(sum, kernels.values())) or 1.0
+    count = sum(map(len, kernels.values()))
+    by_kind: dict[str, float] = defaultdict(float)
+    for name, times in kernels.items():
+        by_kind[kind_of(name)] += sum(times)
+    shares = sorted(by_kind.items(), key=lambda item: -item[1])
+    longest = sorted(kernels.items(), key=lambda item: -sum(item[1]))[:LONGEST_KERNELS]
+    return "\n".join(
+        [
+            f"{title}: {count} kernels and copies, {count / steps:.1f} a step, {total:.0f} us",
+            "  " + ", ".join(f"{kind} {100 * us / total:.0f} %" for kind, us in shares),
+            *(f"  {sum(us):9.0f} us {len(us):6} x  {name[:120]}" for name, us in longest),
+            "",
+        ]
     )
 
 
 # ----------------------------------------------------------------------------- one backend
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is measured of every backend and network."""
+    """What is measured of every backend and network.
+
+    ends_at  by `time.monotonic`: nothing is begun later
+    profile  where the longest kernels are written; None: nowhere
+    """
 
     device: torch.device
     precisions: tuple[Precision, ...]
-    batches: tuple[int, ...]
-    steps: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    checked: tuple[Shape, ...]
+    profiled: tuple[Shape, ...] = ()
     repeats: int
     is_quick: bool
+    ends_at: float = float("inf")
+    profile: Path | None = None
+
+    def shapes_in(self, precision: str) -> list[Shape]:
+        batch, steps = MOST_IN_F32
+        is_all = precision != "f32" or self.is_quick
+        return [s for s in self.shapes if is_all or (s[0] <= batch and s[1] <= steps)]
 
 
-def measure(plan: Plan, kinds: Sequence[Kind], bundles: Mapping[str, Bundle]) -> dict[str, Any]:
-    """Check and time everything; what this machine lacks is noted."""
-    report: dict[str, Any] = {"machine": "", "bounds": {}, "checks": [], "rows": [], "notes": []}
-    for kind, precision in itertools.product(kinds, plan.precisions):
+@dataclass
+class Subject:
+    """A network, and what is computed of it only once: inputs, references, work."""
+
+    name: str
+    bundle: Bundle
+    seed: int = field(default_factory=lambda: secrets.randbits(32))
+
+    def __post_init__(self) -> None:
+        self._exact = cache(lambda: loop_of(TorchBackend(precision="f32"), self.bundle, (1, 4)))
+        self.inputs = cache(self._inputs)
+        self.reference = cache(self._reference)
+        self.work = cache(lambda precision: work_of(self.bundle, precision))
+
+    def _inputs(self, shape: Shape, which: int) -> Inputs:
+        return random_inputs(self.bundle, *shape, self.seed + which)
+
+    def _reference(self, shape: Shape, which: int) -> Array:
+        return self._exact()(self.inputs(shape, which))
+
+
+def measure(
+    plan: Plan, kinds: Sequence[Kind], subjects: Sequence[Subject], journal: Journal
+) -> None:
+    """Check and time everything; what this machine lacks, and what fails, is noted."""
+    bounds: dict[str, Bounds] = {}
+    for precision, kind in itertools.product(plan.precisions, kinds):
         try:
             backend = kind.open(precision)
         except (BackendError, ConfigError) as error:
-            report["notes"].append(f"{kind.name} {precision} is left out: {error}")
+            journal.note(f"{kind.name} {precision} is left out: {error}")
             continue
-        report["machine"], width = backend.device, backend.precision
-        bounds = report["bounds"]
-        if width not in bounds:
-            bounds[width] = measured_bounds(plan.device, width, is_quick=plan.is_quick)
-        for name, bundle in bundles.items():
-            print(f"{kind.name} {width}: {name}", file=sys.stderr, flush=True)
-            loop = loop_of(backend, bundle, sorted({*plan.batches, CHECKED_ROWS}))
-            error_found = relative_error(loop, bundle)
-            check = Check(
-                network=name,
-                backend=kind.name,
-                precision=width,
-                relative_error=error_found,
-                is_right=error_found < TOLERANCE[width],
-            )
-            report["checks"].append(check)
-            if check.is_right:
-                report["rows"] += timed_rows(plan, check, loop, bundle, bounds[width])
-        backend.close()
-    return report
+        try:
+            journal.add(Machine(name=backend.device))
+            if backend.precision not in bounds:
+                bounds[backend.precision] = measured_bounds(
+                    plan.device, backend.precision, is_quick=plan.is_quick
+                )
+                journal.add(bounds[backend.precision])
+            for subject in subjects:
+                with journal.going_on(f"{kind.name} {backend.precision}: {subject.name}"):
+                    measure_one(plan, kind, backend, subject, bounds[backend.precision], journal)
+        finally:
+            backend.close()
 
 
-def relative_error(loop: Loop, bundle: Bundle) -> float:
-    """||out - reference|| / ||reference|| of windows of fresh random inputs; NaN never passes.
+def measure_one(
+    plan: Plan, kind: Kind, backend: Backend, subject: Subject, bounds: Bounds, journal: Journal
+) -> None:
+    """One backend and network: checks first, then what they found right is timed."""
+    precision = backend.precision
+    shapes = plan.shapes_in(precision)
+    buckets = sorted({batch for batch, _ in (*shapes, *plan.checked)})
+    loop = loop_of(backend, subject.bundle, buckets)
+    wrong: set[int] = set()
+    first_batch = plan.checked[0][0]
+    large = [(batch, plan.checked[0][1]) for batch in buckets if batch > first_batch]
+    for shape in (*plan.checked, *large):
+        title = f"{kind.name} {precision}: check of {subject.name} {shape[0]}x{shape[1]}"
+        if time.monotonic() > plan.ends_at:
+            journal.note(f"{title} is left out: the budget is spent")
+            wrong.add(shape[0])
+            continue
+        with journal.going_on(title):
+            check = checked(plan, kind, backend, loop, subject, shape)
+            journal.add(check)
+            if not check.is_right:
+                wrong |= {shape[0]} if shape in large else set(buckets)
+    for shape in shapes:
+        title = f"{kind.name} {precision}: {subject.name} {shape[0]}x{shape[1]}"
+        if shape[0] in wrong or time.monotonic() > plan.ends_at:
+            is_late = shape[0] not in wrong
+            reason = "the budget is spent" if is_late else "it was not found right"
+            journal.note(f"{title} is not timed: {reason}")
+            continue
+        with journal.going_on(title):
+            row = timed_row(plan, kind, precision, loop, subject, shape, bounds)
+            journal.add(row)
+            if plan.profile is not None and shape in plan.profiled:
+                kernels = kernels_of(loop, subject.inputs(shape, 0), shape, plan.device)
+                with plan.profile.open("a", encoding="utf-8") as file:
+                    file.write(profile_text(title, kernels, shape[1]))
 
-    The larger of two, so that an output that nobody writes shows in the second.
+
+def checked(
+    plan: Plan, kind: Kind, backend: Backend, loop: Loop, subject: Subject, shape: Shape
+) -> Check:
+    """Compare with the reference, or a batch larger than the first with that of the first.
+
+    The larger of two errors, so that an output that nobody writes shows in the second.
     """
-    reference = loop_of(TorchBackend(precision="f32"), bundle, (CHECKED_ROWS,))
+    of_first = plan.checked[0]
+    rows = of_first[0] if shape not in plan.checked else shape[0]
     errors = []
-    for _ in range(2):
-        seed = secrets.randbits(32)
-        inputs = random_inputs(bundle, CHECKED_ROWS, CHECKED_STEPS, seed)
-        expected = reference(inputs)
-        errors.append(float(np.linalg.norm(loop(inputs) - expected) / np.linalg.norm(expected)))
-    return float(np.max(errors))
-
-
-def timed_rows(
-    plan: Plan, check: Check, loop: Loop, bundle: Bundle, bounds: Bounds
-) -> Iterator[Row]:
-    work = work_of(bundle, check.precision)
-    for batch, steps in itertools.product(plan.batches, plan.steps):
-        call_ms, launch_ms = timed(loop, bundle, plan, batch, steps)
-        bound_ms, by = work.bound_ms(batch, steps, bounds)
-        yield Row(
-            network=check.network,
-            backend=check.backend,
-            precision=check.precision,
-            batch=batch,
-            steps=steps,
-            call_ms=call_ms,
-            launch_ms=launch_ms,
-            windows_per_s=1e3 * batch / call_ms,
-            bound_ms=bound_ms,
-            bound_by=by,
-            percent_of_bound=100 * bound_ms / (call_ms if launch_ms is None else launch_ms),
-            goal_ms=GOALS.get((check.network, batch, steps)),
-        )
-
-
-def timed(
-    loop: Loop, bundle: Bundle, plan: Plan, batch: int, steps: int
-) -> tuple[float, float | None]:
-    """Milliseconds of a whole call, and of its launch alone where that can be told."""
-    sets = itertools.cycle(
-        [random_inputs(bundle, batch, steps, seed) for seed in range(INPUT_SETS)]
+    started, first_s = time.perf_counter(), 0.0
+    for which in range(2):
+        inputs = subject.inputs(shape, which)
+        if shape in plan.checked:
+            expected = subject.reference(shape, which)
+        else:
+            expected = loop(first_rows(inputs, rows))
+        started = time.perf_counter()
+        found = loop(inputs)[:rows]
+        first_s = first_s or time.perf_counter() - started
+        errors.append(float(np.linalg.norm(found - expected) / np.linalg.norm(expected)))
+    error = float(np.max(errors))
+    nodes = None
+    if plan.device.type == "cuda" and isinstance(loop, TorchLoop):
+        kernels = kernels_of(loop, subject.inputs(shape, 0), shape, plan.device)
+        nodes = sum(map(len, kernels.values()))
+    return Check(
+        network=subject.name,
+        backend=kind.name,
+        precision=backend.precision,
+        batch=shape[0],
+        steps=shape[1],
+        compared="the reference" if shape in plan.checked else f"its own batch of {rows}",
+        relative_error=error,
+        is_right=error < TOLERANCE[backend.precision],
+        fused=fused_text(backend),
+        first_s=first_s,
+        nodes=nodes,
+        used_gb=used_gb(plan.device),
     )
+
+
+def first_rows(inputs: Inputs, rows: int) -> Inputs:
+    """The inputs of the first windows; the schedule is that of all."""
+    schedule = ("timesteps", "abar_t", "abar_s")
+    return {name: value if name in schedule else value[:rows] for name, value in inputs.items()}
+
+
+def fused_text(backend: Backend) -> str:
+    if not isinstance(backend, TorchBackend) or not backend.fuses:
+        return "plain"
+    return "; ".join(backend.unfused.values()) or "yes"
+
+
+def used_gb(device: torch.device) -> float | None:
+    if device.type == "cpu":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return float(total - free) / 1e9
+
+
+def timed_row(
+    plan: Plan,
+    kind: Kind,
+    precision: str,
+    loop: Loop,
+    subject: Subject,
+    shape: Shape,
+    bounds: Bounds,
+) -> Row:
+    batch, steps = shape
+    sets = itertools.cycle([subject.inputs(shape, which) for which in range(INPUT_SETS)])
     call_ms = median_ms(lambda: loop(next(sets)), plan.device, plan.repeats)
-    if not isinstance(loop, TorchLoop) or plan.device.type == "cpu":
-        return call_ms, None
-    captured = loop.replayed(batch, steps)
-    with torch.cuda.stream(captured.stream):
-        return call_ms, median_ms(captured.launch, plan.device, plan.repeats)
+    launch_ms = None
+    if isinstance(loop, TorchLoop) and plan.device.type == "cuda":
+        captured = loop.replayed(batch, steps)
+        with torch.cuda.stream(captured.stream):
+            launch_ms = median_ms(captured.launch, plan.device, plan.repeats)
+    bound_ms, by = subject.work(precision).bound_ms(batch, steps, bounds)
+    return Row(
+        network=subject.name,
+        backend=kind.name,
+        precision=precision,
+        batch=batch,
+        steps=steps,
+        call_ms=call_ms,
+        launch_ms=launch_ms,
+        windows_per_s=1e3 * batch / call_ms,
+        bound_ms=bound_ms,
+        bound_by=by,
+        percent_of_bound=100 * bound_ms / (call_ms if launch_ms is None else launch_ms),
+        goal_ms=GOALS.get((subject.name, batch, steps)) if precision != "f32" else None,
+    )
 
 
 # ----------------------------------------------------------------------------- reporting
-def print_table(report: Mapping[str, Any]) -> None:
-    print(f"machine  {report['machine']}")
-    for precision, bounds in report["bounds"].items():
-        print(
-            f"bounds   {precision}: copy {bounds.gbytes_per_s:.0f} GB/s, "
-            f"products {bounds.tflops_per_s:.1f} TFLOP/s"
+TITLES = (
+    f"{'network':10}{'backend':15}{'':6}{'batch':>6}{'steps':>6}{'call ms':>10}{'launch':>10}"
+    f"{'windows/s':>11}{'bound ms':>10} {'bound by':11}{'reached':>8}  goal"
+)
+
+
+def line_of(entry: Entry) -> str:
+    if isinstance(entry, Machine):
+        return f"machine  {entry.name}"
+    if isinstance(entry, Note):
+        return f"note     {entry.text}"
+    if isinstance(entry, Bounds):
+        return (
+            f"bounds   {entry.precision}: copy {entry.gbytes_per_s:.0f} GB/s, "
+            f"products {entry.tflops_per_s:.1f} TFLOP/s"
         )
-    for check in report["checks"]:
-        verdict = "right" if check.is_right else "WRONG: not timed"
-        print(
-            f"check    {check.network}, {check.backend} {check.precision}: "
-            f"{check.relative_error:.1e} {verdict}"
+    if isinstance(entry, Check):
+        nodes = "" if entry.nodes is None else f", {entry.nodes} nodes"
+        memory = "" if entry.used_gb is None else f", {entry.used_gb:.1f} GB in use"
+        return (
+            f"check    {entry.network}, {entry.backend} {entry.precision} "
+            f"{entry.batch}x{entry.steps}: {entry.relative_error:.1e} from {entry.compared}, "
+            f"{'right' if entry.is_right else 'WRONG: not timed'}; fused: {entry.fused}; "
+            f"first call {entry.first_s:.1f} s{nodes}{memory}"
         )
-    print(
-        f"{'network':10}{'backend':15}{'':6}{'batch':>6}{'steps':>6}{'call ms':>10}{'launch':>10}"
-        f"{'windows/s':>11}{'bound ms':>10} {'bound by':11}{'reached':>8}  goal"
+    launch = "-" if entry.launch_ms is None else f"{entry.launch_ms:.2f}"
+    return (
+        f"{entry.network:10}{entry.backend:15}{entry.precision:6}{entry.batch:6}{entry.steps:6}"
+        f"{entry.call_ms:10.2f}{launch:>10}{entry.windows_per_s:11.1f}{entry.bound_ms:10.3f} "
+        f"{entry.bound_by:11}{entry.percent_of_bound:7.1f}%{_goal(entry)}"
     )
-    for row in report["rows"]:
-        launch = "-" if row.launch_ms is None else f"{row.launch_ms:.2f}"
-        print(
-            f"{row.network:10}{row.backend:15}{row.precision:6}{row.batch:6}{row.steps:6}"
-            f"{row.call_ms:10.2f}{launch:>10}{row.windows_per_s:11.1f}{row.bound_ms:10.3f} "
-            f"{row.bound_by:11}{row.percent_of_bound:7.1f}%{_goal(row)}"
-        )
-    for note in report["notes"]:
-        print(f"note: {note}")
 
 
 def _goal(row: Row) -> str:
@@ -386,8 +645,15 @@ def _goal(row: Row) -> str:
     return f"  {row.goal_ms:.1f} ms {'met' if row.call_ms <= row.goal_ms else 'MISSED'}"
 
 
-def as_json(report: Mapping[str, Any]) -> str:
-    return json.dumps(report, indent=2, default=asdict) + "\n"
+def print_table(journal: Journal) -> None:
+    """All once more, sorted by what it is."""
+    print()
+    for kind in (Machine, Bounds, Check, Row, Note):
+        found = [entry for entry in journal.entries if isinstance(entry, kind)]
+        if found and kind is Row:
+            print(TITLES)
+        for entry in found:
+            print(line_of(entry))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -407,7 +673,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=PRECISIONS,
         default=("auto", "f32"),
-        help="auto: the fastest that the backend has (%(default)s)",
+        help="auto: the fastest that the backend has; f32: a check, small batches (%(default)s)",
     )
     parser.add_argument(
         "--networks",
@@ -415,15 +681,34 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=("full-size", "starter"),
         default=("full-size", "starter"),
     )
-    parser.add_argument("--batches", nargs="+", type=int, help=f"(default: {BATCHES})")
-    parser.add_argument("--steps", nargs="+", type=int, help=f"(default: {STEPS})")
-    parser.add_argument("--repeats", type=int, help="(default: 20, quick 2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
+    parser.add_argument(
+        "--shapes",
+        nargs="+",
+        type=_shape,
+        metavar="BATCHxSTEPS",
+        help=f"what is timed, in this order (default: {' '.join(f'{b}x{s}' for b, s in SHAPES)})",
+    )
+    parser.add_argument("--repeats", type=int, help="at most (default: 20, quick 2)")
+    parser.add_argument("--budget", type=float, metavar="S", help="begin nothing after this")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="gpu.jsonl, profile.txt go there")
+    parser.add_argument(
+        "--profile", action="store_true", help="kernels of single launches, to profile.txt in --out"
+    )
     return parser.parse_args(argv)
+
+
+def _shape(text: str) -> Shape:
+    batch, separator, steps = text.partition("x")
+    if not (separator and batch.isdecimal() and steps.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 64x10")
+    return int(batch), int(steps)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parsed(argv)
+    if args.profile and not args.out:
+        print("gpu.py: --profile needs --out DIR", file=sys.stderr)
+        return 2
     if args.device != "cpu":
         if not torch.cuda.is_available():
             print("gpu.py: PyTorch finds no CUDA device; try --device cpu --quick", file=sys.stderr)
@@ -432,19 +717,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = Plan(
         device=torch.device(args.device),
         precisions=tuple(args.precisions),
-        batches=tuple(args.batches or (QUICK_BATCHES if args.quick else BATCHES)),
-        steps=tuple(args.steps or (QUICK_STEPS if args.quick else STEPS)),
+        shapes=tuple(args.shapes or (QUICK_SHAPES if args.quick else SHAPES)),
+        checked=QUICK_CHECKED if args.quick else CHECKED,
+        profiled=QUICK_PROFILED if args.quick else PROFILED,
         repeats=args.repeats or (2 if args.quick else 20),
         is_quick=args.quick,
+        ends_at=time.monotonic() + (args.budget or float("inf")),
+        profile=args.out / "profile.txt" if args.profile else None,
     )
-    with networks(args.networks, is_quick=args.quick) as bundles:
-        report = measure(plan, kinds(args.device, args.backends), bundles)
+    journal = Journal(args.out / "gpu.jsonl" if args.out else None)
     if args.device == "cpu":
-        report["notes"].append("a CPU ran this, to see that it works; no figure here is a GPU's")
-    print_table(report)
-    if args.json:
-        args.json.write_text(as_json(report), encoding="utf-8")
-    return 0 if report["checks"] and all(check.is_right for check in report["checks"]) else 1
+        journal.note("a CPU ran this, to see that it works; no figure here is a GPU's")
+    with networks(args.networks, is_quick=args.quick) as bundles:
+        subjects = [Subject(name, bundle) for name, bundle in bundles.items()]
+        measure(plan, kinds(args.device, args.backends), subjects, journal)
+    print_table(journal)
+    checks = [entry for entry in journal.entries if isinstance(entry, Check)]
+    return 0 if checks and all(check.is_right for check in checks) else 1
 
 
 if __name__ == "__main__":

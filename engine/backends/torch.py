@@ -106,6 +106,11 @@ class TorchBackend:
         return self._workplace is not None
 
     @property
+    def fuses(self) -> bool:
+        """Whether it compiles kernels of its own."""
+        return self._compiler is not None
+
+    @property
     def unfused(self) -> Mapping[Path, str]:
         """Graphs whose kernels could not be fused, and why."""
         return MappingProxyType(self._unfused)
