@@ -15,7 +15,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "smplx", "anny", "onnx", "trainer", "scipy")
-TORCH_BACKEND = {Path("engine/backends/torch.py"), Path("engine/backends/torch_graph.py")}
+TORCH_BACKEND = {
+    Path(f"engine/backends/{name}.py") for name in ("torch", "torch_capture", "torch_graph")
+}
 """What may import PyTorch and ONNX; `open_backend` alone imports it, when it is asked for."""
 TYPED_GRAPHS = {Path("engine/backends/typed.py")}
 """What of the TensorRT backend may import ONNX, within itself."""
@@ -94,7 +96,7 @@ def test_the_engine_imports_no_torch_no_smplx_no_trainer() -> None:
 
 
 def test_nothing_but_the_opener_of_backends_imports_the_torch_backend() -> None:
-    modules = {"engine.backends.torch", "engine.backends.torch_graph"}
+    modules = {f"engine.backends.{path.stem}" for path in TORCH_BACKEND}
     importers = {
         path.relative_to(REPOSITORY)
         for path in (REPOSITORY / "engine").rglob("*.py")
