@@ -18,6 +18,7 @@ reads:
   .bvh            one person of any humanoid rig: Mixamo, MotionBuilder, CMU, 100STYLE, ReActIdle,
                   Xsens, Rokoko, LaFAN1, Unreal, Unity, Blender, Biped and SMPL names are known,
                   others take --rig; bone lengths become a body shape, the feet stand on the floor
+  .glb .vrma .vrm all people in the first animation; joints are found as in BVH, or by VRM's table
   .pkl            pose-estimator results, one frame: BUDDI (two people), SMPLest-X, Motion-X (one);
                   only numeric arrays are unpickled
 writes, at 30 frames a second where that is what tools expect:
@@ -45,8 +46,12 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help=".npz, .bvh or .pkl")
-    parser.add_argument("--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH file")
+    parser.add_argument(
+        "input", type=Path, metavar="IN", help=".npz, .bvh, .glb, .vrma, .vrm or .pkl"
+    )
+    parser.add_argument(
+        "--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH or glTF file"
+    )
     parser.add_argument(
         "--up", choices=("y", "z"), help="up axis of the input (default: found from the bodies)"
     )

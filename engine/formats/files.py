@@ -12,6 +12,7 @@ from engine.formats.blender import blender_command, write_fbx
 from engine.formats.bvh import read_bvh, write_bvh
 from engine.formats.estimator import read_estimate
 from engine.formats.glb import write_glb
+from engine.formats.humanoids import read_gltf
 from engine.formats.joint_table import write_joint_table
 from engine.formats.npz import read_npz, write_npz
 from engine.formats.options import UNITS, WHOLE, Layout, WriteOptions, selected
@@ -21,7 +22,8 @@ from engine.formats.smplx_npz import write_amass, write_interx
 from engine.formats.vrma import write_vrma
 from engine.motion.motion import Motion
 
-READABLE = (".npz", ".bvh", ".pkl", ".pickle")
+GLTF = (".glb", ".vrma", ".vrm")
+READABLE = (".npz", ".bvh", *GLTF, ".pkl", ".pickle")
 USD = (".usd", ".usdc", ".usda")
 EACH = (".bvh", ".vrma")
 """Kinds that hold one person a file."""
@@ -42,6 +44,7 @@ def read_motion(
 
     .npz   ours or AMASS's (`up` overrides the axis found)
     .bvh   one person of any humanoid rig (`rig` names its joints where names do not)
+    .glb   all people in the first animation, of any humanoid rig; .vrma and .vrm alike
     .pkl   BUDDI (two people), SMPLest-X or Motion-X (one): a single frame
     body   what betas and floor are made for; None: the open body
     Raises InputError that names the file and what is wrong.
@@ -59,6 +62,8 @@ def read_motion(
         return read_npz(path, body, up)
     if suffix == ".bvh":
         return motion_from_bvh(read_bvh(path), body, rig or RigMap(), source=path.name, up=up)
+    if suffix in GLTF:
+        return read_gltf(path, body, rig or RigMap(), up)
     return read_estimate(path, body)
 
 

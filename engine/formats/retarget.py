@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from engine.body.rotations import (
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import FOOT_JOINTS, JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import InputError
-from engine.formats.bvh import Bvh
 from engine.formats.rig import RigMap, match_joints
 from engine.motion.motion import Motion
 
@@ -62,8 +61,29 @@ CHAINS = (
 )
 
 
+class Skeleton(Protocol):
+    """A recording of joints, as BVH files and glTF scenes hold them: one joint is over all others,
+    and none is turned in the rest pose."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Parents come first; the first joint's is -1."""
+
+    @property
+    def frame_rate(self) -> float: ...
+
+    def rest_positions(self) -> Array:
+        """(J, 3)"""
+
+    def world(self) -> tuple[Array, Array]:
+        """Joints (T, J, 3) and their orientations (T, J, 3, 3)."""
+
+
 def motion_from_bvh(
-    bvh: Bvh,
+    bvh: Skeleton,
     body: Body,
     rig: RigMap,
     *,
@@ -121,7 +141,7 @@ def _motion(rotmats: Array, transl: Array, betas: Array, frame_rate: float) -> M
     )
 
 
-def _own_motion(bvh: Bvh, body: Body, rig: RigMap) -> Motion:
+def _own_motion(bvh: Skeleton, body: Body, rig: RigMap) -> Motion:
     """A file that `write_bvh` wrote, or one like it: a T pose at rest and our axes."""
     index = [bvh.names.index(name) for name in JOINT_NAMES]
     positions, orientations = bvh.world()
@@ -134,7 +154,7 @@ def _own_motion(bvh: Bvh, body: Body, rig: RigMap) -> Motion:
 
 
 # ---------------------------------------------------------------------------------- axes and units
-def unit_of(bvh: Bvh, rig: RigMap, source: str) -> float:
+def unit_of(bvh: Skeleton, rig: RigMap, source: str) -> float:
     """Metres per unit of a file: what the rig map says, else a guess by the length of its legs."""
     joints = match_joints(bvh.names, bvh.parents, rig, source)
     rest = bvh.rest_positions()
