@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "engine.commands.play",
     "engine.commands.replay",
     "engine.commands.convert",
+    "engine.commands.plot",
     "engine.commands.bundle",
 )
 LATE_MODULES = {"bench": ("engine.bench.commands", "measure this machine")}

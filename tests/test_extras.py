@@ -39,6 +39,7 @@ COMMANDS = {
         "bench stream",
         "bench load",
     ),
+    "plot": (f"plot {WAVE} -o wave.png",),
     "usd": (f"convert {WAVE} -o wave.usd", f"convert {WAVE} -o wave.usdc"),
     "train": (
         "data synth --count 1 -o shards",
