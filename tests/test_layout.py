@@ -27,7 +27,7 @@ FLOORS = {
         {"body"},
         {"motion"},
         {"backends", "bundle", "devices", "formats"},
-        {"sampling"},
+        {"sampling", "vmc"},
         {"session"},
         {"serving"},
         {"commands", "testing"},
@@ -47,6 +47,7 @@ FLOORS = {
 """The rooms of both packages from the ground up; each may know those of lower floors only."""
 COMPOSITION = {
     Path("engine/commands/live_client.py"),
+    Path("engine/commands/vmc_stream.py"),
     Path("engine/bench/simulated_players.py"),
 }
 """What drives a server through the client; nothing else in the engine may know it."""

@@ -225,6 +225,10 @@ class PlayoutBuffer:
             transl=(1 - part) * held.transl + part * planned.transl,
         )
 
+    def upcoming(self) -> PlanFrame | None:
+        """The frame that is shown next, as planned so far; to interpolate towards."""
+        return self._plan.get(self._next)
+
     @property
     def next_index(self) -> int:
         return self._next

@@ -1,0 +1,95 @@
+"""Packets of the partner as a VMC performer. Knows bones, Unity's axes and OSC; no socket.
+
+A frame is some 25 messages of which only seven numbers change. They are laid out once; a frame is
+then one copy of all numbers into their places.
+Source: protocol.vmc.info, performer specification: /VMC/Ext/OK, T, Root/Pos, Bone/Pos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.arrays import Array, IntArray
+from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.vmc.bones import BONE_NAMES
+from engine.vmc.osc import bundle, message
+
+LARGEST = 1400
+"""Bytes of a packet: it and its headers pass through networks whose frames are of 1,500 bytes."""
+UNITY_PLACE = np.array([-1, 1, 1], np.float32)
+UNITY_TURN = np.array([1, -1, -1, 1], np.float32)
+"""Right-handed to left-handed: x is mirrored."""
+LOADED = 1
+
+
+class PartnerPackets:
+    """Makes the packets of each frame of one partner.
+
+    rest_joints  (22, 3) of the partner at rest; places of bones follow from it
+    """
+
+    def __init__(self, rest_joints: Array) -> None:
+        self._rest_pelvis = rest_joints[0].astype(np.float32)
+        offsets = rest_joints.astype(np.float32)
+        offsets[1:] -= rest_joints[list(PARENTS[1:])]
+        self._values = np.zeros((JOINT_COUNT, 7), np.float32)
+        self._values[:, :3] = offsets * UNITY_PLACE
+        self._values[:, 6] = 1
+        still = (0.0,) * 6 + (1.0,)
+        head = [
+            message("/VMC/Ext/OK", LOADED),
+            message("/VMC/Ext/T", 0.0),
+            message("/VMC/Ext/Root/Pos", "root", *still),
+        ]
+        bones = [message("/VMC/Ext/Bone/Pos", BONE_NAMES[joint], *still) for joint in JOINT_NAMES]
+        self._packets = [
+            np.frombuffer(bundle(group), np.uint8).copy() for group in _grouped([*head, *bones])
+        ]
+        self._time = _ends(self._packets, b"/VMC/Ext/T\0", 4)[0]
+        self._places = _ends(self._packets, b"/VMC/Ext/Bone/Pos\0", 28)
+        self._firsts = np.cumsum([0, *(len(group[1]) for group in self._places)])
+
+    def frame(self, time_s: float, quats_xyzw: Array, transl: Array) -> Sequence[memoryview]:
+        """The packets of one frame; they hold until the next call.
+
+        time_s  seconds, of the sender
+        quats_xyzw (22, 4) and transl (3,) of the partner, as in the plan
+        """
+        self._values[:, 3:] = quats_xyzw * UNITY_TURN
+        self._values[0, :3] = (self._rest_pelvis + transl) * UNITY_PLACE
+        data = self._values.astype(">f4").view(np.uint8)
+        packet, places = self._time
+        packet[places[0]] = np.frombuffer(np.array(time_s, ">f4").tobytes(), np.uint8)
+        for number, (packet, places) in enumerate(self._places):
+            packet[places] = data[self._firsts[number] : self._firsts[number + 1]]
+        return [packet.data for packet in self._packets]
+
+
+def _grouped(parts: Sequence[bytes]) -> list[list[bytes]]:
+    """The parts in order, in as few bundles as keep under LARGEST."""
+    groups: list[list[bytes]] = [[]]
+    for part in parts:
+        if len(bundle([*groups[-1], part])) > LARGEST:
+            groups.append([])
+        groups[-1].append(part)
+    return groups
+
+
+def _ends(
+    packets: Sequence[IntArray], address: bytes, size: int
+) -> list[tuple[IntArray, IntArray]]:
+    """Where the last `size` bytes of each message to an address lie: (messages, size) a packet."""
+    found: list[tuple[IntArray, IntArray]] = []
+    for packet in packets:
+        data, places, at = packet.tobytes(), [], 16
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 4], "big")
+            end = at + 4 + length
+            if data[at + 4 : end].startswith(address):
+                places.append(np.arange(end - size, end))
+            at = end
+        if places:
+            found.append((packet, np.stack(places)))
+    return found
