@@ -1,7 +1,8 @@
 """Packets of the partner as a VMC performer. Knows bones, Unity's axes and OSC; no socket.
 
 A frame is some 25 messages of which only seven numbers change. They are laid out once; a frame is
-then one copy of all numbers into their places.
+then one copy of all numbers into their places. The root goes along the floor and the hips up and
+down: so receivers that turn bones and do not move them have the partner where it is.
 Source: protocol.vmc.info, performer specification: /VMC/Ext/OK, T, Root/Pos, Bone/Pos.
 """
 
@@ -21,6 +22,8 @@ LARGEST = 1400
 UNITY_PLACE = np.array([-1, 1, 1], np.float32)
 UNITY_TURN = np.array([1, -1, -1, 1], np.float32)
 """Right-handed to left-handed: x is mirrored."""
+UPWARD = np.array([0, 1, 0], np.float32)
+ALONG_FLOOR = 1 - UPWARD
 LOADED = 1
 
 
@@ -48,6 +51,7 @@ class PartnerPackets:
             np.frombuffer(bundle(group), np.uint8).copy() for group in _grouped([*head, *bones])
         ]
         self._time = _ends(self._packets, b"/VMC/Ext/T\0", 4)[0]
+        self._root = _ends(self._packets, b"/VMC/Ext/Root/Pos\0", 28)[0]
         self._places = _ends(self._packets, b"/VMC/Ext/Bone/Pos\0", 28)
         self._firsts = np.cumsum([0, *(len(group[1]) for group in self._places)])
 
@@ -58,13 +62,21 @@ class PartnerPackets:
         quats_xyzw (22, 4) and transl (3,) of the partner, as in the plan
         """
         self._values[:, 3:] = quats_xyzw * UNITY_TURN
-        self._values[0, :3] = (self._rest_pelvis + transl) * UNITY_PLACE
+        pelvis = (self._rest_pelvis + transl) * UNITY_PLACE
+        self._values[0, :3] = pelvis * UPWARD
+        _put(self._root, pelvis * ALONG_FLOOR)
         data = self._values.astype(">f4").view(np.uint8)
-        packet, places = self._time
-        packet[places[0]] = np.frombuffer(np.array(time_s, ">f4").tobytes(), np.uint8)
+        _put(self._time, np.array([time_s]))
         for number, (packet, places) in enumerate(self._places):
             packet[places] = data[self._firsts[number] : self._firsts[number + 1]]
         return [packet.data for packet in self._packets]
+
+
+def _put(message: tuple[IntArray, IntArray], numbers: Array) -> None:
+    """Write a message's first numbers: a packet, and where in it the numbers lie."""
+    packet, places = message
+    data = np.frombuffer(numbers.astype(">f4").tobytes(), np.uint8)
+    packet[places[0, : len(data)]] = data
 
 
 def _grouped(parts: Sequence[bytes]) -> list[list[bytes]]:

@@ -57,7 +57,7 @@ class Marionette:
             for message in OscBundle(packet):
                 if message.address == "/VMC/Ext/T":
                     self.frames.append({"time": message.params[0]})
-                elif message.address == "/VMC/Ext/Bone/Pos":
+                elif message.address in ("/VMC/Ext/Bone/Pos", "/VMC/Ext/Root/Pos"):
                     self.frames[-1][message.params[0]] = np.array(message.params[1:])
 
     @property
@@ -85,7 +85,7 @@ def test_a_recordings_partner_arrives_60_times_a_second(server: Any) -> None:
     for frame in marionette.frames:
         turns = np.stack([frame[bone][3:] for bone in frame if bone != "time"])
         np.testing.assert_allclose(np.linalg.norm(turns, axis=-1), 1, atol=1e-4)
-        assert len(turns) == 22
+        assert len(turns) == 23  # 22 bones and the root
     hips = rotmats_from_unity(rotmat_from_quat(marionette.frames[0]["Hips"][3:]))
     assert hips[1, 1] > 0.9  # upright
 
@@ -125,6 +125,6 @@ def test_a_performer_drives_the_player(server: Any) -> None:
     finally:
         is_over.set()
         performer.join()
-    last = marionette.frames[-1]["Hips"]
-    assert 0.5 < last[1] < 1.3  # the partner stands, its hips at a person's height
-    assert 0.3 < abs(last[2]) < 4.0  # in front of the player
+    last = marionette.frames[-1]
+    assert 0.5 < last["Hips"][1] < 1.3  # the partner stands, its hips at a person's height
+    assert 0.3 < abs(last["root"][2]) < 4.0  # in front of the player
