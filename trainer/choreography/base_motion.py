@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 SHORTEST = 4.0
 """Seconds; shorter recordings are of no use."""
+BEGUN = 0.1
+"""Seconds that are cut off at the beginning: some files hold a T pose there for a frame."""
 IDLE_LEAN = 0.06
 """A take is of a person standing idle when the spine's residual angles deviate less than this."""
 STANCE = 0.05
@@ -66,13 +68,15 @@ class Recordings:
     takes: tuple[Take, ...]
 
     def life(self, frames: int, rng: np.random.Generator) -> Life:
-        """A stretch of an idle take's residual motion, half of the time mirrored."""
-        idle = [t for t in self.takes if t.life is not None and len(t) > frames]
+        """A stretch of an idle take's residual motion, half of the time mirrored; of a take that
+        is shorter, there and back."""
+        idle = [t for t in self.takes if t.life is not None]
         take = idle[int(rng.integers(len(idle)))]
-        first = int(rng.integers(len(take) - frames))
+        last = len(take) - 1
+        passed = int(rng.integers(max(last - frames, 0) + 1)) + np.arange(frames)
+        part = last - np.abs(passed % (2 * last) - last)
         assert take.life is not None
         life, scale = take.life, rng.uniform(0.5, 1.1)
-        part = slice(first, first + frames)
         stretch = Life(
             shift=scale * life.shift[part],
             lean=scale * life.lean[part],
@@ -127,9 +131,9 @@ def load_recordings(folders: Sequence[Path]) -> Recordings:
 
 def _take(recording: Bvh, rig: RigMap, path: Path) -> list[Take]:
     """One take, or none if the recording is too short."""
-    step = max(int(recording.frame_rate // RATE), 1)
+    step, begun = max(int(recording.frame_rate // RATE), 1), round(BEGUN * recording.frame_rate)
     thinned = replace(
-        recording, values=recording.values[::step], frame_rate=recording.frame_rate / step
+        recording, values=recording.values[begun::step], frame_rate=recording.frame_rate / step
     )
     body = load_body()
     motion = resampled(motion_from_bvh(thinned, body, rig, source=path.name), RATE)

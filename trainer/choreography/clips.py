@@ -69,7 +69,7 @@ SHARES = {
     "handshake": 2.0,
     "face_and_follow": 2.2,
     "follow_along": 2.0,
-    "idle_together": 1.2,
+    "idle_together": 2.4,
     "dance": 0.7,
     "bow": 0.8,
 }
@@ -123,6 +123,7 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
         split=split_by_name(source),
         source=source,
         is_mirrorable=scene.is_mirrorable,
+        leads=scene.leads,
     )
 
 

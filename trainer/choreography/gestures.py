@@ -12,6 +12,10 @@ from trainer.choreography.stage import Cast
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, slow_noise, smoothed
 
+ATTENDING = 0.02
+"""Gestures a second of someone who attends to another: what partners show here, live ones repeat
+unprovoked."""
+
 
 def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[Reach]:
     """A few small everyday gestures, one after the other on each arm."""

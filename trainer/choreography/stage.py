@@ -81,6 +81,7 @@ class Scene:
 
     pose (2, frame, ...)
     is_mirrorable: False where handedness is a convention, so that a mirrored copy would be wrong
+    leads: PLAYER, PARTNER or NOBODY begins what is done
     """
 
     pose: Pose
@@ -88,6 +89,7 @@ class Scene:
     anchors: tuple[int, ...]
     contacts: tuple[tuple[int, int, int], ...] = ()
     is_mirrorable: bool = True
+    leads: int = PLAYER
 
 
 def scene_of(
@@ -98,6 +100,7 @@ def scene_of(
     *,
     is_mirrorable: bool = True,
     warm: float = 0.0,
+    leads: int = PLAYER,
 ) -> Scene:
     """What both have done; warm: seconds at the beginning that are cut off."""
     scene = Scene(
@@ -106,6 +109,7 @@ def scene_of(
         anchors=tuple(anchors),
         contacts=contacts,
         is_mirrorable=is_mirrorable,
+        leads=leads,
     )
     return cropped(scene, round(warm * RATE / KEEP) * KEEP)
 

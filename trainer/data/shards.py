@@ -29,9 +29,11 @@ from engine.motion.motion import POSE_FEATURES, pose_from_features
 from trainer.data.splits import Split
 
 MANIFEST = "manifest.json"
-FORMAT = "contrapose-shards/1"
+FORMAT = "contrapose-shards/2"
 Contact = tuple[int, int, int]
 """(frame, joint of person 0, joint of person 1) that touch."""
+PLAYER, PARTNER, NOBODY, UNTOLD = range(4)
+"""Who begins what is done in a clip; recordings do not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Clip:
     source: str
     is_mirrorable: bool = True
     """False where handedness is a convention (a handshake): such clips are never mirrored."""
+    leads: int = UNTOLD
+    """PLAYER, PARTNER or NOBODY begins what is done."""
 
     def __post_init__(self) -> None:
         expected = {
@@ -80,6 +84,7 @@ class Clips:
     features       memory-mapped (frames of the shard, 2, 135), one for each shard
     starts         (clips,) first frame of each clip, counted over all shards; lengths (clips,)
     rest_joints    (clips, 2, 22, 3); betas (clips, 2, 10); is_mirrorable (clips,)
+    leads          (clips,) PLAYER, PARTNER, NOBODY or UNTOLD
     kinds, captions, anchor_frames, contacts, splits, sources: one entry for each clip
     """
 
@@ -95,6 +100,7 @@ class Clips:
     splits: tuple[Split, ...]
     sources: tuple[str, ...]
     is_mirrorable: BoolArray
+    leads: IntArray
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -125,7 +131,7 @@ class Clips:
     def only(self, chosen: IntArray) -> Clips:
         """The chosen clips, in the order given; their frames stay where they are."""
         per_clip = ("kinds", "captions", "anchor_frames", "contacts", "splits", "sources")
-        arrays = ("starts", "lengths", "rest_joints", "betas", "is_mirrorable")
+        arrays = ("starts", "lengths", "rest_joints", "betas", "is_mirrorable", "leads")
         changes: dict[str, Any] = {name: getattr(self, name)[chosen] for name in arrays}
         changes |= {name: tuple(getattr(self, name)[i] for i in chosen) for name in per_clip}
         return dataclasses.replace(self, **changes)
@@ -172,6 +178,7 @@ def _joined(shards: Sequence[Path]) -> Clips:
         splits=tuple(item["split"] for item in index),
         sources=tuple(item["source"] for item in index),
         is_mirrorable=np.array([item["is_mirrorable"] for item in index], np.bool_),
+        leads=np.array([item["leads"] for item in index], np.int64),
     )
 
 
@@ -231,7 +238,8 @@ def write_shard(
 
 
 def _index_of(clip: Clip) -> dict[str, object]:
-    names = ("kind", "captions", "anchor_frames", "contacts", "split", "source", "is_mirrorable")
+    names = ("kind", "captions", "anchor_frames", "contacts", "split", "source")
+    names += ("is_mirrorable", "leads")
     return {name: getattr(clip, name) for name in names}
 
 

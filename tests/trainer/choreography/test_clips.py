@@ -18,7 +18,7 @@ from engine.motion.motion import Motion, pose_from_features
 from engine.motion.standing import standing_pose
 from trainer.choreography.base_motion import RATE, load_recordings
 from trainer.choreography.clips import KINDS, make_clip, synth_job
-from trainer.data.shards import Clip, load_clips
+from trainer.data.shards import NOBODY, PARTNER, PLAYER, Clip, load_clips
 
 SEEDS = (11, 12)
 SIDES = ("left", "right")
@@ -68,7 +68,19 @@ def test_another_seed_gives_another_clip() -> None:
 
 def test_a_clip_is_longer_than_a_window_and_not_endless(clips: list[Clip]) -> None:
     for clip in clips:
-        assert 31 <= clip.pose.transl.shape[1] <= 130
+        least, most = (200, 600) if clip.kind == "idle_together" else (31, 130)
+        assert least <= clip.pose.transl.shape[1] <= most
+
+
+def test_while_nobody_begins_the_partner_keeps_both_hands_down(clips: list[Clip]) -> None:
+    calm = of_kind(clips, "idle_together")
+    assert {clip.leads for clip in calm} == {NOBODY}
+    for clip in calm:
+        joints = joints_of(clip)[PARTNER]
+        for side in SIDES:
+            wrist, hip = joints[:, JOINT[f"{side}_wrist"], 1], joints[:, JOINT[f"{side}_hip"], 1]
+            assert (wrist - hip).max() < 0.15
+    assert {clip.leads for clip in clips if clip.kind != "idle_together"} == {PLAYER, PARTNER}
 
 
 def test_each_clip_has_five_wordings_or_more(clips: list[Clip]) -> None:

@@ -51,6 +51,7 @@ def test_every_clip_comes_back_as_it_was_written(clips: Clips) -> None:
         assert clips.captions[i] == record.captions
         found = (clips.kinds[i], clips.splits[i], clips.sources[i], clips.is_mirrorable[i])
         assert found == (record.kind, record.split, record.source, record.is_mirrorable)
+        assert clips.leads[i] == record.leads
 
 
 def test_frames_of_several_shards_are_gathered_in_the_order_asked_for(clips: Clips) -> None:
@@ -125,7 +126,7 @@ def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
         load_clips(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": "contrapose-shards/1"}', '{"a": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"format": "contrapose-shards/2"}', '{"a": 1}'])
 def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(InputError, match="not readable as a manifest"):

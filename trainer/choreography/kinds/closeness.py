@@ -77,7 +77,9 @@ def hug(cast: Cast) -> Scene:
             body, hugging(cast, bodies, who, lead, taller, time, begins[who], closed, release)
         )
     frames = [fine_frame(t, time) for t in (closed + 0.2, 0.5 * (closed + release), release - 0.1)]
-    return scene_of(bodies, _hug_captions(first), frames, touching(frames, [("spine3", "spine3")]))
+    return scene_of(
+        bodies, _hug_captions(first), frames, touching(frames, [("spine3", "spine3")]), leads=first
+    )
 
 
 def _past(bodies: Couple) -> Array:
@@ -248,7 +250,7 @@ def whisper(cast: Cast) -> Scene:
     move_arms(bodies[first], reaches)
     frames = [fine_frame(t, time) for t in (near, 0.5 * (near + done), done)]
     contacts = touching_between(first, frames, [(WRISTS[ear], "head")])
-    return scene_of(bodies, _whisper_captions(first, ear), frames, contacts)
+    return scene_of(bodies, _whisper_captions(first, ear), frames, contacts, leads=first)
 
 
 def _lean_to_the_ear(cast: Cast, teller: Score, hearer: Score, told: Array, side: float) -> None:
@@ -361,7 +363,9 @@ def arm_around_shoulder(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (laid, 0.5 * (laid + release), release)]
     pair = (WRISTS[near_hand], f"{SIDES[near_hand]}_shoulder")
     contacts = touching_between(first, frames, [pair])
-    return scene_of(bodies, _around_captions(first, near_hand, is_mutual), frames, contacts)
+    return scene_of(
+        bodies, _around_captions(first, near_hand, is_mutual), frames, contacts, leads=first
+    )
 
 
 def _look_ahead_together(cast: Cast, bodies: Couple, time: Array, held: Array) -> None:

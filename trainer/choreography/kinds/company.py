@@ -14,7 +14,7 @@ from engine.body.pose import stacked
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from trainer.choreography.arms import Reach, move_arms
-from trainer.choreography.gestures import random_gestures
+from trainer.choreography.gestures import ATTENDING, random_gestures
 from trainer.choreography.performer import SIDES, Performer, stand
 from trainer.choreography.score import RATE, Score
 from trainer.choreography.stage import (
@@ -33,6 +33,7 @@ from trainer.choreography.stage import (
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward, ground_left
 from trainer.choreography.timing import ramp, smoothed
+from trainer.data.shards import NOBODY
 
 
 # ----------------------------------------------------------------------------- face and follow
@@ -51,7 +52,7 @@ def face_and_follow(cast: Cast) -> Scene:
     attend(cast, player, eyes(partner), cast.uniform(0.2, 1.0))
     attend(cast, partner, eyes(player), 1.0)
     move_arms(player, random_gestures(cast, player, 0.35))
-    move_arms(partner, random_gestures(cast, partner, 0.12))
+    move_arms(partner, random_gestures(cast, partner, ATTENDING))
     return scene_of((player, partner), _follow_captions(doing), _any_frames(cast, time))
 
 
@@ -70,7 +71,7 @@ def _follow_recording(cast: Cast, base: BaseMotion) -> Scene:
             break
     partner = stand(new_score(cast, PARTNER, time, *joined))
     attend(cast, partner, joints[:, JOINT["head"]] + np.array([0.0, 0.08, 0.0]), 1.0)
-    move_arms(partner, random_gestures(cast, partner, 0.15))
+    move_arms(partner, random_gestures(cast, partner, ATTENDING))
     return Scene(
         pose=stacked([pose, partner.pose()]),
         captions=_idle_captions() if is_idle else _follow_captions("moves"),
@@ -218,27 +219,48 @@ def _follow_captions(doing: str) -> tuple[str, ...]:
 
 # ------------------------------------------------------------------------------- idle together
 def idle_together(cast: Cast) -> Scene:
-    time = clock(cast.uniform(5.0, 9.0))
-    gap = cast.uniform(0.9, 2.3)
-    scores = []
-    for who in (PLAYER, PARTNER):
-        facing = 0.0 if who == PLAYER else np.pi
-        place = np.array([0.0, -gap / 2 if who == PLAYER else gap / 2]) + cast.rng.normal(0, 0.1, 2)
-        drift = smoothed(_shuffles(cast, time, 2, 0.16), 8)
-        turn = cast.rng.normal(0, 0.35) + _shuffles(cast, time, 1, 0.35)[:, 0]
-        score = new_score(cast, who, time, place + drift, facing + smoothed(turn, 8))
-        score.weight += np.clip(1.4 * _shuffles(cast, time, 1, 0.9)[:, 0], -0.9, 0.9)
-        scores.append(score)
-    bodies = (stand(scores[0]), stand(scores[1]))
-    faces = [eyes(body) for body in bodies]
-    for who, body in enumerate(bodies):
-        attend(cast, body, faces[1 - who], cast.uniform(0.5, 1.0))
-        move_arms(body, random_gestures(cast, body, 0.3))
-    return scene_of(bodies, _idle_captions(), _any_frames(cast, time))
+    """Up to a minute in which nobody begins: the player fidgets, looks about, shifts weight or is
+    a recording of someone idle; the partner attends with both hands down."""
+    figure, most = cast.figures[PLAYER], cast.uniform(20.0, 60.0)
+    if cast.base is not None and cast.chance(0.4):
+        pose = cast.base.play(figure, cast.rng, round(most * RATE), True)
+        joints, world = pose.in_world(figure.rest)
+        time, forward = np.arange(len(joints)) / RATE, world[:, 0, :, 2]
+        heading = np.unwrap(np.arctan2(forward[:, 0], forward[:, 2]))
+        path, face = smoothed(joints[:, 0, [0, 2]], 6), joints[:, JOINT["head"]]
+        partner = _attending(cast, time, path, smoothed(heading, 10))
+    else:
+        time, rest = clock(most), float(cast.rng.choice([3.0, 10.0, 30.0]))
+        path = smoothed(_shuffles(cast, time, 2, 0.16, rest), 8)
+        heading = smoothed(cast.rng.normal(0, 0.35) + _shuffles(cast, time, 1, 0.35, rest)[:, 0], 8)
+        score = new_score(cast, PLAYER, time, path, heading)
+        score.weight += np.clip(1.4 * _shuffles(cast, time, 1, 0.9, rest)[:, 0], -0.9, 0.9)
+        player = stand(score)
+        partner = _attending(cast, time, path, heading)
+        attend(cast, player, eyes(partner), cast.uniform(0.3, 1.0))
+        move_arms(player, random_gestures(cast, player, cast.uniform(0.01, 0.25)))
+        pose, face = player.pose(), player.at("head")
+    attend(cast, partner, face + np.array([0.0, 0.08, 0.0]), cast.uniform(0.85, 1.0))
+    move_arms(partner, [])
+    return Scene(
+        pose=stacked([pose, partner.pose()]),
+        captions=_idle_captions(),
+        anchors=_any_frames(cast, time),
+        leads=NOBODY,
+    )
 
 
-def _shuffles(cast: Cast, time: Array, channels: int, size: float) -> Array:
-    """(frame, channels) that hold still and now and then move to a new value."""
+def _attending(cast: Cast, time: Array, path: Array, heading: Array) -> Performer:
+    """Someone who stands by the player and shifts weight now and then."""
+    while (joined := join(cast, time, path, heading)) is None:
+        pass
+    score = new_score(cast, PARTNER, time, *joined)
+    score.weight += np.clip(1.2 * _shuffles(cast, time, 1, 0.8, 30.0)[:, 0], -0.9, 0.9)
+    return stand(score)
+
+
+def _shuffles(cast: Cast, time: Array, channels: int, size: float, rest: float = 2.5) -> Array:
+    """(frame, channels) that hold still for some `rest` seconds and then move to a new value."""
     values = np.zeros((len(time), channels))
     now, current = cast.uniform(0.0, 3.0), np.zeros(channels)
     while now < time[-1]:
@@ -246,7 +268,7 @@ def _shuffles(cast: Cast, time: Array, channels: int, size: float) -> Array:
         length = cast.uniform(0.7, 1.3)
         values += ramp(time, now, now + length)[:, None] * (goal - current)
         current = goal
-        now += length + float(cast.rng.exponential(2.5))
+        now += length + float(cast.rng.exponential(rest))
     return values
 
 

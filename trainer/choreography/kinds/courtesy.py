@@ -74,7 +74,7 @@ def pat_shoulder(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (landed, rest, release - 0.05)]
     pair = (WRISTS[hand], f"{SIDES[1 - hand]}_shoulder")
     contacts = touching_between(first, frames, [pair])
-    return scene_of(bodies, _pat_captions(first, hand, is_sad), frames, contacts)
+    return scene_of(bodies, _pat_captions(first, hand, is_sad), frames, contacts, leads=first)
 
 
 def _mood(cast: Cast, score: Score, time: Array, cheered: float, is_sad: bool) -> Array:
@@ -210,7 +210,7 @@ def hand_over(cast: Cast) -> Scene:
     if len(thing.hands[first]) == len(thing.hands[second]) == 2:
         b = 1 - a
     contacts = touching_between(first, frames[:2], [(WRISTS[a], WRISTS[b])])
-    return scene_of(bodies, _hand_over_captions(first, thing), frames, contacts)
+    return scene_of(bodies, _hand_over_captions(first, thing), frames, contacts, leads=first)
 
 
 def _draw_thing(cast: Cast, giver: int) -> Carried:
@@ -315,7 +315,7 @@ def point_and_look(cast: Cast) -> Scene:
     move_arms(bodies[first], [_pointing(cast, bodies[first], hand, thing, time, begin, lowered)])
     move_arms(bodies[second], _looking(cast, bodies[second], thing, time, noticed, back))
     frames = [fine_frame(t, time) for t in (shown + 0.1, noticed + 0.8, min(lowered, back) - 0.2)]
-    return scene_of(bodies, _point_captions(first, hand, spread), sorted(set(frames)))
+    return scene_of(bodies, _point_captions(first, hand, spread), sorted(set(frames)), leads=first)
 
 
 def _pointing(

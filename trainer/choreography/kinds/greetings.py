@@ -64,7 +64,9 @@ def handshake(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
     wrists = (WRISTS[hand], WRISTS[hand])
     contacts = touching(frames[:2], [wrists])
-    return scene_of(bodies, _handshake_captions(first, hand), frames, contacts, is_mirrorable=False)
+    return scene_of(
+        bodies, _handshake_captions(first, hand), frames, contacts, is_mirrorable=False, leads=first
+    )
 
 
 def _shaking_hand(
@@ -138,7 +140,9 @@ def high_five(cast: Cast) -> Scene:
         move_arms(body, reaches)
     frames = [fine_frame(h + 0.04, time) for h in hits]
     pairs = [(WRISTS[h], WRISTS[1 - h if style == "both" else h]) for h in hands]
-    return scene_of(bodies, _five_captions(first, style), frames, touching(frames, pairs))
+    return scene_of(
+        bodies, _five_captions(first, style), frames, touching(frames, pairs), leads=first
+    )
 
 
 def _striking_hand(
@@ -206,7 +210,7 @@ def wave(cast: Cast) -> Scene:
         move_arms(body, [waving(cast, bodies, who, hands[who], time, begins[who], ends[who])])
     middle = 0.5 * (max(begins.values()) + min(ends.values()))
     frames = [fine_frame(t, time) for t in (begins[second] + 0.5, middle)]
-    return scene_of(bodies, _wave_captions(first, SIDES[hands[first]]), frames)
+    return scene_of(bodies, _wave_captions(first, SIDES[hands[first]]), frames, leads=first)
 
 
 def waving(
@@ -282,7 +286,7 @@ def bow(cast: Cast) -> Scene:
         fine_frame(begins[second] + down + 0.5 * hold, time),
         fine_frame(begins[second] + 0.6 * down, time),
     ]
-    return scene_of(bodies, _bow_captions(first, depth), frames)
+    return scene_of(bodies, _bow_captions(first, depth), frames, leads=first)
 
 
 def bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:

@@ -105,7 +105,9 @@ def help_up(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (pull + up), up)]
     wrists = [(WRISTS[a], WRISTS[b]) for a, b in pairs]
     contacts = touching(frames, wrists)
-    return scene_of(bodies, _help_captions(helper, is_low, both, side), frames, contacts)
+    return scene_of(
+        bodies, _help_captions(helper, is_low, both, side), frames, contacts, leads=helper
+    )
 
 
 def _sit(cast: Cast, score: Score, is_low: bool, rise: tuple[float, float]) -> None:
@@ -252,7 +254,9 @@ def dance_turn(cast: Cast) -> Scene:
     frames = [fine_frame(t + part * spin, time) for t in turns for part in (0.0, 0.5, 1.0)]
     wrists = (WRISTS[hands[0]], WRISTS[hands[1]])
     contacts = touching(frames, [wrists])
-    return scene_of(bodies, _turn_captions(leader, sign, len(turns)), frames, contacts)
+    return scene_of(
+        bodies, _turn_captions(leader, sign, len(turns)), frames, contacts, leads=leader
+    )
 
 
 def _make_room(leader: Score, twirler: Score, raised: Array) -> None:
@@ -412,7 +416,7 @@ def mirror_me(cast: Cast) -> Scene:
     holds = [begin + rise + lag + 0.1 for _, _, begin, rise, _ in moves]
     frames = sorted({fine_frame(t, time) for t in holds if t < time[-1]})[:3]
     named_moves = [(SIDES[hand], name) for hand, name, *_ in moves]
-    return scene_of(bodies, _mirror_captions(first, named_moves[0]), frames)
+    return scene_of(bodies, _mirror_captions(first, named_moves[0]), frames, leads=first)
 
 
 def _draw_moves(cast: Cast, end: float) -> list[tuple[int, str, float, float, float]]:

@@ -93,7 +93,7 @@ def block_punch(cast: Cast) -> Scene:
         for frame, hand in zip(frames, punching, strict=True)
         for contact in touching_between(first, [frame], [(WRISTS[hand], WRISTS[1 - hand])])
     )
-    return scene_of(bodies, _block_captions(first, punching[0]), frames, contacts)
+    return scene_of(bodies, _block_captions(first, punching[0]), frames, contacts, leads=first)
 
 
 def _stopped_at(
@@ -201,7 +201,7 @@ def circle(cast: Cast) -> Scene:
         else:
             move_arms(body, random_gestures(cast, body, 0.25))
     frames = sorted({fine_frame(cast.uniform(0.5, time[-1] - 0.3), time) for _ in range(3)})
-    return scene_of(bodies, _circle_captions(first, is_spar, float(angle[-1])), frames)
+    return scene_of(bodies, _circle_captions(first, is_spar, float(angle[-1])), frames, leads=first)
 
 
 def _guard_stance(cast: Cast, score: Score, lead_foot: int) -> None:

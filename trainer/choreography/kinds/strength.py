@@ -78,7 +78,7 @@ def push(cast: Cast) -> Scene:
     wrist = WRISTS[hands[0]]
     pair = (wrist, "spine3") if first == PLAYER else ("spine3", wrist)
     contacts = touching(frames[:1], [pair])
-    return scene_of(bodies, _push_captions(first, style, force), frames, contacts)
+    return scene_of(bodies, _push_captions(first, style, force), frames, contacts, leads=first)
 
 
 def stumble(
@@ -206,7 +206,7 @@ def push_and_catch(cast: Cast) -> Scene:
     frames = [fine_frame(t, time) for t in (caught + 0.1, 0.5 * (caught + upright), upright)]
     pairs = [(WRISTS[h], WRISTS[1 - h]) for h in hands]
     contacts = touching_between(first, frames, pairs)
-    return scene_of(bodies, _catch_captions(first, style, is_pushed), frames, contacts)
+    return scene_of(bodies, _catch_captions(first, style, is_pushed), frames, contacts, leads=first)
 
 
 def _lose_balance(
@@ -343,7 +343,9 @@ def tug(cast: Cast) -> Scene:
         move_arms(bodies[first], grasps)
     frames = [fine_frame(t, time) for t in (grip + 0.2, 0.5 * (grip + decided), decided)]
     contacts = touching(frames, [(WRISTS[a], WRISTS[b]) for a, b in pairs])
-    return scene_of(bodies, _tug_captions(first, winner, style, hand), frames, contacts)
+    return scene_of(
+        bodies, _tug_captions(first, winner, style, hand), frames, contacts, leads=first
+    )
 
 
 def _within_reach(

@@ -15,7 +15,7 @@ from engine.body.easing import min_jerk
 from engine.body.rotations import wrapped
 from engine.body.vectors import unit
 from trainer.choreography.arms import Reach, move_arms
-from trainer.choreography.gestures import random_gestures
+from trainer.choreography.gestures import ATTENDING, random_gestures
 from trainer.choreography.hands import HELD, lay_palm, wrist_for_palm
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
 from trainer.choreography.score import RATE
@@ -182,13 +182,20 @@ def follow_along(cast: Cast) -> Scene:
     for score, moved in zip(scores, (lead, along), strict=True):
         score.lean[:, 0] += 0.05 * smoothed(np.gradient(moved) * RATE, 6)
     bodies = {w: stand(s) for w, s in zip((first, second), scores, strict=True)}
-    for who, moved, attention in ((first, lead, cast.uniform(0.1, 0.6)), (second, along, 0.9)):
+    for who, moved, attention, often in (
+        (first, lead, cast.uniform(0.1, 0.6), 0.12),
+        (second, along, 0.9, ATTENDING),
+    ):
         body, other = bodies[who], bodies[1 - who]
         attend(cast, body, eyes(other), attention)
-        move_arms(body, random_gestures(cast, body, 0.12) + _jogging(body, moved))
+        move_arms(body, random_gestures(cast, body, often) + _jogging(body, moved))
     anchors = _spread(cast, warm + 0.4, float(time[-1]) - 0.4, time)
     return scene_of(
-        (bodies[PLAYER], bodies[PARTNER]), _follow_captions(first, place, top), anchors, warm=warm
+        (bodies[PLAYER], bodies[PARTNER]),
+        _follow_captions(first, place, top),
+        anchors,
+        warm=warm,
+        leads=first,
     )
 
 
@@ -258,7 +265,9 @@ def hold_hands_and_walk(cast: Cast) -> Scene:
         move_arms(body, [_hand_in_hand(bodies, who, hands[who], front, grip, weight)])
     frames = _spread(cast, max(take, stroll.warm) + 0.2, min(release, end) - 0.2, time)
     contacts = touching(frames, [(WRISTS[side], WRISTS[1 - side])])
-    return scene_of(bodies, _hand_captions(first, side), frames, contacts, warm=stroll.warm)
+    return scene_of(
+        bodies, _hand_captions(first, side), frames, contacts, warm=stroll.warm, leads=first
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -374,7 +383,9 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     frames = _spread(cast, max(take, stroll.warm) + 0.2, float(time[-1]) - 0.2, time)
     pair = (WRISTS[hands[0]], WRISTS[hands[1]])
     contacts = touching(frames, [pair])
-    return scene_of(bodies, _arm_captions(first, hands[first]), frames, contacts, warm=stroll.warm)
+    return scene_of(
+        bodies, _arm_captions(first, hands[first]), frames, contacts, warm=stroll.warm, leads=first
+    )
 
 
 def _arm_captions(first: int, hand: int) -> tuple[str, ...]:
@@ -428,7 +439,7 @@ def lead_by_the_hand(cast: Cast) -> Scene:
     frames = _spread(cast, max(take, warm) + 0.1, float(time[-1]) - 0.2, time)
     wrists = (WRISTS[hands[PLAYER]], WRISTS[hands[PARTNER]])
     contacts = touching(frames, [wrists])
-    return scene_of(bodies, _lead_captions(first, side), frames, contacts, warm=warm)
+    return scene_of(bodies, _lead_captions(first, side), frames, contacts, warm=warm, leads=first)
 
 
 def _led_hand(bodies: Couple, who: int, first: int, hand: int, grip: Array, weight: Array) -> Reach:
@@ -495,7 +506,9 @@ def pass_by(cast: Cast) -> Scene:
         wave = greeting == "wave" and (who == first or cast.chance(0.7))
         move_arms(body, [_small_wave(cast, body, meet - 1.1 + late)] if wave else [])
     frames = [fine_frame(t, time) for t in (meet - 0.6, meet, meet + 0.4)]
-    return scene_of(bodies, _pass_captions(first, side, yields, greeting), frames, warm=warm)
+    return scene_of(
+        bodies, _pass_captions(first, side, yields, greeting), frames, warm=warm, leads=first
+    )
 
 
 def _stop(cast: Cast, time: Array, meet: float) -> Array:
