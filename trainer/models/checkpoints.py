@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.errors import ConfigError, InputError
 from trainer.models.blocks import Network, config_from_state_dict
+from trainer.models.bundles import bundle_checkpoint
 from trainer.models.families import FAMILIES, family
 
 PREFIX = "model.decoder.net."
@@ -33,14 +34,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return stored
 
 
+def read_weights(path: Path, name: str) -> dict[str, Any]:
+    """A checkpoint, or the network of family `name` in a bundle, in the same form."""
+    return bundle_checkpoint(path, name) if path.is_dir() else read_checkpoint(path)
+
+
 def averaged_weights(stored: Mapping[str, Any]) -> dict[str, Tensor]:
     """The exported weights of a checkpoint, under the names that the network gives them."""
     return {key.removeprefix(PREFIX): value for key, value in stored["state_dict"].items()}
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:
-    """The exported (EMA) network of a checkpoint. Raises InputError if it is of another kind."""
-    stored = read_checkpoint(path)
+    """The exported (EMA) network of a checkpoint, or a bundle's.
+
+    Raises InputError if it is of another kind.
+    """
+    stored = read_weights(path, kind.__name__.lower())
     state, about = averaged_weights(stored), stored["contrapose"]
     if about["network"] not in FAMILIES:
         raise InputError(
@@ -65,13 +74,14 @@ def distilled_schedules(path: Path) -> dict[int, tuple[int, ...]]:
     return {len(timesteps): tuple(timesteps) for timesteps in schedules}
 
 
-def start_from(network: nn.Module, path: Path) -> None:
-    """Set a fresh network to another run's averaged weights; what the other lacks stays.
+def start_from(network: nn.Module, path: Path, name: str) -> None:
+    """Set a fresh network of family `name` to another run's averaged weights, or a bundle's; what
+    the other lacks stays.
 
     Only `text_embed` may be missing: it starts at zero, so words change nothing at first.
     Raises ConfigError that names the first tensor that does not fit.
     """
-    weights, own = averaged_weights(read_checkpoint(path)), network.state_dict()
+    weights, own = averaged_weights(read_weights(path, name)), network.state_dict()
     for name in sorted(weights.keys() | own.keys()):
         found, wanted = weights.get(name), own.get(name)
         if found is None and name.startswith("text_embed."):

@@ -54,7 +54,8 @@ class DistillConfig:
     """What a student of few denoiser calls learns from its teacher."""
 
     teacher: Path
-    """Checkpoint of an animator: its averaged weights teach, and are where the student starts."""
+    """Checkpoint of an animator: its averaged weights teach, and are where the student starts; or a
+    bundle."""
     schedules: tuple[tuple[int, ...], ...] = ((830,), (910, 13), (890, 610, 310, 7))
     """Timesteps of each number of calls to learn, descending. No two share one: by them the network
     tells the schedules apart. These lie between those of 8, 10, 20 and 50 even steps; a last call

@@ -63,7 +63,7 @@ def network_task(
     network = kind.network(dataclasses.replace(config.size, text_width=text_width))
     draw, check = kind.draws(objective, clips, captions)
     if config.init is not None:
-        start_from(network, config.init)
+        start_from(network, config.init, kind.name)
     return Task(
         network=network,
         average=copy.deepcopy(network).eval(),

@@ -21,6 +21,7 @@ from engine.errors import BundleError
 from tests.trainer.models.parity import load_network, parity_tensors
 from trainer.export.bundles import export_bundle
 from trainer.graphs.storing import store_halves
+from trainer.models import checkpoints
 from trainer.models.animator.family import FAMILY as ANIMATOR
 from trainer.models.animator.graphs import animator_condition, animator_step
 from trainer.models.animator.network import Animator
@@ -63,6 +64,16 @@ def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled({name: value.numpy() for name, value in inputs.items()})
     return {port.any_name: torch.from_numpy(np.array(outputs[port])) for port in compiled.outputs}
+
+
+@pytest.mark.parametrize("kind", [Animator, Generator])
+def test_a_network_comes_back_out_of_a_bundle(
+    kind: type[Any], networks: tuple[Animator, Generator], bundle_path: Path
+) -> None:
+    found = checkpoints.load_network(bundle_path, kind)
+    (network,) = (n for n in networks if isinstance(n, kind))
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[key], value, atol=0, rtol=0)
 
 
 def animator_inputs(batch: int) -> dict[str, Tensor]:
