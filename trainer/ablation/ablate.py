@@ -23,7 +23,7 @@ from trainer.evaluation.measures import TRUTH, EvaluationSettings, anchor_draws
 from trainer.evaluation.report import Report, write_report
 from trainer.training.config import TrainConfig
 from trainer.training.config_file import load_config
-from trainer.training.train import run_task
+from trainer.training.train import run_task, settled
 from trainer.training.world import joined_world
 
 DENOISER_CALLS = 20
@@ -94,6 +94,7 @@ def _trained(config: TrainConfig, clips: Clips, out: Path) -> tuple[SampleWindow
     None if training was asked to stop before its end.
     """
     with joined_world(config.threads) as world:
+        config = settled(config, world)
         checkpoint = run_task(config, ablation_task(config, clips), out, world)
     network, is_over = open_network(checkpoint, config)
     if not is_over:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import ConfigError
 from trainer.models.blocks import NetworkConfig
@@ -29,7 +29,8 @@ class TrainConfig:
     text_encoder: str = "minilm"
     """Frozen encoder of the captions: "minilm", or "" to train without text."""
     init: Path | None = None
-    """Checkpoint of another run: its averaged weights are where this run starts, at step 0."""
+    """Checkpoint of another run, whose averaged weights are where this run starts, at step 0; or a
+    bundle, whose weights are rounded."""
     batch: int = 64
     """Rows of one step, over all processes."""
     draw_rows: int = 16
@@ -41,7 +42,8 @@ class TrainConfig:
     """Started on this machine by torchrun; each takes an equal part of every batch."""
     threads: int = 1
     """Threads of each process on a CPU. Two processes of one thread are faster than one of two."""
-    bf16: bool = True
+    bf16: Literal["auto", True, False] = "auto"
+    """Whether the network computes in halves; "auto": where there is hardware for it."""
     compile: bool = True
     checkpoint_minutes: float = 4.0
     check_batches: int = 8

@@ -115,7 +115,7 @@ def _converted(value: Any, hint: Any, where: str, key: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _converted(value, next(a for a in args if a is not type(None)), where, key)
-    if origin is Literal and value in args:
+    if origin is Literal and any(type(value) is type(a) and value == a for a in args):
         return value
     if origin is tuple and isinstance(value, list):
         kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args

@@ -19,7 +19,16 @@ from trainer.models.checkpoints import PREFIX, averaged_weights, read_checkpoint
 from trainer.training.config import TrainConfig, plain
 
 CHECKPOINT = "checkpoint.pt"
-MAY_CHANGE = {"steps", "minutes", "data", "processes", "threads", "draw_workers", "compile"} | {
+MAY_CHANGE = {
+    "steps",
+    "minutes",
+    "data",
+    "processes",
+    "threads",
+    "draw_workers",
+    "compile",
+    "bf16",
+} | {
     "checkpoint_minutes",
     "check_batches",
     "log_every",

@@ -7,6 +7,7 @@ Knows tasks, optimisers, checkpoints and the log. Knows no pose, no loss by name
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import signal
@@ -35,7 +36,7 @@ from trainer.training.optimisers import make_optimisers, set_learning_rate
 from trainer.training.run_log import RunLog
 from trainer.training.runs import CHECKPOINT, Run
 from trainer.training.tasks import Task
-from trainer.training.world import GradientBuffer, World, joined_world
+from trainer.training.world import GradientBuffer, World, computes_bf16, joined_world
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +49,24 @@ def train(config: TrainConfig, out: Path, *, resume: bool = True) -> Path:
     In each process that torchrun starts; they share every batch and average their gradients.
     """
     with joined_world(config.threads) as world:
+        config = settled(config, world)
         if world.local_rank:  # what the first on a machine stores, its neighbours only read
             world.wait()
         task = make_task(config)
         if not world.local_rank:
             world.wait()
         return run_task(config, task, out, world, resume=resume)
+
+
+def settled(config: TrainConfig, world: World) -> TrainConfig:
+    """The configuration with what this machine decides; the first process says what was taken."""
+    if config.bf16 != "auto":
+        return config
+    has_bf16 = computes_bf16(world.device)
+    if world.is_first:
+        says = "yes" if has_bf16 else "no, f32: emulated it would be slow"
+        print(f"bf16 on this {world.device.type}: {says}")
+    return dataclasses.replace(config, bf16=has_bf16)
 
 
 def run_task(

@@ -62,6 +62,13 @@ def joined_world(threads: int) -> Iterator[World]:
             distributed.destroy_process_group()
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the device has hardware for products in bf16; without, they are emulated."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 class GradientBuffer:
     """All gradients of a network in one flat tensor, so that one message averages them."""
 

@@ -83,7 +83,7 @@ def test_a_file_fills_nested_dataclasses_and_a_change_wins(tmp_path: Path) -> No
         ("generator.loss.pose=1", r"unknown key generator"),
         ("objective=1", "unknown key objective"),
         ("batch=1.5", r"batch is 1.5, expected a whole number"),
-        ("bf16=1", r"bf16 is 1, expected true or false"),
+        ("bf16=1", r"bf16 is 1, expected 'auto' or True or False"),
         ("optimiser=3", r"optimiser is 3, expected a table"),
         ("optimiser.name=sgd", r"optimiser.name is 'sgd', expected 'adamw' or 'muon'"),
         ("optimiser.betas=[0.9]", r"optimiser.betas is \[0.9\], expected 2 numbers"),
