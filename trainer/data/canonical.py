@@ -14,14 +14,15 @@ from engine.motion.motion import pose_from_features
 
 
 def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -> Array:
-    """Each window in its own canonical frame, with person 0 as the player.
+    """Each window in its own canonical frame, with person 0 as the player and 1 as the partner.
 
-    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), anchor_index (batch,)
+    features (batch, 2 or more, frame, 135), rest_joints (batch, 2 or more, 22, 3), anchor_index
+    (batch,); whoever else there is moves along
     At the anchor the player faces +Z with transl at x = z = 0, and the lowest joint of both
     people is on the floor (facts/ponimator.md 3, pair path).
     """
     rows = np.arange(len(features))
-    joints = anchor_joints_of(features[rows, :, anchor_index], rest_joints)
+    joints = anchor_joints_of(features[rows, :2, anchor_index], rest_joints[:, :2])
     result = turned(features, rest_joints, -yaw_of(joints[:, 0]))
     shift = result[rows, 0, anchor_index, -3:].copy()
     shift[:, 1] = joints[..., 1].min(axis=(1, 2))
@@ -32,7 +33,7 @@ def canonicalised(features: Array, rest_joints: Array, anchor_index: IntArray) -
 def turned(features: Array, rest_joints: Array, yaw: Array) -> Array:
     """Bodies turned about the world's vertical through the origin (facts/ponimator.md 2.3).
 
-    features (batch, 2, frame, 135), rest_joints (batch, 2, 22, 3), yaw (batch,) radians.
+    features (batch, person, frame, 135), rest_joints (batch, person, 22, 3), yaw (batch,) radians.
     """
     rotation = rotmat_about("y", yaw).astype(np.float32)[:, None, None]
     pelvis = rest_joints[:, :, None, 0]

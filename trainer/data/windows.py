@@ -6,17 +6,19 @@ network and no loss: everything here is numpy, so a thread can assemble batches 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_about
-from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
+from engine.errors import ConfigError
+from engine.motion.motion import WINDOW_FRAMES
 from trainer.data.augmentation import augmented, draw_augmentation
 from trainer.data.canonical import anchor_joints_of, canonicalised
 from trainer.data.captions import CaptionTable
-from trainer.data.shards import Clips
+from trainer.data.drift import DriftConfig, drifted
+from trainer.data.shards import NOBODY, PARTNER, UNTOLD, Clips
 
 
 # ----------------------------------------------------------------------------------- known sets
@@ -84,16 +86,12 @@ def draw_known(
 # -------------------------------------------------------------------------------------- batches
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig:
-    """Perturbations of what is known (facts/ponimator.md 12), and our own for imperfect history."""
+    """Perturbations of what is known (facts/ponimator.md 12), and our own of histories."""
 
     anchor_probability: float = 0.5
     root_angle: float = np.radians(2.0)
     transl: float = 0.02
-    drift_probability: float = 0.5
-    drift_rot6d: float = 0.03
-    drift_transl: float = 0.02
-    drift_frames: int = 10
-    """A drifted history comes back to the clean motion within this many frames after the anchor."""
+    drift: DriftConfig = field(default_factory=DriftConfig)
     jitter: float = 0.003
     """Independent noise on every known history feature; the target stays clean."""
 
@@ -136,6 +134,10 @@ class WindowSampler:
     frames: int = WINDOW_FRAMES
     contact_bias: float = 0.6
     """How often a window is placed by one of the clip's anchor frames."""
+    history_contact_bias: float = 0.2
+    """The same of windows with a history. Large, and live partners expect that things begin."""
+    quiet: float = 0.4
+    """How many of the windows with a history are of clips in which nobody begins."""
     augment: bool = True
     captions: CaptionTable | None = None
     text_dropout: float = 0.3
@@ -143,7 +145,7 @@ class WindowSampler:
 
     def draw(self, batch: int, rng: np.random.Generator) -> WindowBatch:
         cases = rng.choice(4, size=batch, p=self.known_sets.probabilities)
-        chosen = rng.choice(self.subset, size=batch)
+        chosen = self._clips_for(cases, rng)
         index = np.empty(batch, np.int64)
         mask = np.zeros((batch, 2, self.frames, 1), np.float32)
         gather = np.empty((batch, self.frames), np.int64)
@@ -158,30 +160,86 @@ class WindowSampler:
             known = draw_known(case, int(index[row]), self.known_sets, self.frames, rng)
             mask[row, ..., 0] = known & valid[row]
             gather[row] = self.clips.starts[clip] + np.minimum(window, length - 1)
+        motion, rest, text = self._staged(cases, chosen, gather, rng)
+        if self.augment:
+            is_drifting = np.isin(cases, (HISTORY, PLAYER_KNOWN)) & (index > 0)
+            is_drifting &= rng.random(batch) < self.noise.drift.probability
+            until = np.stack([index, _last_of_history(mask[:, 1, :, 0])], axis=1)
+            motion = drifted(motion, rest, until, is_drifting, self.noise.drift, rng)
+        motion = canonicalised(motion, rest, index)
+        return self._perturbed(motion, rest, mask, valid, index, chosen, text, rng)
+
+    def draw_tracks(
+        self, rows: int, frames: int, rng: np.random.Generator
+    ) -> tuple[Array, Array, Array]:
+        """Longer stretches, as a session sees them: motion (rows, 2, frames, 135), rest joints
+        (rows, 2, 22, 3), text (rows, width).
+
+        Raises ConfigError if no clip is long enough.
+        """
+        long = self.subset[self.clips.lengths[self.subset] >= frames]
+        if not len(long):
+            raise ConfigError(
+                f"no clip has {frames} frames, as roll-outs need; roll out fewer windows",
+                field="rollouts.windows",
+            )
+        cases = np.full(rows, HISTORY)
+        chosen = replace(self, subset=long)._clips_for(cases, rng)
+        first = rng.integers(self.clips.lengths[chosen] - frames + 1)
+        gather = (self.clips.starts[chosen] + first)[:, None] + np.arange(frames)
+        return self._staged(cases, chosen, gather, rng)
+
+    def _staged(
+        self, cases: IntArray, chosen: IntArray, gather: IntArray, rng: np.random.Generator
+    ) -> tuple[Array, Array, Array]:
+        """Frames (batch, frame) of clips, mirrored and with roles: motion, rest joints, text."""
+        batch = len(chosen)
         motion = self.clips.frames_at(gather).transpose(0, 2, 1, 3)
         rest = self.clips.rest_joints[chosen]
         flipped = swapped = np.zeros(batch, np.bool_)
+        is_told = (rng.random(batch) >= self.text_dropout) & (self.captions is not None)
         if self.augment:
             flipped, swapped = draw_augmentation(self.clips, chosen, rng)
+            swapped = self._roles(cases, chosen, is_told, swapped)
             motion, rest = augmented(motion, rest, flipped, swapped)
-        motion = canonicalised(motion, rest, index)
-        text = self._text(chosen, flipped, swapped, rng)
-        return self._perturbed(motion, rest, mask, valid, index, chosen, text, rng)
+        return motion, rest, self._text(chosen, flipped, swapped, is_told, rng)
+
+    def _clips_for(self, cases: IntArray, rng: np.random.Generator) -> IntArray:
+        """Which clip each window is cut from."""
+        chosen = rng.choice(self.subset, size=len(cases))
+        calm = self.subset[self.clips.leads[self.subset] == NOBODY]
+        if len(calm):
+            is_quiet = (cases == HISTORY) & (rng.random(len(cases)) < self.quiet)
+            chosen = np.where(is_quiet, rng.choice(calm, size=len(cases)), chosen)
+        return chosen
+
+    def _roles(
+        self, cases: IntArray, chosen: IntArray, is_told: BoolArray, swapped: BoolArray
+    ) -> BoolArray:
+        """In which windows people change places. Live and without words the partner never begins,
+        and the one who attends to somebody idle is the partner."""
+        leads = self.clips.leads[chosen]
+        is_fixed = (cases == HISTORY) & (leads != UNTOLD) & (~is_told | (leads == NOBODY))
+        return np.where(is_fixed, leads == PARTNER, swapped)
 
     def _text(
-        self, chosen: IntArray, flipped: BoolArray, swapped: BoolArray, rng: np.random.Generator
+        self,
+        chosen: IntArray,
+        flipped: BoolArray,
+        swapped: BoolArray,
+        is_told: BoolArray,
+        rng: np.random.Generator,
     ) -> Array:
         if self.captions is None:
             return np.zeros((len(chosen), 0), np.float32)
-        vectors = self.captions.draw(chosen, flipped, swapped, rng)
-        vectors[rng.random(len(chosen)) < self.text_dropout] = 0
-        return vectors
+        return self.captions.draw(chosen, flipped, swapped, rng) * is_told[:, None]
 
     def _first_frame(self, clip: int, case: int, anchor: int, rng: np.random.Generator) -> int:
         """Place the window: a contact becomes the anchor, or lies ahead of a history."""
         last = max(self.clips.frames(clip) - self.frames, 0)
         interactive = self.clips.anchor_frames[clip]
-        if len(interactive) == 0 or rng.random() > self.contact_bias:
+        bias = self.history_contact_bias if case == HISTORY else self.contact_bias
+        if len(interactive) == 0 or rng.random() > bias:
             return int(rng.integers(last + 1))
         contact = int(rng.choice(interactive))
         at = int(rng.integers(anchor, self.frames)) if case == HISTORY else anchor
@@ -200,9 +258,6 @@ class WindowSampler:
     ) -> WindowBatch:
         batch, rows = len(motion), np.arange(len(motion))
         has_history = mask[..., 0].sum(axis=(1, 2)) > 3
-        if self.augment:
-            drifting = has_history & (rng.random(batch) < self.noise.drift_probability)
-            motion = motion + drift(self.noise, index, drifting, self.frames, rng)
         clean_anchor = motion[rows, :, index]
         anchor, known = clean_anchor, motion
         if self.augment:
@@ -229,22 +284,12 @@ class WindowSampler:
         )
 
 
-def drift(
-    noise: NoiseConfig, index: IntArray, drifting: BoolArray, frames: int, rng: np.random.Generator
-) -> Array:
-    """An offset (batch, 2, frames, 135): whole up to the anchor, gone `drift_frames` later.
-
-    Teaches the network to bring its own imperfect history back to clean motion without a seam:
-    the known frames and the target share the offset, so value and velocity run through.
-    """
-    batch = len(index)
-    offset = rng.standard_normal((batch, 2, 1, POSE_FEATURES), np.float32)
-    offset[..., :-3] *= noise.drift_rot6d
-    offset[..., -3:] *= noise.drift_transl
-    after = (np.arange(frames) - index[:, None]) / noise.drift_frames
-    fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(after, 0, 1))
-    weight = np.where(drifting[:, None], fade, 0).astype(np.float32)
-    return offset * weight[:, None, :, None]
+def _last_of_history(known: Array) -> IntArray:
+    """(batch,) the last frame of the first run of known frames (batch, frame)."""
+    is_run = np.cumsum(known > 0, axis=1) > 0
+    has_ended = np.cumsum(is_run & (known == 0), axis=1) > 0
+    count = (is_run & ~has_ended).sum(axis=1)
+    return np.maximum(np.argmax(known > 0, axis=1) + count - 1, 0)
 
 
 def perturbed_anchor(anchor: Array, noise: NoiseConfig, rng: np.random.Generator) -> Array:

@@ -94,6 +94,11 @@ def noised_draw(
 
 def noised(clean: Tensor, timestep_power: float, rng: np.random.Generator) -> Tensors:
     """x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise, with t = floor(1000 u^power), u uniform."""
-    t = torch.from_numpy((DIFFUSION_STEPS * rng.random(len(clean)) ** timestep_power).astype(int))
+    t = drawn_timesteps(len(clean), timestep_power, rng)
     noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32))
     return {"x_t": q_sample(clean, t, noise), "timesteps": t}
+
+
+def drawn_timesteps(rows: int, power: float, rng: np.random.Generator) -> Tensor:
+    """floor(1000 u^power), u uniform."""
+    return torch.from_numpy((DIFFUSION_STEPS * rng.random(rows) ** power).astype(int))

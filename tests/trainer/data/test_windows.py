@@ -16,7 +16,16 @@ from trainer.data.augmentation import draw_augmentation, mirrored
 from trainer.data.canonical import canonicalised
 from trainer.data.captions import CaptionTable, caption_of, caption_table, unique_captions
 from trainer.data.pairs import PairSampler
-from trainer.data.shards import Clips, Manifest, load_clips, write_manifest, write_shard
+from trainer.data.shards import (
+    NOBODY,
+    PARTNER,
+    PLAYER,
+    Clips,
+    Manifest,
+    load_clips,
+    write_manifest,
+    write_shard,
+)
 from trainer.data.windows import WindowSampler
 
 
@@ -125,13 +134,62 @@ def test_the_same_seed_draws_the_same_batch(sampler: WindowSampler) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 
-def test_a_drift_is_whole_at_the_anchor_and_gone_later() -> None:
-    noise, index = windows.NoiseConfig(drift_frames=10), np.array([6, 6])
-    drifting = np.array([True, False])
-    offset = windows.drift(noise, index, drifting, 30, np.random.default_rng(6))
-    np.testing.assert_array_equal(offset[0, :, 0], offset[0, :, 6])
-    assert (offset[0, :, 16:] == 0).all()
-    assert (offset[1] == 0).all()
+LIVE = windows.KnownSetConfig(anchor_only=0, history=1, player_known=0, ends=0, young=0)
+
+
+def told_who_leads(clips: Clips, leads: int) -> Clips:
+    return replace(clips, leads=np.full(len(clips), leads))
+
+
+def test_live_and_without_words_the_partner_never_begins(clips: Clips) -> None:
+    batch = np.zeros(64, np.int64)
+    live, still = np.full(64, windows.HISTORY), np.full(64, windows.ANCHOR_ONLY)
+    by_chance = np.random.default_rng(6).random(64) < 0.5
+    silent, told = np.zeros(64, np.bool_), np.ones(64, np.bool_)
+    for leads, wanted in ((PLAYER, False), (PARTNER, True), (NOBODY, False)):
+        sampler = WindowSampler(clips=told_who_leads(clips, leads), subset=np.arange(len(clips)))
+        assert (sampler._roles(live, batch, silent, by_chance) == wanted).all()
+        assert (sampler._roles(still, batch, silent, by_chance) == by_chance).all()
+    assert not sampler._roles(live, batch, told, by_chance).any()  # nobody leads
+    of_pairs = WindowSampler(clips=clips, subset=np.arange(len(clips)))
+    assert (of_pairs._roles(live, batch, silent, by_chance) == by_chance).all()
+
+
+def test_a_part_of_the_live_windows_is_of_clips_in_which_nobody_begins(clips: Clips) -> None:
+    leads = np.full(len(clips), PLAYER)
+    leads[3] = NOBODY
+    calm = replace(clips, leads=leads)
+    for known_sets, expected in ((LIVE, 0.5), (windows.KnownSetConfig(history=0), 0.0)):
+        sampler = WindowSampler(
+            clips=calm, subset=np.arange(len(clips)), known_sets=known_sets, quiet=0.5
+        )
+        cases = np.full(2000, windows.HISTORY if expected else windows.ENDS)
+        share = (sampler._clips_for(cases, np.random.default_rng(7)) == 3).mean()
+        chance = 1 / len(clips)
+        assert abs(share - (expected + (1 - expected) * chance)) < 0.05
+
+
+def test_drift_moves_histories_of_the_partner_and_is_gone_at_the_end(clips: Clips) -> None:
+    chosen = np.arange(1, len(clips))
+    config = windows.DriftConfig(probability=1.0, player=0.0, frames=10)
+    straight, off = (
+        WindowSampler(
+            clips=told_who_leads(clips, PLAYER),
+            subset=chosen,
+            known_sets=LIVE,
+            noise=windows.NoiseConfig(drift=replace(config, probability=p), jitter=0.0),
+        ).draw(64, np.random.default_rng(8))
+        for p in (0.0, 1.0)
+    )
+    apart = [joints_of(batch.motion, batch.rest_joints) for batch in (straight, off)]
+    away = np.linalg.norm(apart[0] - apart[1], axis=-1)
+    assert np.median(away[:, 1, 0].max(axis=-1)) > 0.1
+    last = straight.known_mask[:, 1, :, 0].sum(axis=1) + 12 <= 29
+    over_there = apart[1][:, 1] - apart[1][:, 0, :, :1]  # where the partner is, from the player
+    wanted = apart[0][:, 1] - apart[0][:, 0, :, :1]
+    np.testing.assert_allclose(over_there[last, -1], wanted[last, -1], atol=1e-4)
+    is_known = off.known_mask[..., 0] > 0
+    np.testing.assert_allclose(off.known[is_known], off.motion[is_known], atol=1e-6)
 
 
 def test_captions_of_mirrored_and_swapped_clips_say_what_is_seen() -> None:

@@ -38,6 +38,10 @@ from trainer.training.runs import CHECKPOINT
 from trainer.training.world import World
 
 TINY = Path(train.__file__).parents[1] / "configs" / "tiny.toml"
+ROLLOUTS = tuple(
+    f"animator.rollouts.{setting}" for setting in ("share=0.25", "windows=1", "advance=[4, 8]")
+)
+"""Windows on the network's own history are made again alike, too."""
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +51,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tiny(data: Path, *changes: str, objective: str = "animator") -> TrainConfig:
     kind = OBJECTIVES[objective].config
-    return load_config(TINY, objective, kind, [f"data={data}", "log_every=1", *changes])
+    rollouts = ROLLOUTS if objective == "animator" else ()
+    return load_config(TINY, objective, kind, [f"data={data}", "log_every=1", *rollouts, *changes])
 
 
 def command(data: Path, out: Path, *changes: str) -> list[str]:
-    settings = [f"data={data}", "log_every=1", *changes]
+    settings = [f"data={data}", "log_every=1", *ROLLOUTS, *changes]
     words = [word for change in settings for word in ("--set", change)]
     program = [sys.executable, "-m", "trainer.training.train"]
     return [*program, "animator", str(TINY), "--out", str(out), *words]

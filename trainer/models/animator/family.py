@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from trainer.data.windows import KnownSetConfig, NoiseConfig, WindowSampler
 from trainer.models.animator.graphs import animator_graphs
 from trainer.models.animator.losses import AnimatorLossConfig, animator_losses
 from trainer.models.animator.network import Animator
+from trainer.models.animator.rollouts import CHAIN, RolloutConfig, draw_chains, rolled_out
 from trainer.models.blocks import NetworkConfig, zero_init
 from trainer.models.family import (
     DrawBatch,
@@ -36,8 +38,13 @@ class AnimatorConfig:
     loss: AnimatorLossConfig = field(default_factory=AnimatorLossConfig)
     known_sets: KnownSetConfig = field(default_factory=KnownSetConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    rollouts: RolloutConfig = field(default_factory=RolloutConfig)
     contact_bias: float = 0.6
     """How often a window is placed by one of the clip's anchor frames."""
+    history_contact_bias: float = 0.2
+    """The same of windows with a history."""
+    quiet: float = 0.4
+    """How many of the windows with a history are of clips in which nobody begins."""
     text_dropout: float = 0.3
     """How often a window's caption is withheld."""
     timestep_power: float = 1.0
@@ -60,12 +67,21 @@ def animator_draws(
         known_sets=objective.known_sets,
         noise=objective.noise,
         contact_bias=objective.contact_bias,
+        history_contact_bias=objective.history_contact_bias,
+        quiet=objective.quiet,
         captions=captions,
         text_dropout=objective.text_dropout,
     )
     held = dataclasses.replace(sampler, subset=held_out(clips), augment=False)
-    power = objective.timestep_power
-    return noised_draw(sampler, _residual, power), noised_draw(held, _residual, power)
+    power, rollouts = objective.timestep_power, objective.rollouts
+    plain = noised_draw(sampler, _residual, power)
+
+    def draw(rows: int, rng: np.random.Generator) -> Tensors:
+        chains = round(rollouts.share * rows)
+        drawn = plain(rows, rng)
+        return drawn | draw_chains(sampler, rollouts, chains, power, rng) if chains else drawn
+
+    return draw, noised_draw(held, _residual, power)
 
 
 def _residual(batch: Tensors) -> Tensor:
@@ -76,7 +92,18 @@ def animator_loss_terms(objective: AnimatorConfig, bf16: bool) -> LossTerms:
     """The network in bf16 where wanted, the losses in float32."""
     mesh = mesh_of(objective.loss)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch; a loop, compiled for long
+    def with_rollouts(network: nn.Module, batch: Tensors) -> Tensors:
+        rolled = rolled_out(
+            batch, lambda told: denoised_window(network, told, bf16), objective.rollouts
+        )
+        if "valid" in batch:
+            rolled["valid"] = torch.ones_like(rolled["motion"][..., 0], dtype=torch.bool)
+        return {n: torch.cat([batch[n], v]) for n, v in rolled.items()}
+
     def loss_terms(network: nn.Module, batch: Tensors) -> Tensors:
+        if CHAIN + "motion" in batch:
+            batch = with_rollouts(network, batch)
         return animator_losses(
             denoised_window(network, batch, bf16),
             batch["motion"],
