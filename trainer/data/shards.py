@@ -238,9 +238,8 @@ def write_shard(
 
 
 def _index_of(clip: Clip) -> dict[str, object]:
-    names = ("kind", "captions", "anchor_frames", "contacts", "split", "source")
-    names += ("is_mirrorable", "leads")
-    return {name: getattr(clip, name) for name in names}
+    words = ("kind", "captions", "split", "source", "is_mirrorable", "leads")
+    return {name: getattr(clip, name) for name in (*words, "anchor_frames", "contacts")}
 
 
 def shard_fault(folder: Path, record: ShardRecord, *, verify: bool) -> str | None:

@@ -289,7 +289,7 @@ def _last_of_history(known: Array) -> IntArray:
     is_run = np.cumsum(known > 0, axis=1) > 0
     has_ended = np.cumsum(is_run & (known == 0), axis=1) > 0
     count = (is_run & ~has_ended).sum(axis=1)
-    return np.maximum(np.argmax(known > 0, axis=1) + count - 1, 0)
+    return np.asarray(np.maximum(np.argmax(known > 0, axis=1) + count - 1, 0))
 
 
 def perturbed_anchor(anchor: Array, noise: NoiseConfig, rng: np.random.Generator) -> Array:
