@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.arrays import Array
 from engine.bundle import load_bundle
 from engine.errors import InputError
+from engine.sampling.schedule import step_schedule
 from trainer.models.blocks import NetworkConfig
 from trainer.models.families import family
 
@@ -71,9 +72,11 @@ def bundle_checkpoint(path: Path, name: str) -> dict[str, Any]:
             "another version; name the checkpoint that they were exported from",
             field=name,
         )
+    timesteps = [list(s.timesteps) for s in getattr(spec, "schedules", ())]
+    own = [steps for steps in timesteps if steps != step_schedule(len(steps)).timesteps.tolist()]
     return {
         "state_dict": network.state_dict() | weights,
-        "contrapose": {"network": name, "heads": spec.heads},
+        "contrapose": {"network": name, "heads": spec.heads, "schedules": own},
     }
 
 

@@ -74,14 +74,15 @@ def distilled_schedules(path: Path) -> dict[int, tuple[int, ...]]:
     return {len(timesteps): tuple(timesteps) for timesteps in schedules}
 
 
-def start_from(network: nn.Module, path: Path, name: str) -> None:
+def start_from(network: nn.Module, path: Path, name: str) -> list[list[int]]:
     """Set a fresh network of family `name` to another run's averaged weights, or a bundle's; what
-    the other lacks stays.
+    the other lacks stays. Returns the schedules that the other was distilled to.
 
     Only `text_embed` may be missing: it starts at zero, so words change nothing at first.
     Raises ConfigError that names the first tensor that does not fit.
     """
-    weights, own = averaged_weights(read_weights(path, name)), network.state_dict()
+    stored, own = read_weights(path, name), network.state_dict()
+    weights = averaged_weights(stored)
     for name in sorted(weights.keys() | own.keys()):
         found, wanted = weights.get(name), own.get(name)
         if found is None and name.startswith("text_embed."):
@@ -94,3 +95,4 @@ def start_from(network: nn.Module, path: Path, name: str) -> None:
                 field="init",
             )
     network.load_state_dict(weights, strict=False)
+    return list(stored["contrapose"].get("schedules", ()))

@@ -30,7 +30,7 @@ class TrainConfig:
     """Frozen encoder of the captions: "minilm", or "" to train without text."""
     init: Path | None = None
     """Checkpoint of another run, whose averaged weights are where this run starts, at step 0; or a
-    bundle, whose weights are rounded."""
+    bundle, whose weights are rounded. A student that goes on learning keeps its schedules."""
     batch: int = 64
     """Rows of one step, over all processes."""
     draw_rows: int = 16

@@ -62,8 +62,7 @@ def network_task(
     text_width = 0 if captions is None else captions.width
     network = kind.network(dataclasses.replace(config.size, text_width=text_width))
     draw, check = kind.draws(objective, clips, captions)
-    if config.init is not None:
-        start_from(network, config.init, kind.name)
+    schedules = [] if config.init is None else start_from(network, config.init, kind.name)
     return Task(
         network=network,
         average=copy.deepcopy(network).eval(),
@@ -74,5 +73,6 @@ def network_task(
             "network": kind.name,
             "heads": config.size.heads,
             "text_width": network.config.text_width,
+            "schedules": schedules,
         },
     )

@@ -25,7 +25,7 @@ from trainer.data.captions import unique_captions
 from trainer.data.shards import Manifest, load_clips, write_manifest, write_shard
 from trainer.evaluation.subject import open_subject
 from trainer.models.animator.network import Animator
-from trainer.models.checkpoints import load_network
+from trainer.models.checkpoints import load_network, read_checkpoint
 from trainer.models.generator.network import Generator
 from trainer.text.captions import encoder_mark, load_captions
 from trainer.training import train
@@ -176,8 +176,13 @@ def test_a_run_can_start_from_anothers_averaged_weights_without_words(
 ) -> None:
     store_random_captions(data, width=12)
     train.train(tiny(data, "steps=2"), tmp_path / "first")
+    stored = read_checkpoint(tmp_path / "first" / CHECKPOINT)
+    stored["contrapose"]["schedules"] = [[900, 400]]  # as of a student
+    torch.save(stored, tmp_path / "first" / CHECKPOINT)
     wordy = tiny(data, "steps=1", "text_encoder=minilm", f"init={tmp_path / 'first' / CHECKPOINT}")
-    network = make_task(wordy).network
+    task = make_task(wordy)
+    network = task.network
+    assert task.about["schedules"] == [[900, 400]]
     assert isinstance(network, Animator)
     assert not network.text_embed.weight.any()
     first = weights(tmp_path / "first")
