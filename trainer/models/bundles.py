@@ -54,7 +54,7 @@ def bundle_checkpoint(path: Path, name: str) -> dict[str, Any]:
     marks = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         torch.nn.init.uniform_(parameter, generator=marks)
-    owners = {}
+    owners: dict[bytes, tuple[str, bool]] = {}
     for key, parameter in network.named_parameters():
         marked = parameter.detach().numpy()
         owners |= {marked.T.tobytes(): (key, True), marked.tobytes(): (key, False)}
@@ -90,9 +90,9 @@ def weights_read(model: onnx.ModelProto, table: Array) -> list[Array]:
     for node in model.graph.node:
         if node.op_type == "DequantizeLinear":
             codes, scale = (values[name] for name in node.input)
-            values[node.output[0]] = np.float32(codes) * scale
+            values[node.output[0]] = codes.astype(np.float32) * scale
         elif node.op_type == "Cast" and node.input[0] in values:
-            values[node.output[0]] = np.float32(values[node.input[0]])
+            values[node.output[0]] = values[node.input[0]].astype(np.float32)
         else:
             read += [values[n] for n in node.input if n in values and not n.endswith(SINUSOIDS)]
     return [

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -115,11 +116,7 @@ def rolled_out(batch: Tensors, denoise: Denoise, config: RolloutConfig) -> Tenso
         window = _window(track[:, :2], rest[:, :2], first, config)
         tensors = {name: torch.from_numpy(v).to(device) for name, v in window.items()}
         tensors["text"] = chain["text"]
-        x0 = ddim_sample(
-            lambda x_t, t, told=tensors: denoise(told | {"x_t": x_t, "timesteps": t}),
-            chain["noise"][:, number],
-            schedule,
-        )
+        x0 = ddim_sample(partial(_denoised, denoise, tensors), chain["noise"][:, number], schedule)
         made = (x0 + tensors["anchor"][:, :, None])[:, PARTNER, config.last_known + 1 :]
         proper = features_from_pose(pose_from_features(made.cpu().numpy()))
         rows = np.arange(len(track))[:, None]
@@ -139,6 +136,10 @@ def rolled_out(batch: Tensors, denoise: Denoise, config: RolloutConfig) -> Tenso
         "timesteps": chain["timesteps"],
         "x_t": q_sample(residual, chain["timesteps"], chain["noise"][:, -1]),
     }
+
+
+def _denoised(denoise: Denoise, window: Tensors, x_t: Tensor, timesteps: Tensor) -> Tensor:
+    return denoise(window | {"x_t": x_t, "timesteps": timesteps})
 
 
 def _cut(track: Array, first: IntArray) -> Array:
