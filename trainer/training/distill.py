@@ -105,7 +105,9 @@ def distill_task(config: TrainConfig) -> Task:
         task,
         draw=with_paths(task.draw, objective.windows_per_path),
         check=with_paths(task.check, objective.windows_per_path),
-        loss_terms=distilled_loss_terms(teacher.requires_grad_(False), objective, config.bf16),
+        loss_terms=distilled_loss_terms(
+            teacher.requires_grad_(False), objective, config.bf16 is True
+        ),
         about={**task.about, "schedules": [list(s) for s in objective.schedules]},
     )
 

@@ -68,7 +68,7 @@ def network_task(
         average=copy.deepcopy(network).eval(),
         draw=draw,
         check=check,
-        loss_terms=kind.loss_terms(objective, config.bf16),
+        loss_terms=kind.loss_terms(objective, config.bf16 is True),
         about={
             "network": kind.name,
             "heads": config.size.heads,
