@@ -225,7 +225,8 @@ def idle_together(cast: Cast) -> Scene:
     if cast.base is not None and cast.chance(0.4):
         pose = cast.base.play(figure, cast.rng, round(most * RATE), True)
         joints, world = pose.in_world(figure.rest)
-        time, forward = np.arange(len(joints)) / RATE, world[:, 0, :, 2]
+        time: Array = np.arange(len(joints)) / RATE
+        forward = world[:, 0, :, 2]
         heading: Array = np.unwrap(np.arctan2(forward[:, 0], forward[:, 2]))
         path, face = smoothed(joints[:, 0, [0, 2]], 6), joints[:, JOINT["head"]]
         partner = _attending(cast, time, path, smoothed(heading, 10))
