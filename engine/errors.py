@@ -9,13 +9,17 @@ ContraposeError                what a caller may catch
 ├── OverloadedError            the request is fine, but there is no room for it now
 └── BackendError               a compiled graph failed, or its runtime is missing
 
-A message says where, what was found, what was expected and what to do. `field` names the offending
+A message says where, what was found, what was expected and what to do, in one line: what a library
+or a file said over several is joined, and cut where it goes on and on. `field` names the offending
 field and `reason` is a stable word for programs; `serving/statuses.py` has one status for each.
 """
 
 from __future__ import annotations
 
 from typing import Self
+
+MOST_CHARACTERS = 1500
+"""Of a message: on a terminal it fits one screen, and no header of a transport refuses it."""
 
 
 class ContraposeError(Exception):
@@ -26,7 +30,7 @@ class ContraposeError(Exception):
     def __init__(
         self, message: str, *, field: str | None = None, reason: str | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.field = field
         if reason is not None:
             self.reason = reason
@@ -39,6 +43,16 @@ class ContraposeError(Exception):
     def within(self, path: str) -> Self:
         """The same, of a part of something larger: `steps` becomes `header.steps`."""
         return type(self)(f"{path}.{self}", field=f"{path}.{self.field}", reason=self.reason)
+
+
+def one_line(text: str) -> str:
+    """The text with every line end and control character as a space, its middle left out if it is
+    over MOST_CHARACTERS long; lone surrogates, which no terminal takes, are written as escapes."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[: MOST_CHARACTERS - 300]} ... {text[-290:]}"
+    text = text.encode("utf-8", "backslashreplace").decode()
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return printable if printable == text else " ".join(printable.split())
 
 
 class InputError(ContraposeError):
