@@ -122,9 +122,13 @@ def axis_angle_from_rotmat(rotmat: Array) -> Array:
     return np.asarray(quat[..., :3] * scale[..., None])
 
 
+_PLANES = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}
+"""The axes that a rotation about an axis turns into each other."""
+
+
 def rotmat_about(axis: str, angle: Array | float) -> Array:
     """Rotation by `angle` radians about the axis 'x', 'y' or 'z'; shape of angle + (3, 3)."""
-    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    first, second = _PLANES[axis]
     cosine, sine = np.cos(angle), np.sin(angle)
     rotmat = np.zeros((*np.shape(angle), 3, 3), cosine.dtype)
     rotmat[..., [0, 1, 2], [0, 1, 2]] = 1
@@ -134,10 +138,16 @@ def rotmat_about(axis: str, angle: Array | float) -> Array:
 
 
 def rotmat_from_euler(euler: Array, order: str) -> Array:
-    """Intrinsic angles in the order they are written: "zxy" is Rz(a) Rx(b) Ry(c), as in BVH."""
+    """Intrinsic angles in the order they are written: "zxy" is Rz(a) Rx(b) Ry(c), as in BVH.
+
+    Each further rotation mixes two columns, which is far less than a product of matrices.
+    """
     result = rotmat_about(order[0], euler[..., 0])
-    for axis, column in zip(order[1:], (1, 2), strict=True):
-        result = result @ rotmat_about(axis, euler[..., column])
+    for column, axis in enumerate(order[1:], start=1):
+        first, second = _PLANES[axis]
+        cosine, sine = np.cos(euler[..., column, None]), np.sin(euler[..., column, None])
+        a, b = result[..., first], result[..., second]
+        result[..., first], result[..., second] = a * cosine + b * sine, b * cosine - a * sine
     return result
 
 
