@@ -20,7 +20,7 @@ from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_ax
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import InputError
-from engine.formats.fields import RATE_KEYS, Fields, read_arrays
+from engine.formats.fields import RATE_KEYS, Archive, Fields
 from engine.motion.motion import Motion
 
 FORMAT = "contrapose-motion"
@@ -30,6 +30,7 @@ QUAT_TOLERANCE = 0.05
 SAME_BODY = 1e-3
 """Rest joints that differ by more (metres) are another body's: its betas mean nothing to ours."""
 SMPLX_VERTICES = 10475
+MOST_PEOPLE = 64
 TRANSLATION_KEYS = ("trans", "transl")
 
 
@@ -58,7 +59,7 @@ def read_npz(path: Path, body: Body, up: Literal["y", "z"] | None = None) -> Mot
 
     up  of AMASS-like files; None: the axis that the bodies stand along, in mean over the file
     """
-    fields = Fields(path, read_arrays(path))
+    fields = Fields(path, Archive(path))
     if "quats_xyzw" in fields.values:
         return _own_motion(fields, body)
     if "poses" in fields.values or "root_orient" in fields.values:
@@ -78,10 +79,12 @@ def _own_motion(fields: Fields, body: Body) -> Motion:
     if version is None or version.size != 1 or str(version.item()) != str(VERSION):
         raise fields.fail("version", f"is {version}, this program reads {VERSION}; update it")
     names = fields.values.get("joint_names")
-    if names is not None and tuple(str(name) for name in names) != JOINT_NAMES:
+    if names is not None and tuple(map(str, names.ravel()[: JOINT_COUNT + 1])) != JOINT_NAMES:
         raise fields.fail("joint_names", f"are others than ours, expected {', '.join(JOINT_NAMES)}")
+    frame_rate = fields.rate(("frame_rate",))
     quats = fields.numbers("quats_xyzw", (None, None, JOINT_COUNT, 4))
     people, frames = quats.shape[:2]
+    _check_people(fields, "quats_xyzw", people)
     lengths = np.linalg.norm(quats, axis=-1)
     if np.any(np.abs(lengths - 1) > QUAT_TOLERANCE):
         worst = np.unravel_index(int(np.abs(lengths - 1).argmax()), lengths.shape)
@@ -101,7 +104,7 @@ def _own_motion(fields: Fields, body: Body) -> Motion:
         quats_xyzw=(quats / lengths[..., None]).astype(np.float32),
         transl=transl.astype(np.float32),
         betas=betas.astype(np.float32),
-        frame_rate=fields.rate(("frame_rate",)),
+        frame_rate=frame_rate,
     )
 
 
@@ -110,8 +113,10 @@ def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> M
 
     Two people share a file when all arrays have one more axis, the person, in front.
     """
+    frame_rate = fields.rate(RATE_KEYS)
     axis_angle = _axis_angle(fields)
     people, frames = axis_angle.shape[:2]
+    _check_people(fields, "poses" if "poses" in fields.values else "root_orient", people)
     key = next((key for key in TRANSLATION_KEYS if key in fields.values), TRANSLATION_KEYS[0])
     two = _person_axes(fields.values.get(key))
     transl = fields.numbers(key, (frames, 3), extra_axes=two)
@@ -131,20 +136,21 @@ def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> M
         quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
         transl=transl.astype(np.float32),
         betas=betas,
-        frame_rate=fields.rate(RATE_KEYS),
+        frame_rate=frame_rate,
     )
 
 
 def _axis_angle(fields: Fields) -> Array:
     """(person, frame, 22, 3)"""
     if "root_orient" in fields.values and "pose_body" in fields.values:
-        root, body_pose = fields.values["root_orient"], fields.values["pose_body"]
-        two = _person_axes(root)
+        two = _person_axes(fields.values["root_orient"])
         root = fields.numbers("root_orient", (None, 3), extra_axes=two)
-        if body_pose is not None and body_pose.shape[-2:] == (JOINT_COUNT - 1, 3):
-            fields.values["pose_body"] = body_pose.reshape(*body_pose.shape[:-2], -1)
-        size = (root.shape[-2], 3 * (JOINT_COUNT - 1))
-        poses = np.concatenate([root, fields.numbers("pose_body", size, extra_axes=two)], axis=-1)
+        people = root.shape[:two]
+        size: tuple[int, ...] = (*people, root.shape[-2], 3 * (JOINT_COUNT - 1))
+        if fields.shape("pose_body")[-2:] == (JOINT_COUNT - 1, 3):
+            size = (*size[:-1], JOINT_COUNT - 1, 3)
+        joints = fields.numbers("pose_body", size).reshape(*people, root.shape[-2], -1)
+        poses = np.concatenate([root, joints], axis=-1)
     else:
         array = fields.values.get("poses")
         two = _person_axes(array)
@@ -158,14 +164,18 @@ def _axis_angle(fields: Fields) -> Array:
     return np.asarray(poses.reshape(*poses.shape[:2], JOINT_COUNT, 3))
 
 
+def _check_people(fields: Fields, key: str, people: int) -> None:
+    if people > MOST_PEOPLE:
+        raise fields.fail(key, f"is of {people} people, expected at most {MOST_PEOPLE}")
+
+
 def _person_axes(array: Any) -> int:
     """1 if an array of rows (frame, n) has the person in front, else 0."""
     return int(array is not None and array.ndim == 3)
 
 
 def _is_smplx(fields: Fields) -> bool:
-    poses = fields.values.get("poses")
-    return poses is None or poses.shape[-1] == 165
+    return fields.shape("poses")[-1:] in ((), (165,))
 
 
 def _betas(fields: Fields, people: int) -> Array:
@@ -173,7 +183,7 @@ def _betas(fields: Fields, people: int) -> Array:
     betas = fields.values.get("betas")
     if betas is None:
         return np.zeros((people, 10))
-    betas = fields.numbers("betas", (None,), extra_axes=betas.ndim - 1)
+    betas = fields.numbers("betas", (None,), extra_axes=max(betas.ndim - 1, 0))
     if betas.shape not in ((betas.shape[-1],), (people, betas.shape[-1])) or betas.shape[-1] < 10:
         raise fields.fail("betas", f"has shape {betas.shape}, expected (at least 10,) a person")
     return np.broadcast_to(betas[..., :10], (people, 10))

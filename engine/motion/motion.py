@@ -21,6 +21,11 @@ from engine.body.skeleton import JOINT_COUNT
 FRAME_RATE = 10.0
 """Frames a second of every window, plan and session."""
 WINDOW_FRAMES = 30
+RATES = (0.01, 10_000.0)
+"""Frames a second that a file may have, least and most."""
+RATES_TEXT = f"frames a second, {RATES[0]:g} to {RATES[1]:g}"
+MOST_FRAMES = 1_000_000
+"""Of a motion, all people's counted: some nine hours at 30 a second, 400 MB as arrays."""
 POSE_FEATURES = 6 * JOINT_COUNT + 3
 
 

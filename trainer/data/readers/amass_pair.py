@@ -13,7 +13,7 @@ from engine.arrays import Array
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
-from engine.formats.fields import Fields, read_arrays
+from engine.formats.fields import Archive, Fields
 from engine.formats.npz import TRANSLATION_KEYS
 from trainer.data.readers.listing import gender_of
 from trainer.data.readers.pairing import pair_sources, words_of
@@ -35,7 +35,7 @@ def sources(root: Path) -> list[Source]:
 
 
 def read(source: Source, body: Body | None = None) -> Recording:
-    files = [Fields(path, read_arrays(path)) for path in source.paths[:2]]
+    files = [Fields(path, Archive(path)) for path in source.paths[:2]]
     people, kinds, rates = [], [], []
     for fields in files:
         rotmats, kind = _pose(fields)

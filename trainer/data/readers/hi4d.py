@@ -17,7 +17,7 @@ from engine.arrays import Array
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
-from engine.formats.fields import Fields, read_arrays
+from engine.formats.fields import Archive, Fields
 from engine.formats.npz import standing_axis
 from trainer.data.readers.listing import gender_of
 from trainer.data.readers.people import FIT_TOLERANCE, Person, measured_rest, motion_of, rotmats_of
@@ -51,7 +51,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
     poses, transl, joints, betas = (
         np.stack(a, axis=1) for a in zip(*map(_frame, paths), strict=True)
     )
-    genders = _genders(Fields(meta, read_arrays(meta)))
+    genders = _genders(Fields(meta, Archive(meta)))
     rotmats = rotmats_of(poses)
     rest = []
     for person in range(2):
@@ -90,7 +90,7 @@ def _require_every_frame(meta: Path, paths: list[Path]) -> None:
 
 def _frame(path: Path) -> tuple[Array, Array, Array, Array]:
     """Both people's poses (2, 66), transl (2, 3), joints (2, 22, 3), betas (2, 10)."""
-    fields = Fields(path, read_arrays(path))
+    fields = Fields(path, Archive(path))
     pose = fields.numbers("body_pose", (2, POSE_WIDTH))[:, : 3 * (JOINT_COUNT - 1)]
     return (
         np.concatenate([fields.numbers("global_orient", (2, 3)), pose], axis=1),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.body.shape import Body
 from engine.errors import InputError
-from engine.formats.fields import Fields, read_arrays
+from engine.formats.fields import Archive, Fields
 from engine.formats.pickles import load_numeric_pickle
 from trainer.data.readers.listing import listed_sources, read_captions, read_splits
 from trainer.data.readers.people import Person, body_recording, person_of
@@ -59,7 +59,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
 
 
 def _person(path: Path) -> Person:
-    return person_of(Fields(path, read_arrays(path)))
+    return person_of(Fields(path, Archive(path)))
 
 
 def _second_acts(root: Path, name: str) -> bool:
