@@ -7,25 +7,30 @@ Format: Biovision Hierarchy (Meredith and Maddock 2001, "Motion Capture File For
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import (
     euler_zxy_from_rotmat,
     geodesic_angle,
-    rotmat_about,
+    rotmat_from_euler,
     slerp_rotmat,
 )
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_NAMES, PARENTS
+from engine.body.vectors import rotated
 from engine.errors import InputError
-from engine.motion.motion import Motion
+from engine.motion.motion import MOST_FRAMES, RATES, Motion
 
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
@@ -33,6 +38,13 @@ LEAP_SPEED = np.radians(1200.0)
 """Radians a second: above what joints do in sports, except the arm that throws."""
 LEAP_SECONDS = 0.25
 LEAP_RETURN = np.radians(60.0)
+ROUNDING = 1e-12
+"""Of the cosine of an angle."""
+MOST_JOINTS = 1000
+MOST_NESTED = 100
+"""Joints within joints: a finger's last is the twelfth or so."""
+LARGEST = 1e9
+"""Of any offset, place or angle: a file with larger numbers is damaged."""
 END_SITE = ":end"
 """End of the name that an End Site gets: that of its parent with this behind it."""
 
@@ -62,40 +74,93 @@ class Bvh:
             positions[joint] = positions[parent] + self.offsets[joint]
         return positions
 
-    def world(self) -> tuple[Array, Array]:
-        """Joints (T, J, 3) and their world orientations (T, J, 3, 3).
+    def part(self, joints: Iterable[int]) -> tuple[Bvh, dict[int, int]]:
+        """Those joints and all above them; and the index in it of each, by its index here."""
+        kept: set[int] = set()
+        for joint in joints:
+            while joint >= 0 and joint not in kept:
+                kept.add(joint)
+                joint = self.parents[joint]
+        new = {joint: index for index, joint in enumerate(sorted(kept))}
+        columns = [c for joint in new for c in range(*self._columns(joint))]
+        part = Bvh(
+            names=tuple(self.names[joint] for joint in new),
+            parents=tuple(new.get(self.parents[joint], -1) for joint in new),
+            offsets=self.offsets[list(new)],
+            channels=tuple(self.channels[joint] for joint in new),
+            values=self.values[:, columns],
+            frame_rate=self.frame_rate,
+        )
+        return part, new
+
+    def world(
+        self, frames: slice = slice(None), turned: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Joints (T, J, 3) and their world orientations (T, J, 3, 3), of some frames.
+
+        turned  (3, 3) that the whole world is turned by; None: as in the file
 
         Position channels take the place of the offset, as in Blender and MotionBuilder. Some tools
         add the two at the root: a constant shift, which putting the feet on the floor takes out.
-        Leaps of single joints that come back at once are taken out (`without_leaps`).
+        Leaps of single joints that come back at once are taken out (`mended_leaps`).
         """
-        positions: list[Array] = []
-        orientations: list[Array] = []
-        column = 0
-        for joint, channels in enumerate(self.channels):
-            values = self.values[:, column : column + len(channels)]
-            column += len(channels)
-            local = np.repeat(self.offsets[joint][None], len(values), axis=0)
-            turn: Array = np.repeat(np.eye(3)[None], len(values), axis=0)
-            for channel, value in zip(channels, values.T, strict=True):
-                if channel in POSITIONS:
-                    local[:, POSITIONS.index(channel)] = value
-                else:
-                    turn = turn @ rotmat_about(channel[0].lower(), np.radians(value))
-            turn = without_leaps(turn, self.frame_rate)
+        begin, end, _ = frames.indices(len(self.values))
+        positions = np.empty((end - begin, len(self.names), 3))
+        orientations = np.empty((end - begin, len(self.names), 3, 3))
+        for joint, parent in enumerate(self.parents):
+            local, turn = self._local(joint, slice(begin, end))
+            if joint in self._mended:
+                at, turns = self._mended[joint]
+                inside = (at >= begin) & (at < end)
+                turn[at[inside] - begin] = turns[inside]
             if joint == 0:
-                positions.append(local)
-                orientations.append(turn)
+                world = np.eye(3) if turned is None else turned
+                positions[:, joint], orientations[:, joint] = local @ world.T, world @ turn
                 continue
-            parent = self.parents[joint]
-            turned = (orientations[parent] @ local[..., None])[..., 0]
-            positions.append(positions[parent] + turned)
-            orientations.append(orientations[parent] @ turn)
-        return np.stack(positions, axis=1), np.stack(orientations, axis=1)
+            above = orientations[:, parent]
+            positions[:, joint] = positions[:, parent] + rotated(above, local)
+            orientations[:, joint] = above @ turn if self.channels[joint] else above
+        return positions, orientations
+
+    def _local(self, joint: int, frames: slice) -> tuple[Array, Array]:
+        """Places (T, 3) and turns (T, 3, 3) against the parent."""
+        first, _ = self._columns(joint)
+        values, names = self.values[frames], self.channels[joint]
+        place = np.repeat(self.offsets[joint][None], len(values), axis=0)
+        for column, name in enumerate(names, start=first):
+            if name in POSITIONS:
+                place[:, POSITIONS.index(name)] = values[:, column]
+        turns = [(column, n) for column, n in enumerate(names, start=first) if n in ROTATIONS]
+        if not turns:
+            return place, np.repeat(np.eye(3)[None], len(values), axis=0)
+        angles = np.radians(values[:, [column for column, _ in turns]])
+        return place, rotmat_from_euler(angles, "".join(name[0].lower() for _, name in turns))
+
+    def _columns(self, joint: int) -> tuple[int, int]:
+        """The first of a joint's columns in `values`, and the one after its last."""
+        first = self._first_columns[joint]
+        return first, first + len(self.channels[joint])
+
+    @cached_property
+    def _first_columns(self) -> list[int]:
+        return [0, *accumulate(len(channels) for channels in self.channels)]
+
+    @cached_property
+    def _mended(self) -> dict[int, tuple[IntArray, Array]]:
+        """`mended_leaps` of each joint that has any."""
+        found = {}
+        for joint, channels in enumerate(self.channels):
+            if any(channel in ROTATIONS for channel in channels):
+                _, turns = self._local(joint, slice(None))
+                at, mended = mended_leaps(turns, self.frame_rate)
+                if len(at):
+                    found[joint] = at, mended
+        return found
 
 
-def without_leaps(rotmats: Array, frame_rate: float) -> Array:
-    """A joint's rotations (T, 3, 3) with the leaps that no body makes replaced by a smooth turn.
+def mended_leaps(rotmats: Array, frame_rate: float) -> tuple[IntArray, Array]:
+    """The frames (n,) of a joint's rotations (T, 3, 3) in which it leaps as no body does, and what
+    to put there (n, 3, 3): a smooth turn.
 
     Angles that were interpolated across their wrap-around spin a joint by a turn or more within a
     few frames, and back. A leap is faster than LEAP_SPEED and over within LEAP_SECONDS, at an angle
@@ -103,40 +168,44 @@ def without_leaps(rotmats: Array, frame_rate: float) -> Array:
     is left as it is.
     """
     limit = LEAP_SPEED / frame_rate
-    fast = np.flatnonzero(geodesic_angle(rotmats[:-1], rotmats[1:]) > limit)
+    # The cosine of the angle between two rotations is (trace(A^T B) - 1) / 2.
+    cosine = (np.einsum("tij,tij->t", rotmats[:-1], rotmats[1:]) - 1) / 2
+    fast = np.flatnonzero(cosine < np.cos(min(limit, np.pi)) - ROUNDING)
     longest = max(2, round(LEAP_SECONDS * frame_rate))
-    result, done = rotmats, 0
-    for start in fast.tolist():
-        stops = [stop + 1 for stop in fast.tolist() if start < stop < start + longest]
-        if start < done or not stops:
-            continue
-        stop = stops[-1]
-        angle = float(geodesic_angle(rotmats[start], rotmats[stop]))
-        if angle < min(limit, LEAP_RETURN):
-            result = result.copy() if result is rotmats else result
-            part = np.arange(1, stop - start) / (stop - start)
-            result[start + 1 : stop] = slerp_rotmat(rotmats[start], rotmats[stop], part)
-            done = stop
-    return result
+    stops = fast[np.searchsorted(fast, fast + longest) - 1] + 1
+    angles = geodesic_angle(rotmats[fast], rotmats[stops])
+    leaps = (stops > fast + 1) & (angles < min(limit, LEAP_RETURN))
+    chosen = [(0, 0)]
+    for start, stop in zip(fast[leaps].tolist(), stops[leaps].tolist(), strict=True):
+        if start >= chosen[-1][1]:
+            chosen.append((start, stop))
+    begin, end = np.array(chosen[1:], np.int64).reshape(-1, 2).T
+    counts = end - begin - 1
+    begin, counts_of = np.repeat(begin, counts), np.repeat(counts, counts)
+    step = 1 + np.arange(len(begin)) - np.repeat(np.cumsum(counts) - counts, counts)
+    end = begin + counts_of + 1
+    return begin + step, slerp_rotmat(rotmats[begin], rotmats[end], step / (counts_of + 1))
 
 
 # --------------------------------------------------------------------------------------- reading
-@dataclass
 class _Lines:
-    """The file's lines, braces on their own, and where reading stands; errors name the line."""
+    """The file's lines, braces on their own, one after the other; errors name the line."""
 
-    name: str
-    lines: list[tuple[int, str]]
-    next_index: int = 0
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._lines = _split(text)
+        self._number = 1
+        self._ahead = next(self._lines, None)
 
     def peek(self) -> str:
-        return self.lines[self.next_index][1] if self.next_index < len(self.lines) else ""
+        return self._ahead[1] if self._ahead else ""
 
     def take(self, expected: str) -> str:
-        if self.next_index == len(self.lines):
+        if self._ahead is None:
             self.fail(f"the file ends where {expected} was expected; it looks truncated")
-        self.next_index += 1
-        return self.lines[self.next_index - 1][1]
+        self._number, line = self._ahead
+        self._ahead = next(self._lines, None)
+        return line
 
     def take_exactly(self, text: str) -> None:
         found = self.take(text)
@@ -145,8 +214,7 @@ class _Lines:
 
     def fail(self, message: str) -> NoReturn:
         """Raise InputError about the line taken last."""
-        number = self.lines[max(self.next_index - 1, 0)][0] if self.lines else 1
-        raise InputError(f"{self.name}:{number}: {message}", field="bvh")
+        raise InputError(f"{self.name}:{self._number}: {message}", field="bvh")
 
 
 @dataclass
@@ -168,8 +236,8 @@ def read_bvh(path: Path) -> Bvh:
 
 def parse_bvh(text: str, name: str) -> Bvh:
     """Parse the text of a BVH file; `name` is what errors call it."""
-    lines = _Lines(name, list(_split(text)))
-    if not lines.lines:
+    lines = _Lines(name, text)
+    if not lines.peek():
         lines.fail("the file is empty, expected HIERARCHY; record or export it again")
     lines.take_exactly("HIERARCHY")
     tree = _Hierarchy()
@@ -190,7 +258,11 @@ def parse_bvh(text: str, name: str) -> Bvh:
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
     """Number and text of each line that says something; braces become lines of their own."""
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+        if "{" not in line and "}" not in line:
+            if line := line.strip():
+                yield number, line
+            continue
         for part in line.replace("{", "\n{\n").replace("}", "\n}\n").split("\n"):
             if part.strip():
                 yield number, part.strip()
@@ -210,6 +282,11 @@ def _read_joint(lines: _Lines, tree: _Hierarchy, parent: int) -> None:
             lines.take_exactly("}")
         else:
             open_joints.append(len(tree.names) - 1)
+        if len(tree.names) > MOST_JOINTS or len(open_joints) > MOST_NESTED:
+            lines.fail(
+                f"{len(tree.names)} joints, {len(open_joints)} of them within each other; expected "
+                f"at most {MOST_JOINTS} and {MOST_NESTED}, as any body has"
+            )
 
 
 def _open_joint(lines: _Lines, tree: _Hierarchy, parent: int, keywords: tuple[str, ...]) -> bool:
@@ -236,7 +313,7 @@ def _read_offset(lines: _Lines) -> Array:
     keyword, *numbers = lines.take("OFFSET").split()
     if keyword.upper() != "OFFSET" or len(numbers) != 3:
         lines.fail(f"found {_shown(' '.join([keyword, *numbers]))}, expected OFFSET x y z")
-    return _numbers(lines, numbers)
+    return np.array(_numbers(lines, numbers))
 
 
 def _read_channels(lines: _Lines) -> tuple[str, ...]:
@@ -244,8 +321,8 @@ def _read_channels(lines: _Lines) -> tuple[str, ...]:
     if keyword.upper() != "CHANNELS" or not words or not words[0].isdecimal():
         lines.fail(f"found {_shown(' '.join([keyword, *words]))}, expected CHANNELS n name ...")
     channels = tuple(word.capitalize() for word in words[1:])
-    if len(channels) != int(words[0]):
-        lines.fail(f"CHANNELS says {words[0]} but names {len(channels)}")
+    if words[0].lstrip("0") != str(len(channels) or ""):
+        lines.fail(f"CHANNELS says {_shown(words[0])} but names {len(channels)}")
     unknown = [c for c in channels if c not in POSITIONS + ROTATIONS]
     if unknown or len(set(channels)) != len(channels):
         lines.fail(
@@ -258,40 +335,46 @@ def _read_channels(lines: _Lines) -> tuple[str, ...]:
 def _read_motion(lines: _Lines, width: int) -> tuple[Array, float]:
     lines.take_exactly("MOTION")
     frames = _read_setting(lines, "Frames:")
-    if frames != int(frames) or frames < 1:
-        lines.fail(f"Frames: {frames:g}, expected a whole number of at least 1")
+    if frames != int(frames) or not 1 <= frames <= MOST_FRAMES:
+        lines.fail(f"Frames: {frames:g}, expected a whole number, 1 to {MOST_FRAMES}")
     frame_time = _read_setting(lines, "Frame Time:")
-    if not frame_time > 0:
-        lines.fail(f"Frame Time: {frame_time:g}, expected seconds, more than 0")
-    rows = []
+    if not 1 / RATES[1] <= frame_time <= 1 / RATES[0]:
+        lines.fail(
+            f"Frame Time: {frame_time:g}, expected seconds, {1 / RATES[1]:g} to {1 / RATES[0]:g}"
+        )
+    values = array("d")
     for frame in range(int(frames)):
         words = lines.take(f"frame {frame + 1} of {frames:g}").split()
         if len(words) != width:
             lines.fail(
                 f"frame {frame + 1} has {len(words)} values, expected {width}, one for each channel"
             )
-        rows.append(_numbers(lines, words))
+        values.extend(_numbers(lines, words))
     if lines.peek():
         lines.take("the end of the file")
         lines.fail(f"more follows after the {frames:g} frames that Frames: promises")
-    return np.array(rows), _plain_rate(1 / frame_time)
+    return np.frombuffer(values).reshape(int(frames), width), _plain_rate(1 / frame_time)
 
 
 def _read_setting(lines: _Lines, keyword: str) -> float:
     line = lines.take(keyword)
     if not line.lower().startswith(keyword.lower()):
         lines.fail(f"found {_shown(line)}, expected {keyword}")
-    return float(_numbers(lines, [line[len(keyword) :].strip()])[0])
+    return _numbers(lines, [line[len(keyword) :].strip()])[0]
 
 
-def _numbers(lines: _Lines, words: list[str]) -> Array:
+def _numbers(lines: _Lines, words: list[str]) -> list[float]:
     try:
-        numbers = np.array([float(word) for word in words])
+        numbers = [float(word) for word in words]
     except ValueError as exc:
         lines.fail(f"{_shown(str(exc).rpartition(': ')[2].strip(chr(39)))} is not a number")
-    if not np.all(np.isfinite(numbers)):
-        bad = words[int(np.argmin(np.isfinite(numbers)))]
-        lines.fail(f"{_shown(bad)} is not a finite number")
+    # Not a number in it makes the sum none, whatever the others are.
+    if not (min(numbers) >= -LARGEST and max(numbers) <= LARGEST and sum(numbers) < math.inf):
+        bad = next(
+            w for w, number in zip(words, numbers, strict=True) if not abs(number) <= LARGEST
+        )
+        size = "a finite number" if not math.isfinite(float(bad)) else f"within {LARGEST:g}"
+        lines.fail(f"{_shown(bad)} is not {size}")
     return numbers
 
 

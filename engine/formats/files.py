@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from engine.body.shape import Body, load_body
 from engine.errors import InputError
 from engine.formats.blender import blender_command, write_fbx
@@ -23,6 +25,8 @@ from engine.formats.vrma import write_vrma
 from engine.motion.motion import Motion
 
 GLTF = (".glb", ".vrma", ".vrm")
+FARTHEST = 1e5
+"""Metres from the origin: farther, a float32 no longer tells a centimetre."""
 READABLE = (".npz", ".bvh", *GLTF, ".pkl", ".pickle")
 USD = (".usd", ".usdc", ".usda")
 EACH = (".bvh", ".vrma")
@@ -59,12 +63,29 @@ def read_motion(
     if not path.is_file():
         raise InputError(f"{path}: no such file", field="path")
     if suffix == ".npz":
-        return read_npz(path, body, up)
-    if suffix == ".bvh":
-        return motion_from_bvh(read_bvh(path), body, rig or RigMap(), source=path.name, up=up)
-    if suffix in GLTF:
-        return read_gltf(path, body, rig or RigMap(), up)
-    return read_estimate(path, body)
+        motion = read_npz(path, body, up)
+    elif suffix == ".bvh":
+        motion = motion_from_bvh(read_bvh(path), body, rig or RigMap(), source=path.name, up=up)
+    elif suffix in GLTF:
+        motion = read_gltf(path, body, rig or RigMap(), up)
+    else:
+        motion = read_estimate(path, body)
+    _check_numbers(path, motion)
+    return motion
+
+
+def _check_numbers(path: Path, motion: Motion) -> None:
+    """Raises InputError for a motion that no tool could show, whatever made it so."""
+    arrays = (motion.quats_xyzw, motion.transl, motion.betas)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError(f"{path}: some numbers in it are too large or too small", field="path")
+    farthest = float(np.abs(motion.transl).max())
+    if farthest > FARTHEST:
+        raise InputError(
+            f"{path}: somebody is {farthest:.3g} m from the origin, expected at most "
+            f"{FARTHEST:g}; check its unit of length",
+            field="path",
+        )
 
 
 def write_motion(

@@ -13,7 +13,8 @@ as hips and shoulders face; limbs swung from the T pose onto their bones; feet f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, Protocol
 
@@ -21,7 +22,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
-from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import (
     quat_from_rotmat,
     rotmat_about,
@@ -102,55 +102,90 @@ def motion_from_bvh(
     if frozenset(name for name in bvh.names if name in JOINT) == frozenset(JOINT_NAMES):
         return _own_motion(bvh, body, rig)
     joints = match_joints(bvh.names, bvh.parents, rig, source)
-    positions, orientations = bvh.world()
+    bvh, index = bvh.part(joints.values())
+    joints = {name: index[joint] for name, joint in joints.items()}
     rest = bvh.rest_positions()
-    to_y_up = _to_y_up(up or rig.up or _up_axis(rest, positions, joints))
-    positions, rest, orientations = positions @ to_y_up.T, rest @ to_y_up.T, to_y_up @ orientations
+    to_y_up = _to_y_up(up or rig.up or _up_axis(rest, bvh, joints))
+    rest = rest @ to_y_up.T
 
     reference, reference_turns = rest, np.repeat(to_y_up[None], len(bvh.names), axis=0)
     if _lean(rest, joints) > STANDS:
-        best = int(np.argmin(_lean(positions, joints)))
-        reference, reference_turns = positions[best], orientations[best]
+        leans = [_lean(positions, joints) for positions, _ in _chunks(bvh, to_y_up)]
+        best = int(np.argmin(np.concatenate(leans)))
+        positions, orientations = bvh.world(slice(best, best + 1), to_y_up)
+        reference, reference_turns = positions[0], orientations[0]
     named = {name: reference[index] for name, index in joints.items()}
     _require_bones(named, source)
 
     betas = _fitted_shape(named, body, rig)
     rest_joints = body.rest_joints(betas).astype(np.float64)
     ours = _reference_pose(named, rest_joints)
-    world = {
-        name: orientations[:, index] @ reference_turns[index].T @ ours[name]
-        for name, index in joints.items()
-    }
-    rotmats = _local(_completed(world))
+    turns = {name: reference_turns[index].T @ ours[name] for name, index in joints.items()}
     legs = _leg_length(dict(zip(JOINT_NAMES, rest_joints, strict=True))) / _leg_length(named)
     scale = np.full(3, legs)
     if keeps_place:
         scale[[0, 2]] = rig.metres_per_unit or guess_unit(_leg_length(named))
-    transl = _transl(positions * scale, joints, rotmats, rest_joints)
-    if not keeps_place:
-        transl[:, 1] -= _floor(rotmats, transl, rest_joints, body, betas)
-    return _motion(rotmats, transl, betas, bvh.frame_rate)
+
+    made = _Frames()
+    for positions, orientations in _chunks(bvh, to_y_up):
+        world = {
+            name: (orientations[:, index].reshape(-1, 3) @ turns[name]).reshape(-1, 3, 3)
+            for name, index in joints.items()
+        }
+        whole = _completed(world)
+        transl = _transl(positions * scale, joints, whole[:, 0], rest_joints)
+        made.add(_local(whole), transl, _lowest_sole(whole, transl, rest_joints, body, betas))
+    return made.motion(betas, bvh.frame_rate, stands_on_floor=not keeps_place)
 
 
-def _motion(rotmats: Array, transl: Array, betas: Array, frame_rate: float) -> Motion:
-    return Motion(
-        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32)[None],
-        transl=transl.astype(np.float32)[None],
-        betas=betas.astype(np.float32)[None],
-        frame_rate=frame_rate,
-    )
+CHUNK = 1024
+"""Frames carried over at a time: memory follows the text, not the matrices of all joints."""
+
+
+def _chunks(bvh: Bvh, turned: Array | None = None) -> Iterator[tuple[Array, Array]]:
+    """`Bvh.world` of CHUNK frames after CHUNK frames."""
+    for start in range(0, len(bvh.values), CHUNK):
+        yield bvh.world(slice(start, start + CHUNK), turned)
+
+
+@dataclass
+class _Frames:
+    """What has been carried over so far: float32, as a motion has it."""
+
+    quats: list[Array] = field(default_factory=list)
+    transl: list[Array] = field(default_factory=list)
+    lowest: list[Array] = field(default_factory=list)
+
+    def add(self, rotmats: Array, transl: Array, lowest: Array) -> None:
+        self.quats.append(quat_from_rotmat(rotmats).astype(np.float32))
+        self.transl.append(transl)
+        self.lowest.append(lowest)
+
+    def motion(self, betas: Array, frame_rate: float, *, stands_on_floor: bool) -> Motion:
+        """The motion; the ground is where the soles are in the frames when a foot stands."""
+        transl = np.concatenate(self.transl)
+        if stands_on_floor:
+            transl[:, 1] -= np.percentile(np.concatenate(self.lowest), FLOOR_PERCENTILE)
+        return Motion(
+            quats_xyzw=np.concatenate(self.quats)[None],
+            transl=transl.astype(np.float32)[None],
+            betas=betas.astype(np.float32)[None],
+            frame_rate=frame_rate,
+        )
 
 
 def _own_motion(bvh: Skeleton, body: Body, rig: RigMap) -> Motion:
     """A file that `write_bvh` wrote, or one like it: a T pose at rest and our axes."""
     index = [bvh.names.index(name) for name in JOINT_NAMES]
-    positions, orientations = bvh.world()
     rest = bvh.rest_positions()[index]
     unit = rig.metres_per_unit or guess_unit(_leg_length(dict(zip(JOINT_NAMES, rest, strict=True))))
     betas = fit_betas(body, bone_lengths(rest) * unit, prior=1e-5, iterations=10)
-    pelvis = positions[:, index[0]] * unit
-    rotmats = _local(orientations[:, index])
-    return _motion(rotmats, pelvis - body.rest_joints(betas)[0], betas, bvh.frame_rate)
+    pelvis = body.rest_joints(betas)[0]
+    made = _Frames()
+    for positions, orientations in _chunks(bvh):
+        transl = positions[:, index[0]] * unit - pelvis
+        made.add(_local(orientations[:, index]), transl, transl[:, 1])
+    return made.motion(betas, bvh.frame_rate, stands_on_floor=False)
 
 
 # ---------------------------------------------------------------------------------- axes and units
@@ -167,12 +202,16 @@ def _to_y_up(up: Literal["y", "z"]) -> Array:
     return np.eye(3) if up == "y" else rotmat_about("x", -np.pi / 2)
 
 
-def _up_axis(rest: Array, positions: Array, joints: Mapping[str, int]) -> Literal["y", "z"]:
+def _up_axis(rest: Array, bvh: Bvh, joints: Mapping[str, int]) -> Literal["y", "z"]:
     """The axis along which the rest pose stands, or if it is a knot, the body over the clip."""
-    lean_at_rest = [float(_lean(rest @ _to_y_up(up).T, joints)) for up in UP_AXES]
-    lean_on_average = [float(_lean(positions @ _to_y_up(up).T, joints).mean()) for up in UP_AXES]
-    lean = lean_at_rest if min(lean_at_rest) < STANDS else lean_on_average
+    lean = [float(_lean(rest @ _to_y_up(up).T, joints)) for up in UP_AXES]
+    if min(lean) >= STANDS:
+        lean = [_total_lean(bvh, joints, up) for up in UP_AXES]
     return UP_AXES[int(np.argmin(lean))]
+
+
+def _total_lean(bvh: Bvh, joints: Mapping[str, int], up: Literal["y", "z"]) -> float:
+    return sum(float(_lean(positions, joints).sum()) for positions, _ in _chunks(bvh, _to_y_up(up)))
 
 
 def guess_unit(leg_length: float) -> float:
@@ -319,19 +358,24 @@ def _local(world: Array) -> Array:
     return np.concatenate([world[:, :1], np.swapaxes(parents, -1, -2) @ world[:, 1:]], axis=1)
 
 
-def _transl(
-    positions: Array, joints: Mapping[str, int], rotmats: Array, rest_joints: Array
-) -> Array:
+def _transl(positions: Array, joints: Mapping[str, int], root: Array, rest_joints: Array) -> Array:
     """Translations (T, 3) that put the middle of our hips where theirs is (in metres)."""
     hips = positions[:, [joints["left_hip"], joints["right_hip"]]].mean(axis=1)
     ours = rest_joints[[JOINT["left_hip"], JOINT["right_hip"]]].mean(axis=0) - rest_joints[0]
-    return np.asarray(hips - rotmats[:, 0] @ ours - rest_joints[0])
+    return np.asarray(hips - root @ ours - rest_joints[0])
 
 
-def _floor(rotmats: Array, transl: Array, rest_joints: Array, body: Body, betas: Array) -> float:
-    """Height of the ground under a clip: where the soles are, in the frames when a foot stands."""
-    feet = list(FOOT_JOINTS)
+def _lowest_sole(
+    world: Array, transl: Array, rest_joints: Array, body: Body, betas: Array
+) -> Array:
+    """Height (T,) of the lower sole, as far as ankle and ball of the foot tell."""
     sole = float(body.rest_vertices(betas)[:, 1].min())
-    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
-    lowest = (joints[:, feet, 1] - (rest_joints[feet, 1] - sole)).min(axis=1)
-    return float(np.percentile(lowest, FLOOR_PERCENTILE))
+    lowest = []
+    for joint in FOOT_JOINTS:
+        height, child = rest_joints[0, 1] + transl[:, 1], joint
+        while child > 0:
+            parent = PARENTS[child]
+            height = height + world[:, parent, 1] @ (rest_joints[child] - rest_joints[parent])
+            child = parent
+        lowest.append(height - (rest_joints[joint, 1] - sole))
+    return np.asarray(np.min(lowest, axis=0))

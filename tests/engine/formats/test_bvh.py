@@ -16,7 +16,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.formats import WriteOptions, read_motion, write_motion
-from engine.formats.bvh import parse_bvh, read_bvh, without_leaps
+from engine.formats.bvh import mended_leaps, parse_bvh, read_bvh
 from engine.formats.options import UNITS, Unit
 from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA
@@ -78,14 +78,14 @@ def test_spacing_case_and_line_ends_do_not_matter() -> None:
         ("OFFSET 0 -40 0", "OFFSET 0 -4O 0", "OFFSET 0 -40 0", "'-4O' is not a number"),
         ("OFFSET 0 -40 0", "OFFSET 0 nan 0", "OFFSET 0 -40 0", "not a finite number"),
         ("OFFSET 0 0 0", "OFFSET 0 0", "OFFSET 0 0 0", "expected OFFSET x y z"),
-        ("CHANNELS 1", "CHANNELS 2", "CHANNELS 1", "says 2 but names 1"),
+        ("CHANNELS 1", "CHANNELS 2", "CHANNELS 1", "says '2' but names 1"),
         ("1 Xrotation", "1 Wrotation", "CHANNELS 1", "each must be one of"),
         ("JOINT Left Knee", "JONT Left Knee", "JOINT", "expected JOINT, End Site or }"),
         ("JOINT Left Knee", "JOINT Hips", "JOINT", "a second joint is named 'Hips'"),
-        ("Frames: 2", "Frames: 0", "Frames", "at least 1"),
+        ("Frames: 2", "Frames: 0", "Frames", "1 to 1000000"),
         ("Frames: 2", "Frames: 1", "1 80 2", "more follows after the 1 frames"),
         ("Frames: 2", "Frames: 3", "1 80 2", "the file ends where frame 3 of 3 was expected"),
-        ("Frame Time: 0.041667", "Frame Time: -1", "Frame Time", "more than 0"),
+        ("Frame Time: 0.041667", "Frame Time: -1", "Frame Time", "expected seconds, 0.0001 to 100"),
         ("1 80 2 90 0 0 90", "1 80 2 90", "1 80 2", "frame 2 has 4 values, expected 7"),
         ("1 80 2 90 0 0 90", "1 80 2 90 0 0 inf", "1 80 2", "'inf' is not a finite number"),
         ("MOTION", "ROOT Other\n{", "MOTION", "a second ROOT: one file holds one person"),
@@ -126,10 +126,10 @@ def test_a_leap_that_comes_back_is_smoothed_and_a_turn_that_stays_is_kept() -> N
     leaping, turning = yaw.copy(), yaw.copy()
     leaping[10:12] += [2.0, 3.0]
     turning[10:] += 2.0
-    smoothed = without_leaps(rotmat_about("y", leaping), 30.0)
-    np.testing.assert_allclose(smoothed, rotmat_about("y", yaw), atol=1e-9)
-    kept = rotmat_about("y", turning)
-    np.testing.assert_array_equal(without_leaps(kept, 30.0), kept)
+    frames, turns = mended_leaps(rotmat_about("y", leaping), 30.0)
+    np.testing.assert_array_equal(frames, [10, 11])
+    np.testing.assert_allclose(turns, rotmat_about("y", yaw[10:12]), atol=1e-9)
+    assert len(mended_leaps(rotmat_about("y", turning), 30.0)[0]) == 0
 
 
 @settings(max_examples=15)
