@@ -9,7 +9,6 @@ however many they are.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -18,6 +17,7 @@ from typing import Any, Literal
 
 from engine.body.skeleton import JOINT_NAMES
 from engine.errors import InputError
+from engine.formats.toml import read_toml
 
 SIDED_NAMES = {
     "hip": ("upleg", "upperleg", "thigh", "femur", "hip"),
@@ -69,12 +69,7 @@ def read_rig_map(path: Path) -> RigMap:
 
     Raises InputError that names the file and the key.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read ({exc.strerror})", field="rig") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise InputError(f"{path}: is no TOML file: {exc}", field="rig") from exc
+    table = read_toml(path, InputError, "rig")
     _check(path, "", table, ("joints", "up", "metres_per_unit"))
     joints, up, unit = (table.get(key) for key in ("joints", "up", "metres_per_unit"))
     if not (joints is None or isinstance(joints, dict)):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import ConfigError
+from engine.formats.toml import read_toml
 from trainer.training.config import TrainConfig
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ def load_config(
     The table named `objective` fills a `kind` and becomes `TrainConfig.objective`.
     Raises ConfigError that names the file, the key and the keys there are.
     """
-    table = read_toml(path)
+    table = read_toml(path, ConfigError)
     changed = {_apply(table, change) for change in changes}
     if len(ends := {"steps", "minutes"} & changed) == 1:
         for other in {"steps", "minutes"} - ends:
@@ -39,16 +40,6 @@ def load_config(
     values = _converted_table(table, hints | {objective: kind}, str(path), "")
     values["objective"] = values.pop(objective)
     return _built(TrainConfig, values, str(path), "")
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a file; raises ConfigError that names it."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); name a TOML file") from exc
-    except ValueError as exc:
-        raise ConfigError(f"{path}: is no TOML ({exc})") from exc
 
 
 def from_table(kind: type[T], table: Mapping[str, Any], where: str, prefix: str = "") -> T:
@@ -66,7 +57,7 @@ def _apply(table: dict[str, Any], change: str) -> str:
         raise ConfigError(f"--set {change}: expected KEY=VALUE", field=key)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text
     key = key.strip()
     *way, last = key.split(".")

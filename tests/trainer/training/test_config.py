@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from engine.errors import ConfigError
+from engine.formats.toml import read_toml
 from trainer.ablation.variants import AblationConfig
 from trainer.models.animator.family import AnimatorConfig
 from trainer.models.blocks import NetworkConfig
 from trainer.training.config import TrainConfig, plain
-from trainer.training.config_file import load_config, read_toml
+from trainer.training.config_file import load_config
 from trainer.training.objectives import OBJECTIVES
 from trainer.training.train import run_command
 
@@ -28,7 +29,7 @@ def load(path: Path, *changes: str, objective: str = "animator") -> TrainConfig:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid(path: Path) -> None:
     kinds = {name: o.config for name, o in OBJECTIVES.items()} | {"ablation": AblationConfig}
-    objective = next((name for name in kinds if name in read_toml(path)), "animator")
+    objective = next((name for name in kinds if name in read_toml(path, ConfigError)), "animator")
     config = load_config(path, objective, kinds[objective])
     assert isinstance(config.objective, kinds[objective])
 
