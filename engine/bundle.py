@@ -24,6 +24,9 @@ FORMAT = 3
 READ_FORMATS = (2, FORMAT)
 """2 has no `intent`."""
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 2**20
+MOST = 2**20
+"""Of any number in a manifest but the bytes of a file."""
 DIFFUSION_STEPS = 1000
 """Steps of the process that the networks were trained on."""
 STARTER = Path(__file__).parent / "data" / "starter.bundle"
@@ -34,14 +37,15 @@ TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
 INTENT_FILE = "intent/net.npz"
 
 
-Natural = Annotated[int, 0]
+Natural = Annotated[int, 0, MOST]
 """A whole number from 0 on; fields that are plain `int` begin at 1."""
+Bytes = Annotated[int, 1, 2**40]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
     sha256: str
-    bytes: int
+    bytes: Bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +195,10 @@ def load_bundle(path: Path) -> Bundle:
 
 def _read_manifest(path: Path) -> Manifest:
     try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(
+                f"{path}: is larger than {MAX_MANIFEST_BYTES >> 10} KiB; export again"
+            )
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as exc:
         raise BundleError(
@@ -217,7 +225,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 def _check_schedules(animator: AnimatorSpec, path: Path) -> None:
     """Raises BundleError for a schedule that is no descent in its steps, or is given twice."""
-    counts = [schedule.steps for schedule in animator.schedules]
+    counts: set[int] = set()
     for index, schedule in enumerate(animator.schedules):
         field, found = f"animator.schedules[{index}]", list(schedule.timesteps)
         if found != sorted({t for t in found if t < DIFFUSION_STEPS}, reverse=True) or (
@@ -225,8 +233,9 @@ def _check_schedules(animator: AnimatorSpec, path: Path) -> None:
         ):
             expected = f"{schedule.steps} timesteps descending from below {DIFFUSION_STEPS}"
             raise _wrong(path, f"{field}.timesteps", found, expected)
-        if counts.index(schedule.steps) != index:
+        if schedule.steps in counts:
             raise _wrong(path, f"{field}.steps", schedule.steps, "a count that none before has")
+        counts.add(schedule.steps)
 
 
 def _check_text(manifest: Manifest, path: Path) -> None:
@@ -247,9 +256,9 @@ def _decode(kind: Any, value: Any, field: str, path: Path) -> Any:
     """Turn parsed JSON into `kind`, a type that `Manifest` uses, or say which field is wrong."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        kind, least = arguments
-        if _expect(kind, value, field, path) < least:
-            raise _wrong(path, field, value, f"at least {least}")
+        kind, least, most = arguments
+        if not least <= _expect(kind, value, field, path) <= most:
+            raise _wrong(path, field, value, f"{least} to {most}")
         return value
     if origin is types.UnionType:
         return None if value is None else _decode(arguments[0], value, field, path)
@@ -259,17 +268,22 @@ def _decode(kind: Any, value: Any, field: str, path: Path) -> Any:
         return value
     if origin is dict:
         entries = _expect(dict, value, field, path)
+        for key in entries:
+            _decode(arguments[0], key, field, path)
         return {k: _decode(arguments[1], v, f"{field}[{k}]", path) for k, v in entries.items()}
     if origin is tuple:
         items = _expect(list, value, field, path)
         return tuple(_decode(arguments[0], v, f"{field}[{i}]", path) for i, v in enumerate(items))
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, _expect(dict, value, field, path), field, path)
-    if kind is float and type(value) is int:
-        value = float(value)
-    _expect(kind, value, field, path)
-    if kind is int and value < 1:
-        raise _wrong(path, field, value, "at least 1")
+    if kind is int:
+        return _decode(Annotated[int, 1, MOST], value, field, path)
+    if kind is float:
+        if type(value) not in (int, float) or not -MOST <= value <= MOST:
+            raise _wrong(path, field, value, f"a number, {-MOST} to {MOST}")
+        return float(value)
+    if not _expect(kind, value, field, path).isprintable():
+        raise _wrong(path, field, value, "a text of printable characters")
     return value
 
 
