@@ -114,7 +114,8 @@ class OpenVinoBackend:
             if bucket != ANY_SHAPE:
                 model.reshape({p: _port(p).static_shape(path, bucket) for p in model.inputs})
             return self._core.compile_model(model, DEVICE, self._settings)
-        except (RuntimeError, MemoryError) as exc:
+        except (RuntimeError, MemoryError, UnicodeDecodeError) as exc:
+            # The last stands for an error whose text quotes a graph that is no text.
             raise _translated(exc, path, bucket, "OpenVINO cannot compile it") from exc
 
     def _key(self, path: Path, bucket: int) -> str:
@@ -248,7 +249,7 @@ def _port(port: Any) -> Port:
 
 
 def _translated(
-    exc: RuntimeError | MemoryError, path: Path, rows: int, failure: str
+    exc: RuntimeError | MemoryError | UnicodeDecodeError, path: Path, rows: int, failure: str
 ) -> ContraposeError:
     text = str(exc).lower()
     if isinstance(exc, MemoryError) or any(words in text for words in OUT_OF_MEMORY):
