@@ -19,6 +19,7 @@ from engine.body.rotations import quat_from_rotmat, rotmat_from_axis_angle
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
+from engine.formats.fields import LARGEST
 from engine.formats.npz import betas_for
 from engine.formats.pickles import load_numeric_pickle
 from engine.motion.motion import Motion
@@ -101,8 +102,10 @@ def _people(
             raise InputError(
                 f"{path}: {key} has shape {value.shape}, expected ({people}, {width})", field=key
             )
-        if not np.all(np.isfinite(value)):
-            raise InputError(f"{path}: {key} holds numbers that are not finite", field=key)
+        if not np.all(np.abs(value) <= LARGEST):
+            raise InputError(
+                f"{path}: {key} holds numbers that are not finite, or over {LARGEST:g}", field=key
+            )
         return value.reshape(people, width).astype(np.float64)
 
     joints = 3 * (JOINT_COUNT - 1)

@@ -267,7 +267,7 @@ def _check_quat(quat: Array, field: str) -> None:
         _check_finite(quat, field)
         raise InputError.at(
             field,
-            f"a quaternion of length {np.linalg.norm(quat):.3g}, expected a unit "
+            f"a quaternion of length {lengths(quat.astype(np.float64)):.3g}, expected a unit "
             "quaternion x, y, z, w",
             "BAD_POSE",
         )
