@@ -110,7 +110,7 @@ class OpenVinoBackend:
 
     def _compile(self, path: Path, bucket: int) -> Any:
         try:
-            model = read_graph(self._core, path)
+            model = read_graph(path)
             if bucket != ANY_SHAPE:
                 model.reshape({p: _port(p).static_shape(path, bucket) for p in model.inputs})
             return self._core.compile_model(model, DEVICE, self._settings)
@@ -151,7 +151,28 @@ class OpenVinoBackend:
         return self._core.get_property(DEVICE, name)
 
 
-def read_graph(core: Any, path: Path) -> Any:
+def _read_onnx(path: Path) -> Any:
+    """An ov.Model of the graph as it stands. Raises RuntimeError.
+
+    `Core.read_model` would try a graph that is damaged as every kind of file that it knows, and
+    each has its own complaint for the terminal.
+    """
+    from openvino import frontend
+
+    reader = frontend.FrontEndManager().load_by_framework("onnx")
+    try:
+        return reader.convert(reader.load(str(path)))
+    except (
+        frontend.GeneralFailure,
+        frontend.InitializationFailure,
+        frontend.NotImplementedFailure,
+        frontend.OpConversionFailure,
+        frontend.OpValidationFailure,
+    ) as exc:
+        raise RuntimeError(str(exc)) from exc
+
+
+def read_graph(path: Path) -> Any:
     """An ov.Model with all its constants folded: weights stored in few bits become float here.
 
     Left to compilation they would stay as they are and be unpacked at every call; and the values
@@ -161,7 +182,7 @@ def read_graph(core: Any, path: Path) -> Any:
     """
     from openvino.passes import ConstantFolding, Manager
 
-    model = core.read_model(path)
+    model = _read_onnx(path)
     if any(_rounds(node) for node in model.get_ops()):
         if multiplies_bytes_exactly():
             return model

@@ -80,7 +80,7 @@ class RooflineProbe:
 
 def weight_shapes(path: Path) -> list[Shape]:
     """(inputs, outputs) of every product with a constant matrix in a graph."""
-    model = read_graph(openvino_core(), path)
+    model = read_graph(path)
     shapes = []
     for node in model.get_ordered_ops():
         if node.get_type_name() != "MatMul":

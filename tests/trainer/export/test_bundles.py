@@ -60,7 +60,7 @@ def bundle_path(
 
 def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     core = openvino_core()
-    model = read_graph(core, path)
+    model = read_graph(path)
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled({name: value.numpy() for name, value in inputs.items()})
     return {port.any_name: torch.from_numpy(np.array(outputs[port])) for port in compiled.outputs}
