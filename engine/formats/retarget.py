@@ -13,10 +13,10 @@ as hips and shoulders face; limbs swung from the T pose onto their bones; feet f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import numpy as np
 
@@ -78,8 +78,15 @@ class Skeleton(Protocol):
     def rest_positions(self) -> Array:
         """(J, 3)"""
 
-    def world(self) -> tuple[Array, Array]:
-        """Joints (T, J, 3) and their orientations (T, J, 3, 3)."""
+    @property
+    def frames(self) -> int: ...
+
+    def part(self, joints: Iterable[int]) -> tuple[Self, dict[int, int]]:
+        """A recording of at least these joints, and the index in it of each of its joints."""
+
+    def world(self, frames: slice, turned: Array | None = None) -> tuple[Array, Array]:
+        """Joints (T, J, 3) and their orientations (T, J, 3, 3) of some frames, in a world that is
+        turned by `turned` (3, 3)."""
 
 
 def motion_from_bvh(
@@ -142,9 +149,9 @@ CHUNK = 1024
 """Frames carried over at a time: memory follows the text, not the matrices of all joints."""
 
 
-def _chunks(bvh: Bvh, turned: Array | None = None) -> Iterator[tuple[Array, Array]]:
-    """`Bvh.world` of CHUNK frames after CHUNK frames."""
-    for start in range(0, len(bvh.values), CHUNK):
+def _chunks(bvh: Skeleton, turned: Array | None = None) -> Iterator[tuple[Array, Array]]:
+    """`world` of CHUNK frames after CHUNK frames."""
+    for start in range(0, bvh.frames, CHUNK):
         yield bvh.world(slice(start, start + CHUNK), turned)
 
 
@@ -202,7 +209,7 @@ def _to_y_up(up: Literal["y", "z"]) -> Array:
     return np.eye(3) if up == "y" else rotmat_about("x", -np.pi / 2)
 
 
-def _up_axis(rest: Array, bvh: Bvh, joints: Mapping[str, int]) -> Literal["y", "z"]:
+def _up_axis(rest: Array, bvh: Skeleton, joints: Mapping[str, int]) -> Literal["y", "z"]:
     """The axis along which the rest pose stands, or if it is a knot, the body over the clip."""
     lean = [float(_lean(rest @ _to_y_up(up).T, joints)) for up in UP_AXES]
     if min(lean) >= STANDS:
@@ -210,7 +217,7 @@ def _up_axis(rest: Array, bvh: Bvh, joints: Mapping[str, int]) -> Literal["y", "
     return UP_AXES[int(np.argmin(lean))]
 
 
-def _total_lean(bvh: Bvh, joints: Mapping[str, int], up: Literal["y", "z"]) -> float:
+def _total_lean(bvh: Skeleton, joints: Mapping[str, int], up: Literal["y", "z"]) -> float:
     return sum(float(_lean(positions, joints).sum()) for positions, _ in _chunks(bvh, _to_y_up(up)))
 
 
