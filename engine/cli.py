@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "engine.commands.play",
     "engine.commands.vmc",
     "engine.commands.replay",
+    "engine.commands.generate",
     "engine.commands.convert",
     "engine.commands.plot",
     "engine.commands.bundle",

@@ -30,6 +30,7 @@ FLOORS = {
         {"sampling", "vmc"},
         {"session"},
         {"serving"},
+        {"batch"},
         {"commands", "testing"},
         {"bench"},
         {"cli"},

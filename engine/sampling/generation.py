@@ -6,13 +6,13 @@ socket. Chains as in the paper: the last pair of a window is the anchor of the n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.canonical import canonical_frame, from_canonical, to_canonical
+from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
 from engine.body.capsules import Capsules
 from engine.body.pose import Pose, stacked
 from engine.body.shape import Body, fit_betas
@@ -37,7 +37,7 @@ PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT
 SampleWindows = Callable[[list[WindowRequest]], Array]
 """Requests -> residual windows (n, 2, 30, 135)."""
 SamplePair = Callable[[Array, Array, Array, Array], Array]
-"""noise (1, 2, 201), pose (1, 2, 201), pose_mask (1, 2), text (1, width) -> x0 (1, 2, 201)."""
+"""noise (n, 2, 201), pose (n, 2, 201), pose_mask (n, 2), text (n, width) -> x0 (n, 2, 201)."""
 
 
 # ---------------------------------------------------------------------------------------- motions
@@ -141,18 +141,47 @@ def generate_pair(
     single   becomes person 0 of the result, exactly as given, where it stands
     The bodies stand on one floor: that of the given person, or y = 0.
     """
-    noise = np.random.default_rng(seed).standard_normal((1, 2, PAIR_FEATURES), np.float32)
-    pose, mask = np.zeros_like(noise), np.zeros((1, 2), np.float32)
-    frame = None
-    if single is not None:
-        rest = np.stack([body.rest_joints(single.betas)] * 2)
-        twice = stacked([single.pose] * 2)
-        frame = canonical_frame(twice, rest)
-        canonical = features_from_pose(to_canonical(frame, twice, rest))
-        pose[0] = np.concatenate([canonical, rest.reshape(2, -1)], axis=-1)
-        mask[0, 0] = 1
-    x0 = _finite(sample(noise, pose, mask, np.asarray(text, np.float32)[None]))[0]
-    pair = decoded_pair(body, x0.astype(np.float64))
+    (pair,) = generate_pairs(
+        body=body, texts=np.asarray(text)[None], singles=[single], seeds=[seed], sample=sample
+    )
+    return pair
+
+
+def generate_pairs(
+    *,
+    body: Body,
+    texts: Array,
+    singles: Sequence[People | None],
+    seeds: Sequence[int],
+    sample: SamplePair,
+) -> list[People]:
+    """The same for several, in one go: texts (n, width), and a single (or None) and a seed each."""
+    shape = (1, 2, PAIR_FEATURES)
+    noise = np.concatenate(
+        [np.random.default_rng(seed).standard_normal(shape, np.float32) for seed in seeds]
+    )
+    pose, mask = np.zeros_like(noise), np.zeros((len(noise), 2), np.float32)
+    frames: list[CanonicalFrame | None] = []
+    for row, single in enumerate(singles):
+        frames.append(None)
+        if single is not None:
+            rest = np.stack([body.rest_joints(single.betas)] * 2)
+            twice = stacked([single.pose] * 2)
+            frames[row] = frame = canonical_frame(twice, rest)
+            canonical = features_from_pose(to_canonical(frame, twice, rest))
+            pose[row] = np.concatenate([canonical, rest.reshape(2, -1)], axis=-1)
+            mask[row, 0] = 1
+    x0 = _finite(sample(noise, pose, mask, np.asarray(texts, np.float32))).astype(np.float64)
+    return [
+        _placed_pair(body, decoded_pair(body, row), single, frame)
+        for row, single, frame in zip(x0, singles, frames, strict=True)
+    ]
+
+
+def _placed_pair(
+    body: Body, pair: People, single: People | None, frame: CanonicalFrame | None
+) -> People:
+    """A pair on its floor: beside the given person, if there is one."""
     if single is None or frame is None:
         return _on_floor(body, pair, floor=0.0, people=(0, 1))
     rest = body.rest_joints(pair.betas)

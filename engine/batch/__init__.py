@@ -1,0 +1,22 @@
+"""Batches: many motions from a file of prompts, each once, however often it is begun anew.
+
+Knows prompts, samplers and folders. Knows no session, no socket and no message.
+"""
+
+from __future__ import annotations
+
+from engine.batch.folder import BatchFolder, Entry
+from engine.batch.making import Maker
+from engine.batch.prompts import BadPrompt, Prompt, read_prompts
+from engine.batch.running import Outcome, made_motions
+
+__all__ = [
+    "BadPrompt",
+    "BatchFolder",
+    "Entry",
+    "Maker",
+    "Outcome",
+    "Prompt",
+    "made_motions",
+    "read_prompts",
+]

@@ -1,0 +1,146 @@
+"""Making: prompts to motions, on the executor of one loaded bundle.
+
+Knows samplers and bodies; writes nothing. Pairs of several prompts are denoised together, and
+windows of all prompts under way share calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.batch.prompts import Prompt
+from engine.body.pose import Pose
+from engine.body.rotations import quat_from_rotmat
+from engine.errors import BundleError, ContraposeError, InputError
+from engine.formats import read_motion
+from engine.motion.motion import Motion
+from engine.sampling.generation import People, generate_motion, generate_pairs
+from engine.sampling.models import encode_text
+from engine.sampling.offline import patient_pairs, patient_windows
+from engine.serving.loaded import LoadedBundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A prompt with the pair that its motion is made around, and its words for the animator."""
+
+    prompt: Prompt
+    pair: People
+    words: Array | None
+
+
+class Maker:
+    """Makes motions; safe to call from several threads.
+
+    steps      denoiser calls of a window; None: the bundle's own
+    foot_lock  whether planted feet are held at one spot
+    """
+
+    def __init__(self, loaded: LoadedBundle, steps: int | None, foot_lock: bool) -> None:
+        self.loaded = loaded
+        manifest = loaded.bundle.manifest
+        self.steps = manifest.animator.steps_default if steps is None else steps
+        self._foot_lock = foot_lock
+
+    def begin(self, prompts: Sequence[Prompt]) -> dict[Prompt, Begun | ContraposeError]:
+        """The pairs of some prompts, read or denoised together; an error for one that has none."""
+        found: dict[Prompt, Begun | ContraposeError] = {}
+        wanted: list[tuple[Prompt, People | None]] = []
+        words = self._words(prompts)
+        for prompt in prompts:
+            try:
+                if prompt.pair:
+                    found[prompt] = Begun(
+                        prompt=prompt,
+                        pair=self._read(prompt.pair, prompt, 2),
+                        words=self._for_animator(prompt, words),
+                    )
+                    continue
+                self._require_generator(prompt)
+                single = self._read(prompt.pose, prompt, 1) if prompt.pose else None
+                wanted.append((prompt, single))
+            except ContraposeError as error:
+                found[prompt] = error
+        if wanted:
+            found |= self._denoised(wanted, words)
+        return found
+
+    def finish(self, begun: Begun) -> Motion:
+        """The motion around a pair. Raises ContraposeError."""
+        pair, loaded = begun.pair, self.loaded
+        with patient_windows(loaded.executor) as sample:
+            made = generate_motion(
+                pair.pose,
+                rest_joints=loaded.body.rest_joints(pair.betas),
+                anchor_index=begun.prompt.at,
+                frames=begun.prompt.frames,
+                seed=begun.prompt.seed,
+                steps=self.steps,
+                sample=sample,
+                history_frames=loaded.bundle.manifest.animator.history_frames,
+                text=begun.words,
+                foot_lock=self._foot_lock,
+                capsules=loaded.fitted_capsules(pair.betas),
+            )
+        return Motion(
+            quats_xyzw=quat_from_rotmat(made.rotmats).astype(np.float32),
+            transl=made.transl.astype(np.float32),
+            betas=pair.betas.astype(np.float32),
+        )
+
+    def _words(self, prompts: Sequence[Prompt]) -> Mapping[str, Array]:
+        """The vector of each text; none where the bundle reads no words."""
+        texts = sorted({prompt.text for prompt in prompts if prompt.text})
+        if not texts or self.loaded.bundle.manifest.text is None:
+            return {}
+        encode = self.loaded.executor.call(lambda models: encode_text(models, texts))
+        return dict(zip(texts, encode.result(), strict=True))
+
+    def _for_animator(self, prompt: Prompt, words: Mapping[str, Array]) -> Array | None:
+        return words.get(prompt.text) if self.loaded.animator_takes_text else None
+
+    def _require_generator(self, prompt: Prompt) -> None:
+        manifest = self.loaded.bundle.manifest
+        if manifest.generator is None or (prompt.text and manifest.text is None):
+            raise BundleError(f"bundle {self.loaded.name} makes no pairs from words; give a pair")
+
+    def _denoised(
+        self, wanted: Sequence[tuple[Prompt, People | None]], words: Mapping[str, Array]
+    ) -> dict[Prompt, Begun | ContraposeError]:
+        spec = self.loaded.bundle.manifest.generator
+        assert spec is not None
+        nothing = np.zeros(spec.text_width, np.float32)
+        with patient_pairs(self.loaded.executor, spec.guidance, spec.steps_default) as sample:
+            pairs = generate_pairs(
+                body=self.loaded.body,
+                texts=np.stack([words.get(prompt.text, nothing) for prompt, _ in wanted]),
+                singles=[single for _, single in wanted],
+                seeds=[prompt.seed for prompt, _ in wanted],
+                sample=sample,
+            )
+        return {
+            prompt: Begun(prompt=prompt, pair=pair, words=self._for_animator(prompt, words))
+            for (prompt, _), pair in zip(wanted, pairs, strict=True)
+        }
+
+    def _read(self, path: str, prompt: Prompt, count: int) -> People:
+        """The first `count` people of a file, at the frame that the prompt names."""
+        motion = read_motion(Path(path), body=self.loaded.body)
+        if motion.people < count or prompt.frame >= motion.frames:
+            raise InputError(
+                f"{path}: holds {motion.people} people and {motion.frames} frames; {count} people "
+                f"at frame {prompt.frame} are wanted"
+            )
+        people = slice(0, 2) if count == 2 else 0
+        return People(
+            pose=Pose(
+                motion.rotmats[people, prompt.frame].astype(np.float64),
+                motion.transl[people, prompt.frame].astype(np.float64),
+            ),
+            betas=motion.betas[people],
+        )

@@ -1,0 +1,68 @@
+"""Running: all prompts of a batch through one engine, several under way at a time.
+
+Knows makers and folders; no file of prompts and no terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.batch.folder import Entry, stored
+from engine.batch.making import Begun, Maker
+from engine.batch.prompts import Prompt
+from engine.errors import ContraposeError
+
+TOGETHER = 8
+"""Prompts whose pairs are denoised in one go, and motions that are finished at the same time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a prompt: an entry, or a problem.
+
+    cpu_s  seconds of a processor that the motion took outside the networks
+    """
+
+    prompt: Prompt
+    entry: Entry | None = None
+    problem: str = ""
+    cpu_s: float = 0.0
+
+
+def made_motions(
+    maker: Maker, prompts: Sequence[Prompt], folder: Path, suffix: str
+) -> Iterator[Outcome]:
+    """Make and store every prompt; outcomes come as they are ready.
+
+    The next pairs are denoised while the motions around the last ones are finished.
+    """
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        under_way: set[Future[Outcome]] = set()
+        for first in range(0, len(prompts), TOGETHER):
+            begun = maker.begin(prompts[first : first + TOGETHER])
+            under_way |= {
+                pool.submit(_finished, maker, prompt, start, folder, suffix)
+                for prompt, start in begun.items()
+            }
+            while len(under_way) > TOGETHER:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in wait(under_way).done)
+
+
+def _finished(
+    maker: Maker, prompt: Prompt, begun: Begun | ContraposeError, folder: Path, suffix: str
+) -> Outcome:
+    started = time.thread_time()
+    if isinstance(begun, ContraposeError):
+        return Outcome(prompt=prompt, problem=str(begun))
+    try:
+        motion = maker.finish(begun)
+        entry = stored(folder, prompt, motion, maker.loaded.body, suffix)
+    except ContraposeError as error:
+        return Outcome(prompt=prompt, problem=str(error))
+    return Outcome(prompt=prompt, entry=entry, cpu_s=time.thread_time() - started)
