@@ -118,6 +118,12 @@ class Clips:
             part = self.features[shard]
             chosen = shard_of == shard
             result[chosen] = part[flat[chosen] - (ends[shard] - len(part))]
+        if not np.isfinite(result).all():
+            raise InputError(
+                "a clip that was drawn holds numbers that are not finite: the shards are damaged; "
+                "make them again",
+                field="data",
+            )
         return result.reshape(*np.shape(indices), 2, POSE_FEATURES)
 
     def motion_of(self, clip: int) -> Array:

@@ -27,6 +27,9 @@ POSITIONS = 5000
 """Rows of the sinusoidal table, as in the published checkpoints."""
 
 
+MOST_WIDTH = 65536
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """Sizes of a denoiser. The defaults are those of the published networks."""
@@ -40,6 +43,11 @@ class NetworkConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        for name in ("width", "heads", "layers", "ffn_width"):
+            if not 1 <= getattr(self, name) <= MOST_WIDTH:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, expected 1 to {MOST_WIDTH}", field=name
+                )
         if self.width % self.heads or self.width % 2:
             raise ConfigError(
                 f"{self.width=} must be even and a multiple of {self.heads=}", field="width"

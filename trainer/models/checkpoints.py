@@ -27,16 +27,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU. Raises InputError if `path` holds none of ours."""
     try:
         stored: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, ValueError, EOFError) as exc:
-        raise InputError(f"{path}: cannot be read as a checkpoint ({exc})") from exc
+    except Exception as exc:
+        # PyTorch's reader of strangers' pickles raises whatever their bytes hit.
+        raise InputError(f"{path}: cannot be read as a checkpoint ({_reason(exc)})") from exc
     if not isinstance(stored, dict) or "contrapose" not in stored:
         raise InputError(f"{path}: is no checkpoint of `contrapose train`", field="contrapose")
+    if not isinstance(stored["contrapose"], dict):
+        raise InputError(f"{path}: contrapose is no table; train again", field="contrapose")
     return stored
 
 
 def read_weights(path: Path, name: str) -> dict[str, Any]:
     """A checkpoint, or the network of family `name` in a bundle, in the same form."""
     return bundle_checkpoint(path, name) if path.is_dir() else read_checkpoint(path)
+
+
+def _reason(exc: Exception) -> str:
+    """The first sentence: PyTorch's go on with how to read a file that it does not trust."""
+    return str(exc).partition(". ")[0] or type(exc).__name__
 
 
 def averaged_weights(stored: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -47,9 +55,19 @@ def averaged_weights(stored: Mapping[str, Any]) -> dict[str, Tensor]:
 def load_network(path: Path, kind: type[Network]) -> Network:
     """The exported (EMA) network of a checkpoint, or a bundle's.
 
-    Raises InputError if it is of another kind.
+    Raises InputError if it is of another kind, or parts are missing.
     """
     stored = read_weights(path, kind.__name__.lower())
+    try:
+        return _network(path, stored, kind)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as exc:
+        raise InputError(
+            f"{path}: not all parts of a network are in it ({exc}); train it again",
+            field="state_dict",
+        ) from exc
+
+
+def _network(path: Path, stored: Mapping[str, Any], kind: type[Network]) -> Network:
     state, about = averaged_weights(stored), stored["contrapose"]
     if about["network"] not in FAMILIES:
         raise InputError(

@@ -53,6 +53,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise ConfigError("give either steps or minutes", field="steps")
+        for name in ("batch", "draw_rows", "processes", "threads", "log_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, expected 1 or more", field=name
+                )
         if self.batch % (self.draw_rows * self.processes):
             raise ConfigError(
                 f"batch is {self.batch}, expected a multiple of draw_rows * processes = "

@@ -101,17 +101,26 @@ class Run:
             ) from exc
 
     def restore(self, out: Path, config: TrainConfig) -> None:
-        """Go on from OUT/checkpoint.pt. Raises ConfigError if it is of another configuration."""
+        """Go on from OUT/checkpoint.pt.
+
+        Raises ConfigError if it is of another configuration, InputError if parts are missing.
+        """
         path = out / CHECKPOINT
         stored = read_checkpoint(path)
-        _refuse_other(stored["contrapose"]["config"], plain(config), path)
-        training = stored["training"]
-        self.average.load_state_dict(averaged_weights(stored))
-        self.network.load_state_dict(training["network"])
-        for optimiser, state in zip(self.optimisers, training["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
-        for name in ("step", "seconds", "sums", "summed"):
-            setattr(self, name, training[name])
+        try:
+            _refuse_other(stored["contrapose"]["config"], plain(config), path)
+            training = stored["training"]
+            self.average.load_state_dict(averaged_weights(stored))
+            self.network.load_state_dict(training["network"])
+            for optimiser, state in zip(self.optimisers, training["optimisers"], strict=True):
+                optimiser.load_state_dict(state)
+            for name in ("step", "seconds", "sums", "summed"):
+                setattr(self, name, training[name])
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as exc:
+            raise InputError(
+                f"{path}: not all parts of a run are in it ({exc}); give --fresh to begin anew",
+                field="training",
+            ) from exc
 
 
 def _refuse_other(stored: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> None:
