@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """`contrapose ...`: finds the commands, runs one, and turns our errors into one line.
 
 The engine's own command modules are listed here; other packages (the trainer) offer theirs through
@@ -7,12 +8,15 @@ the entry-point group `contrapose.commands`, so the engine imports none of them.
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points, version
+from typing import NoReturn
 
 from engine.errors import ContraposeError
 from engine.extras import advice
@@ -36,11 +40,37 @@ EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 
 
+class Parser(argparse.ArgumentParser):
+    """Says of a word that it does not know which known one is nearest."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line, what is near, and exit code 2."""
+        found = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
+        if found and (near := _nearest(found[1], re.findall(r"'(.*?)'", found[2]))):
+            message = message.partition(" (choose from")[0] + f"; did you mean {near}?"
+        elif message.startswith("unrecognized arguments: "):
+            word = message.removeprefix("unrecognized arguments: ").split()[0]
+            if near := _nearest(word.partition("=")[0], list(_options_of(self))):
+                message += f"; did you mean {near}?"
+        super().error(message)
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    return "".join(difflib.get_close_matches(word, known, n=1, cutoff=0.6))
+
+
+def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Options of a parser and of the commands below it."""
+    for action in parser._actions:
+        yield from (option for option in action.option_strings if option.startswith("--"))
+        if isinstance(action, argparse._SubParsersAction):
+            for below in set(action.choices.values()):
+                yield from _options_of(below)
+
+
 def build_parser(asked: str = "") -> argparse.ArgumentParser:
     """asked  the command that is going to be parsed"""
-    parser = argparse.ArgumentParser(
-        prog="contrapose", description="A second body that reacts to yours, live."
-    )
+    parser = Parser(prog="contrapose", description="A second body that reacts to yours, live.")
     parser.add_argument(
         "--version", action="version", version=f"contrapose {version('contrapose')}"
     )
@@ -61,7 +91,13 @@ def build_parser(asked: str = "") -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     asked = next((word for word in argv if not word.startswith("-")), "")
-    args = build_parser(asked).parse_args(argv)
+    parser = build_parser(asked)
+    if "_ARGCOMPLETE" in os.environ:
+        importlib.import_module("argcomplete").autocomplete(parser)
+    if not argv:
+        parser.print_help()
+        return 0
+    args = parser.parse_args(argv)
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
