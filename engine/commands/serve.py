@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import os
 import re
 import secrets
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from engine.backends.driver import nvidia_gpu_count
 from engine.commands.engine_options import add_engine_options, engine_flags
 from engine.errors import ConfigError
-from engine.serving.process import PAGE, READY
+from engine.serving.process import PAGE, READY, Say, silent
 
 if TYPE_CHECKING:
     from engine.serving.access import Access
@@ -116,6 +118,12 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="what all recordings may take; the oldest go first (%(default)s)",
     )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print the addresses, and nothing else"
+    )
+    parser.add_argument(
+        "--json-log", action="store_true", help="log changes of state, a JSON object a line"
+    )
     parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input ends")
     several = parser.add_mutually_exclusive_group()
     several.add_argument(
@@ -170,12 +178,41 @@ def count_or_auto(text: str) -> int | None:
 
 
 def run(args: argparse.Namespace) -> int:
+    say = _teller(args)
+
     def on_ready(address: str, page: str | None) -> None:
         print(f"{READY}{address}", flush=True)
         if page is not None:
             print(f"{PAGE}{page}", flush=True)
+        say(f"try: contrapose animate --text 'two people shake hands' -o a.glb --server {address}")
 
-    return serve_until_told(args, access_of(args), on_ready)
+    return serve_until_told(args, access_of(args), on_ready, say=say)
+
+
+def _teller(args: argparse.Namespace) -> Say:
+    """Tells people what goes on, on stderr; or programs, a JSON object a line; or nobody."""
+    if args.json_log:
+        root = logging.getLogger()
+        root.setLevel(logging.INFO)
+        for handler in root.handlers:
+            handler.setFormatter(JsonLines())
+        return logging.getLogger("contrapose").info
+    if args.quiet:
+        return silent
+    return lambda text: print(f"contrapose: {text}", file=sys.stderr, flush=True)
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 def serve_until_told(
@@ -184,11 +221,13 @@ def serve_until_told(
     on_ready: Callable[[str, str | None], None],
     *,
     motion: bytes | None = None,
+    say: Say = silent,
 ) -> int:
     """Serve as the flags say; returns an exit code.
 
     on_ready  called with "host:port" and the address of the page, if there is one
     motion    a recording for the page, as npz
+    say       told what goes on until then
     """
     import asyncio
 
@@ -217,7 +256,7 @@ def serve_until_told(
 
     from engine.serving.grpc.server import serve
 
-    asyncio.run(serve(replace(config_of(args), access=access, gateway=gateway), on_ready))
+    asyncio.run(serve(replace(config_of(args), access=access, gateway=gateway), on_ready, say))
     return 0
 
 
@@ -276,7 +315,7 @@ def engine_commands(
         flags += ["--resume-key", str(key)]
     flags += [] if token_file is None else ["--token-file", str(token_file)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
-    fixed = ["--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
+    fixed = ["--quiet", "--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
     serve = [sys.executable, "-m", "engine.cli", "serve"]
     return [
         [*serve, *flags, *fixed, *where, *_record_flags(args, index)]

@@ -27,6 +27,7 @@ from engine.sampling.executor import Executor
 from engine.sampling.models import load_models
 from engine.sampling.offline import sampled
 from engine.sampling.request import SampledWindow
+from engine.serving.process import Say, silent
 from engine.serving.wire import MIN_STEPS
 from engine.session.config import SessionConfig
 from engine.session.session import Session
@@ -91,7 +92,9 @@ def fingerprint_of(bundle: Bundle, body: Body) -> bytes:
     return known.digest()[:16]
 
 
-def loaded_bundle(config: ComputeConfig, session: SessionConfig) -> tuple[Backend, LoadedBundle]:
+def loaded_bundle(
+    config: ComputeConfig, session: SessionConfig, say: Say = silent
+) -> tuple[Backend, LoadedBundle]:
     """Compile the bundle's graphs, start the executor, time its calls, denoise. Takes seconds.
 
     session  the usual settings, for measuring what a session costs
@@ -99,6 +102,11 @@ def loaded_bundle(config: ComputeConfig, session: SessionConfig) -> tuple[Backen
     """
     backend = open_backend(
         config.backend, precision=config.precision, threads=config.threads, device=config.device
+    )
+    begun = time.monotonic()
+    say(
+        f"graphs of {config.bundle.manifest.name} for {backend.name} ({backend.precision}): from "
+        "the cache, or compiled, which takes up to a minute the first time"
     )
     loaded = LoadedBundle(
         bundle=config.bundle,
@@ -108,6 +116,7 @@ def loaded_bundle(config: ComputeConfig, session: SessionConfig) -> tuple[Backen
         backend=backend.name,
         precision=backend.precision,
     )
+    say(f"graphs ready after {time.monotonic() - begun:.1f} s; measuring what a session costs")
     loaded.executor.measure()
     return backend, replace(loaded, python_s=_warm_up(loaded, session))
 

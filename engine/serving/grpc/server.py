@@ -32,7 +32,7 @@ from engine.serving.grpc.service import (
 )
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import ComputeConfig, loaded_bundle
-from engine.serving.process import stop_event
+from engine.serving.process import Say, silent, stop_event
 from engine.session.recording import Recorder
 
 logger = logging.getLogger(__name__)
@@ -70,11 +70,14 @@ class ServerConfig:
             )
 
 
-async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None]) -> None:
+async def serve(
+    config: ServerConfig, on_ready: Callable[[str, str | None], None], say: Say = silent
+) -> None:
     """Serve until SIGTERM or SIGINT (or the end of input, if so configured), then drain.
 
     on_ready  called once sessions are accepted, with "host:port", and the address of the page if
               there is a gateway
+    say       told what goes on until then, and how many sessions there is room for
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -93,7 +96,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None
         gateway.start()
     try:
         backend, loaded = await asyncio.to_thread(
-            loaded_bundle, config.compute, config.service.session
+            loaded_bundle, config.compute, config.service.session, say
         )
         if config.record is not None:
             about = _about(config.compute, backend)
@@ -108,6 +111,7 @@ async def serve(config: ServerConfig, on_ready: Callable[[str, str | None], None
     host.serve(loaded)
     await set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", loaded.name, address)
+    say(f"ready, with room for {host.capacity(config.service.session)} sessions")
     on_ready(address, None if gateway is None else gateway.url)
     watching = asyncio.create_task(host.watch())
     await stop.wait()
