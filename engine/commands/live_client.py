@@ -77,7 +77,7 @@ async def interact(address: str, player: Motion, *, mode: str = "react", **setti
     """
     betas = player.betas[0]
     async with (
-        connect(address) as client,
+        connect(address, wait=0) as client,
         client.interact(player_betas=betas, mode=mode, **settings) as session,
     ):
         begun = time.monotonic()
@@ -154,14 +154,14 @@ async def generate_motion(
     address: str, pair: People | None, *, text: str, **settings: Any
 ) -> Generated:
     """Animate a pair; without one, the words make it first."""
-    async with connect(address) as client:
+    async with connect(address, wait=0) as client:
         if pair is None:
             return await client.generate(text, **settings)
         return await client.generate_motion(pair, text=text, **settings)
 
 
 async def generate_pair(address: str, **settings: Any) -> Generated:
-    async with connect(address) as client:
+    async with connect(address, wait=0) as client:
         return await client.generate_pair(**settings)
 
 

@@ -239,7 +239,7 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
 
 def test_nobody_answering_is_said_in_one_line() -> None:
     async def ask() -> None:
-        async with connect("127.0.0.1:1") as client:
+        async with connect("127.0.0.1:1", wait=0) as client:
             await client.server_info()
 
     with pytest.raises(ServerError, match=r"no server answers at 127\.0\.0\.1:1"):

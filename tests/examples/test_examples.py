@@ -110,7 +110,9 @@ def test_a_training_run_says_how_its_loss_fell(tmp_path: Path) -> None:
 def test_the_first_script_that_a_page_shows_runs(
     page: str, server: RunningServer, tmp_path: Path
 ) -> None:
-    shown = re.search(r"^ *import asyncio\n.*?\(main\(\)\)$", *first_script_of(page))
+    shown = re.search(
+        r"^ *from contrapose_client import connect, run.*?\(main\(\)\)$", *first_script_of(page)
+    )
     assert shown is not None
     script = textwrap.dedent(shown[0]).replace("127.0.0.1:50051", server.address)
     (tmp_path / "script.py").write_text(script.replace("frames(50)", "frames(5)"))
@@ -118,6 +120,18 @@ def test_the_first_script_that_a_page_shows_runs(
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert 1 <= len(re.findall(r"^\d+ \[", done.stdout, re.MULTILINE)) <= 5
+
+
+def test_the_script_that_waits_for_each_answer_runs(server: RunningServer, tmp_path: Path) -> None:
+    text, flags = first_script_of("README.md")
+    shown = re.search(r"^from contrapose_client import sync\n.*?print\(motion\)$", text, flags)
+    assert shown is not None
+    script = shown[0].replace("connect()", f"connect({server.address!r})")
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "People(2 people, 30 frames, 3 s)\n"
+    assert (tmp_path / "shake.npz").is_file()
 
 
 def first_script_of(page: str) -> tuple[str, re.RegexFlag]:

@@ -2,8 +2,7 @@
 
 A complete example; the player stands still and the partner reacts for five seconds:
 
-    import asyncio
-    from contrapose_client import connect, standing
+    from contrapose_client import connect, run, standing
 
     async def main():
         async with connect("127.0.0.1:50051") as client, client.interact(seed=7) as session:
@@ -12,10 +11,14 @@ A complete example; the player stands still and the partner reacts for five seco
                 await session.send_pose(*standing())
                 print(frame.index, frame.transl, frame.quats_xyzw[0])
 
-    asyncio.run(main())
+    run(main())  # as asyncio.run, but a refusal ends the script with one line
+
+`contrapose_client.sync` does the same for scripts and notebooks without `async`.
 
 Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine.
 """
+
+from importlib.metadata import version
 
 from contrapose_client.client import Client, Generated, Tls, connect
 from contrapose_client.devices import Device, calibrate
@@ -23,6 +26,7 @@ from contrapose_client.errors import ServerError
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
 from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, PlayoutReport
+from contrapose_client.scripts import run
 from contrapose_client.standing import standing
 from contrapose_client.targets import Place, PoseAt, Touch
 
@@ -41,7 +45,11 @@ __all__ = [
     "ServerError",
     "Tls",
     "Touch",
+    "__version__",
     "calibrate",
     "connect",
+    "run",
     "standing",
 ]
+
+__version__ = version("contrapose")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +22,20 @@ from contrapose.v1 import (
     types_pb2,
 )
 
-from contrapose_client.errors import translated
+from contrapose_client.errors import ServerError, translated
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
 from contrapose_client.playout import Array, pose_arrays
 from contrapose_client.targets import body_pose, mode_number
 
 CONNECT_TIMEOUT = 10.0
+WAIT_SECONDS = 30.0
+"""A server loads its bundle in six to twenty."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+"""Seconds between two questions whether a server is ready."""
+HEALTH = "/grpc.health.v1.Health/Check"
+SERVING = b"\x08\x01"
+"""The answer's bytes: field 1 is 1. Its types come with a package that a client has no need of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +66,16 @@ class Tls:
 
 
 def connect(
-    address: str, *, token: str | None = None, tls: Tls | Path | str | bool = False
+    address: str,
+    *,
+    token: str | None = None,
+    tls: Tls | Path | str | bool = False,
+    wait: float = WAIT_SECONDS,
 ) -> Client:
     """A client of the server at "host:port"; use it in an `async with`.
+
+    wait   seconds that the `async with` may take until the server serves: it may still be loading;
+           0: not asked, the first call tells
 
     token  of the server's token file, where it asks for one
     tls    True: encrypted, by a certificate that the machine trusts; the path of a PEM file: by one
@@ -68,14 +85,22 @@ def connect(
         tls = Tls(ca=Path(tls))
     if tls is True:
         tls = Tls()
-    return Client(address, token=token, tls=tls or None)
+    return Client(address, token=token, tls=tls or None, wait=wait)
 
 
 class Client:
     """One channel to one server. Refusals raise ServerError."""
 
-    def __init__(self, address: str, *, token: str | None = None, tls: Tls | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        tls: Tls | None = None,
+        wait: float = WAIT_SECONDS,
+    ) -> None:
         self.address = address
+        self._wait = wait
         self._metadata = [] if token is None else [("authorization", f"Bearer {token}")]
         self._channel = (
             grpc.aio.insecure_channel(address)
@@ -84,7 +109,38 @@ class Client:
         )
 
     async def __aenter__(self) -> Client:
+        if self._wait > 0:
+            try:
+                await self._until_it_serves()
+            except BaseException:
+                await self._channel.close()
+                raise
         return self
+
+    async def _until_it_serves(self) -> None:
+        """Raises ServerError if the server refuses us, or does not serve in time."""
+        until, pause = time.monotonic() + self._wait, FIRST_PAUSE
+        check = self._channel.unary_unary(HEALTH)
+        while True:
+            problem = f"{self.address} is still loading"
+            try:
+                with translated(self.address):
+                    health = await check(b"", timeout=CONNECT_TIMEOUT, metadata=self._metadata)
+                if health == SERVING:
+                    return
+            except ServerError as error:
+                if error.code is grpc.StatusCode.UNIMPLEMENTED:
+                    return  # something between us and the server knows no health
+                may_come = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+                if error.code not in may_come or "encrypted" in str(error):
+                    raise
+                problem = str(error)
+            if time.monotonic() + pause > until:
+                raise ServerError(
+                    grpc.StatusCode.UNAVAILABLE, f"{problem} (after {self._wait:g} s)"
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -186,6 +242,36 @@ class Client:
             seed=seed,
             steps=steps,
         )
+
+    async def generate_many(
+        self,
+        texts: Sequence[str],
+        *,
+        frames: int = 30,
+        seed: int | None = None,
+        steps: int | None = None,
+        at_once: int = 4,
+    ) -> AsyncIterator[Generated]:
+        """`generate` for each of many texts, in their order, with `at_once` of them under way.
+
+        seed  of the first; the others get the numbers after it. None: a random one each
+        """
+        waiting: list[asyncio.Task[Generated]] = []
+        places = asyncio.Semaphore(at_once)
+
+        async def made(index: int, text: str) -> Generated:
+            async with places:
+                own = None if seed is None else seed + index
+                return await self.generate(text, frames=frames, seed=own, steps=steps)
+
+        try:
+            waiting = [asyncio.create_task(made(i, text)) for i, text in enumerate(texts)]
+            for task in waiting:
+                yield await task
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def generate_motion(
         self,

@@ -42,4 +42,4 @@ def translated(address: str) -> Iterator[None]:
             )
         elif code is grpc.StatusCode.UNAVAILABLE and "connect" in details.lower():
             details = f"no server answers at {address}; start one with `contrapose serve`"
-        raise ServerError(code, details or code.name) from exc
+        raise ServerError(code, details or code.name) from None
