@@ -58,3 +58,35 @@ def test_an_array_file_of_something_else_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "poses.npz", poses=np.zeros((3, 156)))
     with pytest.raises(ValueError, match="contrapose convert"):
         People.load(tmp_path / "poses.npz")
+
+
+def test_other_kinds_of_files_are_written_and_read_by_the_engine(tmp_path: Path) -> None:
+    (path,) = PAIR.save(tmp_path / "pair.glb")
+    again = People.load(path)
+    np.testing.assert_allclose(again.transl[:, 0], PAIR.transl, atol=1e-3)
+
+
+def test_joints_are_where_the_engine_has_them() -> None:
+    joints = PAIR.joints()
+    assert joints.shape == (2, 22, 3)
+    assert 0.0 < joints[0, :, 1].min() < 0.1
+    assert 1.4 < joints[0, :, 1].max() < 1.8
+
+
+def test_people_say_in_short_what_they_are() -> None:
+    assert repr(PAIR) == "People(2 people, a pose)"
+    motion = People(
+        quats_xyzw=np.repeat(PAIR.quats_xyzw[:, None], 30, axis=1),
+        transl=np.repeat(PAIR.transl[:, None], 30, axis=1),
+        betas=PAIR.betas,
+    )
+    assert repr(motion) == "People(2 people, 30 frames, 3 s)"
+
+
+def test_without_the_engine_other_kinds_end_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contrapose_client.people.entry_points", lambda **_: ())
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'contrapose\[engine\]'"):
+        PAIR.save(tmp_path / "pair.glb")
+    assert PAIR._repr_html_() == repr(PAIR)

@@ -11,9 +11,10 @@ A complete example; the player stands still and the partner reacts for five seco
                 await session.send_pose(*standing())
                 print(frame.index, frame.transl, frame.quats_xyzw[0])
 
-    run(main())  # as asyncio.run, but a refusal ends the script with one line
+    run(main())
 
-`contrapose_client.sync` does the same for scripts and notebooks without `async`.
+`run` is `asyncio.run`, but a refusal ends the script with one line. `contrapose_client.sync` does
+the same for scripts and notebooks without `async`.
 
 Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine.
 """

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -120,7 +121,7 @@ class Client:
     async def _until_it_serves(self) -> None:
         """Raises ServerError if the server refuses us, or does not serve in time."""
         until, pause = time.monotonic() + self._wait, FIRST_PAUSE
-        check = self._channel.unary_unary(HEALTH)
+        check: Any = self._channel.unary_unary(HEALTH)
         while True:
             problem = f"{self.address} is still loading"
             try:
