@@ -315,7 +315,8 @@ def engine_commands(
         flags += ["--resume-key", str(key)]
     flags += [] if token_file is None else ["--token-file", str(token_file)]
     flags += ["--record-limit", str(max(args.record_limit // len(placed), 1))]
-    fixed = ["--quiet", "--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
+    flags += ["--json-log" if args.json_log else "--quiet"]
+    fixed = ["--host", "127.0.0.1", "--port", "0", "--no-http", "--stop-on-eof"]
     serve = [sys.executable, "-m", "engine.cli", "serve"]
     return [
         [*serve, *flags, *fixed, *where, *_record_flags(args, index)]

@@ -89,6 +89,7 @@ def test_no_steps_are_refused_by_name(bundle: Path) -> None:
 
 # ----------------------------------------------------------------------------- several engines
 OF_THE_FRONT = {
+    "quiet",
     *("host", "port", "http_port", "no_http", "stop_on_eof", "devices", "engines"),
     *("token_file", "tls_cert", "tls_key", "tls_client_ca", "allow_origin", "insecure"),
 }
