@@ -19,6 +19,7 @@ from tests.conftest import REPOSITORY
 pytestmark = pytest.mark.slow
 
 WAVE = REPOSITORY / "tests/data/wave.npz"
+PROMPTS = REPOSITORY / "tests/data/people_sentences.txt"
 COMMANDS = {
     "engine": (
         "serve --port 0",
@@ -36,9 +37,12 @@ COMMANDS = {
         f"react {WAVE} -o partner.npz",
         "animate --text wave -o pair.npz",
         "pose --text wave -o pair.npz",
+        f"vmc --player {WAVE}",
+        f"generate {PROMPTS} -o batch",
         "bench stream",
         "bench load",
     ),
+    "ray": (f"generate {PROMPTS} -o batch --ray local",),
     "plot": (f"plot {WAVE} -o wave.png",),
     "usd": (f"convert {WAVE} -o wave.usd", f"convert {WAVE} -o wave.usdc"),
     "train": (

@@ -68,3 +68,54 @@ def test_help_names_every_kind_of_file(capsys: pytest.CaptureFixture[str]) -> No
     text = capsys.readouterr().out
     for suffix in (set(READABLE) | set(WRITABLE)) - {".pickle"}:
         assert suffix in text
+
+
+def test_several_outputs_and_a_span_of_one_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = [word for name in ("a.glb", "a.csv", "a.npz") for word in ("-o", tmp_path / name)]
+    options = ("--person", "partner", "--trim", "0:0")
+    assert convert(DATA / "pair_buddi.pkl", *outputs, *options) == 0
+    assert capsys.readouterr().out.count(str(tmp_path)) == 3
+    assert read_motion(tmp_path / "a.npz").people == 1
+    assert read_motion(tmp_path / "a.glb").frames == 1
+
+
+def test_a_dash_is_npz_to_standard_output_and_the_words_go_elsewhere(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert convert(DATA / "wave.npz", "-o", "-") == 0
+    told = capfdbinary.readouterr()
+    (tmp_path / "piped.npz").write_bytes(told.out)
+    assert read_motion(tmp_path / "piped.npz").frames == 11
+    assert b"1 person, 11 frames" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("-o", "a.npz", "-o", "a.npz"), "names one file twice"),
+        (("-o", "-", "--layout", "amass"), "- is one file, --layout amass writes one a person"),
+        (("-o", "a.npz", "--trim", "5:6"), "holds no frame"),
+    ],
+)
+def test_outputs_that_make_no_sense_are_refused(
+    words: tuple[str, ...], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=problem):
+        convert(DATA / "wave.npz", *words)
+
+
+@pytest.mark.parametrize("span", ["1", "b:2", "3:2", "-1:2"])
+def test_a_span_that_is_none_is_refused_by_the_parser(span: str) -> None:
+    with pytest.raises(SystemExit):
+        convert(DATA / "wave.npz", "-o", "a.npz", f"--trim={span}")
+
+
+def test_without_blender_fbx_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTRAPOSE_BLENDER", str(tmp_path / "no-blender"))
+    with pytest.raises(InputError, match=r"FBX goes through Blender, .* pip install bpy"):
+        convert(DATA / "wave.npz", "-o", tmp_path / "a.fbx")
