@@ -242,7 +242,7 @@ def kinds(device: str, names: Sequence[str]) -> list[Kind]:
 def networks(names: Sequence[str], *, is_quick: bool) -> Iterator[dict[str, Bundle]]:
     """The bundles; "full-size" has the published sizes, or tiny ones in a quick run."""
     with tempfile.TemporaryDirectory(prefix="contrapose-gpu-") as folder:
-        tiny = NetworkConfig(width=64, heads=2, layers=2, ffn_width=128)
+        tiny = NetworkConfig(width=64, heads=2, layers=1, ffn_width=128)
         makers = {
             "starter": lambda: load_bundle(STARTER),
             "full-size": lambda: export_full_size(
