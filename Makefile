@@ -17,6 +17,11 @@ demo: $(VENV)/.engine
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests $(PARALLEL)
 
+# The GPU scripts as on a machine without a package index, on a CPU: minutes.
+.PHONY: test-gpu-scripts
+test-gpu-scripts: $(VENV)/.dev
+	$(BIN)/python -m pytest -p no:xdist -rA tests/benchmarks/gpu_scripts.py
+
 # No server, no training: what to run after each change.
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow'
