@@ -124,7 +124,7 @@ class _Translation:
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             function, arguments = build(attributes, inputs)
             result = self.call(function, *arguments)
-        if len(node.output) == 1:
+        if len(node.output) == 1 and node.op_type != "Split":  # which gives a tuple even of one
             self._values[node.output[0]] = result
         else:
             for index, name in enumerate(node.output):

@@ -99,6 +99,18 @@ def test_eight_bits_are_rounded_and_cut_as_the_graph_says(tmp_path: Path, kind: 
     np.testing.assert_allclose(by_openvino({"x": x})["y"], expected, atol=1e-6)
 
 
+def test_a_split_into_one_part_is_that_part(tmp_path: Path) -> None:
+    """As a network of one layer splits its modulation."""
+    nodes = [
+        helper.make_node("Split", ["x"], ["whole"], axis=1, num_outputs=1),
+        helper.make_node("Split", ["whole"], ["left", "right"], axis=1, num_outputs=2),
+        helper.make_node("Sub", ["left", "right"], ["y"]),
+    ]
+    path = written(tmp_path / "split.onnx", nodes, {"x": ("batch", 4)}, {"y": ("batch", 2)}, {})
+    found = TorchBackend(threads=1).load(path)({"x": np.array([[5, 7, 1, 2]], np.float32)})
+    np.testing.assert_array_equal(found["y"], [[4, 5]])
+
+
 def test_an_operator_that_no_exporter_of_ours_writes_is_refused_by_name(tmp_path: Path) -> None:
     node = helper.make_node("Erf", ["x"], ["y"])
     path = written(tmp_path / "erf.onnx", [node], {"x": ("batch", 4)}, {"y": ("batch", 4)}, {})
