@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -71,10 +72,12 @@ def carried_requirements() -> list[str]:
 def carried_wheels() -> list[str]:
     """NAME==VERSION of every wheel to carry, as an index resolves them for the machine."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-"]
-    target = ["--ignore-installed", "--target", os.devnull, *TARGET]
+    target = ["--ignore-installed", "--target", tempfile.gettempdir(), *TARGET]
     done = subprocess.run(
-        [*command, *target, *carried_requirements()], capture_output=True, text=True, check=True
+        [*command, *target, *carried_requirements()], capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        raise SystemExit(f"pip cannot tell what to carry:\n{done.stderr}")
     report = json.loads(done.stdout[done.stdout.index("{") :])
     found = {normal(item["metadata"]["name"]): item["metadata"] for item in report["install"]}
     there = THERE | set(closure(THERE))
