@@ -29,6 +29,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,12 @@ BUDGET_S = 520.0
 LEFT_AT_END_S = 20.0
 """For the last checkpoints."""
 SAVED_EVERY_S = 60.0
+START_S = 25.0
+"""What a run takes before its own clock begins, and after it has ended."""
 GRACE_S = 15.0
 """After SIGTERM, in which a run writes its checkpoint."""
 LOOK_EVERY_S = 1.0
-LEAST_STAGE_S = 5.0
+LEAST_STAGE_S = START_S + 5.0
 
 
 # ----------------------------------------------------------------------------- the recipe
@@ -65,10 +68,9 @@ class Training:
         """Stages whose checkpoints it needs."""
         return {name for change in self.changes for name in re.findall(r"\{(\w+)\}", change)}
 
-    def command(self, out: Path, seconds: float, settings: Mapping[str, str]) -> list[str]:
-        changes = [change.format_map(settings) for change in self.changes]
-        changes += [f"data={settings['data']}", f"minutes={seconds / 60:.4f}"]
-        changes += [change for change in settings["more"].split("\n") if change]
+    def command(self, out: Path, known: Mapping[str, Path], *more: str) -> list[str]:
+        """known  checkpoints of stages; more  changes beside the recipe's"""
+        changes = [*(change.format_map(known) for change in self.changes), *more]
         sets = [word for change in changes for word in ("--set", change)]
         module = ["-m", "trainer.training.train", self.objective]
         return python(*module, self.config, "--out", out, *sets)
@@ -177,23 +179,25 @@ def train(
     stage: Training,
     kept: Kept,
     run: Path,
-    seconds: float,
-    settings: Mapping[str, str],
+    command: Sequence[str],
+    limit_s: float,
     variables: Mapping[str, str],
 ) -> int:
-    """Train a stage for so long and keep what it saves, about every minute and at the end."""
+    """Run a stage and keep what it saves, about every minute and at the end.
+
+    limit_s  after so long it is told to stop, and saves first
+    """
     before_s = kept.spent.get(stage.name, 0.0)
-    command = stage.command(run, seconds, settings)
     kept.note(stage.name, steps_before=kept.stages.get(stage.name, {}).get("steps", 0))
     with (
         (run.parent / f"{stage.name}.log").open("ab") as log,
         gpu_use() as use,
         started(command, log, variables) as process,
     ):
-        ends_at = time.monotonic() + seconds + 2 * LEAST_STAGE_S
+        ends_at = time.monotonic() + limit_s
         saved = None
         while process.poll() is None:
-            if time.monotonic() > ends_at:  # the clock of the run knows nothing of compiling
+            if time.monotonic() > ends_at:
                 process.send_signal(signal.SIGTERM)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(GRACE_S)
@@ -205,8 +209,10 @@ def train(
                 saved = checkpoint.stat().st_mtime_ns
                 kept.keep(stage.name, run, before_s)
     kept.keep(stage.name, run, before_s)
-    if use:
-        kept.note(stage.name, gpu_busy_percent=round(statistics.mean(use), 1))
+    if process.returncode == 0 and stage.name in kept.stages:
+        kept.note(stage.name, is_done=True)
+    if busy := list(dropwhile(lambda percent: percent == 0, use)):  # from its first kernel on
+        kept.note(stage.name, gpu_busy_percent=round(statistics.mean(busy), 1))
     return process.returncode
 
 
@@ -272,28 +278,31 @@ def run(args: argparse.Namespace, work: Path) -> int:
             print(f"gpu_starter.py: no clips: rc {rc}\n{output[-2000:]}", file=sys.stderr)
             return 1
     is_well = True
-    settings = {
-        "data": str(shards),
-        "more": "\n".join([f"checkpoint_minutes={SAVED_EVERY_S / 60:g}", "processes=1"]),
-    }
+    always = [f"data={shards}", "processes=1", f"checkpoint_minutes={SAVED_EVERY_S / 60:g}"]
+    known: dict[str, Path] = {}
     for index, stage in enumerate(recipe.stages):
-        left = ends_at - time.monotonic() - (0 if args.quick else LEFT_AT_END_S)
+        left = ends_at - time.monotonic() - LEFT_AT_END_S
         seconds = seconds_of(recipe.stages[index:], kept.spent, left)
         if kept.path(stage.name).exists():
-            settings[stage.name] = str(kept.path(stage.name))
-        if seconds < LEAST_STAGE_S:
+            known[stage.name] = kept.path(stage.name)
+        is_done = kept.stages.get(stage.name, {}).get("is_done", False)
+        if is_done or seconds < (0 if args.quick else LEAST_STAGE_S):
             print(f"{stage.name:10} has had its time", flush=True)
             continue
-        lacking = stage.needs - settings.keys()
+        lacking = stage.needs - known.keys()
         if lacking:
             print(f"{stage.name:10} is left out: no checkpoint of {', '.join(sorted(lacking))}")
             is_well = False
             continue
-        goes_on = stage.name in settings and stage.objective != "distill"
-        more = f"{settings['more']}\ninit={settings[stage.name]}" if goes_on else settings["more"]
+        more = [*always]
+        if not args.quick:  # which counts steps, so that it ends as it does anywhere
+            more.append(f"minutes={(seconds - START_S) / 60:.4f}")
+        if stage.name in known and stage.objective != "distill":  # a student begins as its teacher
+            more.append(f"init={known[stage.name]}")
         folder = work / stage.name
         folder.mkdir()
-        rc = train(stage, kept, folder, seconds, settings | {"more": more}, variables)
+        command = stage.command(folder, known, *more)
+        rc = train(stage, kept, folder, command, left if args.quick else seconds, variables)
         about = kept.stages.get(stage.name, {})
         print(f"{stage.name:10} rc {rc}  {json.dumps(about)}", flush=True)
         if rc or not kept.path(stage.name).exists():
@@ -301,7 +310,7 @@ def run(args: argparse.Namespace, work: Path) -> int:
             log = (work / f"{stage.name}.log").read_text(errors="replace")
             print("\n".join(log.splitlines()[-20:]), file=sys.stderr, flush=True)
         if kept.path(stage.name).exists():
-            settings[stage.name] = str(kept.path(stage.name))
+            known[stage.name] = kept.path(stage.name)
     print_table(kept)
     return 0 if is_well else 1
 

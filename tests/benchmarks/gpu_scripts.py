@@ -65,7 +65,7 @@ def test_the_starter_is_trained_killed_resumed_and_served(
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     quick = ("--device", "cpu", "--quick")
-    command = python("benchmarks/gpu_starter.py", "--out", first, "--budget", 150, *quick)
+    command = python("benchmarks/gpu_starter.py", "--out", first, "--budget", 400, *quick)
     stages = [stage.name for stage in load_recipe(RECIPE, is_quick=True).stages]
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=bare, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -80,7 +80,7 @@ def test_the_starter_is_trained_killed_resumed_and_served(
     assert (first / f"{stages[0]}.pt").exists()
     command = python(
         "benchmarks/gpu_starter.py",
-        *("--out", second, "--resume", first, "--budget", 150, *quick),
+        *("--out", second, "--resume", first, "--budget", 400, *quick),
     )
     done = subprocess.run(command, cwd=REPOSITORY, env=bare, text=True, capture_output=True)
     print(done.stdout)
