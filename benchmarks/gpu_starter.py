@@ -121,7 +121,7 @@ class Kept:
             for name in self.stages:
                 if (earlier / f"{name}.pt").exists() and earlier.resolve() != folder.resolve():
                     shutil.copyfile(earlier / f"{name}.pt", folder / f"{name}.pt")
-        self.spent = {name: float(stage["seconds"]) for name, stage in self.stages.items()}
+        self.spent = {name: float(stage.get("seconds", 0)) for name, stage in self.stages.items()}
 
     def path(self, name: str) -> Path:
         return self._folder / f"{name}.pt"

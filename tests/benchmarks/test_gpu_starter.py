@@ -81,5 +81,7 @@ def test_what_a_run_saved_is_kept_in_halves_and_adds_up_over_runs(tmp_path: Path
 
 def test_a_run_that_has_saved_nothing_yet_leaves_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path, None)
+    kept.note("animator", steps_before=0)
     kept.keep("animator", tmp_path / "nowhere", 0.0)
-    assert kept.stages == {}
+    assert Kept(tmp_path, tmp_path).spent == {"animator": 0.0}
+    assert not kept.path("animator").exists()
