@@ -84,10 +84,7 @@ class DirectionChange:
             )
         merged = {pose.frame: pose for pose in (*direction.poses, *self.poses)}
         if len(merged) > MAX_TARGETS:
-            raise ConfigError.at(
-                "targets",
-                f"{len(merged)} poses wanted, at most {MAX_TARGETS} are; send the later ones later",
-            )
+            raise _too_many(len(merged), "targets")
         return replace(direction, poses=tuple(merged[frame] for frame in sorted(merged)))
 
 
@@ -96,6 +93,8 @@ def direction_change(control: interaction_pb2.SessionControl) -> DirectionChange
     found = {descriptor.name for descriptor, _ in control.ListFields()}
     if not found & {"mode", "energy", "contact", "place", "targets", "clear_targets"}:
         return None
+    if len(control.targets) > MAX_TARGETS:  # before any of them costs anything
+        raise _too_many(len(control.targets), "control.targets")
     has = control.HasField
     return DirectionChange(
         mode=_mode(control.mode, "control.mode"),
@@ -107,6 +106,12 @@ def direction_change(control: interaction_pb2.SessionControl) -> DirectionChange
             for number, target in enumerate(control.targets)
         ),
         clears_targets=control.clear_targets,
+    )
+
+
+def _too_many(count: int, field: str) -> ConfigError:
+    return ConfigError.at(
+        field, f"{count} poses wanted, at most {MAX_TARGETS} are; send the later ones later"
     )
 
 

@@ -37,9 +37,10 @@ async def motion_responses(
     frames = wire.count_from_wire(request.frames, 1, host.config.max_motion_frames, "frames")
     anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
     info = _info(request, loaded, host.config.session.steps)
-    text = await _motion_text(loaded, wire.text_from_wire(request.text, "text"))
-    capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
+    words = _motion_words(request.text, loaded)
     with host.generation_slot(), patient_windows(loaded.executor) as sample:
+        text = await _encoded(loaded, words) if words else None
+        capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
         made = await asyncio.to_thread(
             generate_motion,
             pair.pose,
@@ -69,11 +70,11 @@ async def pair_response(
 ) -> generation_pb2.GeneratePairResponse:
     """A pair for words, for one given person, or for both."""
     loaded = host.ready()
-    text = wire.text_from_wire(request.text, "text")
+    words = _pair_words(request.text, loaded)
     single = None
     if request.HasField("single"):
         single = wire.person_from_wire(request.single, "single")
-    elif not text:
+    elif not words:
         raise InputError.at("text", "neither text nor single is given; give one or both")
     spec = loaded.bundle.manifest.generator
     if spec is None:
@@ -85,11 +86,12 @@ async def pair_response(
         host.generation_slot(),
         patient_pairs(loaded.executor, spec.guidance, info.steps) as sample,
     ):
-        words = await _encoded(loaded, text, spec.text_width)
+        no_words = np.zeros(spec.text_width, np.float32)
+        text = await _encoded(loaded, words) if words else no_words
         pair = await asyncio.to_thread(
             generate_pair,
             body=loaded.body,
-            text=words,
+            text=text,
             single=single,
             seed=info.seed,
             sample=sample,
@@ -117,27 +119,30 @@ def _info(
     )
 
 
-async def _motion_text(loaded: LoadedBundle, text: str) -> Array | None:
-    """The vector of a motion's words, None for none. Raises BundleError where they have no use."""
-    if not text:
-        return None
-    if not loaded.animator_takes_text:
+def _motion_words(text: str, loaded: LoadedBundle) -> str:
+    """A motion's words. Raises BundleError where they have no use."""
+    words = wire.text_from_wire(text, "text")
+    if words and not loaded.animator_takes_text:
         raise BundleError.at(
             "text",
             f"the animator of bundle {loaded.name} understands no words; leave them out",
             "NO_TEXT",
         )
-    return await _encoded(loaded, text, loaded.bundle.manifest.animator.text_width)
+    return words
 
 
-async def _encoded(loaded: LoadedBundle, text: str, width: int) -> Array:
-    """The sentence vector (width,); zeros for no words."""
-    if not text:
-        return np.zeros(width, np.float32)
-    if loaded.bundle.manifest.text is None:
+def _pair_words(text: str, loaded: LoadedBundle) -> str:
+    """A pair's words. Raises BundleError where there is nothing that reads them."""
+    words = wire.text_from_wire(text, "text")
+    if words and loaded.bundle.manifest.text is None:
         raise BundleError.at(
             "text", f"bundle {loaded.name} understands no words; load one that does", "NO_TEXT"
         )
-    call = loaded.executor.call(lambda models: encode_text(models, [text]))
+    return words
+
+
+async def _encoded(loaded: LoadedBundle, words: str) -> Array:
+    """The sentence vector (width,)."""
+    call = loaded.executor.call(lambda models: encode_text(models, [words]))
     encoded: Array = (await asyncio.wrap_future(call))[0]
     return encoded

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
@@ -55,6 +55,11 @@ SHORTEST_WAIT = 0.001
 """Seconds; time may stand still where it is counted in floats."""
 MOST_CHANGES = 16
 """Changes that wait for the session; with more, no message is read."""
+CHANGE_SECONDS = 0.02
+"""Between a change that the session is told of and the next: a client may want something else many
+times a second, but what that costs comes out of the time of all."""
+POSES_AS_ONE = 4
+"""Wanted poses that weigh as much as one change."""
 MOST_REACTIONS = 10_000
 """The newest, of which the summary tells percentiles."""
 LAST_WRITE_SECONDS = 1.0
@@ -122,6 +127,8 @@ class LiveStream:
         self._arrivals = Arrivals(resumes)
         self._answers: list[Answer] = []
         self._changes: list[Change] = []
+        self._changes_due = -np.inf
+        """When the session may be told of them."""
         self._planned_at: tuple[int, int] | None = None
         self._reactions_ms: deque[float] = deque(maxlen=MOST_REACTIONS)
         self._words: str | None = None
@@ -273,7 +280,7 @@ class LiveStream:
             if part == "end":
                 break
             handlers[part](getattr(request, part))
-            while len(self._changes) >= MOST_CHANGES:
+            while _weight(self._changes) >= MOST_CHANGES:
                 self._room.clear()
                 await self._room.wait()
         self._is_complete = True
@@ -358,33 +365,42 @@ class LiveStream:
                 return
             # Not wait_for: before Python 3.12 it drops a cancellation that meets its result.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._until_next_frame()):
+                async with asyncio.timeout(self._until_next_tick()):
                     await self._news.wait()
 
-    def _until_next_frame(self) -> float | None:
-        now = self._arrivals.session_time(self._loop.time())
-        if now is None:
-            return None
-        next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
-        return max(float(next_frame / FRAME_RATE + FRAME_GRACE - now), SHORTEST_WAIT)
+    def _until_next_tick(self) -> float | None:
+        """Seconds until the next frame, or until changes that wait are due; None: neither."""
+        at = self._loop.time()
+        waits = [max(self._changes_due - at, SHORTEST_WAIT)] if self._changes else []
+        now = self._arrivals.session_time(at)
+        if now is not None:
+            next_frame = np.floor((now - FRAME_GRACE) * FRAME_RATE) + 1
+            left = float(next_frame / FRAME_RATE + FRAME_GRACE - now)
+            waits.append(max(left, SHORTEST_WAIT))
+        return min(waits, default=None)
 
     def _has_work(self) -> bool:
         """Whether a tick could change anything: a new frame of the clock or of the player, a
-        window, a change. One that failed is asked for again at the next frame, not at once."""
+        window, changes that are due. A window that failed is asked for again at the next frame, not
+        at once."""
         has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
         frames = self._arrivals.frames(self._loop.time())
-        return has_window or bool(self._changes) or frames != self._planned_at
+        return has_window or self._are_changes_due() or frames != self._planned_at
+
+    def _are_changes_due(self) -> bool:
+        is_time = self._is_complete or self._loop.time() >= self._changes_due
+        return bool(self._changes) and is_time
 
     def _taken(self) -> Inbox:
         self._planned_at = self._arrivals.frames(self._loop.time())
-        inbox = Inbox(
-            poses=self._arrivals.take(),
-            answers=tuple(self._answers),
-            changes=tuple(self._changes),
-        )
+        changes: tuple[Change, ...] = ()
+        if self._are_changes_due():
+            changes = tuple(self._changes)
+            self._changes_due = self._loop.time() + CHANGE_SECONDS * _weight(changes)
+            self._changes.clear()
+            self._room.set()
+        inbox = Inbox(poses=self._arrivals.take(), answers=tuple(self._answers), changes=changes)
         self._answers.clear()
-        self._changes.clear()
-        self._room.set()
         return inbox
 
     def _put(self, outcome: Outcome) -> None:
@@ -421,3 +437,9 @@ class LiveStream:
             reaction_ms=interaction_pb2.Percentiles(p50=p50, p95=p95, p99=p99),
             duration=self._arrivals.session_time(self._loop.time()) or 0.0,
         )
+
+
+def _weight(changes: Sequence[Change]) -> float:
+    """How much these cost, in changes of one setting."""
+    poses = sum(len(each.change.poses) for each in changes if isinstance(each, Redirect))
+    return len(changes) + poses / POSES_AS_ONE

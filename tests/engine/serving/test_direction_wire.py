@@ -85,3 +85,13 @@ def test_poses_are_added_in_order_and_replace_those_at_the_same_frame() -> None:
     with pytest.raises(ConfigError) as caught:
         changed(direction, targets=targets(*range(100, 100 + MAX_TARGETS)))
     assert caught.value.field == "targets"
+
+
+def test_too_many_poses_are_refused_before_one_of_them_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(wire, "pose_from_wire")
+    targets = [pb.PoseTarget(frame_index=50 + at, partner=BODY) for at in range(MAX_TARGETS + 1)]
+    with pytest.raises(ConfigError, match="65 poses wanted, at most 64") as refusal:
+        direction_change(pb.SessionControl(targets=targets))
+    assert refusal.value.field == "control.targets"

@@ -13,6 +13,7 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import InputError, OverloadedError
 from engine.sampling.executor import Executor
+from engine.sampling.models import Models
 from engine.serving.generating import motion_responses, pair_response
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
@@ -28,9 +29,9 @@ PAIR = types_pb2.Pair(player=person(0.0), partner=person(1.0))
 
 
 @contextmanager
-def new_host() -> Iterator[Host]:
+def new_host(models: Models | None = None) -> Iterator[Host]:
     host = Host(ServiceConfig(max_generations=1))
-    with Executor(still_models()) as executor:
+    with Executor(models or still_models()) as executor:
         bundle, body = load_bundle(STARTER), load_body()
         host.serve(
             LoadedBundle(
@@ -62,6 +63,26 @@ def test_a_pair_keeps_the_person_that_was_given() -> None:
     made = asyncio.run(answer())
     assert list(made.pair.player.pose.root_translation) == pytest.approx([0, 1.2, 0.5])
     assert made.info.seed == 3
+
+
+def test_a_refused_request_costs_neither_capsules_nor_words(
+    monkeypatch: pytest.MonkeyPatch, talking_models: Models
+) -> None:
+    def costs(*_: object) -> None:
+        raise AssertionError("computed for a request that is refused")
+
+    async def refusals() -> None:
+        with new_host(talking_models) as host, host.generation_slot():
+            monkeypatch.setattr(LoadedBundle, "fitted_capsules", costs)
+            monkeypatch.setattr(LoadedBundle, "animator_takes_text", True)
+            monkeypatch.setattr("engine.serving.generating.encode_text", costs)
+            motion = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30, text="hug")
+            with pytest.raises(OverloadedError):
+                await motion_responses(host, motion)
+            with pytest.raises(OverloadedError):
+                await pair_response(host, generation_pb2.GeneratePairRequest(text="hug"))
+
+    asyncio.run(refusals())
 
 
 def test_one_more_than_may_be_is_refused_and_what_is_wrong_is_said_first() -> None:

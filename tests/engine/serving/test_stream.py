@@ -16,7 +16,9 @@ from engine.arrays import Array, IntArray
 from engine.errors import BackendError, InputError, OverloadedError, SessionError
 from engine.sampling.models import Models, encode_text
 from engine.serving.load import LoadLevel
+from engine.serving.stream import CHANGE_SECONDS
 from engine.serving.stream_session import MOST_FAILURES
+from engine.session.direction import Direction
 from engine.testing import InlineSessionThread, run_virtually
 from tests.engine.streaming import (
     Requests,
@@ -299,6 +301,46 @@ def test_a_client_that_asks_for_more_steps_than_there_are_gets_them_afterwards()
     steps = run_virtually(session())
     assert steps[-1] == 20
     assert set(steps) == {2, 20}
+
+
+def test_changes_without_end_are_heard_now_and_then_and_frames_come_in_time() -> None:
+    """A first one at once; then as much time lies between them as they weigh."""
+
+    async def session() -> tuple[int, float, list[types_pb2.FrameChunk]]:
+        heard = new_session()
+        stream = new_stream(new_executor(), session=heard)
+        responses: list[pb.StreamInteractionResponse] = []
+        told, direct, loop = 0, heard.direct, asyncio.get_running_loop()
+
+        def counted(direction: Direction) -> None:
+            nonlocal told
+            told += 1
+            direct(direction)
+
+        heard.direct = counted  # type: ignore[method-assign]
+        body = still_pose(1).pose.body
+        targets = [pb.PoseTarget(frame_index=500 + at, partner=body) for at in range(64)]
+
+        async def requests() -> Requests:
+            yield still_pose(1)
+            for _ in range(30):
+                yield pb.StreamInteractionRequest(
+                    control=pb.SessionControl(
+                        mode=pb.SESSION_MODE_INBETWEEN, targets=targets, clear_targets=True
+                    )
+                )
+
+        async def write(response: pb.StreamInteractionResponse) -> None:
+            responses.append(response)
+
+        await stream.run(requests(), write)
+        return told, loop.time(), chunks_in(responses)
+
+    told, seconds, chunks = run_virtually(session())
+    assert told == 30
+    assert 28 * 17 * CHANGE_SECONDS < seconds < 30 * 17 * CHANGE_SECONDS
+    sent = [chunk.first_frame_index + len(chunk.frames) for chunk in chunks]
+    assert sent[-1] > 10 * seconds
 
 
 # -------------------------------------------------------------------------------------------- words
