@@ -17,6 +17,7 @@ from engine.serving.load import LoadConfig, SlotQueue
 from engine.serving.load_watch import LoadWatch
 from engine.serving.loaded import LoadedBundle
 from engine.serving.resume import ResumeKeys, random_keys
+from engine.serving.runs import Runs
 from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
 from engine.session.config import SessionConfig
@@ -88,6 +89,7 @@ class Host:
         """So far, at every door."""
         self.session_thread = SessionThread()
         self.load_watch = LoadWatch(config.session, config.load, self.session_thread)
+        self.runs = Runs()
         self.slots: dict[str, Slot] = {}
         """What open sessions hold, by their ids."""
         self._closed = asyncio.Event()
@@ -151,8 +153,8 @@ class Host:
         return min(known, default=MOST_SESSIONS)
 
     async def take_over(self, session_id: str) -> None:
-        """End an open session whose client is back with its token: the old connection is dead, and
-        the transport may take half a minute to say so."""
+        """End an open session whose client is back with its newest token: the old connection is
+        dead, and the transport may take half a minute to say so."""
         slot = self.slots.get(session_id)
         if slot is None or slot.stream is None:
             return

@@ -26,6 +26,7 @@ from engine.serving.host import Host
 from engine.serving.loaded import LoadedBundle
 from engine.serving.outbox import Response
 from engine.serving.resume import Sealer, StreamState, opened
+from engine.serving.runs import Run
 from engine.serving.stream import LiveStream, Request
 from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
 from engine.session.config import SessionConfig
@@ -50,23 +51,26 @@ async def interact(
     _check_bundle(header, loaded)
     state = await _resumed(header, host, loaded)
     session_id = header.session_id or secrets.token_hex(8)
+    after = None
     if state is None:
         config = wire.session_config(header, host.config.session)
     else:
-        session_id, config = state.session_id, state.session.config
-        await host.take_over(session_id)
-    with host.session_slot(session_id, config) as slot:
-        stream, accepted = await _opened(header, config, host, loaded, session_id, state)
-        slot.stream = stream
-        logger.info("%s: opened by %s", session_id, header.client_name or "a client")
-        stream.accept(accepted)
-        stream.limit(host.load_watch.level)
-        if text := header.text if state is None else state.text:
-            stream.steer(text)
-        try:
-            await stream.run(requests, write)
-        finally:
-            logger.info("%s: closed", session_id)
+        session_id, after, config = state.session_id, state.run, state.session.config
+    with host.runs.begun(session_id, after) as run:
+        if state is not None:
+            await host.take_over(session_id)
+        with host.session_slot(session_id, config) as slot:
+            stream, accepted = await _opened(header, config, host, loaded, session_id, run, state)
+            slot.stream = stream
+            logger.info("%s: opened by %s", session_id, header.client_name or "a client")
+            stream.accept(accepted)
+            stream.limit(host.load_watch.level)
+            if text := header.text if state is None else state.text:
+                stream.steer(text)
+            try:
+                await stream.run(requests, write)
+            finally:
+                logger.info("%s: closed", session_id)
 
 
 async def _first(requests: AsyncIterator[Request], idle_seconds: float) -> Request:
@@ -112,6 +116,7 @@ async def _opened(
     host: Host,
     loaded: LoadedBundle,
     session_id: str,
+    run: Run,
     state: StreamState | None,
 ) -> tuple[LiveStream, interaction_pb2.SessionAccepted]:
     """A new session, or the one that a token holds the state of."""
@@ -151,6 +156,7 @@ async def _opened(
             keys=host.config.resume_keys,
             engine=loaded.fingerprint,
             session_id=session_id,
+            run=run,
             calibration=calibration,
             partner_betas=partner_betas,
         ),

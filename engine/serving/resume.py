@@ -32,6 +32,7 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.devices.calibration import ROLE_COUNT, calibration_of
 from engine.errors import ConfigError, InputError, SessionError
 from engine.serving import wire
+from engine.serving.runs import Run
 from engine.serving.tracked_player import PlayerCalibration
 from engine.session.codec import (
     FLAG,
@@ -93,6 +94,8 @@ class StreamState:
 
     session: SessionState
     session_id: str
+    run: int
+    """The number of the run that made it."""
     text: str
     """The words of `session.direction`, whose vector is encoded anew."""
     calibration: PlayerCalibration
@@ -112,6 +115,7 @@ class Sealer:
     keys: ResumeKeys
     engine: bytes
     session_id: str
+    run: Run
     calibration: PlayerCalibration
     partner_betas: Array
     clock: Callable[[], float] = time.time
@@ -128,6 +132,7 @@ class Sealer:
         state = StreamState(
             session=session,
             session_id=self.session_id,
+            run=self.run.number,
             text=text,
             calibration=self.calibration,
             partner_betas=self.partner_betas,
@@ -278,6 +283,7 @@ TOKEN = entries(
         "made_by": raw(64),
         "issued": number(-1e12, 1e12),
         "session_id": text(wire.MAX_NAME_CHARACTERS),
+        "run": whole(0, 2**62),
         "text": text(wire.MAX_TEXT_CHARACTERS),
         "betas": row(BETAS, BETAS),
         "turns": array(ROLE_COUNT, 3, 3, dtypes=("f4",), most=2.0),
@@ -313,6 +319,7 @@ def _entries(state: StreamState, *, made_by: bytes, issued: float) -> dict[str, 
         "made_by": made_by,
         "issued": issued,
         "session_id": state.session_id,
+        "run": state.run,
         "text": state.text,
         "betas": (worn.betas, state.partner_betas),
         "turns": worn.turns.astype(np.float32),
@@ -368,6 +375,7 @@ def _rebuilt(found: dict[str, Any], body: Body) -> StreamState:
     return StreamState(
         session=_rebuilt_session(found),
         session_id=found["session_id"],
+        run=found["run"],
         text=found["text"],
         calibration=calibration,
         partner_betas=found["betas"][1],

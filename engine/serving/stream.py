@@ -101,6 +101,7 @@ class LiveStream:
         self._executor = executor
         self._session_thread = session_thread
         self._idle_seconds = idle_seconds
+        self._sealer = sealer
         self._takes_text = takes_text
         self._loop = asyncio.get_running_loop()
         self._session = StreamSession(
@@ -424,6 +425,8 @@ class LiveStream:
                 self._reactions_ms.append(reaction_ms)
             async with self._writes:
                 await write(response)
+            if self._sealer is not None and response.status.resume_token:
+                self._sealer.run.told()
 
     def _summary(self) -> interaction_pb2.SessionSummary:
         reactions = self._reactions_ms or [0.0]

@@ -137,6 +137,7 @@ def a_state(
     return StreamState(
         session=session,
         session_id="mine",
+        run=1_800_000_000_000_000,
         text=text,
         calibration=calibration_from_wire(header, BODY),
         partner_betas=np.linspace(-1, 1, 10).astype(np.float32),
@@ -184,7 +185,7 @@ def test_no_poses_are_no_poses() -> None:
 def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed: int) -> None:
     state = directed(a_state(seed), mode=mode)
     back = through(state)
-    for name in ("session_id", "text", "first_time_code", "sequence", "time_code"):
+    for name in ("session_id", "run", "text", "first_time_code", "sequence", "time_code"):
         assert getattr(back, name) == getattr(state, name)
     np.testing.assert_array_equal(back.partner_betas, state.partner_betas)
     was, now = carried(state.session), back.session
