@@ -40,6 +40,8 @@ PATIENCE_S = 0.5
 """Seconds after which offline work has one call in spite of live windows: it gets on, if slowly."""
 BEGIN_WEIGHT = 0.1
 """Weight of the newest windows in the average of what they took to begin."""
+CLOSE_SECONDS = 5.0
+"""How long closing waits for the call that is running: one that hangs has no end."""
 TIMED_CALLS = 3
 """Calls of each bucket when costs are measured, after one that warms up."""
 
@@ -146,6 +148,8 @@ class Executor:
         """When patient windows, and pieces of patient work, last had a call."""
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
         self._begin_s = self._live_s = 0.0
+        self._turns = 0
+        self._is_at_work = False
         self._busy = BusyMeter(clock())
         self._thread = threading.Thread(target=self._run, name="contrapose-executor", daemon=True)
         self._start()
@@ -160,6 +164,12 @@ class Executor:
     def costs(self) -> CallCosts:
         """Costs of denoiser calls, as known now; for reading."""
         return self._costs
+
+    @property
+    def under_way(self) -> int | None:
+        """The number of the turn that is under way, a call of each kind at most; None: no work.
+        For reading."""
+        return self._turns if self._is_at_work else None
 
     def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
         """Denoise a window; more urgent deadlines (seconds) go first. Any thread.
@@ -209,11 +219,17 @@ class Executor:
         )
 
     def close(self) -> None:
-        """Stop after the call that is running; what is unfinished gets a BackendError."""
+        """Stop after the call that is running; what is unfinished gets a BackendError.
+
+        A call that hangs is left to itself, and its thread dies with the process.
+        """
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            logger.error("a graph call hangs, and is left to itself")
+            self._give_up()
 
     def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Pieces[T]]) -> Future[T]:
         work = _Work(begin)
@@ -237,10 +253,12 @@ class Executor:
     def _run(self) -> None:
         while self._wait_for_work():
             started = self._clock()
+            self._turns, self._is_at_work = self._turns + 1, True
             try:
                 self._work()
             except Exception as exc:  # out of memory, say, between two calls
                 self._fail_all(_translated(exc))
+            self._is_at_work = False
             self._count(self._clock() - started)
         self._give_up()
 
@@ -384,9 +402,12 @@ class Executor:
             _report(on_done, error)
 
     def _give_up(self) -> None:
-        self._taken = list(self._submitted)
+        self._taken, self._submitted = list(self._submitted), deque()
         self._fail_all(_closed())
-        for work in [*self._calls, *self._patient]:
+        works = [*self._calls, *self._patient]
+        self._calls.clear()
+        self._patient.clear()
+        for work in works:
             work.finish(_closed())
 
 

@@ -19,6 +19,7 @@ from engine.serving.loaded import LoadedBundle
 from engine.serving.resume import ResumeKeys, random_keys
 from engine.serving.runs import Runs
 from engine.serving.session_thread import SessionThread
+from engine.serving.stalls import StallWatch
 from engine.serving.stream import LiveStream
 from engine.session.config import SessionConfig
 from engine.session.recording import Recorder
@@ -85,6 +86,11 @@ class Host:
         self.recorder: Recorder | None = None
         """Writes down every session; None: none is."""
         self.is_draining = False
+        self.is_stalled = False
+        """Whether a graph call hangs: nobody is served until it is done."""
+        self.stall_changed = asyncio.Event()
+        """Set when that has changed, for whoever tells of it."""
+        self._stall: StallWatch | None = None
         self.calls = Calls()
         """So far, at every door."""
         self.session_thread = SessionThread()
@@ -100,14 +106,18 @@ class Host:
     def serve(self, loaded: LoadedBundle) -> None:
         """Sessions are accepted from now on."""
         self.load_watch.begin(loaded)
+        self._stall = StallWatch(lambda: loaded.executor.under_way)
         self.loaded = loaded
 
     def ready(self) -> LoadedBundle:
-        """Raises OverloadedError while the bundle is loading or the server is draining."""
+        """Raises OverloadedError while the bundle is loading, the server is draining, or a graph
+        call hangs."""
         if self.is_draining:
             raise OverloadedError("the server is going away; try another", reason="DRAINING")
         if self.loaded is None:
             raise OverloadedError("the bundle is still loading; try again", reason="NOT_READY")
+        if self.is_stalled:
+            raise OverloadedError("a graph call hangs; try another server", reason="NOT_READY")
         return self.loaded
 
     # -- sessions ----------------------------------------------------------------------------------
@@ -189,8 +199,27 @@ class Host:
         most_steps = max((slot.most_steps for slot in self.slots.values()), default=1)
         self.load_watch.look(now, self.streams, len(self.slots), most_steps)
 
+    def look_for_stall(self) -> None:
+        """See whether a graph call hangs. If so, sessions end, to go on elsewhere."""
+        is_stalled = self._stall is not None and self._stall.look()
+        if is_stalled == self.is_stalled:
+            return
+        self.is_stalled = is_stalled
+        self.stall_changed.set()
+        if not is_stalled:
+            logger.warning("the graph call that hung is done")
+            return
+        logger.error("a graph call hangs; %d sessions end", len(self.slots))
+        for stream in self.streams:
+            stream.end(
+                OverloadedError(
+                    "the engine hangs in a graph call; resume the session elsewhere with its token",
+                    reason="ENGINE_LOST",
+                )
+            )
+
     async def watch(self) -> None:
-        """Measure for ever how late the event loop is, and see to the load."""
+        """Measure for ever how late the event loop is, and see to the load and to stalls."""
         loop = asyncio.get_running_loop()
         looked = loop.time()
         while True:
@@ -201,6 +230,7 @@ class Host:
             if now - looked >= LOOK_SECONDS:
                 looked = now
                 self.look(now)
+                self.look_for_stall()
 
     # -- generation --------------------------------------------------------------------------------
     @contextmanager

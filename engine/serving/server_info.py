@@ -30,7 +30,7 @@ def server_info(host: Host) -> server_info_pb2.GetServerInfoResponse:
     info = server_info_pb2.GetServerInfoResponse(
         server_version=version("contrapose"),
         protocol_minor=PROTOCOL_MINOR,
-        is_ready=loaded is not None and not host.is_draining,
+        is_ready=loaded is not None and not (host.is_draining or host.is_stalled),
         default_steps=config.session.steps,
         frame_rate=FRAME_RATE,
         default_horizon_frames=config.session.horizon_frames,

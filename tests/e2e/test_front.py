@@ -66,8 +66,9 @@ def health(channel: grpc.Channel) -> int:
     return int(stub.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S).status)
 
 
-def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
-    front: RunningServer,
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash_and_a_hang(
+    front: RunningServer, fault: signal.Signals
 ) -> None:
     async def run() -> None:
         first_engines = engines_of(front)
@@ -81,7 +82,7 @@ def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
             whole = await client.server_info()
             assert (whole.active_sessions, whole.max_sessions) == (2, 2)
 
-            os.kill(first_engines[0], signal.SIGKILL)
+            os.kill(first_engines[0], fault)
             ends = {asyncio.create_task(each.closed()): each for each in (one, two)}
             (lost,), (alive,) = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             with pytest.raises(ServerError, match="resume the session with its token") as caught:
@@ -102,6 +103,7 @@ def test_sessions_are_spread_and_those_of_other_engines_outlive_a_crash(
     with grpc.insecure_channel(front.address) as channel:
         assert health(channel) == health_pb2.HealthCheckResponse.SERVING
         assert until(lambda: info(channel).max_sessions == 2)  # it has come back
+    assert until(lambda: len(engines_of(front)) == 2)
 
 
 def test_generation_and_refusals_come_through_as_from_one_server(front: RunningServer) -> None:

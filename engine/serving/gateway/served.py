@@ -54,7 +54,8 @@ class ServedHost:
 
     @property
     def is_ready(self) -> bool:
-        return self._host.loaded is not None and not self._host.is_draining
+        host = self._host
+        return host.loaded is not None and not (host.is_draining or host.is_stalled)
 
     async def interact(self, requests: AsyncIterator[bytes], write: Write) -> None:
         async def write_message(response: interaction_pb2.StreamInteractionResponse) -> None:

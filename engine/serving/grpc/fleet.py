@@ -55,7 +55,7 @@ class EngineProcess:
     busy: float = 0.0
     """Part of the last seconds in which it was denoising, as it last said."""
     unanswered: int = 0
-    """Times in a row that it was asked how it is, and did not say."""
+    """Times in a row that it was asked how it is, and did not say that it serves."""
 
     @property
     def is_ready(self) -> bool:
@@ -133,10 +133,22 @@ class Fleet:
             if text.startswith(READY):
                 address = text.removeprefix(READY)
                 engine.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+                engine.unanswered = 0
                 logger.info("engine %d: process %d on %s", engine.index, process.pid, address)
                 self._on_change()
                 return True
         return False
+
+    def give_up(self, engine: EngineProcess) -> None:
+        """End a process that hangs, with all its calls; another takes its place, as for one that
+        ended by itself."""
+        if engine.process is None or engine.channel is None:
+            return
+        logger.warning("engine %d: process %d hangs", engine.index, engine.process.pid)
+        with suppress(ProcessLookupError):
+            engine.process.kill()
+        self._lost(engine)
+        self._on_change()
 
     def _lost(self, engine: EngineProcess) -> None:
         """No call goes there any more. Those under way find out by themselves.

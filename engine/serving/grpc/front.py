@@ -38,10 +38,13 @@ WRITE_FAILED = "Internal error from Core"
 OF_THE_CONNECTION = ("user-agent", "te", "content-type", "authorization")
 """Metadata that say something to the front and nothing to an engine."""
 CALL_TYPES = {"StreamInteraction": "bidi_stream", "GenerateMotion": "server_stream"}
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+"""Between two questions to an engine how it is, and the time it has to answer one."""
 INFO_SECONDS = 2.0
-MOST_UNANSWERED = 3
-"""An engine that says nothing for longer gets a call only if no other takes it."""
+"""Time for an engine to answer a client who asks how all are."""
+MOST_UNANSWERED = 4
+"""Questions in a row, 2 s of silence, after which an engine is given up: its calls end, and it is
+started again. Counted, because a machine that stops for longer stops us as well, and costs one."""
 
 
 class Front:
@@ -124,41 +127,49 @@ class Front:
         return info
 
     async def poll(self) -> None:
-        """Ask engines how busy they are, for as long as it runs."""
+        """Ask engines how they are, for as long as it runs; give up one that does not say."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
-            await asyncio.gather(*map(self._info_of, self.fleet.ready()))
+            next_time = asyncio.create_task(asyncio.sleep(POLL_SECONDS))
+            await asyncio.gather(*map(self.look_at, self.fleet.ready()))
+            await next_time
 
-    async def _info_of(self, engine: EngineProcess) -> server_info_pb2.GetServerInfoResponse | None:
-        return await _info_of(engine, self._authorization)
+    async def look_at(self, engine: EngineProcess) -> None:
+        """Ask an engine once how it is. One that is not ready any more hangs in a graph call."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        info = await self._info_of(engine, POLL_SECONDS)
+        if info is not None and info.is_ready:
+            engine.unanswered = 0
+            engine.busy = info.load.engine_busy
+        elif loop.time() - asked < 2 * POLL_SECONDS:  # else it was us that were held up
+            engine.unanswered += 1
+        if engine.unanswered >= MOST_UNANSWERED and not self.is_draining:
+            self.fleet.give_up(engine)
+
+    async def _info_of(
+        self, engine: EngineProcess, seconds: float = INFO_SECONDS
+    ) -> server_info_pb2.GetServerInfoResponse | None:
+        return await _info_of(engine, self._authorization, seconds)
 
 
 def by_load(engines: Sequence[EngineProcess]) -> list[EngineProcess]:
-    """The one with the fewest calls first; of equals, the less busy. Those that hang come last."""
-    return sorted(
-        engines,
-        key=lambda e: (e.unanswered > MOST_UNANSWERED, e.calls, e.busy, e.index),
-    )
+    """The one with the fewest calls first; of equals, the less busy. One that does not answer at
+    once may hang, and comes last."""
+    return sorted(engines, key=lambda e: (e.unanswered > 0, e.calls, e.busy, e.index))
 
 
 async def _info_of(
-    engine: EngineProcess, metadata: Metadata
+    engine: EngineProcess, metadata: Metadata, seconds: float
 ) -> server_info_pb2.GetServerInfoResponse | None:
     """What an engine says of itself; None if it says nothing in time."""
     if engine.channel is None:
         return None
     call: Any = engine.channel.unary_unary(INFO_METHOD)  # of bytes, which its stubs do not know
     try:
-        answer = await call(b"", timeout=INFO_SECONDS, metadata=metadata)
-    except grpc.aio.AioRpcError as error:
-        engine.unanswered += 1
-        if engine.unanswered == MOST_UNANSWERED + 1:
-            logger.warning("engine %d: does not answer: %s", engine.index, error.details())
+        answer = await call(b"", timeout=seconds, metadata=metadata)
+    except grpc.aio.AioRpcError:
         return None
-    engine.unanswered = 0
-    info = server_info_pb2.GetServerInfoResponse.FromString(answer)
-    engine.busy = info.load.engine_busy
-    return info
+    return server_info_pb2.GetServerInfoResponse.FromString(answer)
 
 
 # ----------------------------------------------------------------------------- passing on

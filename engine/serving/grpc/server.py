@@ -113,7 +113,7 @@ async def serve(
     logger.info("serving %s on %s", loaded.name, address)
     say(f"ready, with room for {host.capacity(config.service.session)} sessions")
     on_ready(address, None if gateway is None else gateway.url)
-    watching = asyncio.create_task(host.watch())
+    watching = asyncio.gather(host.watch(), tell_of_stalls(host, probe))
     await stop.wait()
     await probe.enter_graceful_shutdown()
     await host.drain(config.drain_seconds)
@@ -125,7 +125,17 @@ async def serve(
     await asyncio.to_thread(host.session_thread.close)
     if host.recorder is not None:
         await asyncio.to_thread(host.recorder.close)
-    backend.close()
+    if loaded.executor.under_way is None:  # else it is in use, and ends with the process
+        backend.close()
+
+
+async def tell_of_stalls(host: Host, probe: health.aio.HealthServicer) -> None:
+    """Health is NOT_SERVING while a graph call hangs. For as long as it runs."""
+    kinds = health_pb2.HealthCheckResponse
+    while True:
+        await host.stall_changed.wait()
+        host.stall_changed.clear()
+        await set_health(probe, kinds.NOT_SERVING if host.is_stalled else kinds.SERVING)
 
 
 def _about(config: ComputeConfig, backend: Backend) -> dict[str, object]:

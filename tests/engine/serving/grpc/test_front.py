@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,14 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health
 
 from engine.serving.grpc.fleet import Backoff, EngineProcess
-from engine.serving.grpc.front import INFO_METHOD, ClientMessages, Front, FrontHandler, by_load
+from engine.serving.grpc.front import (
+    INFO_METHOD,
+    MOST_UNANSWERED,
+    ClientMessages,
+    Front,
+    FrontHandler,
+    by_load,
+)
 from engine.serving.grpc.listening import SERVICES
 from engine.serving.server_info import merged
 
@@ -39,7 +47,7 @@ def test_the_engine_with_the_fewest_calls_is_asked_first_and_of_equals_the_idler
 
 def test_an_engine_that_does_not_answer_any_more_is_asked_last() -> None:
     engines = [_engine(0, calls=0), _engine(1, calls=9)]
-    engines[0].unanswered = 4
+    engines[0].unanswered = 1
     assert [engine.index for engine in by_load(engines)] == [1, 0]
 
 
@@ -318,24 +326,33 @@ def test_a_client_that_gives_up_frees_its_engine() -> None:
     asyncio.run(run())
 
 
-def test_a_hanging_engine_is_counted_until_it_answers_again() -> None:
-    async def run() -> tuple[int, int]:
-        is_well = False
+def test_an_engine_that_hangs_is_counted_until_it_answers_again_and_given_up_if_it_does_not() -> (
+    None
+):
+    async def run() -> tuple[list[int], bool, bool, int]:
+        hanging = _info(0)
+        hanging.is_ready = False
+        answers = [None, hanging, _info(0)]
 
         async def info(incoming: AsyncIterator[bytes], context: Any) -> None:
-            if not is_well:
+            answer = answers.pop(0) if answers else None
+            if answer is None:
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "too late")
-            await context.write(_info(0).SerializeToString())
+            else:
+                await context.write(answer.SerializeToString())
 
         async with _fronted(info) as (_, front):
-            await front.server_info()
-            await front.server_info()
-            hanging = front.fleet.engines[0].unanswered
-            is_well = True
-            await front.server_info()
-            return hanging, front.fleet.engines[0].unanswered
+            engine = front.fleet.engines[0]
+            engine.process = await asyncio.create_subprocess_exec("sleep", "1000")
+            counted = []
+            for _ in range(2 + MOST_UNANSWERED):
+                await front.look_at(engine)
+                counted.append(engine.unanswered)
+            was_ready = engine.is_ready
+            await front.look_at(engine)
+            return counted, was_ready, engine.is_ready, await engine.process.wait()
 
-    assert asyncio.run(run()) == (2, 0)
+    assert asyncio.run(run()) == ([1, 2, 0, 1, 2, 3], True, False, -signal.SIGKILL)
 
 
 def test_info_is_asked_of_all_engines_and_methods_of_strangers_are_unknown() -> None:
@@ -345,6 +362,7 @@ def test_info_is_asked_of_all_engines_and_methods_of_strangers_are_unknown() -> 
 
     async def run() -> tuple[server_info_pb2.GetServerInfoResponse, float, Any]:
         async with _fronted(info, info) as (channel, front):
+            await front.look_at(front.fleet.engines[1])
             answer: Any = await channel.unary_unary(INFO_METHOD)(b"")
             call: Any = channel.unary_unary("/elsewhere.Service/Call")(b"")
             code = await call.code()
