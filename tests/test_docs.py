@@ -68,7 +68,8 @@ def test_every_page_is_found_from_the_readme() -> None:
 def prose() -> list[Path]:
     folders = [REPOSITORY / "clients", REPOSITORY / "proto/contrapose", REPOSITORY / "examples"]
     kinds = (".py", ".proto")
-    return PAGES + [p for f in folders for p in sorted(f.rglob("*")) if p.suffix in kinds]
+    found = (p for f in folders for p in sorted(f.rglob("*")) if p.suffix in kinds)
+    return PAGES + [path for path in found if "node_modules" not in path.parts]
 
 
 @pytest.mark.parametrize("path", prose(), ids=lambda path: path.name)

@@ -18,6 +18,7 @@ from tests.conftest import REPOSITORY
 pytestmark = pytest.mark.slow
 
 SOURCES = ("engine", "trainer", "clients", "proto", "pyproject.toml", "MANIFEST.in", "README.md")
+LEFT_OUT = ("__pycache__", "gen", "node_modules")
 BUILD = "import sys, build_backend; getattr(build_backend, sys.argv[1])(sys.argv[2])"
 
 
@@ -43,9 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
     for name in (*SOURCES, "LICENSE"):
         path = REPOSITORY / name
         if path.is_dir():
-            shutil.copytree(
-                path, source / name, ignore=shutil.ignore_patterns("__pycache__", "gen")
-            )
+            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
         else:
             shutil.copy(path, source / name)
     with tarfile.open(built("build_sdist", source, folder / "sdist")) as archive:

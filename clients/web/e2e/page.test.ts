@@ -1,0 +1,388 @@
+// The page in a real browser, against a real server: `make test-web`.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { chromium } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { JOINT_COUNT } from "../src/body/skeleton";
+import { jointsOf, mixed } from "../src/body/pose";
+import type { Pose } from "../src/body/pose";
+import { readNpz } from "../src/formats/npz";
+import { StreamInteractionResponseSchema } from "../src/gen/contrapose/v1/interaction_pb";
+import { poseAt } from "../src/motion/motion";
+import { poseOf } from "../src/session/playout";
+import { PYTHON, Proxy, ROOT, RunningServer } from "./server";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
+];
+const PICTURES = join(ROOT, "out/web");
+const MOST_MS = 4;
+
+let server: RunningServer;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+let hosts: Set<string>;
+
+beforeAll(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  server = await RunningServer.start();
+  browser = await chromium.launch({ executablePath: yielding(CHROMIUM), args: FLAGS });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+beforeEach(() => {
+  complaints = [];
+  hosts = new Set();
+});
+afterEach(async () => {
+  const own = new URL(page.url()).host;
+  await page.context().close();
+  expect(complaints).toEqual([]);
+  expect([...hosts].filter((host) => host !== own && host !== "")).toEqual([]);
+});
+
+/** A browser that draws in software leaves the server what it needs. */
+function yielding(executable: string): string {
+  const path = join(PICTURES, "chromium.sh");
+  writeFileSync(path, `#!/bin/sh\nexec nice -n 5 ${executable} "$@"\n`, { mode: 0o755 });
+  return path;
+}
+
+/** Opens the page; messages and what is drawn are noted in it. */
+async function open(url = server.url, options: BrowserContextOptions = {}, query = "?quality=low"): Promise<void> {
+  const context = await browser.newContext({ viewport: { width: 800, height: 560 }, ...options });
+  page = await context.newPage();
+  page.on("console", (message) => {
+    // A connection that is cut on purpose is told of by the browser itself.
+    const isCut = message.text().includes("WebSocket connection to");
+    if (["error", "warning"].includes(message.type()) && !isCut && !isDriver(message.text())) {
+      complaints.push(message.text());
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => hosts.add(new URL(request.url()).host));
+  await page.addInitScript(() => {
+    const told: string[] = (globalThis as { told?: string[] }).told = [];
+    const Real = WebSocket;
+    globalThis.WebSocket = class extends Real {
+      constructor(address: string | URL, protocols?: string | string[]) {
+        super(address, protocols);
+        this.addEventListener("message", ({ data }: MessageEvent<ArrayBuffer>) => {
+          told.push(btoa(Array.from(new Uint8Array(data), (byte) => String.fromCharCode(byte)).join("")));
+        });
+      }
+    };
+  });
+  await page.goto(url + query);
+}
+
+/** What swiftshader says of itself says nothing of the page. */
+function isDriver(text: string): boolean {
+  return /GPU stall|GL Driver Message|swiftshader/i.test(text);
+}
+
+async function live(): Promise<void> {
+  await page.waitForFunction(() => globalThis.contrapose?.drawn, undefined, { timeout: 120_000 });
+}
+
+interface Drawn {
+  frame: number;
+  isLate: boolean;
+  player: number[];
+  partner: number[];
+}
+
+/** What was drawn for some seconds: where the joints of both figures stood in the scene. */
+async function drawn(seconds: number): Promise<Drawn[]> {
+  return page.evaluate(async (ms) => {
+    const app = globalThis.contrapose!;
+    const { stage } = app;
+    const seen: Drawn[] = [];
+    const render = stage.render.bind(stage);
+    stage.render = () => {
+      if (app.drawn) {
+        const { frame, isLate } = app.drawn;
+        const [player, partner] = (["player", "partner"] as const).map((who) => [...stage.figure(who)!.joints()]);
+        seen.push({ frame, isLate, player: player!, partner: partner! });
+      }
+      render();
+    };
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    stage.render = render;
+    return seen;
+  }, 1000 * seconds);
+}
+
+async function messages() {
+  const told = await page.evaluate(() => (globalThis as unknown as { told: string[] }).told);
+  return told.map((text) => fromBinary(StreamInteractionResponseSchema, Buffer.from(text, "base64")).part);
+}
+
+function farthest(a: readonly number[], b: readonly number[]): number {
+  let most = 0;
+  for (let joint = 0; joint < JOINT_COUNT; joint++) {
+    const off = [0, 1, 2].map((axis) => a[3 * joint + axis]! - b[3 * joint + axis]!);
+    most = Math.max(most, Math.hypot(...off));
+  }
+  return most;
+}
+
+describe("the page", () => {
+  it("connects, and both people move for 5 s as the plan and the recording say", async () => {
+    await open();
+    await live();
+    const seen = (await drawn(5)).filter(({ isLate }) => !isLate);
+    const parts = await messages();
+    const accepted = parts.flatMap((part) => (part.case === "accepted" ? [part.value] : []))[0]!;
+    const rest = Float32Array.from(accepted.partnerSkeleton!.restOffsets);
+    const plans = new Map<number, Pose[]>();
+    for (const part of parts) {
+      if (part.case !== "frames") continue;
+      part.value.frames.forEach((frame, offset) => {
+        const index = Number(part.value.firstFrameIndex) + offset;
+        plans.set(index, [...(plans.get(index) ?? []), poseOf(frame.partner)]);
+      });
+    }
+    const player = await readNpz("demo", readFileSync(join(ROOT, "engine/data/demo_player.npz")));
+    const playerRest = Float32Array.from(accepted.playerSkeleton!.restOffsets);
+    let [worstPartner, worstPlayer] = [0, 0];
+    for (const { frame, partner, player: shown } of seen) {
+      const index = Math.floor(frame + 1e-6);
+      const part = Math.max(frame - index, 0);
+      const between = (plans.get(index) ?? []).flatMap((from) =>
+        (plans.get(index + 1) ?? [from]).map((to) => jointsOf(mixed(from, to, part), rest).places.flat()),
+      );
+      worstPartner = Math.max(worstPartner, Math.min(...between.map((places) => farthest(places, partner))));
+      const own = jointsOf(poseAt(player, player.people[0]!, frame / accepted.frameRate), playerRest);
+      worstPlayer = Math.max(worstPlayer, farthest(own.places.flat(), shown));
+    }
+    const moved = (who: "player" | "partner") =>
+      Math.max(...seen.map((drawing) => farthest(drawing[who], seen[0]![who])));
+    console.log(
+      `${seen.length} drawings: partner within ${(1000 * worstPartner).toFixed(3)} mm of the plan, ` +
+        `player within ${(1000 * worstPlayer).toFixed(3)} mm of the recording; moved ` +
+        `${moved("partner").toFixed(2)} and ${moved("player").toFixed(2)} m`,
+    );
+    expect(seen.length).toBeGreaterThan(5);
+    expect(worstPartner).toBeLessThan(0.001);
+    expect(worstPlayer).toBeLessThan(0.001);
+    expect(moved("partner")).toBeGreaterThan(0.02);
+    expect(moved("player")).toBeGreaterThan(0.02);
+  });
+
+  it("takes words, which change the revision", async () => {
+    await open();
+    await live();
+    await page.fill("#words", "two people hug each other");
+    await page.press("#words", "Enter");
+    await page.waitForFunction(() =>
+      globalThis.contrapose!.chronicle.revisions.some(({ cause }) => cause.includes("hug each other")),
+    );
+  });
+
+  it("resumes a session that was cut, without a jump over 5 cm", async () => {
+    const proxy = new Proxy(new URL(server.url));
+    await proxy.listen();
+    try {
+      await open(proxy.url);
+      await live();
+      await page.evaluate(() => {
+        globalThis.contrapose!.record();
+      });
+      await page.waitForFunction(() => globalThis.contrapose!.recorder!.frames > 15);
+      const before = await page.evaluate(() => globalThis.contrapose!.interaction!.accepted!.sessionId);
+      proxy.cut();
+      await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "lost");
+      expect(await page.isVisible("#banner")).toBe(true);
+      await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "live");
+      expect(await page.isVisible("#banner")).toBe(false);
+      const { sessionId, resumedAtFrame } = await page.evaluate(() => {
+        const accepted = globalThis.contrapose!.interaction!.accepted!;
+        return { sessionId: accepted.sessionId, resumedAtFrame: Number(accepted.resumedAtFrame) };
+      });
+      expect(sessionId).toBe(before);
+      expect(resumedAtFrame).toBeGreaterThan(0);
+      const frames = await page.evaluate(() => globalThis.contrapose!.recorder!.frames);
+      await page.waitForFunction((since) => globalThis.contrapose!.recorder!.frames > since + 20, frames);
+      const poses = await page.evaluate(() =>
+        globalThis.contrapose!.recorded()!.people[1]!.frames.map(({ quats, transl }) => ({
+          quats: [...quats],
+          transl: [...transl],
+        })),
+      );
+      const rest = Float32Array.from(await page.evaluate(() => [...globalThis.contrapose!.rest]));
+      const places = poses.map(({ quats, transl }) =>
+        jointsOf({ quats: Float32Array.from(quats), transl: Float32Array.from(transl) }, rest).places.flat(),
+      );
+      // A jump is what two frames before do not lead to.
+      const jumps = places.slice(2).map((now, index) =>
+        farthest(now, places[index + 1]!.map((value, at) => 2 * value - places[index]![at]!)),
+      );
+      console.log(`largest jump ${(100 * Math.max(...jumps)).toFixed(2)} cm over ${places.length} frames`);
+      expect(Math.max(...jumps)).toBeLessThan(0.05);
+    } finally {
+      proxy.close();
+    }
+  });
+
+  it("lets you offer a hand by dragging it, and by keys", async () => {
+    await open();
+    await live();
+    await page.check("#source-you", { force: true });
+    await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
+    await page.waitForTimeout(1500);
+    const at = () =>
+      page.evaluate(() => {
+        const { stage } = globalThis.contrapose!;
+        const joints = stage.figure("player")!.joints();
+        const { left, top, width, height } = stage.canvas.getBoundingClientRect();
+        stage.camera.updateMatrixWorld();
+        const point = stage.controls.target.clone().fromArray(joints, 63).project(stage.camera);
+        return { x: left + ((point.x + 1) / 2) * width, y: top + ((1 - point.y) / 2) * height, height: joints[64]! };
+      });
+    const from = await at();
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    for (let step = 1; step <= 6; step++) await page.mouse.move(from.x - 6 * step, from.y - 16 * step);
+    await page.mouse.up();
+    await page.waitForTimeout(1500);
+    expect((await at()).height).toBeGreaterThan(from.height + 0.1);
+
+    const place = () => page.evaluate(() => globalThis.contrapose!.stage.figure("player")!.joints()[2]!);
+    const stood = await place();
+    await page.focus("#view");
+    await page.keyboard.down("KeyW");
+    await page.waitForTimeout(1200);
+    await page.keyboard.up("KeyW");
+    expect(Math.abs((await place()) - stood)).toBeGreaterThan(0.2);
+  });
+
+  it("enters an emulated headset, whose head leads the player", async () => {
+    const context = readFileSync(join(import.meta.dirname, "../node_modules/iwer/build/iwer.js"), "utf8");
+    await open("about:blank", {}, "");
+    await page.addInitScript({ content: context });
+    await page.addInitScript(() => {
+      const { XRDevice, metaQuest3 } = (globalThis as unknown as { IWER: typeof import("iwer") }).IWER;
+      const device = new XRDevice(metaQuest3);
+      device.installRuntime({ forceInstall: true });
+      device.position.set(0, 1.65, 0);
+      (globalThis as { headset?: unknown }).headset = device;
+    });
+    await page.goto(`${server.url}?quality=low`);
+    await live();
+    await page.click("#headset");
+    await page.waitForFunction(() => globalThis.contrapose!.source?.name === "headset" && globalThis.contrapose!.drawn);
+    expect(await page.evaluate(() => globalThis.contrapose!.stage.renderer.xr.isPresenting)).toBe(true);
+    await page.evaluate(() => {
+      const { headset } = globalThis as unknown as { headset: import("iwer").XRDevice };
+      headset.position.set(0.3, 1.5, 0.1);
+      headset.controllers.right!.position.set(0.2, 1.2, -0.4);
+    });
+    // Where the server takes the player's head to be: near the headset, after a few frames.
+    await page.waitForFunction(() => {
+      const input = globalThis.contrapose!.source!.input(0);
+      const place = input?.case === "trackers" ? input.value.trackers?.[0]?.position : undefined;
+      const planned = globalThis.contrapose!.stage.figure("player")!.joints();
+      return Math.abs((place?.[0] ?? 9) - 0.3) < 1e-3 && Math.abs(planned[45]! - 0.3) < 0.15 && planned[46]! < 1.55;
+    });
+    await page.click("#headset");
+    await page.waitForFunction(() => !globalThis.contrapose!.stage.renderer.xr.isPresenting);
+  });
+
+  it("plays files that are opened, and saves what it recorded for Python to read", async () => {
+    await open();
+    await live();
+    for (const file of ["tests/data/wave.npz", "tests/data/wave_mixamo.bvh"]) {
+      await page.setInputFiles("#file", join(ROOT, file));
+      const name = file.split("/").at(-1)!;
+      await page.waitForFunction((wanted) => globalThis.contrapose!.source?.name === wanted, name);
+      await live();
+    }
+    await page.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("?") });
+    await page.waitForFunction(() => document.getElementById("events")!.textContent.includes("does not read"));
+    await page.click("#record");
+    await page.waitForFunction(() => (globalThis.contrapose!.recorder?.frames ?? 0) > 10);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#record")]);
+    const code = "import sys, pathlib; from engine.formats import read_motion; from engine.body.shape import load_body; "
+      + "m = read_motion(pathlib.Path(sys.argv[1]), body=load_body()); print(m.people, m.frames, m.frame_rate)";
+    const path = join(PICTURES, "recorded.npz");
+    await saved.saveAs(path);
+    const told = execFileSync(PYTHON, ["-c", code, path], { cwd: ROOT, encoding: "utf8" }).split(" ");
+    expect(Number(told[0])).toBe(2);
+    expect(Number(told[1])).toBeGreaterThan(10);
+    expect(Number(told[2])).toBe(10);
+  });
+
+  it("takes places, touches, energy, space and pauses by the keyboard alone", async () => {
+    await open();
+    await live();
+    for (const id of ["record", "theme", "view", "source-recording", "open", "words", "energy", "zone", "pause", "touch", "forget"]) {
+      await page.focus(`#${id}`);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe(id);
+    }
+    const cause = (words: string) =>
+      page.waitForFunction(
+        (wanted) => globalThis.contrapose!.chronicle.revisions.some((revision) => revision.cause === wanted),
+        words,
+      );
+    await page.focus("#energy");
+    await page.keyboard.press("ArrowRight");
+    await cause("energy 1.1");
+    await page.focus("#touch");
+    await page.keyboard.press("Enter");
+    await cause("touch");
+    await page.focus("#pause");
+    await page.keyboard.press("Space");
+    await page.waitForFunction(() => document.getElementById("pause")!.textContent === "Go on");
+    await page.focus("#zone");
+    await page.keyboard.press("End");
+    expect(await page.textContent("#zone-value")).toBe("1.5 m");
+  });
+
+  it("needs less than 4 ms of JavaScript a frame", async () => {
+    await open();
+    await live();
+    await page.waitForFunction(() => globalThis.contrapose!.workMs.length > 60);
+    const work = await page.evaluate(() => [...globalThis.contrapose!.workMs].sort((a, b) => a - b));
+    const [median, slow] = [work[Math.floor(work.length / 2)]!, work[Math.floor(0.95 * work.length)]!];
+    console.log(`JavaScript a frame: median ${median.toFixed(2)} ms, 95 %: ${slow.toFixed(2)} ms`);
+    expect(median).toBeLessThan(MOST_MS);
+  });
+});
+
+describe("pictures", () => {
+  it.each([
+    { name: "light", width: 1280, height: 800, colorScheme: "light" },
+    { name: "dark", width: 1280, height: 800, colorScheme: "dark" },
+    { name: "phone", width: 390, height: 844, colorScheme: "light" },
+  ] as const)("$name: nothing is cut off, no text is under 12 px", async ({ name, width, height, colorScheme }) => {
+    await open(server.url, { viewport: { width, height }, colorScheme, hasTouch: name === "phone" });
+    await live();
+    await page.waitForTimeout(4000);
+    // One drawing in full: software takes seconds for it.
+    await page.evaluate(() => {
+      const { stage } = globalThis.contrapose!;
+      stage.renderer.setAnimationLoop(null);
+      stage.setLow(false);
+      stage.render();
+    });
+    await page.screenshot({ path: join(PICTURES, `${name}.png`), timeout: 120_000 });
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("body *")]
+        .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent?.trim()))
+        .filter((node) => parseFloat(getComputedStyle(node).fontSize) < 12)
+        .map((node) => node.outerHTML),
+    );
+    expect(small).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  });
+});
