@@ -73,6 +73,16 @@ def test_a_partner_who_was_held_comes_back_to_his_plan_without_a_jump() -> None:
     assert marks[5:] == [0.5] * 5
 
 
+def test_a_partner_who_was_held_comes_back_without_a_jump_to_frames_that_are_late() -> None:
+    playout = PlayoutBuffer(0.2)
+    playout.accept(chunk(0, 2, mark=0.0), 0.0)
+    shown_marks(playout, 3)
+    playout.accept(chunk(3, 8, revision=1, mark=0.5), 0.6)  # frame 3 was due at 0.5
+    marks = shown_marks(playout, 8)
+    assert 0 < marks[0] < 0.05
+    assert marks[5:] == [0.5] * 3
+
+
 def test_a_turn_that_is_eased_takes_the_short_way_and_keeps_unit_length() -> None:
     """-q is the same turn as q."""
     playout = PlayoutBuffer(0.2)

@@ -74,7 +74,7 @@ def _playout(seed: int) -> dict[str, Any]:
     for _ in range(24):
         due = playout.due(playout.next_index, RATE)
         while rng.uniform() < 0.4:
-            accept(due + float(rng.uniform(-0.3, 0.02)))
+            accept(due + float(rng.uniform(-0.3, 0.1)))
         if rng.uniform() < 0.05:
             playout.ease_in()
             steps.append({"do": "ease"})

@@ -199,7 +199,7 @@ class PlayoutBuffer:
         self._late += 1
         if planned is None:
             self.ease_in()
-        held = planned or self._shown
+        held = self._shown if planned is None else self._with_ease(planned)
         if held is None:
             return None
         self._shown = replace(

@@ -114,16 +114,12 @@ export class PlayoutBuffer {
     const planned = this.#plan.get(index);
     this.#plan.delete(index);
     if (planned && planned.arrived <= this.due(index)) {
-      this.#shown = this.#withEase(planned, this.#easesFrom === null ? 0 : this.#eased + 1);
-      if (this.#easesFrom !== null) {
-        this.#eased += 1;
-        if (this.#eased === EASE_FRAMES) this.#easesFrom = null;
-      }
+      this.#shown = this.#stepBack(planned);
       return this.#shown;
     }
     this.lateFrames += 1;
     if (!planned) this.easeIn();
-    const held = planned ?? this.#shown;
+    const held = planned ? this.#stepBack(planned) : this.#shown;
     if (held === null) return null;
     this.#shown = { ...held, index, quality: "HELD", isLate: true };
     return this.#shown;
@@ -133,7 +129,17 @@ export class PlayoutBuffer {
   peek(): PlanFrame | null {
     const planned = this.#plan.get(this.#next);
     if (!planned) return null;
-    return this.#withEase(planned, this.#easesFrom === null ? 0 : this.#eased + 1);
+    return this.#withEase(planned, this.#eased + 1);
+  }
+
+  /** One frame further back to the plan. */
+  #stepBack(planned: PlanFrame): PlanFrame {
+    const frame = this.#withEase(planned, this.#eased + 1);
+    if (this.#easesFrom !== null) {
+      this.#eased += 1;
+      if (this.#eased === EASE_FRAMES) this.#easesFrom = null;
+    }
+    return frame;
   }
 
   /** Between the held pose and the plan, if the plan has only just come back. */
