@@ -59,7 +59,7 @@ export class Stage {
   readonly #contacts: Mesh<SphereGeometry, MeshBasicMaterial>[] = [];
   readonly #handles: Mesh<SphereGeometry, MeshBasicMaterial>[] = [];
   readonly #caster = new Raycaster();
-  readonly #middle = new Vector3(0, 0.95, 0.4);
+  readonly #middle = new Vector3(0, 0.86, 0.4);
   #palette: Palette;
   #isLow: boolean;
 
@@ -92,7 +92,7 @@ export class Stage {
     this.#zone.frustumCulled = false;
     this.#scene.add(this.#sky, this.#sun, this.#sun.target, this.#rim, this.#rim.target, this.#floor);
     this.#scene.add(this.#zone, this.#place, this.camera);
-    this.camera.position.set(2.5, 1.5, 2.1);
+    this.camera.position.set(2.75, 1.45, 2.3);
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.target.copy(this.#middle);
     this.controls.enableDamping = true;
