@@ -96,7 +96,6 @@ async function live(): Promise<void> {
 
 interface Drawn {
   frame: number;
-  isLate: boolean;
   player: number[];
   partner: number[];
 }
@@ -110,9 +109,9 @@ async function drawn(seconds: number): Promise<Drawn[]> {
     const render = stage.render.bind(stage);
     stage.render = () => {
       if (app.drawn) {
-        const { frame, isLate } = app.drawn;
+        const { frame } = app.drawn;
         const [player, partner] = (["player", "partner"] as const).map((who) => [...stage.figure(who)!.joints()]);
-        seen.push({ frame, isLate, player: player!, partner: partner! });
+        seen.push({ frame, player: player!, partner: partner! });
       }
       render();
     };
@@ -123,14 +122,29 @@ async function drawn(seconds: number): Promise<Drawn[]> {
 }
 
 /** Drawings of a plan that was there in time; one that comes back after a hold is eased into. */
-function clean(drawings: readonly Drawn[]): Drawn[] {
-  const late = drawings.filter(({ isLate }) => isLate).map(({ frame }) => frame);
+async function inTime(drawings: readonly Drawn[]): Promise<Drawn[]> {
+  const late = await page.evaluate(() =>
+    globalThis.contrapose!.chronicle.frames.filter(({ isLate }) => isLate).map(({ index }) => index),
+  );
   return drawings.filter(({ frame }) => !late.some((at) => frame > at - 1 && frame < at + 15));
 }
 
 async function messages() {
   const told = await page.evaluate(() => (globalThis as unknown as { told: string[] }).told);
   return told.map((text) => fromBinary(StreamInteractionResponseSchema, Buffer.from(text, "base64")).part);
+}
+
+/** Every pose of the partner that was planned for a frame, in the order in which they came. */
+function planned(parts: Awaited<ReturnType<typeof messages>>): Map<number, Pose[]> {
+  const plans = new Map<number, Pose[]>();
+  for (const part of parts) {
+    if (part.case !== "frames") continue;
+    part.value.frames.forEach((frame, offset) => {
+      const index = Number(part.value.firstFrameIndex) + offset;
+      plans.set(index, [...(plans.get(index) ?? []), poseOf(frame.partner)]);
+    });
+  }
+  return plans;
 }
 
 function farthest(a: readonly number[], b: readonly number[]): number {
@@ -147,19 +161,15 @@ describe("the page", () => {
     await open();
     await live();
     const drawings = await drawn(5);
-    while (clean(drawings).length < 10) drawings.push(...(await drawn(2)));
-    const seen = clean(drawings);
+    let seen = await inTime(drawings);
+    while (seen.length < 8) {
+      drawings.push(...(await drawn(2)));
+      seen = await inTime(drawings);
+    }
     const parts = await messages();
     const accepted = parts.flatMap((part) => (part.case === "accepted" ? [part.value] : []))[0]!;
     const rest = Float32Array.from(accepted.partnerSkeleton!.restOffsets);
-    const plans = new Map<number, Pose[]>();
-    for (const part of parts) {
-      if (part.case !== "frames") continue;
-      part.value.frames.forEach((frame, offset) => {
-        const index = Number(part.value.firstFrameIndex) + offset;
-        plans.set(index, [...(plans.get(index) ?? []), poseOf(frame.partner)]);
-      });
-    }
+    const plans = planned(parts);
     const player = await readNpz("demo", readFileSync(join(ROOT, "engine/data/demo_player.npz")));
     const playerRest = Float32Array.from(accepted.playerSkeleton!.restOffsets);
     let [worstPartner, worstPlayer] = [0, 0];
@@ -203,42 +213,43 @@ describe("the page", () => {
     try {
       await open(proxy.url);
       await live();
-      // A partner of somebody who stands: whatever jumps, jumps because of the cut.
-      await page.check("#source-you", { force: true });
-      await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
-      await page.evaluate(() => {
-        globalThis.contrapose!.record();
+      const begun = await page.evaluate(() => {
+        const app = globalThis.contrapose!;
+        app.record();
+        return { first: app.interaction!.playout!.nextIndex, id: app.interaction!.accepted!.sessionId };
       });
       await page.waitForFunction(() => globalThis.contrapose!.recorder!.frames > 15);
-      const before = await page.evaluate(() => globalThis.contrapose!.interaction!.accepted!.sessionId);
       proxy.cut();
       await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "lost");
       expect(await page.isVisible("#banner")).toBe(true);
+      const before = await messages();
       await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "live");
       expect(await page.isVisible("#banner")).toBe(false);
-      const { sessionId, resumedAtFrame } = await page.evaluate(() => {
-        const accepted = globalThis.contrapose!.interaction!.accepted!;
-        return { sessionId: accepted.sessionId, resumedAtFrame: Number(accepted.resumedAtFrame) };
+      const resumed = await page.evaluate(() => {
+        const { accepted, playout } = globalThis.contrapose!.interaction!;
+        return { id: accepted!.sessionId, at: Number(accepted!.resumedAtFrame), next: playout!.nextIndex };
       });
-      expect(sessionId).toBe(before);
-      expect(resumedAtFrame).toBeGreaterThan(0);
-      const frames = await page.evaluate(() => globalThis.contrapose!.recorder!.frames);
-      await page.waitForFunction((since) => globalThis.contrapose!.recorder!.frames > since + 20, frames);
-      const poses = await page.evaluate(() =>
-        globalThis.contrapose!.recorded()!.people[1]!.frames.map(({ quats, transl }) => ({
-          quats: [...quats],
-          transl: [...transl],
-        })),
+      expect(resumed.id).toBe(begun.id);
+      expect(resumed.at).toBeGreaterThan(0);
+      const needed = resumed.next + 3 - begun.first;
+      await page.waitForFunction((count) => globalThis.contrapose!.recorder!.frames > count, needed);
+      const shown = await page.evaluate(() =>
+        globalThis.contrapose!.recorded()!.people[1]!.frames.map(({ quats, transl }) => [[...quats], [...transl]]),
       );
       const rest = Float32Array.from(await page.evaluate(() => [...globalThis.contrapose!.rest]));
-      const places = poses.map(({ quats, transl }) =>
-        jointsOf({ quats: Float32Array.from(quats), transl: Float32Array.from(transl) }, rest).places.flat(),
+      const places = (pose: Pose) => jointsOf(pose, rest).places.flat();
+      const recorded = shown.map(([quats, transl]) =>
+        places({ quats: Float32Array.from(quats!), transl: Float32Array.from(transl!) }),
       );
-      // A jump is what two frames before do not lead to.
-      const jumps = places.slice(2).map((now, index) =>
-        farthest(now, places[index + 1]!.map((value, at) => 2 * value - places[index]![at]!)),
-      );
-      console.log(`largest jump ${(100 * Math.max(...jumps)).toFixed(2)} cm over ${places.length} frames`);
+      // Each frame of the gap and the first ones after it: as planned before the cut; where that plan
+      // had run out, as the frame before it.
+      const plans = planned(before);
+      const jumps = recorded.slice(resumed.next - begun.first - 2, needed).map((now, offset) => {
+        const at = resumed.next - begun.first - 2 + offset;
+        const plan = plans.get(begun.first + at)?.at(-1);
+        return farthest(now, plan ? places(plan) : recorded[at - 1]!);
+      });
+      console.log(`resumed at frame ${resumed.next}: at most ${(100 * Math.max(...jumps)).toFixed(2)} cm off`);
       expect(Math.max(...jumps)).toBeLessThan(0.05);
     } finally {
       proxy.close();

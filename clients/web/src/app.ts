@@ -189,7 +189,8 @@ export class App {
     const { stage, interaction } = this;
     this.#readDevices(xrFrame);
     const shown = (this.drawn = interaction?.shown() ?? null);
-    this.#player = this.#source?.shown(this.#sourceTime(), shown?.player ?? null, this.#playerRest) ?? this.#player;
+    const sourceTime = this.#sourceTime(shown);
+    this.#player = this.#source?.shown(sourceTime, shown?.player ?? null, this.#playerRest) ?? this.#player;
     this.#partner = shown?.partner ?? this.#beside(this.#player);
     stage.figure("player")?.pose(this.#player, this.#playerRest);
     stage.figure("partner")?.pose(this.#partner, this.#partnerRest);
@@ -217,7 +218,7 @@ export class App {
     this.#beat += 1;
     const isPose = this.#source instanceof Recording;
     if (isPose && this.#beat % POSE_EVERY !== 0) return;
-    const time = isPose ? this.#poseTime() : this.#sourceTime();
+    const time = isPose ? this.#poseTime() : this.#sourceTime(null);
     const input = this.#source?.input(time);
     if (input) this.interaction?.sendPlayer(input);
   }
@@ -227,10 +228,10 @@ export class App {
     return this.interaction?.sessionTime() ?? 0;
   }
 
-  /** What is shown of a recording is as late as the partner is. */
-  #sourceTime(): number {
+  /** What is shown of a recording is of the same frame as the partner. */
+  #sourceTime(shown: Shown | null): number {
     if (!(this.#source instanceof Recording)) return performance.now() / 1000 - this.#begun;
-    return this.#poseTime() - (this.interaction?.accepted?.playoutDelay ?? 0);
+    return (shown?.frame ?? 0) / (this.interaction?.accepted?.frameRate ?? 10);
   }
 
   #playerAt(index: number): Pose {
