@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No other process is in such a block with this file."""
+    with path.open("a+") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MadeOnce:
     """Makes a bundle by its name, once for all workers of pytest-xdist: the others wait for it."""
@@ -74,8 +90,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
 
     def made(name: str, make: Callable[[Path], object]) -> Path:
         path = folder / name
-        with (folder / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / f"{name}.lock"):
             if not path.exists():  # whole: an export appears when it is finished
                 make(path)
         return path

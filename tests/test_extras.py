@@ -24,6 +24,8 @@ COMMANDS = {
     "engine": (
         "serve --port 0",
         "serve --port 0 --engines 2",
+        "view --no-open",
+        "certs dev -o certs",
         f"convert {WAVE} -o wave.gif",
         f"convert {WAVE} -o wave.mp4",
         f"convert {WAVE} -o wave.png",

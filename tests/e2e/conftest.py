@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,9 @@ class RunningServer:
 
 
 @contextmanager
-def started_server(bundle: Path, *flags: str, http: bool = False) -> Iterator[RunningServer]:
+def started_server(
+    bundle: Path, *flags: str, http: bool = False, env: Mapping[str, str] | None = None
+) -> Iterator[RunningServer]:
     """`contrapose serve` on free ports, ended with the block by the end of its input."""
     command = [sys.executable, "-m", "engine.cli", "serve", "--bundle", str(bundle)]
     fixed = ["--port", "0", "--precision", "f32", "--stop-on-eof", "--drain-seconds", "0"]
@@ -45,6 +48,7 @@ def started_server(bundle: Path, *flags: str, http: bool = False) -> Iterator[Ru
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env=None if env is None else {**os.environ, **env},
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tests.e2e.refusals import refused_stream
 
 STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
 HERE = np.float32([0, 1.2, 0])
+PACKAGES_OF_THE_PAGE = ["starlette", "uvicorn", "websockets", "prometheus_client", "cryptography"]
 
 
 async def played(session: Interaction, count: int) -> list[PlanFrame]:
@@ -272,8 +274,14 @@ def test_a_port_that_is_taken_and_a_full_server_are_refused(
         asyncio.run(two())
 
 
-def test_an_idle_session_is_ended(tiny_bundle: Path) -> None:
-    with started_server(tiny_bundle, "--idle-seconds", "0.3") as running:
+def test_a_server_without_a_page_needs_none_of_its_packages_and_ends_an_idle_session(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.modules.update(dict.fromkeys({PACKAGES_OF_THE_PAGE}))\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with started_server(tiny_bundle, "--idle-seconds", "0.3", env={"PYTHONPATH": path}) as running:
 
         async def silent() -> None:
             async with connect(running.address) as client, client.interact() as session:

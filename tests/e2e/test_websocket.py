@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -16,7 +17,11 @@ from google.protobuf.message import Message
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
+from engine.bench.doors import grpc_stream, websocket_stream
+from engine.bench.simulated_players import SimulatedPlayer, pose_requests
 from engine.body.shape import load_body
+from engine.commands.recorded_player import DEMO_PLAYER
+from engine.formats import read_motion
 from engine.formats.glb import body_glb
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
 from tests.e2e.fetching import Answer, fetched
@@ -47,6 +52,29 @@ def test_a_session_goes_from_its_header_to_its_summary(server: RunningServer) ->
     assert said[0].accepted.seed == 7
     assert said[-1].summary.poses_received == 2
     assert said[-1].summary.frames_sent > 0
+
+
+def test_sessions_of_both_doors_together_lose_no_frame(server: RunningServer) -> None:
+    """Two of each, ten poses a second, for three seconds."""
+    requests = pose_requests(read_motion(DEMO_PLAYER, body=load_body()), 10.0)
+    players = [SimulatedPlayer(requests, 10.0) for _ in range(4)]
+
+    async def play_all() -> None:
+        ways = [
+            way
+            for _ in range(2)
+            for way in (grpc_stream(server.address), websocket_stream(server.page))
+        ]
+        await asyncio.gather(
+            *(player.play(way, 3.0) for player, way in zip(players, ways, strict=True))
+        )
+
+    asyncio.run(play_all())
+    for figures in (player.figures for player in players):
+        assert (figures.error, figures.refusal) == (None, None)
+        assert figures.frames >= 25
+        assert figures.late_frames == 0
+        assert figures.reactions_ms
 
 
 def test_what_is_no_message_of_the_contract_is_refused(server: RunningServer) -> None:

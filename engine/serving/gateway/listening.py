@@ -38,6 +38,7 @@ def listening_socket(interface: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
     try:
         listener.bind((interface, port))
+        listener.listen()  # who comes before the server runs is kept waiting
     except OSError as exc:
         listener.close()
         raise ConfigError(
