@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from engine.bench.figures import percentiles, rounded
 from engine.commands.engine_options import add_engine_options, add_server_option
 from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
 from engine.commands.report import joints_of, report_of
-from engine.commands.server_process import running_server
+from engine.commands.server_process import ServerAddress, running_server
 from engine.errors import InputError
 from engine.formats.plot import Plot, check_plot_path, write_plots
 from engine.motion.motion import FRAME_RATE
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     check_plot_path(args.plot)
     recording = read_motion(args.player or DEMO_PLAYER, body=load_body(args.body))
     player = looped(recording, frames_of(args.seconds))
-    with running_server(args) as address:
-        played = finished(_play(address, player, network, args))
+    with running_server(args) as server:
+        played = finished(_play(server, player, network, args))
     report = stream_report(played, network)
     if args.json:
         print(json.dumps(rounded(report), indent=2))
@@ -115,20 +115,20 @@ def _network(args: argparse.Namespace) -> BadNetwork | None:
 
 
 async def _play(
-    address: str, player: Motion, network: BadNetwork | None, args: argparse.Namespace
+    server: ServerAddress, player: Motion, network: BadNetwork | None, args: argparse.Namespace
 ) -> Played:
     from engine.commands.live_client import interact
     from engine.testing import LossyProxy
 
-    async def play(address: str) -> Played:
+    async def play(server: ServerAddress) -> Played:
         return await interact(
-            address, player, seed=args.seed, steps=args.steps, horizon_frames=args.horizon
+            server, player, seed=args.seed, steps=args.steps, horizon_frames=args.horizon
         )
 
     if network is None:
-        return await play(address)
-    async with LossyProxy(address, network) as proxy:
-        return await play(proxy.address)
+        return await play(server)
+    async with LossyProxy(server.address, network) as proxy:
+        return await play(replace(server, address=proxy.address))
 
 
 # ---------------------------------------------------------------------------------------- reporting

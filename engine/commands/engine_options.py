@@ -23,6 +23,15 @@ def add_server_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server", metavar="HOST:PORT", help="use this server; default: start one and stop it"
     )
+    parser.add_argument(
+        "--server-token", type=Path, metavar="FILE", help="holds the token that --server asks for"
+    )
+    parser.add_argument(
+        "--server-ca",
+        type=Path,
+        metavar="PEM",
+        help="what the certificate of --server is signed by; encrypts the connection",
+    )
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

@@ -17,10 +17,20 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 from contrapose.v1 import interaction_pb2, types_pb2
-from contrapose_client import Generated, Interaction, People, PlanFrame, ServerError, connect
+from contrapose_client import (
+    Client,
+    Generated,
+    Interaction,
+    People,
+    PlanFrame,
+    ServerError,
+    connect,
+)
 
 from engine.arrays import Array
+from engine.commands.server_process import ServerAddress
 from engine.errors import (
+    AccessError,
     BackendError,
     ContraposeError,
     InputError,
@@ -36,6 +46,7 @@ ERRORS: dict[grpc.StatusCode, type[ContraposeError]] = {
     grpc.StatusCode.FAILED_PRECONDITION: SessionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
     grpc.StatusCode.UNAVAILABLE: OverloadedError,
+    grpc.StatusCode.UNAUTHENTICATED: AccessError,
 }
 
 
@@ -51,6 +62,14 @@ def finished(work: Coroutine[Any, Any, T]) -> T:
 
 def our_error(error: ServerError) -> ContraposeError:
     return ERRORS.get(error.code, BackendError)(str(error))
+
+
+def _connected(server: ServerAddress) -> Client:
+    """Raises InputError for a certificate that cannot be read."""
+    try:
+        return connect(server.address, wait=0, token=server.token, tls=server.ca or False)
+    except OSError as exc:
+        raise InputError.at("--server-ca", f"cannot be read: {exc}") from exc
 
 
 # ---------------------------------------------------------------------------------------- a session
@@ -70,14 +89,16 @@ class Played:
     summary: interaction_pb2.SessionSummary
 
 
-async def interact(address: str, player: Motion, *, mode: str = "react", **settings: Any) -> Played:
+async def interact(
+    server: ServerAddress, player: Motion, *, mode: str = "react", **settings: Any
+) -> Played:
     """Play a motion of 10 frames a second to a server as if it were live; show what comes back.
 
     settings  as `Client.interact` takes them
     """
     betas = player.betas[0]
     async with (
-        connect(address, wait=0) as client,
+        _connected(server) as client,
         client.interact(player_betas=betas, mode=mode, **settings) as session,
     ):
         begun = time.monotonic()
@@ -151,17 +172,17 @@ def rest_joints_of(skeleton: types_pb2.Skeleton) -> Array:
 
 # --------------------------------------------------------------------------------------- generation
 async def generate_motion(
-    address: str, pair: People | None, *, text: str, **settings: Any
+    server: ServerAddress, pair: People | None, *, text: str, **settings: Any
 ) -> Generated:
     """Animate a pair; without one, the words make it first."""
-    async with connect(address, wait=0) as client:
+    async with _connected(server) as client:
         if pair is None:
             return await client.generate(text, **settings)
         return await client.generate_motion(pair, text=text, **settings)
 
 
-async def generate_pair(address: str, **settings: Any) -> Generated:
-    async with connect(address, wait=0) as client:
+async def generate_pair(server: ServerAddress, **settings: Any) -> Generated:
+    async with _connected(server) as client:
         return await client.generate_pair(**settings)
 
 

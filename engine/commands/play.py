@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engine.commands.engine_options import add_engine_options, add_server_option
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
 from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
-from engine.commands.server_process import running_server, server_to_use
+from engine.commands.server_process import running_server
 from engine.commands.view import open_in_browser
 from engine.errors import InputError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contrapose.v1 import generation_pb2
 
     from engine.commands.live_client import Played
+    from engine.commands.server_process import ServerAddress
     from engine.motion.motion import Motion
 
 
@@ -156,8 +157,8 @@ def run_react(args: argparse.Namespace) -> int:
     rig = None if args.rig is None else read_rig_map(args.rig)
     player = read_motion(args.player, body=body, rig=rig)
     seconds = player.frames / player.frame_rate if args.seconds is None else args.seconds
-    with running_server(args) as address:
-        played = _played(args, player, seconds, address)
+    with running_server(args) as server:
+        played = _played(args, player, seconds, server)
     write_outputs(args, played.motion, body)
     report = report_of(played)
     if args.report is not None:
@@ -180,8 +181,8 @@ def run_demo(args: argparse.Namespace) -> int:
     body = load_body(args.body)
     print(f"playing {args.seconds:g} s to a live server ...", flush=True)
     goes_on = args.server is None and not args.headless and sys.stdout.isatty()
-    with server_to_use(args, has_page=goes_on) as (address, page):
-        played = _played(args, read_motion(DEMO_PLAYER, body=body), args.seconds, address)
+    with running_server(args, has_page=goes_on) as server:
+        played = _played(args, read_motion(DEMO_PLAYER, body=body), args.seconds, server)
         report = report_of(played)
         write_motion(args.out / "interaction.npz", played.motion, body)
         write_motion(picture, played.motion, body)
@@ -190,8 +191,8 @@ def run_demo(args: argparse.Namespace) -> int:
         print(f"wrote {picture}, interaction.npz and report.json")
         if not args.headless:
             open_in_browser(picture.resolve().as_uri())
-        if page is not None:
-            print(f"meet the partner yourself: {page} (Ctrl-C ends it)", flush=True)
+        if server.page is not None:
+            print(f"meet the partner yourself: {server.page} (Ctrl-C ends it)", flush=True)
             wait_for_interrupt()
     return 0
 
@@ -212,8 +213,8 @@ def run_animate(args: argparse.Namespace) -> int:
     frames = frames_of(args.seconds)
     anchor = anchor_index_of(args.at, frames)
     settings = {"frames": frames, "anchor_index": anchor, "seed": args.seed, "steps": args.steps}
-    with running_server(args) as address:
-        made = finished(generate_motion(address, pair, text=args.text, **settings))
+    with running_server(args) as server:
+        made = finished(generate_motion(server, pair, text=args.text, **settings))
     paths = write_outputs(args, motion_of(made.people), body, caption=args.text)
     where = ", ".join(map(str, paths)) or "standard output"
     made_how = f"{frames} frames, the pose at frame {anchor}; {_how(made.info)}"
@@ -235,8 +236,8 @@ def run_pose(args: argparse.Namespace) -> int:
     if args.single is not None:
         single = people_at(read_motion(args.single, body=body), args.frame, 1, args.single)
     settings = {"text": args.text, "single": single, "seed": args.seed, "steps": args.steps}
-    with running_server(args) as address:
-        made = finished(generate_pair(address, **settings))
+    with running_server(args) as server:
+        made = finished(generate_pair(server, **settings))
     write_motion(args.out, motion_of(made.people), body, caption=args.text)
     print(f"{args.out}: {_how(made.info)}")
     return 0
@@ -266,14 +267,16 @@ def wait_for_interrupt() -> None:
             time.sleep(3600)
 
 
-def _played(args: argparse.Namespace, player: Motion, seconds: float, address: str) -> Played:
+def _played(
+    args: argparse.Namespace, player: Motion, seconds: float, server: ServerAddress
+) -> Played:
     from engine.commands.live_client import finished, interact
 
     _check_seed(args.seed)
     looping = looped(player, frames_of(seconds))
     names = ("text", "seed", "steps", "mode", "energy")
     settings = {name: getattr(args, name) for name in names} | {"horizon_frames": args.horizon}
-    return finished(interact(address, looping, **settings))
+    return finished(interact(server, looping, **settings))
 
 
 def _check_seed(seed: int | None) -> None:

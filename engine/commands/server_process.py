@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from engine.commands.engine_options import engine_flags
-from engine.errors import BackendError, ContraposeError
+from engine.errors import BackendError, ContraposeError, InputError
 from engine.serving.process import PAGE, READY
 
 STOP_SECONDS = 10.0
@@ -29,21 +30,39 @@ class ServerProcess:
     """Where a browser finds it; None: nowhere."""
 
 
-@contextmanager
-def running_server(args: argparse.Namespace) -> Iterator[str]:
-    """The address of --server, or of a server of our own that ends with the block."""
-    with server_to_use(args, has_page=False) as (address, _):
-        yield address
+@dataclass(frozen=True, kw_only=True)
+class ServerAddress:
+    """Where a server is, and what it asks for."""
+
+    address: str
+    token: str | None = None
+    ca: Path | None = None
+    """What its certificate is signed by; None: it does not encrypt."""
+    page: str | None = None
+    """Where a browser finds it, if it is ours and has one."""
 
 
 @contextmanager
-def server_to_use(args: argparse.Namespace, *, has_page: bool) -> Iterator[tuple[str, str | None]]:
-    """The same, and where its page is, if it is ours and has one."""
+def running_server(args: argparse.Namespace, *, has_page: bool = False) -> Iterator[ServerAddress]:
+    """The one of --server, or one of our own that ends with the block."""
     if args.server is not None:
-        yield args.server, None
+        yield ServerAddress(address=args.server, token=_token(args.server_token), ca=args.server_ca)
         return
+    if args.server_token is not None or args.server_ca is not None:
+        raise InputError(
+            "--server-token and --server-ca: are for --server; give it, too", field="--server"
+        )
     with own_server(engine_flags(args), has_page=has_page) as server:
-        yield server.address, server.page
+        yield ServerAddress(address=server.address, page=server.page)
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError.at("--server-token", f"{path}: cannot be read: {exc}") from exc
 
 
 @contextmanager

@@ -16,7 +16,9 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import ServerError, Tls, connect
 
+from engine.cli import main
 from engine.serving.dev_certs import write_dev_certs
+from tests.conftest import REPOSITORY
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, started_server, until
 from tests.e2e.fetching import fetched
 from tests.e2e.refusals import (
@@ -28,6 +30,7 @@ from tests.e2e.refusals import (
     websocket,
 )
 
+WAVE = REPOSITORY / "tests/data/wave.npz"
 CLI = [sys.executable, "-m", "engine.cli"]
 
 
@@ -121,6 +124,30 @@ def test_who_has_not_is_refused_at_both_doors_in_the_same_words(
     error = server_error(guarded, token=token, tls=guarded.root)
     assert error.code is grpc.StatusCode.UNAUTHENTICATED
     assert error.is_callers_mistake
+
+
+def test_commands_reach_such_a_server_with_what_it_asks_for(
+    guarded: Guarded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(guarded.token + "\n")
+    out = tmp_path / "pair.npz"
+    command = ["pose", "--from", str(WAVE), "-o", str(out), "--server", guarded.server.address]
+    access = ["--server-token", str(secret), "--server-ca", str(guarded.root)]
+    assert main([*command, *access]) == 0
+    assert out.is_file()
+    capsys.readouterr()
+    for given, says in (
+        (access[2:], "no token came"),
+        (["--server-token", str(tmp_path / "none"), *access[2:]], "cannot be read"),
+        ([*access[:2], "--server-ca", str(tmp_path / "none")], "cannot be read"),
+    ):
+        assert main([*command, *given]) == 2
+        told = capsys.readouterr().err
+        assert says in told
+        assert told.count("\n") == 1
+    assert main([*command[:5], *access]) == 2
+    assert "are for --server" in capsys.readouterr().err
 
 
 def test_what_needs_a_token_over_http_and_what_does_not(guarded: Guarded) -> None:

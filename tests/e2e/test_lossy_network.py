@@ -13,6 +13,7 @@ import pytest
 from engine.body.shape import load_body
 from engine.commands.live_client import Played, interact
 from engine.commands.recorded_player import DEMO_PLAYER, looped
+from engine.commands.server_process import ServerAddress
 from engine.formats import read_motion
 from engine.testing import BadNetwork, LossyProxy
 from tests.e2e.conftest import RunningServer
@@ -23,7 +24,8 @@ HORIZON = 8
 def played(server: RunningServer, network: BadNetwork, frames: int) -> Played:
     async def play() -> Played:
         async with LossyProxy(server.address, network) as proxy:
-            return await interact(proxy.address, player, seed=1, horizon_frames=HORIZON)
+            there = ServerAddress(address=proxy.address)
+            return await interact(there, player, seed=1, horizon_frames=HORIZON)
 
     player = looped(read_motion(DEMO_PLAYER, body=load_body()), frames)
     return asyncio.run(play())
