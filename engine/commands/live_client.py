@@ -64,7 +64,7 @@ def our_error(error: ServerError) -> ContraposeError:
     return ERRORS.get(error.code, BackendError)(str(error))
 
 
-def _connected(server: ServerAddress) -> Client:
+def connected(server: ServerAddress) -> Client:
     """Raises InputError for a certificate that cannot be read."""
     try:
         return connect(server.address, wait=0, token=server.token, tls=server.ca or False)
@@ -98,7 +98,7 @@ async def interact(
     """
     betas = player.betas[0]
     async with (
-        _connected(server) as client,
+        connected(server) as client,
         client.interact(player_betas=betas, mode=mode, **settings) as session,
     ):
         begun = time.monotonic()
@@ -175,14 +175,14 @@ async def generate_motion(
     server: ServerAddress, pair: People | None, *, text: str, **settings: Any
 ) -> Generated:
     """Animate a pair; without one, the words make it first."""
-    async with _connected(server) as client:
+    async with connected(server) as client:
         if pair is None:
             return await client.generate(text, **settings)
         return await client.generate_motion(pair, text=text, **settings)
 
 
 async def generate_pair(server: ServerAddress, **settings: Any) -> Generated:
-    async with _connected(server) as client:
+    async with connected(server) as client:
         return await client.generate_pair(**settings)
 
 

@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
         "horizon_frames": args.horizon,
         "client_name": "contrapose-vmc",
     }
-    with running_server(args) as address:
+    with running_server(args) as server:
         finished(
             perform(
-                address,
+                server,
                 player=player,
                 listens_at=args.listen,
                 sends_to=args.send,

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from contrapose_client import Interaction, PlanFrame, calibrate, connect
+from contrapose_client import Interaction, PlanFrame, calibrate
 from contrapose_client.devices import humanoid_pose
 
 from engine.arrays import Array
-from engine.commands.live_client import rest_joints_of
+from engine.commands.live_client import connected, rest_joints_of
 from engine.commands.recorded_player import looped
+from engine.commands.server_process import ServerAddress
 from engine.errors import InputError
 from engine.formats import resampled
 from engine.motion.motion import FRAME_RATE, Motion
@@ -37,7 +38,7 @@ Address = tuple[str, int]
 
 
 async def perform(
-    server: str,
+    server: ServerAddress,
     *,
     player: Motion | None,
     listens_at: Address | None,
@@ -71,9 +72,9 @@ async def perform(
 
 
 async def _session(
-    server: str, feed: Feed, target: Any, frames: int | None, settings: dict[str, Any]
+    server: ServerAddress, feed: Feed, target: Any, frames: int | None, settings: dict[str, Any]
 ) -> None:
-    async with connect(server) as client, client.interact(**settings) as session:
+    async with connected(server) as client, client.interact(**settings) as session:
         feeding = asyncio.create_task(feed(session))
         try:
             await _shown(session, target, frames)

@@ -15,6 +15,7 @@ from pythonosc.osc_bundle import OscBundle
 from engine.body.rotations import rotmat_from_quat
 from engine.body.shape import load_body
 from engine.commands.recorded_player import DEMO_PLAYER
+from engine.commands.server_process import ServerAddress
 from engine.commands.vmc_stream import perform
 from engine.devices.foreign import rotmats_from_unity
 from engine.formats import read_motion
@@ -70,7 +71,7 @@ def test_a_recordings_partner_arrives_60_times_a_second(server: Any) -> None:
     with Marionette() as marionette:
         asyncio.run(
             perform(
-                server.address,
+                ServerAddress(address=server.address),
                 player=read_motion(DEMO_PLAYER),
                 listens_at=None,
                 sends_to=marionette.address,
@@ -114,7 +115,7 @@ def test_a_performer_drives_the_player(server: Any) -> None:
         with Marionette() as marionette:
             asyncio.run(
                 perform(
-                    server.address,
+                    ServerAddress(address=server.address),
                     player=None,
                     listens_at=(LOOPBACK, port),
                     sends_to=marionette.address,
