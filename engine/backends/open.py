@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,8 @@ def open_backend(
 ) -> Backend:
     """Open a backend.
 
-    name       "auto": tensorrt, torch on a GPU, openvino: the first that is here, logged with why
+    name       "auto": tensorrt, torch on a GPU, openvino: the first that is here, logged with why;
+               without any of them torch on the CPU
     precision  "auto" is bf16 where the processor computes in it, else f32
     cache_dir  where compiled graphs are kept; "auto" is the user's cache folder, None is nowhere
     threads    of one inference on a CPU; None leaves it to the library
@@ -70,10 +72,22 @@ def open_backend(
 
 def _best(settings: _Settings) -> Backend:
     if not has_nvidia_driver():  # which also spares the import of PyTorch
-        logger.info("backend openvino: this machine has no NVIDIA driver")
-        return _openvino(settings)
+        return _on_processor(settings)
     order = {"tensorrt": _tensorrt, "torch": _torch_on_gpu, "openvino": _openvino}
     return first_that_opens({name: partial(opener, settings) for name, opener in order.items()})
+
+
+def _on_processor(settings: _Settings) -> Backend:
+    """OpenVINO, or else PyTorch; raises what OpenVINO lacks where both are missing."""
+    try:
+        backend = _openvino(settings)
+    except BackendError as error:
+        if error.reason != "EXTRA_MISSING" or find_spec("torch") is None:
+            raise
+        logger.info("backend torch: no NVIDIA driver; %s", error)
+        return _torch(settings)
+    logger.info("backend openvino: this machine has no NVIDIA driver")
+    return backend
 
 
 def first_that_opens(openers: Mapping[str, Callable[[], Backend]]) -> Backend:

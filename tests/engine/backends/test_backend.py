@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.backends import Backend, open_backend
+from engine.backends import open as opening
 from engine.backends.driver import has_nvidia_driver
 from engine.backends.open import first_that_opens
 from engine.errors import BackendError, ConfigError
@@ -36,6 +37,20 @@ def test_auto_falls_back_to_the_cpu_and_says_why(caplog: pytest.LogCaptureFixtur
         backend = open_backend(cache_dir=None)
     assert backend.name == "openvino"
     assert caplog.messages == ["backend openvino: this machine has no NVIDIA driver"]
+
+
+def test_a_processor_without_openvino_runs_pytorch_and_says_why(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(opening, "_openvino", lambda _: absent("openvino", "EXTRA_MISSING")())
+    with caplog.at_level(logging.INFO):
+        backend = open_backend(cache_dir=None, precision="f32")
+    assert backend.name == "torch"
+    assert caplog.messages == ["backend torch: no NVIDIA driver; openvino is absent"]
+    monkeypatch.setattr(opening, "find_spec", lambda _: None)
+    with pytest.raises(BackendError, match="openvino is absent"):
+        open_backend(cache_dir=None)
 
 
 def absent(name: str, reason: str) -> Callable[[], Backend]:
