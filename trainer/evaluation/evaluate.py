@@ -15,7 +15,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.formats.plot import Plot
 from trainer.data.shards import Clips
-from trainer.evaluation import measures, pairs, sequences
+from trainer.evaluation import measures, pairs, restoring, sequences
 from trainer.evaluation.animated import animated, capsules_of
 from trainer.evaluation.captions import read_captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
@@ -57,6 +57,8 @@ def evaluate(
     add("chains of windows", chains, NOTES["chains"])
     sessions = sequences.session_table(subject.sample, clips, settings)
     add("sessions", sessions, NOTES["sessions"])
+    restored = restoring.restoring_table(subject.sample, clips, settings)
+    add("histories gone wrong", restored, NOTES["restoring"])
     if subject.has_generator:
         words = pairs.text_table(subject, clips, settings, evaluator, captions)
         add("words to pairs to windows", words, NOTES["words"])
@@ -77,6 +79,8 @@ NOTES = {
     "1.5 times the truth at most, and contact at no less than the truth / 1.5.",
     "chains": "Seven seconds from one anchor, windows laid end to start.",
     "sessions": "The partner of a live session, revised every half second.",
+    "restoring": "How far a partner who began so is from one who did not, and what is left of it "
+    "four seconds later; no layer of the engine helps.",
     "words": "Captions of test clips: measures of the pair, then those of the window around it.",
     "kinds": "Eight pairs from captions of each kind, beside eight true anchors.",
     "handshakes": "Distance of the right wrists, seeds 0 to 19.",
