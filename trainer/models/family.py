@@ -81,24 +81,39 @@ def as_tensors(batch: Any) -> Tensors:
 
 
 def noised_draw(
-    sampler: Any, clean: Callable[[Tensors], Tensor], timestep_power: float
+    sampler: Any,
+    clean: Callable[[Tensors], Tensor],
+    timestep_power: float,
+    noise_alone_from: int = DIFFUSION_STEPS,
 ) -> DrawBatch:
     """What the sampler draws, and beside it "x_t" and "timesteps": its clean part with noise."""
 
     def draw(rows: int, rng: np.random.Generator) -> Tensors:
         tensors = as_tensors(sampler.draw(rows, rng))
-        return tensors | noised(clean(tensors), timestep_power, rng)
+        return tensors | noised(clean(tensors), timestep_power, noise_alone_from, rng)
 
     return draw
 
 
-def noised(clean: Tensor, timestep_power: float, rng: np.random.Generator) -> Tensors:
-    """x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise, with t = floor(1000 u^power), u uniform."""
+def noised(
+    clean: Tensor, timestep_power: float, noise_alone_from: int, rng: np.random.Generator
+) -> Tensors:
+    """x_t as `shown`, with t = floor(1000 u^power), u uniform."""
     t = drawn_timesteps(len(clean), timestep_power, rng)
     noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32))
-    return {"x_t": q_sample(clean, t, noise), "timesteps": t}
+    return {"x_t": shown(clean, t, noise, noise_alone_from), "timesteps": t}
 
 
 def drawn_timesteps(rows: int, power: float, rng: np.random.Generator) -> Tensor:
     """floor(1000 u^power), u uniform."""
     return torch.from_numpy((DIFFUSION_STEPS * rng.random(rows) ** power).astype(int))
+
+
+def shown(clean: Tensor, timesteps: Tensor, noise: Tensor, noise_alone_from: int) -> Tensor:
+    """x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise, and from `noise_alone_from` on noise alone.
+
+    What a sampler begins with is noise alone, at whatever t its schedule begins. A network that was
+    shown noised data there reads in it that nothing is to change.
+    """
+    is_noise = (timesteps >= noise_alone_from).view(-1, *(1,) * (clean.dim() - 1))
+    return torch.where(is_noise, noise, q_sample(clean, timesteps, noise))

@@ -12,6 +12,7 @@ from trainer.models.diffusion import (
     ddim_update,
     q_sample,
 )
+from trainer.models.family import shown
 
 PUBLISHED = {
     0: 0.9999587158,
@@ -54,3 +55,15 @@ def test_a_perfect_denoiser_is_reproduced_by_the_loop() -> None:
     out = ddim_sample(denoise, torch.randn(2, 4), 4)
     torch.testing.assert_close(out, x0)
     assert visited == [750, 500, 250, 0]
+
+
+def test_from_some_timestep_on_a_network_is_shown_noise_alone() -> None:
+    x0, noise = (
+        torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0)),
+        torch.ones(3, 2, 4),
+    )
+    t = torch.tensor([799, 800, 20])
+    x_t = shown(x0, t, noise, 800)
+    assert torch.equal(x_t[1], noise[1])
+    assert torch.equal(x_t[[0, 2]], q_sample(x0, t, noise)[[0, 2]])
+    assert torch.equal(shown(x0, t, noise, 1000), q_sample(x0, t, noise))

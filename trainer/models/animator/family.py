@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.bundle import AnimatorSpec, ScheduleSpec
+from engine.bundle import DIFFUSION_STEPS, AnimatorSpec, ScheduleSpec
 from engine.motion.motion import WINDOW_FRAMES
 from trainer.data.captions import CaptionTable
 from trainer.data.shards import Clips
@@ -49,6 +49,8 @@ class AnimatorConfig:
     """How often a window's caption is withheld."""
     timestep_power: float = 1.0
     """t = floor(1000 u^power): above 1 favours low noise, where small residuals are decided."""
+    noise_alone_from: int = DIFFUSION_STEPS
+    """From this t on x_t holds noise alone, as at the first call of a schedule of few."""
 
 
 def untrained_animator(size: NetworkConfig) -> Animator:
@@ -74,14 +76,14 @@ def animator_draws(
     )
     held = dataclasses.replace(sampler, subset=held_out(clips), augment=False)
     power, rollouts = objective.timestep_power, objective.rollouts
-    plain = noised_draw(sampler, _residual, power)
+    plain = noised_draw(sampler, _residual, power, objective.noise_alone_from)
 
     def draw(rows: int, rng: np.random.Generator) -> Tensors:
         chains = round(rollouts.share * rows)
         drawn = plain(rows, rng)
         return drawn | draw_chains(sampler, rollouts, chains, power, rng) if chains else drawn
 
-    return draw, noised_draw(held, _residual, power)
+    return draw, noised_draw(held, _residual, power, objective.noise_alone_from)
 
 
 def _residual(batch: Tensors) -> Tensor:
@@ -95,7 +97,10 @@ def animator_loss_terms(objective: AnimatorConfig, bf16: bool) -> LossTerms:
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch; a loop, compiled for long
     def with_rollouts(network: nn.Module, batch: Tensors) -> Tensors:
         rolled = rolled_out(
-            batch, lambda told: denoised_window(network, told, bf16), objective.rollouts
+            batch,
+            lambda told: denoised_window(network, told, bf16),
+            objective.rollouts,
+            objective.noise_alone_from,
         )
         if "valid" in batch:
             rolled["valid"] = torch.ones_like(rolled["motion"][..., 0], dtype=torch.bool)

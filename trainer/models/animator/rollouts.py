@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.arrays import Array, IntArray
+from engine.bundle import DIFFUSION_STEPS
 from engine.errors import ConfigError
 from engine.motion.motion import WINDOW_FRAMES, features_from_pose, pose_from_features
 from engine.sampling.schedule import schedule_of
@@ -25,8 +26,8 @@ from trainer.data.canonical import anchor_joints_of, canonicalised
 from trainer.data.drift import rejoined
 from trainer.data.shards import PARTNER
 from trainer.data.windows import WindowSampler
-from trainer.models.diffusion import ddim_sample, q_sample
-from trainer.models.family import Tensors, drawn_timesteps
+from trainer.models.diffusion import ddim_sample
+from trainer.models.family import Tensors, drawn_timesteps, shown
 
 CHAIN = "chain_"
 """Before the names of what roll-outs need, in a batch."""
@@ -102,7 +103,12 @@ def draw_chains(
 
 
 @torch.no_grad()
-def rolled_out(batch: Tensors, denoise: Denoise, config: RolloutConfig) -> Tensors:
+def rolled_out(
+    batch: Tensors,
+    denoise: Denoise,
+    config: RolloutConfig,
+    noise_alone_from: int = DIFFUSION_STEPS,
+) -> Tensors:
     """The learnt windows of a batch's roll-outs, as rows for `animator_losses`."""
     chain = {n.removeprefix(CHAIN): v for n, v in batch.items() if n.startswith(CHAIN)}
     device = chain["noise"].device
@@ -134,7 +140,7 @@ def rolled_out(batch: Tensors, denoise: Denoise, config: RolloutConfig) -> Tenso
         "clean_anchor": tensors["anchor"],
         "text": chain["text"],
         "timesteps": chain["timesteps"],
-        "x_t": q_sample(residual, chain["timesteps"], chain["noise"][:, -1]),
+        "x_t": shown(residual, chain["timesteps"], chain["noise"][:, -1], noise_alone_from),
     }
 
 
