@@ -21,6 +21,7 @@ from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import FOOT_JOINTS, JOINT, MIRROR
 from engine.errors import InputError
+from engine.formats.asf import CMU_RIG, read_amc
 from engine.formats.bvh import Bvh, read_bvh
 from engine.formats.resample import resampled
 from engine.formats.retarget import motion_from_bvh
@@ -29,7 +30,6 @@ from trainer.choreography.performer import KNEE_HINGE
 from trainer.choreography.score import RATE, Figure
 from trainer.choreography.stage import KEEP, Life
 from trainer.choreography.timing import smoothed
-from trainer.data.asf import CMU_RIG, read_amc
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from engine.body.easing import min_jerk
 from engine.body.ik import soft_limit, swing_and_twist, two_bone
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.errors import InputError
+from engine.formats.asf import read_amc
 from trainer.choreography.stepping import Gait, plan_steps, wished_places
 from trainer.choreography.timing import lower_envelope, smoothed
-from trainer.data.asf import read_amc
 
 UPPER, LOWER = np.array([0.28, 0.0, 0.0]), np.array([0.24, 0.01, 0.0])
 

@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.body.shape import Body
-from engine.errors import InputError
+from engine.formats.asf import CMU_RIG, read_amc, skeleton_of
 from engine.formats.retarget import UNITS
-from trainer.data.asf import CMU_RIG, read_amc
 from trainer.data.readers.pairing import pair_sources
 from trainer.data.readers.recording import Recording, Source
 from trainer.data.readers.skeletons import skeleton_recording
@@ -36,17 +35,6 @@ def sources(root: Path) -> list[Source]:
 
 
 def read(source: Source, body: Body | None = None) -> Recording:
-    people = [read_amc(path, _skeleton(path)) for path in source.paths[:2]]
+    people = [read_amc(path, skeleton_of(path)) for path in source.paths[:2]]
     rig = replace(CMU_RIG, metres_per_unit=UNITS["CMU"])
     return skeleton_recording(source, people, rig, body)
-
-
-def _skeleton(motion: Path) -> Path:
-    own = motion.with_suffix(".asf")
-    path = own if own.is_file() else motion.with_name(f"{motion.stem.partition('_')[0]}.asf")
-    if not path.is_file():
-        raise InputError(
-            f"{motion}: neither {own.name} nor {path.name} is beside it; put its skeleton there",
-            field="path",
-        )
-    return path

@@ -27,9 +27,9 @@ from engine.body.rotations import (
 )
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.formats.asf import CMU_RIG
 from engine.motion.motion import Motion
 from tests.data.make_motion_files import foreign_bvh, mixamo_name, t_pose
-from trainer.data.asf import CMU_RIG
 from trainer.data.readers import Recording
 
 SECONDS = 1.0

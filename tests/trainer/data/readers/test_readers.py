@@ -13,6 +13,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle
 from engine.body.shape import bone_lengths, load_body
 from engine.body.skeleton import JOINT
+from engine.formats.asf import read_amc
 from engine.formats.retarget import UNITS
 from tests.trainer.data.readers import layouts
 from tests.trainer.data.readers.layouts import (
@@ -24,7 +25,6 @@ from tests.trainer.data.readers.layouts import (
 )
 from tests.trainer.synthetic import REST_JOINTS
 from trainer.commands import DATA_SETS
-from trainer.data.asf import read_amc
 from trainer.data.readers import READERS, Recording
 from trainer.data.readers.dd100 import split_of
 

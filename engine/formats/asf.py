@@ -60,6 +60,23 @@ class _Bone:
     dofs: tuple[str, ...]
 
 
+def read_acclaim(motion: Path) -> Bvh:
+    """A recording with the skeleton beside it: NAME.asf, or SUBJECT.asf of SUBJECT_TRIAL.amc."""
+    return read_amc(motion, skeleton_of(motion))
+
+
+def skeleton_of(motion: Path) -> Path:
+    """The skeleton of NAME.amc, beside it. Raises InputError if there is none."""
+    own = motion.with_suffix(".asf")
+    path = own if own.is_file() else motion.with_name(f"{motion.stem.partition('_')[0]}.asf")
+    if not path.is_file():
+        raise InputError(
+            f"{motion}: neither {own.name} nor {path.name} is beside it; put its skeleton there",
+            field="path",
+        )
+    return path
+
+
 def read_amc(motion: Path, skeleton: Path) -> Bvh:
     """One recording; each joint is named after the bone that starts there. Raises InputError."""
     try:
