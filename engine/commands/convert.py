@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
+from engine.errors import InputError
 
 HELP = """\
 Read a motion or a pose and write it as another kind of file; the suffixes say which kinds.
@@ -19,6 +22,7 @@ reads:
                   Xsens, Rokoko, LaFAN1, Unreal, Unity, Blender, Biped and SMPL names are known,
                   others take --rig; bone lengths become a body shape, the feet stand on the floor
   .glb .vrma .vrm all people in the first animation; joints are found as in BVH, or by VRM's table
+  .amc            the same with its .asf beside it, as in CMU's data base
   .pkl            pose-estimator results, one frame: BUDDI (two people), SMPLest-X, Motion-X (one);
                   only numeric arrays are unpickled
 writes, at 30 frames a second where that is what tools expect:
@@ -47,13 +51,19 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", type=Path, metavar="IN", help=".npz, .bvh, .glb, .vrma, .vrm or .pkl"
+        "input", type=Path, metavar="IN", help=".npz, .bvh, .amc, .glb, .vrma, .vrm or .pkl"
     )
     parser.add_argument(
         "--rig", type=Path, metavar="MAP.toml", help="joint names of a BVH or glTF file"
     )
     parser.add_argument(
         "--up", choices=("y", "z"), help="up axis of the input (default: found from the bodies)"
+    )
+    parser.add_argument(
+        "--height",
+        type=float,
+        metavar="M",
+        help="how tall the person of a BVH, AMC or glTF file is (default: as the bones tell)",
     )
     parser.add_argument(
         "--body", type=Path, metavar="FILE", help="a licensed SMPL-X body (default: the open body)"
@@ -64,12 +74,16 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
-    from engine.formats import read_motion, read_rig_map
+    from engine.formats import RigMap, read_motion, read_rig_map
 
     check_outputs(args)
     body = load_body(args.body)
-    rig = read_rig_map(args.rig) if args.rig else None
-    motion = read_motion(args.input, rig=rig, body=body, up=args.up)
+    rig = read_rig_map(args.rig) if args.rig else RigMap()
+    if args.height is not None:
+        if not 0.5 <= args.height <= 2.5:
+            raise InputError.at("--height", f"{args.height:g}, expected metres, 0.5 to 2.5")
+        rig = replace(rig, height=args.height)
+    motion = read_motion(args.input, rig=rig, body=body, up=args.up, tell=_tell)
     paths = write_outputs(args, motion, body)
     people = "1 person" if motion.people == 1 else f"{motion.people} people"
     print(
@@ -78,3 +92,7 @@ def run(args: argparse.Namespace) -> int:
         file=told(args),
     )
     return 0
+
+
+def _tell(text: str) -> None:
+    print(f"contrapose: {text}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import numpy as np
 
 from engine.body.shape import Body, load_body
 from engine.errors import InputError
+from engine.formats.asf import read_acclaim
 from engine.formats.blender import blender_command, write_fbx
 from engine.formats.bvh import read_bvh, write_bvh
 from engine.formats.estimator import read_estimate
@@ -27,7 +29,7 @@ from engine.motion.motion import Motion
 GLTF = (".glb", ".vrma", ".vrm")
 FARTHEST = 1e5
 """Metres from the origin: farther, a float32 no longer tells a centimetre."""
-READABLE = (".npz", ".bvh", *GLTF, ".pkl", ".pickle")
+READABLE = (".npz", ".bvh", ".amc", *GLTF, ".pkl", ".pickle")
 USD = (".usd", ".usdc", ".usda")
 EACH = (".bvh", ".vrma")
 """Kinds that hold one person a file."""
@@ -43,13 +45,16 @@ def read_motion(
     rig: RigMap | None = None,
     body: Body | None = None,
     up: Literal["y", "z"] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Motion:
     """Read a motion or a pose from any file that we know; its suffix says which kind it is.
 
     .npz   ours or AMASS's (`up` overrides the axis found)
     .bvh   one person of any humanoid rig (`rig` names its joints where names do not)
+    .amc   the same, with its .asf beside it, as CMU's data base has them
     .glb   all people in the first animation, of any humanoid rig; .vrma and .vrm alike
     .pkl   BUDDI (two people), SMPLest-X or Motion-X (one): a single frame
+    tell   told in one line what was guessed of a skeleton
     body   what betas and floor are made for; None: the open body
     Raises InputError that names the file and what is wrong.
     """
@@ -64,8 +69,11 @@ def read_motion(
         raise InputError(f"{path}: no such file", field="path")
     if suffix == ".npz":
         motion = read_npz(path, body, up)
-    elif suffix == ".bvh":
-        motion = motion_from_bvh(read_bvh(path), body, rig or RigMap(), source=path.name, up=up)
+    elif suffix in (".bvh", ".amc"):
+        read = read_bvh if suffix == ".bvh" else read_acclaim
+        motion = motion_from_bvh(
+            read(path), body, rig or RigMap(), source=path.name, up=up, tell=tell
+        )
     elif suffix in GLTF:
         motion = read_gltf(path, body, rig or RigMap(), up)
     else:

@@ -13,7 +13,7 @@ as hips and shoulders face; limbs swung from the T pose onto their bones; feet f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, Protocol, Self
@@ -36,8 +36,11 @@ from engine.motion.motion import Motion
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "CMU": 0.0254 / 0.45}
 """Metres per unit; the CMU data base counts in inches times 0.45."""
-HUMAN_LEG = (0.5, 1.2)
-"""Hip to ankle in metres, child to giant: what the unit of length is guessed by."""
+HUMAN_LEG = (0.65, 1.2)
+"""Hip to ankle in metres, of people of 1.35 m and more: what the unit of length is guessed by."""
+AVERAGE_LEG = 0.83
+LEG_OF_HEIGHT = 0.49
+"""Hip to ankle, as a part of a body's height."""
 STANDS = 0.6
 """A rest pose whose legs and spine lean less than this (radians, in mean) is a reference."""
 FLOOR_PERCENTILE = 10.0
@@ -97,6 +100,7 @@ def motion_from_bvh(
     source: str,
     up: Literal["y", "z"] | None = None,
     keeps_place: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Motion:
     """One person's motion on `body`, with its feet on y = 0.
 
@@ -104,6 +108,7 @@ def motion_from_bvh(
     source       what errors call the file
     keeps_place  for people recorded together: the pelvis travels as in the file, in metres, and
                  its height alone in proportion to the legs, over the file's own zero
+    tell         told in one line what was guessed
     A file with exactly our joints (as we write them) is taken as it stands: no scale, no floor.
     """
     if frozenset(name for name in bvh.names if name in JOINT) == frozenset(JOINT_NAMES):
@@ -112,7 +117,8 @@ def motion_from_bvh(
     bvh, index = bvh.part(joints.values())
     joints = {name: index[joint] for name, joint in joints.items()}
     rest = bvh.rest_positions()
-    to_y_up = _to_y_up(up or rig.up or _up_axis(rest, bvh, joints))
+    up = up or rig.up or _up_axis(rest, bvh, joints)
+    to_y_up = _to_y_up(up)
     rest = rest @ to_y_up.T
 
     reference, reference_turns = rest, np.repeat(to_y_up[None], len(bvh.names), axis=0)
@@ -125,13 +131,20 @@ def motion_from_bvh(
     _require_bones(named, source)
 
     betas = _fitted_shape(named, body, rig)
+    if tell is not None:
+        tall = float(np.ptp(body.rest_vertices(betas)[:, 1]))
+        tell(
+            f"{source}: taken as {_unit(rig, named):.3g} m a unit, {up.upper()} up, "
+            f"{bvh.frame_rate:g} frames a second, a person of {tall:.2f} m; --height, --up or a "
+            "rig map say otherwise"
+        )
     rest_joints = body.rest_joints(betas).astype(np.float64)
     ours = _reference_pose(named, rest_joints)
     turns = {name: reference_turns[index].T @ ours[name] for name, index in joints.items()}
     legs = _leg_length(dict(zip(JOINT_NAMES, rest_joints, strict=True))) / _leg_length(named)
     scale = np.full(3, legs)
     if keeps_place:
-        scale[[0, 2]] = rig.metres_per_unit or guess_unit(_leg_length(named))
+        scale[[0, 2]] = _unit(rig, named)
 
     made = _Frames()
     for positions, orientations in _chunks(bvh, to_y_up):
@@ -185,7 +198,7 @@ def _own_motion(bvh: Skeleton, body: Body, rig: RigMap) -> Motion:
     """A file that `write_bvh` wrote, or one like it: a T pose at rest and our axes."""
     index = [bvh.names.index(name) for name in JOINT_NAMES]
     rest = bvh.rest_positions()[index]
-    unit = rig.metres_per_unit or guess_unit(_leg_length(dict(zip(JOINT_NAMES, rest, strict=True))))
+    unit = _unit(rig, dict(zip(JOINT_NAMES, rest, strict=True)))
     betas = fit_betas(body, bone_lengths(rest) * unit, prior=1e-5, iterations=10)
     pelvis = body.rest_joints(betas)[0]
     made = _Frames()
@@ -202,7 +215,7 @@ def unit_of(bvh: Skeleton, rig: RigMap, source: str) -> float:
     rest = bvh.rest_positions()
     named = {name: rest[index] for name, index in joints.items()}
     _require_bones(named, source)
-    return rig.metres_per_unit or guess_unit(_leg_length(named))
+    return _unit(rig, named)
 
 
 def _to_y_up(up: Literal["y", "z"]) -> Array:
@@ -221,15 +234,23 @@ def _total_lean(bvh: Skeleton, joints: Mapping[str, int], up: Literal["y", "z"])
     return sum(float(_lean(positions, joints).sum()) for positions, _ in _chunks(bvh, _to_y_up(up)))
 
 
+def _unit(rig: RigMap, named: Mapping[str, Array]) -> float:
+    """Metres per unit, as far as the rig map tells, else guessed."""
+    leg = _leg_length(named)
+    if rig.height is not None:
+        return rig.height * LEG_OF_HEIGHT / leg
+    return rig.metres_per_unit or guess_unit(leg)
+
+
 def guess_unit(leg_length: float) -> float:
     """Metres per unit for a leg (hip to ankle) this many units long.
 
-    Where no common unit gives a human leg, one that makes it the average adult's, 0.83 m.
+    Where no common unit gives a human leg, one that makes it the average adult's.
     """
     for unit in UNITS.values():
         if HUMAN_LEG[0] <= leg_length * unit <= HUMAN_LEG[1]:
             return unit
-    return 0.83 / leg_length
+    return AVERAGE_LEG / leg_length
 
 
 def _length(joints: Mapping[str, Array], *names: str) -> float:
@@ -263,7 +284,7 @@ def _fitted_shape(named: Mapping[str, Array], body: Body, rig: RigMap) -> Array:
 
     Spines are cut differently by every rig, so ours are stretched with the trunk as a whole.
     """
-    unit = rig.metres_per_unit or guess_unit(_leg_length(named))
+    unit = _unit(rig, named)
     rest = body.rest_joints(np.zeros(10)).astype(np.float64)
     mean = dict(zip(JOINT_NAMES, rest, strict=True))
     lengths = bone_lengths(rest)

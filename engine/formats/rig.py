@@ -31,19 +31,24 @@ SIDED_NAMES = {
 }
 """Our joint -> what others call it, best first. Each is used once, so order matters: where there
 is an ankle, "foot" is the toes; where there is an upper arm, "shoulder" is the collar."""
-MIDDLE_NAMES = {"head": ("head", "skull", "face"), "neck": ("neck", "lowerneck")}
+MIDDLE_NAMES = {"head": ("head", "skull", "face"), "neck": ("neck", "lowerneck", "necktwist")}
+ACCLAIM = "hipjoint|femur|tibia|foot|toes|clavicle|humerus|radius|wrist|hand"
+"""Bones of CMU's skeletons, with a small l or r before them and nothing between."""
 NEEDED = tuple(
     f"{side}_{part}"
     for part in ("hip", "knee", "ankle", "shoulder", "elbow")
     for side in ("left", "right")
 )
-_PREFIX = re.compile(r"^(.*:|mixamorig\d*_?|J_Bip_(C_)?|Bip\d+[ _]*|Character\d*_)", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(.*:|mixamorig\d*_?|J_Bip_(C_)?|Bip\d+[ _]*|Character\d*_|CC_Base_)", re.IGNORECASE
+)
 _SIDES = (
     re.compile(r"^(?P<side>left|right)[ _.-]*(?P<part>.+)$", re.IGNORECASE),
     re.compile(r"^(?P<part>.+?)[ _.-]*(?P<side>left|right)$", re.IGNORECASE),
     re.compile(r"^(?P<side>l|r)[ _.-]+(?P<part>.+)$", re.IGNORECASE),
     re.compile(r"^(?P<part>.+)[ _.-]+(?P<side>l|r)$", re.IGNORECASE),
     re.compile(r"^(?P<side>l|r|L|R)(?P<part>[A-Z].*)$"),
+    re.compile(rf"^(?P<side>l|r)(?P<part>{ACCLAIM})$"),
 )
 
 
@@ -57,6 +62,8 @@ class RigMap:
     """The file's up axis; None: found from the skeleton."""
     metres_per_unit: float | None = None
     """The file's unit of length; None: guessed from the length of the legs."""
+    height: float | None = None
+    """Metres that the person is tall: tells the unit better than the legs do."""
 
 
 def read_rig_map(path: Path) -> RigMap:

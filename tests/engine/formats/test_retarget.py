@@ -112,6 +112,39 @@ def test_the_golden_mixamo_file_reads_as_it_was_made() -> None:
 def test_the_unit_is_guessed_from_the_legs() -> None:
     assert [guess_unit(leg) for leg in (0.8, 85.0, 850.0, 33.5)] == [1.0, 0.01, 0.001, 0.0254]
     assert guess_unit(4.2) * 4.2 == pytest.approx(0.83)
+    assert guess_unit(0.55) * 0.55 == pytest.approx(0.83), "metres would make a child of it"
+
+
+ACCLAIM = {"hip": "femur", "knee": "tibia", "ankle": "foot", "foot": "toes"}
+ACCLAIM |= {"collar": "clavicle", "shoulder": "humerus", "elbow": "radius", "wrist": "wrist"}
+
+
+def test_the_names_of_cmu_and_of_character_creator_are_known() -> None:
+    names = {name: name for name in JOINT_NAMES} | {"pelvis": "root", "neck": "lowerneck"}
+    names |= {f"{s}_{a}": f"{s[0]}{b}" for s in ("left", "right") for a, b in ACCLAIM.items()}
+    assert_same_motion(read(foreign_bvh(wave(), names, t_pose())), wave())
+    creator = {"hip": "Thigh", "knee": "Calf", "ankle": "Foot", "foot": "ToeBase"}
+    creator |= {"shoulder": "Upperarm", "elbow": "Forearm", "wrist": "Hand", "collar": "Clavicle"}
+    names |= {
+        f"{s}_{a}": f"CC_Base_{s[0].upper()}_{b}"
+        for s in ("left", "right")
+        for a, b in creator.items()
+    }
+    names |= {"neck": "CC_Base_NeckTwist01", "head": "CC_Base_Head"}
+    assert_same_motion(read(foreign_bvh(wave(), names, t_pose())), wave())
+
+
+def test_a_height_that_is_given_overrides_the_guess_and_what_was_guessed_is_told() -> None:
+    told: list[str] = []
+    bvh = parse_bvh(foreign_bvh(wave(), MIXAMO, t_pose()), "foreign.bvh")
+    for height in (1.5, 1.85):
+        rig = RigMap(height=height)
+        motion = motion_from_bvh(bvh, load_body(), rig, source="foreign.bvh", tell=told.append)
+        tall = np.ptp(load_body().rest_vertices(motion.betas[0])[:, 1])
+        assert tall == pytest.approx(height, abs=0.08)
+        assert f"a person of {tall:.2f} m" in told[-1]
+    assert told[-1].startswith("foreign.bvh: taken as 0.0")
+    assert "Y up, 10 frames a second" in told[-1]
 
 
 # ----------------------------------------------------------------------------- recordings of others
