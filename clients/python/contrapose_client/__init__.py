@@ -19,8 +19,6 @@ the same for scripts and notebooks without `async`.
 Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine.
 """
 
-from importlib.metadata import version
-
 from contrapose_client.client import Client, Generated, Tls, connect
 from contrapose_client.devices import Device, calibrate
 from contrapose_client.errors import ServerError
@@ -30,6 +28,7 @@ from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, Playo
 from contrapose_client.scripts import run
 from contrapose_client.standing import standing
 from contrapose_client.targets import Place, PoseAt, Touch
+from contrapose_client.versions import own_version
 
 __all__ = [
     "Client",
@@ -53,4 +52,4 @@ __all__ = [
     "standing",
 ]
 
-__version__ = version("contrapose")
+__version__ = own_version()
