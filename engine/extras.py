@@ -13,6 +13,7 @@ EXTRA_OF = {
     "grpc_health": "engine",
     "grpc_reflection": "engine",
     "grpc_status": "engine",
+    "argcomplete": "engine",
     "starlette": "engine",
     "uvicorn": "engine",
     "websockets": "engine",

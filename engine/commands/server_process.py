@@ -48,6 +48,8 @@ def running_server(args: argparse.Namespace, *, has_page: bool = False) -> Itera
     if args.server is not None:
         yield ServerAddress(address=args.server, token=_token(args.server_token), ca=args.server_ca)
         return
+    if sys.stderr.isatty():
+        print("contrapose: starting a server, which takes some seconds ...", file=sys.stderr)
     if args.server_token is not None or args.server_ca is not None:
         raise InputError(
             "--server-token and --server-ca: are for --server; give it, too", field="--server"
