@@ -219,12 +219,21 @@ describe("the page", () => {
         return { first: app.interaction!.playout!.nextIndex, id: app.interaction!.accepted!.sessionId };
       });
       await page.waitForFunction(() => globalThis.contrapose!.recorder!.frames > 15);
-      proxy.cut();
-      await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "lost");
-      expect(await page.isVisible("#banner")).toBe(true);
+      // The loss may be over before a test can look: the page notes what it showed.
+      await page.evaluate(() => {
+        const state = document.getElementById("state")!;
+        const banner = document.getElementById("banner")!;
+        const phases: string[] = ((globalThis as { phases?: string[] }).phases = []);
+        new MutationObserver(() => {
+          phases.push(`${state.dataset.phase!} ${banner.hidden ? "plain" : "told"}`);
+        }).observe(state, { attributes: true });
+      });
       const before = await messages();
-      await page.waitForFunction(() => globalThis.contrapose!.interaction!.phase === "live");
-      expect(await page.isVisible("#banner")).toBe(false);
+      proxy.cut();
+      await page.waitForFunction(() => {
+        const { phases } = globalThis as unknown as { phases: string[] };
+        return phases.includes("lost told") && phases.at(-1) === "live plain";
+      });
       const resumed = await page.evaluate(() => {
         const { accepted, playout } = globalThis.contrapose!.interaction!;
         return { id: accepted!.sessionId, at: Number(accepted!.resumedAtFrame), next: playout!.nextIndex };
