@@ -81,12 +81,16 @@ async def read(call: Any) -> Outcomes:
         while await call.read() is not grpc.aio.EOF:
             pass
     except grpc.aio.AioRpcError as error:
-        return Counter(["ended" if error.details() == WRITE_FAILED else error.code().name])
+        return Counter([status_of(error)])
     except asyncio.CancelledError:
         if not call.cancelled():
             raise
         return Counter(["CANCELLED"])
     return Counter(["OK"])
+
+
+def status_of(error: grpc.aio.AioRpcError) -> str:
+    return "ended" if error.details() == WRITE_FAILED else str(error.code().name)
 
 
 async def talked(address: str, says: Callable[[Any], Awaitable[None]], **header: Any) -> Outcomes:
@@ -275,7 +279,7 @@ async def tokens(address: str, seconds: float) -> Outcomes:
             while not (token := (await call.read()).status.resume_token):
                 pass
         except grpc.aio.AioRpcError as error:
-            return Counter([error.code().name])
+            return Counter([status_of(error)])
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         forged = bytearray(token)
