@@ -189,6 +189,7 @@ def test_of_two_who_resume_at_once_one_goes_on_and_the_other_is_told() -> None:
         await asyncio.wait({one.running, other.running}, return_when=asyncio.FIRST_COMPLETED)
         told, heir = (one, other) if one.running.done() else (other, one)
         await heir.has_token()
+        assert await first.refused() == "TAKEN_OVER"
         is_going_on = not heir.running.done()
         await heir.leaves()
         return is_going_on, await told.refused()
