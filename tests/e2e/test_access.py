@@ -69,7 +69,7 @@ def guarded(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def server_error(guarded: Guarded, **access: Any) -> ServerError:
     async def ask() -> None:
-        async with connect(guarded.server.address, **access) as client:
+        async with connect(guarded.server.address, wait=0, **access) as client:
             await client.server_info()
 
     with pytest.raises(ServerError) as error:

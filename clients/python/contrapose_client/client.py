@@ -75,12 +75,11 @@ def connect(
 ) -> Client:
     """A client of the server at "host:port"; use it in an `async with`.
 
-    wait   seconds that the `async with` may take until the server serves: it may still be loading;
-           0: not asked, the first call tells
-
     token  of the server's token file, where it asks for one
     tls    True: encrypted, by a certificate that the machine trusts; the path of a PEM file: by one
            that is signed by this; a Tls: for more. False: in the clear
+    wait   seconds that the `async with` may take until the server serves: it may still be loading;
+           0: not asked, the first call tells
     """
     if isinstance(tls, str | Path):
         tls = Tls(ca=Path(tls))
