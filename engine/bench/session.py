@@ -24,7 +24,8 @@ from engine.bench.figures import check_within
 from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose
 from engine.body.shape import load_body
-from engine.bundle import STARTER, load_bundle
+from engine.bundle import STARTER, Bundle, load_bundle
+from engine.motion.intent import IntentNet, load_intent
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ tick    any other
 encode  frames to send, to their bytes
 
 The player is the shipped recording. Every 4 frames a window is asked for, the most that a session
-does; it arrives half a frame later. Means, 95 % and largest are of single calls, in milliseconds;
+does; it arrives half a frame later. Three sessions: without layers, with a zone around the player
+as well, and with the layers that `serve` has on. Means, 95 % and largest are of single calls, in milliseconds;
 the last column is milliseconds for each second of the session.
 """
 PARTS = ("read", "feed", "accept", "merge", "ask", "tick", "encode")
@@ -97,10 +99,17 @@ def run(args: argparse.Namespace) -> int:
 
     check_within(args, seconds=(1, 3600), rate=(1, 240))
     plain = SessionConfig(departure_threshold=0.0)
-    configs = {"plain": plain, "zone": replace(plain, zone_radius=args.zone_radius)}
-    sample = _sampler(args.bundle, is_noise=args.noise)
+    configs = {
+        "plain": plain,
+        "zone": replace(plain, zone_radius=args.zone_radius),
+        "layers": replace(plain, guard=True, company=True, responses=True),
+    }
+    bundle = load_bundle(args.bundle)
+    spec = bundle.manifest.intent
+    intent = None if spec is None else load_intent(bundle.file(spec.file))
+    sample = _sampler(bundle, is_noise=args.noise)
     rows = {
-        name: _figures(measured(config, sample, args.seconds, args.rate), args.seconds)
+        name: _figures(measured(config, intent, sample, args.seconds, args.rate), args.seconds)
         for name, config in configs.items()
     }
     if args.json:
@@ -111,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sampler(path: Path, *, is_noise: bool) -> Sample:
+def _sampler(bundle: Bundle, *, is_noise: bool) -> Sample:
     from engine.testing import noisy_windows
 
     if is_noise:
@@ -120,12 +129,14 @@ def _sampler(path: Path, *, is_noise: bool) -> Sample:
     from engine.sampling.models import load_models
     from engine.sampling.sampler import sample_windows
 
-    models = load_models(load_bundle(path), open_backend(threads=1), buckets=(1,))
+    models = load_models(bundle, open_backend(threads=1), buckets=(1,))
     return lambda requests: sample_windows(models, requests)
 
 
 # ----------------------------------------------------------------------------- measuring
-def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> Stopwatch:
+def measured(
+    config: SessionConfig, intent: IntentNet | None, sample: Sample, seconds: int, rate: int
+) -> Stopwatch:
     """One session of so many seconds, with `rate` player poses a second."""
     from contrapose.v1 import interaction_pb2
 
@@ -141,6 +152,7 @@ def measured(config: SessionConfig, sample: Sample, seconds: int, rate: int) -> 
         rest_joints=body.rest_joints(betas),
         seed=SEED,
         capsules=(fitted_capsules(body, betas[0]), fitted_capsules(body, betas[1])),
+        intent=intent,
     )
     watch = Stopwatch()
 
