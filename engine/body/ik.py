@@ -11,6 +11,9 @@ from engine.arrays import Array
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.vectors import cross, dots, lengths, rotated, unit
 
+MOST_FOLDED = np.radians(35.0)
+"""Angle between two bones that are folded as far as they go."""
+
 
 def frame_of(along: Array, across: Array) -> Array:
     """Rotation whose columns are `along`, `across` made perpendicular to it, and their product."""
@@ -57,7 +60,7 @@ def two_bone(
     axis = unit(target - root)
     distance = lengths(target - root)[..., None]
     distance = soft_limit(distance, reach[0] * (a + b), reach[1] * (a + b))
-    distance = np.maximum(distance, np.sqrt(a * a + b * b - 2 * a * b * np.cos(np.radians(35.0))))
+    distance = np.maximum(distance, np.sqrt(a * a + b * b - 2 * a * b * np.cos(MOST_FOLDED)))
     side = unit(pole - dots(pole, axis)[..., None] * axis)
     cosine = np.clip((a * a + distance**2 - b * b) / (2 * a * distance), -1, 1)
     middle = root + a * (cosine * axis + np.sqrt(1 - cosine**2) * side)
@@ -67,6 +70,31 @@ def two_bone(
     rest[0], rest[1], posed[0], posed[1] = rest_upper, rest_lower, middle - root, end - middle
     upper, lower = aligning(rest, rest_hinge, posed, cross(side, axis))
     return upper, lower, middle, end
+
+
+def folded(axis: Array, side: Array, distance: Array, upper: Array, lower: Array) -> Array:
+    """Frames (2, ..., 3, 3) of the upper and the lower bone of a limb that is folded so that its
+    end is so far from its root: along the bone, along the hinge, and their product.
+
+    axis, side  (..., 3) unit, from root to end, and square to it, where the middle joint points
+    distance, upper, lower  (...,) of root and end, and lengths of the bones
+
+    In the plane of axis and side a bone at an angle has the frame (c, s), hinge, (-s, c); law of
+    cosines: upper's c = (a^2 + d^2 - b^2) / (2 a d); the lower bone goes on to the end.
+    """
+    least = np.sqrt(upper**2 + lower**2 - 2 * upper * lower * np.cos(MOST_FOLDED))
+    distance = np.maximum(distance, least)
+    cosine = (upper**2 + distance**2 - lower**2) / (2 * upper * distance)
+    cosine = np.minimum(cosine, 1.0)
+    sine = np.sqrt(1 - cosine**2)
+    plane = np.stack([axis, side, cross(side, axis)], axis=-1)
+    turns = np.zeros((2, *distance.shape, 3, 3))
+    turns[0, ..., 0, 0], turns[0, ..., 1, 0] = cosine, sine
+    turns[1, ..., 0, 0] = (distance - upper * cosine) / lower
+    turns[1, ..., 1, 0] = -upper * sine / lower
+    turns[..., 2, 1] = 1.0
+    turns[..., 0, 2], turns[..., 1, 2] = -turns[..., 1, 0], turns[..., 0, 0]
+    return np.asarray(plane @ turns)
 
 
 def bent_to(

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
 from engine.body.skeleton import PARENTS
 from engine.body.vectors import rotated
 
@@ -44,6 +44,30 @@ def forward_kinematics(
         below[..., 3] += above[..., 3]
         posed[..., children, :, :] = below
     return posed[..., 3], posed[..., :3]
+
+
+def along_chain(
+    rest_joints: Array,
+    rotmats: Array,
+    chain: Sequence[int | list[int] | IntArray],
+    start: tuple[int, Array, Array],
+) -> tuple[Array, Array]:
+    """World joints (link, ..., 3) and orientations (link, ..., 3, 3) down a part of a skeleton.
+
+    chain  the joints, each the next one's parent; or lists of them, side by side as a last axis
+    start  the parent of the first, and its place (..., 3) and orientation (..., 3, 3)
+    For a few joints it takes a part of the time of `forward_kinematics`.
+    """
+    parent: int | list[int] | IntArray
+    parent, at, turn = start
+    places, turns = [], []
+    for joint in chain:
+        at = at + rotated(turn, rest_joints[joint] - rest_joints[parent])
+        turn = turn @ rotmats[..., joint, :, :]
+        places.append(at)
+        turns.append(turn)
+        parent = joint
+    return np.stack(places), np.stack(turns)
 
 
 @lru_cache

@@ -92,6 +92,14 @@ class Ends:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hips:
+    """What legs hang from: places of both hips (..., 2, 3), the pelvis' orientation (..., 3, 3)."""
+
+    places: Array
+    pelvis: Array
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trunk:
     """The solved torso: local rotations (22, 3, 3) with limbs at rest, its joints in the world."""
 
@@ -99,6 +107,10 @@ class Trunk:
     transl: Array
     joints: Array
     world: Array
+
+    @property
+    def hips(self) -> Hips:
+        return Hips(places=self.joints[..., HIPS, :], pelvis=self.world[..., 0, :, :])
 
 
 def trunk(rest_joints: Array, torso: Torso) -> Trunk:
@@ -178,14 +190,13 @@ def with_arms(rest: Array, body: Trunk, hands: Ends) -> Array:
     return rotmats
 
 
-def with_legs(rest: Array, body: Trunk, rotmats: Array, feet: Ends, floor: float) -> Array:
+def with_legs(rest: Array, hips: Hips, rotmats: Array, feet: Ends, floor: float) -> Array:
     """`rotmats` (..., 22, 3, 3) with ankles where they should be, heels lifted where legs are too
-    short; the arrays of `body` and `feet` have the same leading axes.
+    short; the arrays of `hips` and `feet` have the same leading axes.
 
     floor  height on which toes bend
     """
-    pelvis = body.world[..., :1, :, :]
-    hip = body.joints[..., HIPS, :]
+    pelvis, hip = hips.pelvis[..., None, :, :], hips.places
     upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
     ankle, foot = _on_tiptoe(rest, hip, feet)
     across = pelvis[..., 0] + KNEE_BY_FOOT * (foot[..., 0] - pelvis[..., 0])

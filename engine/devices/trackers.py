@@ -179,7 +179,7 @@ def solve(state: TrackerState, sample: TrackerSample) -> tuple[TrackerState, Pos
     hands = _followed(state, HANDS, _hanging(state, body))
     rotmats = with_arms(rest, body, hands)
     feet, state = _feet(state, body)
-    rotmats = within_limits(with_legs(rest, body, rotmats, feet, floor))
+    rotmats = within_limits(with_legs(rest, body.hips, rotmats, feet, floor))
     pose = on_floor(state.calibration, Pose(rotmats, body.transl))
     state = replace(
         state,

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.arms import ARMS, PALM_AHEAD, SIGN, Reach, palms_of, reaching
+from engine.body.arms import ARMS, CHEST, PALM_AHEAD, SIGN, SPINE, Reach, palms_of
 from engine.body.easing import min_jerk
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import along_chain
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
@@ -64,8 +64,7 @@ BOW_BACK = 0.10
 OVERLAP = 0.03
 """Metres that palms are laid past each other in a shake, so that thumbs meet."""
 UP = np.array([0.0, 1.0, 0.0])
-SPINE = [JOINT[name] for name in ("spine1", "spine2", "spine3")]
-CHEST, PELVIS = JOINT["spine3"], JOINT["pelvis"]
+PELVIS = JOINT["pelvis"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,72 +138,56 @@ def arrives_after(distance: float) -> int:
 
 
 # ------------------------------------------------------------------------------------------- trunk
-def bent(rotmats: Array, answer: Answer, weights: Array) -> tuple[Array, Array]:
-    """The partner's frames (frame, 22, 3, 3) with the trunk as the answer wants it, and metres
-    (frame,) that the hips go forward for it."""
+def bent(rotmats: Array, answer: Answer, weights: Array) -> Array:
+    """The partner's frames (frame, 22, 3, 3) with the trunk as the answer wants it."""
     pitch = {"bow": BOW_DEPTH, "open_arms": HUG_LEAN}.get(answer.kind, 0.0)
     if answer.kind in HANDS:
         pitch = REACH_LEAN
     if not pitch:
-        return rotmats, np.zeros(len(rotmats))
+        return rotmats
     result, angle = rotmats.copy(), pitch * weights
     forward = rotmats[:, 0, :, 2]
     yaw = rotmat_about("y", np.arctan2(forward[:, 0], forward[:, 2]))
     hip_share = 0.6 if answer.kind == "bow" else 0.4
     turn = yaw @ rotmat_about("x", hip_share * angle) @ np.swapaxes(yaw, -1, -2)
     result[:, 0] = turn @ rotmats[:, 0]
-    for joint in SPINE:
-        result[:, joint] = rotmats[:, joint] @ rotmat_about("x", (1 - hip_share) / 3 * angle)
-    back = BOW_BACK * weights if answer.kind == "bow" else np.zeros(len(angle))
-    return result, -back
+    share = rotmat_about("x", (1 - hip_share) / len(SPINE) * angle)
+    result[:, SPINE] = rotmats[:, SPINE] @ share[:, None]
+    return result
+
+
+def hips_ahead(answer: Answer, weights: Array) -> Array:
+    """Metres (frame,) that the hips go forward for it, over the same feet."""
+    return -BOW_BACK * weights if answer.kind == "bow" else np.zeros(len(weights))
 
 
 # --------------------------------------------------------------------------------------------- arms
-def answered(
-    rotmats: Array,
-    transl: Array,
-    rest: Array,
-    player: tuple[Array, Array, Array],
+def reaches_of(
     answer: Answer,
     frames: IntArray,
-) -> Array:
-    """The partner's frames (frame, 22, 3, 3), (frame, 3) with the arms that answer.
-
-    rest    (22, 3) of the partner
-    player  joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
-    frames  (frame,) their numbers
-    """
-    weights = answer.weights(frames)
-    if answer.kind == "bow" or not weights.any():
-        return rotmats
-    joints, world = forward_kinematics(rest, rotmats, transl)
-    for reach in _reaches(answer, weights, frames, (joints, world, rest), player):
-        rotmats = reaching(rotmats, transl, rest, reach)
-    return rotmats
-
-
-def _reaches(
-    answer: Answer,
     weights: Array,
-    frames: IntArray,
-    partner: tuple[Array, Array, Array],
+    partner: tuple[Array, tuple[Array, Array], Array],
     player: tuple[Array, Array, Array],
-) -> list[Reach]:
-    joints, world, _ = partner
-    ahead = _ahead(world)
+) -> tuple[Reach, ...]:
+    """The ways of the hands that answer.
+
+    frames   (frame,) their numbers; weights (frame,) of the answer in them
+    partner  rotmats (frame, 22, 3, 3), chest as `chest_of` has it, rest (22, 3)
+    player   joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
+    """
+    if answer.kind == "bow" or not weights.any():
+        return ()
+    rotmats, chest, rest = partner
+    ahead = unit(chest[1][..., 2] * [1.0, 0.0, 1.0])
     if answer.kind == "wave":
-        return [_waving(weights, frames - answer.begins, joints, ahead)]
+        places, _ = along_chain(rest, rotmats, ARMS[RIGHT][:2], (CHEST, *chest))
+        return (_waving(weights, frames - answer.begins, places[1], ahead),)
     if answer.kind == "open_arms":
-        return [_embracing(side, weights, joints, ahead, player) for side in (LEFT, RIGHT)]
-    return [
+        return tuple(_embracing(side, weights, ahead, player) for side in (LEFT, RIGHT))
+    return tuple(
         _taking(answer.kind, theirs, ours, weights, ahead, player)
         for theirs, ours in HANDS[answer.kind]
-    ]
-
-
-def _ahead(world: Array) -> Array:
-    """(frame, 3) level, where the chest faces."""
-    return unit(world[:, CHEST, :, 2] * [1.0, 0.0, 1.0])
+    )
 
 
 def _left(ahead: Array) -> Array:
@@ -243,7 +226,7 @@ def _taking(
 
 
 def _embracing(
-    side: int, weights: Array, joints: Array, ahead: Array, player: tuple[Array, Array, Array]
+    side: int, weights: Array, ahead: Array, player: tuple[Array, Array, Array]
 ) -> Reach:
     """One arm over, one under, the hands laid on the other's back."""
     their_joints, their_world, _ = player
@@ -259,10 +242,9 @@ def _embracing(
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces, elbow=elbow)
 
 
-def _waving(weights: Array, since: IntArray, joints: Array, ahead: Array) -> Reach:
+def _waving(weights: Array, since: IntArray, shoulder: Array, ahead: Array) -> Reach:
     out = -_left(ahead)
     swing = WAVE_RADIANS * np.sin(2 * np.pi * WAVE_HERTZ / FRAME_RATE * since)
-    shoulder = joints[:, ARMS[RIGHT][1]]
     fingers = unit(UP + np.sin(swing)[:, None] * out)
     palm = shoulder + 0.17 * out + 0.28 * UP + 0.24 * ahead + 0.20 * np.sin(swing)[:, None] * out
     elbow = unit(0.7 * out - UP)

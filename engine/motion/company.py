@@ -11,16 +11,28 @@ Knows poses, places and time; knows no window, session or network.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.arms import ARMS
 from engine.body.easing import smoothstep
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import along_chain
 from engine.body.pose import Pose
-from engine.body.reach import ANKLES, Ends, Trunk, with_legs
+from engine.body.reach import (
+    ANKLES,
+    COLLARS,
+    ELBOWS,
+    HIPS,
+    SHOULDERS,
+    WRISTS,
+    Ends,
+    Hips,
+    with_legs,
+)
 from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
 from engine.body.skeleton import JOINT
 from engine.motion.floor import floor_height
@@ -88,14 +100,19 @@ KNEES_BENT = 0.008
 """Metres that hips are lower than straight legs have them."""
 SINK = 0.03
 """Metres that they are lower at a walk of 1 m/s."""
+CREEPING, STRIDING = 0.05, 0.5
+"""Metres a second from which arms swing along, and at which they do nothing else."""
 ARM_SWING = 0.9
 """Radians of an arm for each metre that the other foot is ahead."""
 TWIST = 0.15
 """The same of the spine."""
-SPINE2 = JOINT["spine2"]
+SWINGING = [*SHOULDERS, *COLLARS, *ELBOWS, *WRISTS, JOINT["spine2"]]
+AT_EASE = hanging()
 
 Place = tuple[float, float, float]
 """x, z and yaw on the ground."""
+Ground = tuple[Sequence[float], Sequence[float]]
+"""x and z of two points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +135,8 @@ class Foot:
         if not self.lasts:
             return self.start
         done = _eased(self.part(time_s))
-        x, z, yaw = (a + done * (b - a) for a, b in zip(self.start, self.goal, strict=True))
-        return x, z, yaw
+        (x, z, yaw), (to_x, to_z, to_yaw) = self.start, self.goal
+        return x + done * (to_x - x), z + done * (to_z - z), yaw + done * (to_yaw - yaw)
 
     def lift(self, time_s: float) -> float:
         """Metres of the ankle over its height at rest: up before it travels, down after it."""
@@ -185,15 +202,18 @@ class Course:
         yaw = self.hips[:, 2:]
         return np.asarray(way[..., 0] * np.sin(yaw) + way[..., 1] * np.cos(yaw))
 
-    @property
-    def walks(self) -> Array:
-        """(frame,) 0 standing, 1 walking."""
-        return smoothstep(np.clip(self.pace / 0.5, 0.0, 1.0))
+    def walks_over(self, frames: int) -> Array:
+        """(frames,) 0 standing, 1 walking; in frames before the course as in its first."""
+        pace = np.full(frames, self.pace[0])
+        pace[-len(self.pace) :] = self.pace
+        return smoothstep(np.clip((pace - CREEPING) / (STRIDING - CREEPING), 0.0, 1.0))
 
 
 def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) -> Companion:
     """One who begins to keep company from a pose; `before` is the pose a frame earlier."""
-    hips, earlier = (_hips(each, rest_joints) for each in (pose, before))
+    hips, earlier = (
+        place_of(each.rotmats[0], each.transl + rest_joints[0]) for each in (pose, before)
+    )
     v_x, v_z = ((hips[k] - earlier[k]) * FRAME_RATE for k in (0, 1))
     joints, world = pose.in_world(rest_joints)
     feet = []
@@ -214,9 +234,9 @@ def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) ->
     )
 
 
-def _hips(pose: Pose, rest_joints: Array) -> Place:
-    pelvis, forward = pose.transl + rest_joints[0], pose.rotmats[0, :, 2]
-    return float(pelvis[0]), float(pelvis[2]), math.atan2(forward[0], forward[2])
+def place_of(root: Array, pelvis: Array) -> Place:
+    """Of hips turned by `root` (3, 3), at `pelvis` (3,)."""
+    return float(pelvis[0]), float(pelvis[2]), math.atan2(root[0, 2], root[2, 2])
 
 
 def expected(known: Array, frames: int) -> Array:
@@ -239,17 +259,16 @@ def accompany(
 
     stand  x, z to stand at, facing the other; None: at a comfortable distance
     """
-    home = rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]
-    states, is_new = [], state.is_new
-    for moved in _finer(other):
+    left, right = (rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]).tolist()
+    hips, feet, is_new = _Hips.of(state), state.feet, state.is_new
+    states: list[Companion] = []
+    for frame, moved in enumerate(_finer(other), 1):
         for place in moved:
-            state = _gone(state, place, stand)
-        (x, z, yaw), (v_x, v_z) = state.hips, state.velocity
-        soon = (x + FEET_LEAD * v_x, z + FEET_LEAD * v_z, yaw + FEET_LEAD * state.spin)
-        time_s = state.time_s + 1 / FRAME_RATE
-        feet = step(state.feet, soon, state.velocity, home, time_s)
-        state = replace(state, feet=feet, time_s=time_s, is_new=False)
-        states.append(state)
+            hips = _gone(hips, place, stand)
+        time_s = state.time_s + frame / FRAME_RATE
+        soon = hips.later(FEET_LEAD)
+        feet = step(feet, soon, (hips.v_x, hips.v_z), (left, right), time_s)
+        states.append(hips.companion(feet, time_s))
     return Course(
         hips=np.array([after.hips for after in states]),
         pace=np.array([math.hypot(*after.velocity) for after in states]),
@@ -258,6 +277,50 @@ def accompany(
         states=tuple(states),
         is_new=is_new,
     )
+
+
+class _Hips(NamedTuple):
+    """What `_gone` carries on: a companion without feet and time."""
+
+    x: float
+    z: float
+    yaw: float
+    v_x: float
+    v_z: float
+    spin: float
+    is_going: bool
+    is_turning: bool
+    waited: float
+
+    @classmethod
+    def of(cls, state: Companion) -> _Hips:
+        return cls(
+            *state.hips,
+            *state.velocity,
+            state.spin,
+            state.is_going,
+            state.is_turning,
+            state.waited,
+        )
+
+    def later(self, seconds: float) -> Place:
+        return (
+            self.x + seconds * self.v_x,
+            self.z + seconds * self.v_z,
+            self.yaw + seconds * self.spin,
+        )
+
+    def companion(self, feet: tuple[Foot, Foot], time_s: float) -> Companion:
+        return Companion(
+            hips=(self.x, self.z, self.yaw),
+            velocity=(self.v_x, self.v_z),
+            spin=self.spin,
+            is_going=self.is_going,
+            is_turning=self.is_turning,
+            waited=self.waited,
+            feet=feet,
+            time_s=time_s,
+        )
 
 
 def _finer(other: Array) -> list[list[list[float]]]:
@@ -274,11 +337,11 @@ def _finer(other: Array) -> list[list[list[float]]]:
     return moved
 
 
-def _gone(state: Companion, other: list[float], stand: tuple[float, float] | None) -> Companion:
+def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) -> _Hips:
     """A substep later; of the other: x, z, and how fast they change."""
     p_x, p_z, u_x, u_z = other
+    x, z, yaw, v_x, v_z, spin, was_going, was_turning, waited = hips
     fine = 1 / (FRAME_RATE * SUBSTEPS)
-    (x, z, yaw), (v_x, v_z), spin = state.hips, state.velocity, state.spin
     away_x, away_z = p_x - x, p_z - z
     distance = max(math.hypot(away_x, away_z), 1e-3)
     ahead_x, ahead_z = away_x / distance, away_z / distance
@@ -287,10 +350,10 @@ def _gone(state: Companion, other: list[float], stand: tuple[float, float] | Non
     closing = leaving - v_x * ahead_x - v_z * ahead_z
     is_coming = leaving < -COMES and distance + COMING_S * leaving < ROOM
     is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM
-    waited = state.waited + fine if distance > FARTHEST and leaving > -COMES else 0.0
+    waited = waited + fine if distance > FARTHEST and leaving > -COMES else 0.0
     over = distance + FORESIGHT * max(closing, 0.0) - GAP
     beyond = math.copysign(max(abs(over) - SLACK, 0.0), over)
-    if state.is_going:
+    if was_going:
         is_there = beyond == 0 or (beyond < 0 and distance > NEAREST)
         is_going = is_pressed or not (is_there and pace < STOPPED and their < 0.15)
     else:
@@ -309,7 +372,7 @@ def _gone(state: Companion, other: list[float], stand: tuple[float, float] | Non
     if stand is not None:
         way_x, way_z = stand[0] - x, stand[1] - z
         way = math.hypot(way_x, way_z)
-        is_going = way > (THERE if state.is_going else NOT_THERE)
+        is_going = way > (THERE if was_going else NOT_THERE)
         quick = min(APPROACH * way, STRIDE) / max(way, 1e-6) if is_going else 0.0
         goal_x, goal_z, is_pressed = quick * way_x, quick * way_z, True
     push_x, push_z = 5 * (goal_x - v_x), 5 * (goal_z - v_z)
@@ -317,28 +380,30 @@ def _gone(state: Companion, other: list[float], stand: tuple[float, float] | Non
     scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
     v_x, v_z = v_x + scale * push_x, v_z + scale * push_z
     turn = wrapped(math.atan2(away_x, away_z) - yaw)
-    is_turning = abs(turn) > (TURNED if state.is_turning or is_going else TURNS_FROM)
+    is_turning = abs(turn) > (TURNED if was_turning or is_going else TURNS_FROM)
     push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * spin
     spin += min(max(push, -SPIN_PUSH), SPIN_PUSH) * fine
     spin = min(max(spin, -SPIN), SPIN)
-    return replace(
-        state,
-        hips=(x + v_x * fine, z + v_z * fine, yaw + spin * fine),
-        velocity=(v_x, v_z),
-        spin=spin,
-        is_going=is_going,
-        is_turning=is_turning,
-        waited=waited,
+    return _Hips(
+        x + v_x * fine,
+        z + v_z * fine,
+        yaw + spin * fine,
+        v_x,
+        v_z,
+        spin,
+        is_going,
+        is_turning,
+        waited,
     )
 
 
 # ------------------------------------------------------------------------------------------- steps
 def step(
-    feet: tuple[Foot, Foot], hips: Place, velocity: tuple[float, float], home: Array, time_s: float
+    feet: tuple[Foot, Foot], hips: Place, velocity: tuple[float, float], home: Ground, time_s: float
 ) -> tuple[Foot, Foot]:
     """The feet (left, right) at a time, under hips that go at a velocity.
 
-    home  (2, 2) x and z of the ankles from the hips, standing at ease, facing +Z
+    home  x and z of the left and the right ankle from the hips, standing at ease, facing +Z
     A foot in the air is led to where the hips are going; the last part of a step stays as it was
     begun, and a change of goal moves no foot at once.
     """
@@ -365,11 +430,11 @@ def _landed(foot: Foot, time_s: float) -> Foot:
     return foot
 
 
-def _under(hips: Place, home: Array, side: int) -> Place:
+def _under(hips: Place, home: Sequence[float], side: int) -> Place:
     """Where a foot at ease is under the hips."""
     x, z, yaw = hips
     sine, cosine = math.sin(yaw), math.cos(yaw)
-    out_x, out_z = float(home[0]), float(home[1])
+    out_x, out_z = home
     toes = TOES_OUT if side == 0 else -TOES_OUT
     return x + cosine * out_x + sine * out_z, z - sine * out_x + cosine * out_z, yaw + toes
 
@@ -404,6 +469,29 @@ def _aimed(foot: Foot, under: Place, velocity: tuple[float, float], time_s: floa
 
 
 # ------------------------------------------------------------------------------------------- poses
+def rooted(
+    rotmats: Array,
+    course: Course,
+    rest_joints: Array,
+    floor: float,
+    forward: Array | float = 0.0,
+) -> tuple[Array, Array]:
+    """Frames (frame, 22, 3, 3) whose root goes along a course, and their transl.
+
+    forward  (frame,) metres that the hips are ahead of the course, over the same feet
+    """
+    faces, yaw = rotmats[:, 0, :, 2], course.hips[:, 2]
+    result = rotmats.copy()
+    turn = rotmat_about("y", yaw - np.arctan2(faces[:, 0], faces[:, 2]))
+    result[:, 0] = turn @ rotmats[:, 0]
+    pelvis = np.empty((len(rotmats), 3))
+    pelvis[:, 0] = course.hips[:, 0] + forward * np.sin(yaw)
+    pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT
+    pelvis[:, 1] -= SINK * np.minimum(course.pace, 1.5)
+    pelvis[:, 2] = course.hips[:, 1] + forward * np.cos(yaw)
+    return result, pelvis - rest_joints[0]
+
+
 def posed(
     rotmats: Array,
     course: Course,
@@ -411,50 +499,46 @@ def posed(
     floor: float,
     forward: Array | float = 0.0,
 ) -> tuple[Array, Array]:
-    """Frames (frame, 22, 3, 3) carried along a course, root and legs its own, and their transl.
-
-    forward  (frame,) metres that the hips are ahead of the course, over the same feet
-    """
-    faces = rotmats[:, 0, :, 2]
-    turn = rotmat_about("y", course.hips[:, 2] - np.arctan2(faces[:, 0], faces[:, 2]))
-    result = rotmats.copy()
-    result[:, 0] = turn @ rotmats[:, 0]
-    sole = float(floor_height(Pose(standing_pose(), np.zeros(3)), rest_joints))
-    height = rest_joints[0, 1] - sole - KNEES_BENT - SINK * np.minimum(course.pace, 1.5)
-    yaw = course.hips[:, 2]
-    pelvis = np.stack(
-        [
-            course.hips[:, 0] + forward * np.sin(yaw),
-            floor + height,
-            course.hips[:, 1] + forward * np.cos(yaw),
-        ],
-        axis=-1,
-    )
-    moved = pelvis - rest_joints[0]
-    joints, world = forward_kinematics(rest_joints, result, moved)
-    up = floor + rest_joints[ANKLES, 1] - sole + course.lift
+    """As `rooted`, with legs that stand and step as the course has it."""
+    result, transl = rooted(rotmats, course, rest_joints, floor, forward)
+    root = JOINT["pelvis"], (transl + rest_joints[0])[:, None], result[:, :1]
+    hips, _ = along_chain(rest_joints, result, [HIPS], root)
     feet = Ends(
-        positions=np.stack([course.places[..., 0], up, course.places[..., 1]], axis=-1),
+        positions=np.empty((len(result), 2, 3)),
         rotmats=rotmat_about("y", course.places[..., 2]),
     )
-    trunk = Trunk(rotmats=result, transl=moved, joints=joints, world=world)
-    return with_legs(rest_joints, trunk, result, feet, floor), moved
+    feet.positions[..., [0, 2]] = course.places[..., :2]
+    feet.positions[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
+    under = Hips(places=hips[0], pelvis=result[:, 0])
+    return with_legs(rest_joints, under, result, feet, floor), transl
+
+
+def _sole(rest_joints: Array) -> float:
+    return _sole_of(rest_joints.tobytes(), rest_joints.dtype.str)
+
+
+@lru_cache(maxsize=1024)
+def _sole_of(data: bytes, dtype: str) -> float:
+    """Metres of the soles over the origin, standing at ease."""
+    rest = np.frombuffer(data, dtype).reshape(-1, 3)
+    return float(floor_height(Pose(standing_pose(), np.zeros(3)), rest))
 
 
 def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     """Frames (frame, 22, 3, 3), the last of them along the course, whose arms and spine go with the
     legs; those before are drawn to the known ones (frame, 22, 3, 3) as far as it walks."""
-    result, first = rotmats.copy(), len(rotmats) - len(course.pace)
-    at_ease, walks, ahead = hanging(), course.walks[:, None], course.ahead
-    for side, arm in enumerate(map(list, ARMS)):
-        swung = np.broadcast_to(at_ease[list(arm)], (len(walks), len(arm), 3, 3)).copy()
-        swung[:, 1] = rotmat_about("x", -ARM_SWING * ahead[:, 1 - side]) @ at_ease[arm[1]]
-        result[first:, arm] = slerp_rotmat(rotmats[first:, arm], swung, walks)
-        result[:first, arm] = slerp_rotmat(rotmats[:first, arm], known[:first, arm], walks[:1])
-    twist = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
-    result[first:, SPINE2] = slerp_rotmat(rotmats[first:, SPINE2], twist, course.walks)
-    before = slerp_rotmat(rotmats[:first, SPINE2], known[:first, SPINE2], course.walks[:1])
-    result[:first, SPINE2] = before
+    walks = course.walks_over(len(rotmats))
+    if not walks.any():
+        return rotmats
+    first, ahead = len(rotmats) - len(course.pace), course.ahead
+    swung = np.empty((len(rotmats), len(SWINGING), 3, 3))
+    swung[:first] = known[:first, SWINGING]
+    swung[first:] = AT_EASE[SWINGING]
+    shoulders = rotmat_about("x", -ARM_SWING * ahead[:, ::-1])
+    swung[first:, :2] = shoulders @ AT_EASE[SWINGING[:2]]
+    swung[first:, -1] = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
+    result = rotmats.copy()
+    result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung, walks[:, None])
     return result
 
 

@@ -10,13 +10,25 @@ Ranges: how people stand and look (soft guards well inside the joints' limits).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.arms import ARMS, CHEST, Reach, palms_of, reaching
+from engine.body.arms import (
+    ARMS,
+    CHEST,
+    PALM_AHEAD,
+    SPINE,
+    Reach,
+    hands_seen,
+    palms_seen,
+)
 from engine.body.easing import smoothstep
 from engine.body.ik import arc_vector, soft_limit
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import along_chain
+from engine.body.reach import ANKLES, HIPS, KNEES
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
@@ -39,12 +51,9 @@ MOST_YAW, MOST_UP = np.radians(75.0), np.radians(40.0)
 NECK_SHARE = 0.4
 WALKING = 0.7
 """Metres a second of the pelvis at which nothing is known of a standing body's balance any more."""
-PALM = 0.085
-"""Metres from wrist to palm, along the hand."""
 ELBOW_BEND = 0.12
 """Radians of a hanging arm."""
-SPINE = [JOINT[name] for name in ("spine1", "spine2", "spine3")]
-ANKLES = [JOINT["left_ankle"], JOINT["right_ankle"]]
+LEGS = [HIPS, KNEES, ANKLES]
 HEAD, NECK = JOINT["head"], JOINT["neck"]
 EYES = np.array([0.0, 0.08, 0.0])
 """From the head joint, metres."""
@@ -53,7 +62,8 @@ EYES = np.array([0.0, 0.08, 0.0])
 def guarded(
     rotmats: Array, transl: Array, rest_joints: Array, reason: float, *, balance: bool
 ) -> tuple[Array, Array]:
-    """One person's frames with trunk and arms within what people do at ease.
+    """One person's frames with the trunk within what people do at ease; for the hands there is
+    `hands_down`.
 
     rotmats, transl  (frame, 22, 3, 3), (frame, 3)
     rest_joints      (22, 3)
@@ -68,18 +78,19 @@ def guarded(
     if balance:
         stands = 1 - smoothstep(np.clip(_speed(transl) / WALKING, 0, 1))
         transl = transl + _over_the_feet(rotmats, transl, rest_joints, ease * stands)
-    return _hands_down(rotmats, transl, rest_joints, ease), transl
+    return rotmats, transl
 
 
 def off_hanging(rotmats: Array, rest_joints: Array) -> Array:
     """(..., 2) metres of the left and the right palm from where they hang, seen from the chest."""
-    return np.asarray(lengths(_palms(rotmats, rest_joints) - _palms(hanging(), rest_joints)))
+    hangs = _hanging_hands(rest_joints).middles
+    return np.asarray(lengths(_middles(rotmats, rest_joints) - hangs))
 
 
 def raised(rotmats: Array, rest_joints: Array) -> Array:
     """(..., 2) metres by which the left and the right palm are higher than where they hang."""
-    up = _palms(rotmats, rest_joints) - _palms(hanging(), rest_joints)
-    return np.asarray(up[..., 1])
+    hangs = _hanging_hands(rest_joints).middles
+    return np.asarray((_middles(rotmats, rest_joints) - hangs)[..., 1])
 
 
 # -------------------------------------------------------------------------------------------- trunk
@@ -92,29 +103,29 @@ def _speed(transl: Array) -> Array:
 def _upright(rotmats: Array, gain: float) -> Array:
     """Pelvis and spine back within what people do at ease."""
     result = rotmats.copy()
-    up = np.broadcast_to([0.0, 1.0, 0.0], (len(rotmats), 3))
-    tilt = arc_vector(up, rotmats[:, 0, :, 1])
-    over = tilt - _shortened(tilt, TILT, MOST_TILT)
-    result[:, 0] = rotmat_from_axis_angle(-gain * over) @ rotmats[:, 0]
+    up = rotmats[:, 0, :, 1]
+    level = np.hypot(up[:, 0], up[:, 2])
+    tilt = np.arctan2(level, up[:, 1])
+    if tilt.max() > TILT:
+        back = gain * (soft_limit(tilt, TILT, MOST_TILT) - tilt) / np.maximum(level, 1e-9)
+        across = np.stack([up[:, 2], 0 * level, -up[:, 0]], axis=-1)
+        result[:, 0] = rotmat_from_axis_angle(back[:, None] * across) @ rotmats[:, 0]
     bend = axis_angle_from_rotmat(rotmats[:, SPINE])
-    kept = soft_limit(bend, SPINE_BENT, SPINE_BENT + BENT_ROOM)
-    back = -soft_limit(-bend[..., 0], SPINE_BACK, SPINE_BACK + BACK_ROOM)
-    kept[..., 0] = np.where(bend[..., 0] < 0, back, kept[..., 0])
-    result[:, SPINE] = rotmat_from_axis_angle(bend + gain * (kept - bend))
+    least = np.array([-SPINE_BACK, -SPINE_BENT, -SPINE_BENT])
+    if np.any(np.abs(bend) > SPINE_BENT) or np.any(bend < least):
+        kept = soft_limit(bend, SPINE_BENT, SPINE_BENT + BENT_ROOM)
+        stretched = -soft_limit(-bend[..., 0], SPINE_BACK, SPINE_BACK + BACK_ROOM)
+        kept[..., 0] = np.where(bend[..., 0] < 0, stretched, kept[..., 0])
+        result[:, SPINE] = rotmat_from_axis_angle(bend + gain * (kept - bend))
     return result
-
-
-def _shortened(vectors: Array, soft: float, hard: float) -> Array:
-    """Vectors (..., 3) whose lengths are bent over from `soft` towards `hard`."""
-    size = lengths(vectors)
-    factor = soft_limit(size, soft, hard) / np.maximum(size, 1e-9)
-    return np.asarray(vectors * factor[..., None])
 
 
 def _over_the_feet(rotmats: Array, transl: Array, rest_joints: Array, gain: Array) -> Array:
     """(frame, 3) metres by which the pelvis goes back over the feet."""
-    joints, _ = forward_kinematics(rest_joints, rotmats, transl)
-    away = joints[:, 0] - joints[:, ANKLES].mean(axis=1)
+    pelvis = rest_joints[0] + transl
+    root = JOINT["pelvis"], pelvis[:, None], rotmats[:, :1]
+    legs, _ = along_chain(rest_joints, rotmats, LEGS, root)
+    away = pelvis - legs[-1].mean(axis=1)
     forward = unit(rotmats[:, 0, :, 2] * [1.0, 0.0, 1.0])
     left = np.stack([forward[:, 2], np.zeros(len(forward)), -forward[:, 0]], axis=-1)
     seen = np.stack([(away * left).sum(-1), (away * forward).sum(-1)], axis=-1)
@@ -131,70 +142,81 @@ def hanging() -> Array:
     return rotmats
 
 
-def _palms(rotmats: Array, rest_joints: Array) -> Array:
-    """(..., 2, 3) of left and right, from the chest joint in the chest's own axes."""
-    palms = []
-    for arm in ARMS:
-        turn = np.broadcast_to(np.eye(3), (*rotmats.shape[:-3], 3, 3))
-        place = np.zeros((*rotmats.shape[:-3], 3))
-        parent = CHEST
-        for joint in arm:
-            place = place + rotated(turn, rest_joints[joint] - rest_joints[parent])
-            turn = turn @ rotmats[..., joint, :, :]
-            parent = joint
-        hand = PALM * unit(rest_joints[arm[3]] - rest_joints[arm[2]])
-        palms.append(place + rotated(turn, hand))
-    return np.stack(palms, axis=-2)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Hanging:
+    """Hands (2, 3) of arms that hang, from the chest in its own axes: their middles as they are
+    measured, then as `Reach` has them."""
+
+    middles: Array
+    palms: Array
+    fingers: Array
+    faces: Array
 
 
-def _hands_down(rotmats: Array, transl: Array, rest_joints: Array, gain: float) -> Array:
-    """Hands that are up come down before the body, in a straight line."""
+def _hanging_hands(rest_joints: Array) -> _Hanging:
+    return _hanging_hands_of(rest_joints.tobytes(), rest_joints.dtype.str)
+
+
+@lru_cache(maxsize=1024)
+def _hanging_hands_of(data: bytes, dtype: str) -> _Hanging:
+    rest = np.frombuffer(data, dtype).reshape(-1, 3)
+    palms, fingers, faces = palms_seen(hanging(), rest)
+    return _Hanging(middles=_middles(hanging(), rest), palms=palms, fingers=fingers, faces=faces)
+
+
+def _middles(rotmats: Array, rest_joints: Array) -> Array:
+    """(..., 2, 3) of left and right palm, from the chest joint in the chest's own axes."""
+    wrists, fingers, _ = hands_seen(rotmats, rest_joints)
+    return np.asarray(wrists + PALM_AHEAD * fingers)
+
+
+def hands_down(
+    rotmats: Array, chest: tuple[Array, Array], rest_joints: Array, gain: Array | float
+) -> tuple[Reach, ...]:
+    """What brings hands that are up down before the body, in a straight line.
+
+    chest  as `chest_of` has it, of these frames or of the same body elsewhere
+    gain   (frame,) 0..1
+    """
     away = off_hanging(rotmats, rest_joints)
     if away.max() <= HANGING:
-        return rotmats
-    part = gain * (1 - soft_limit(away, HANGING, HELD_UP) / np.maximum(away, 1e-9))
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
-    at_rest = hanging()
-    palms, fingers, faces = (
-        side_by_side - of * origin
-        for side_by_side, of, origin in zip(
-            palms_of(*forward_kinematics(rest_joints, at_rest, np.zeros(3)), rest_joints),
-            (1.0, 0.0, 0.0),
-            (rest_joints[CHEST],) * 3,
-            strict=True,
-        )
-    )
-    chest, at = world[:, CHEST], joints[:, CHEST]
-    for side in range(len(ARMS)):
-        reach = Reach(
+        return ()
+    part = 1 - soft_limit(away, HANGING, HELD_UP) / np.maximum(away, 1e-9)
+    hangs, (at, turn) = _hanging_hands(rest_joints), chest
+    return tuple(
+        Reach(
             side=side,
-            weight=part[:, side],
-            palm=at + rotated(chest, palms[side]),
-            fingers=rotated(chest, fingers[side]),
-            faces=rotated(chest, faces[side]),
+            weight=np.asarray(gain * part[:, side]),
+            palm=at + rotated(turn, hangs.palms[side]),
+            fingers=rotated(turn, hangs.fingers[side]),
+            faces=rotated(turn, hangs.faces[side]),
         )
-        rotmats = reaching(rotmats, transl, rest_joints, reach)
-    return rotmats
+        for side in range(len(ARMS))
+    )
 
 
 # --------------------------------------------------------------------------------------------- head
-def attentive(rotmats: Array, transl: Array, rest_joints: Array, attends_to: Array) -> Array:
+def attentive(
+    rotmats: Array, chest: tuple[Array, Array], rest_joints: Array, attends_to: Array
+) -> Array:
     """One person's rotations (frame, 22, 3, 3) with the face turned towards world points, such as
-    another's face (frame, 3), as far as head and neck go."""
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
-    chest, face = world[:, CHEST], world[:, HEAD, :, 2]
-    away = rotated(np.swapaxes(chest, -1, -2), attends_to - joints[:, HEAD] - EYES)
+    another's face (frame, 3), as far as head and neck go.
+
+    chest  as `chest_of` has it
+    """
+    at, turned = chest
+    (_, eyes), (neck, head) = along_chain(rest_joints, rotmats, [NECK, HEAD], (CHEST, at, turned))
+    away = rotated(np.swapaxes(turned, -1, -2), attends_to - eyes - EYES)
+    level = np.hypot(away[:, 0], away[:, 2])
     yaw = np.clip(np.arctan2(away[:, 0], away[:, 2]), -MOST_YAW, MOST_YAW)
-    up = np.arctan2(away[:, 1], np.hypot(away[:, 0], away[:, 2]))
-    up = np.clip(up, -MOST_UP, MOST_UP)
+    up = np.clip(np.arctan2(away[:, 1], level), -MOST_UP, MOST_UP)
     local = np.stack([np.sin(yaw) * np.cos(up), np.sin(up), np.cos(yaw) * np.cos(up)], axis=-1)
-    turn = arc_vector(face, rotated(chest, local))
+    turn = arc_vector(head[..., 2], rotated(turned, local))
     angle = lengths(turn)
     over = np.maximum(angle - LOOKS_PAST, 0.0) / np.maximum(angle, 1e-9)
-    turn = over[:, None] * turn
+    share = np.array([NECK_SHARE, 1.0])[:, None, None]
+    neck, head = rotmat_from_axis_angle(share * (over[:, None] * turn)) @ np.stack([neck, head])
     result = rotmats.copy()
-    neck = rotmat_from_axis_angle(NECK_SHARE * turn) @ world[:, NECK]
-    head = rotmat_from_axis_angle(turn) @ world[:, HEAD]
-    result[:, NECK] = np.swapaxes(chest, -1, -2) @ neck
+    result[:, NECK] = np.swapaxes(turned, -1, -2) @ neck
     result[:, HEAD] = np.swapaxes(neck, -1, -2) @ head
     return result

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.arms import palms_of
+from engine.body.arms import CHEST, palms_of
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
@@ -38,44 +39,72 @@ KINDS = (
 something that has no name here."""
 LOOKBACK = (0, 1, 2, 4, 6, 9)
 """Frames back from the newest that are looked at."""
-POINTS = [JOINT[name] for name in ("left_elbow", "right_elbow", "head", "neck")]
-FEATURES = len(LOOKBACK) * (6 + 6 + 3 * len(POINTS) + 6) + 5
+LIMBS = [JOINT[name] for name in ("left_elbow", "right_elbow", "head", "neck")]
+PELVIS = JOINT["pelvis"]
+HANDS, POINTS, FACES, FRONT = slice(0, 2), slice(2, 8), slice(8, 10), 10
+SIGHT = 11
+"""Vectors of what is seen in a frame, and which are which: see `sight_of`."""
+BORDERS = tuple(
+    len(LOOKBACK) * each for each in (0, 6, 12, 12 + 3 * len(LIMBS), 18 + 3 * len(LIMBS))
+)
+"""Of hands, their speeds, points and where the palms look, among the features."""
+FEATURES = BORDERS[-1] + 5
 FAR = 4.0
 """Metres to the partner beyond which it is all the same."""
 
 
-def intent_features(rotmats: Array, transl: Array, rest_joints: Array, partner: Array) -> Array:
+def sight_of(joints: Array, world: Array, rest_joints: Array) -> Array:
+    """(..., SIGHT, 3) what is seen of a posed player in one frame: palms, elbows, head and neck,
+    chest and pelvis; then where the palms look and where the chest does.
+
+    joints, world  (..., 22, 3), (..., 22, 3, 3) as forward kinematics has them
+    rest_joints    (22, 3)
+    """
+    sight = np.empty((*joints.shape[:-2], SIGHT, 3))
+    sight[..., HANDS, :], _, sight[..., FACES, :] = palms_of(joints, world, rest_joints)
+    sight[..., POINTS, :] = joints[..., [*LIMBS, CHEST, PELVIS], :]
+    sight[..., FRONT, :] = world[..., CHEST, :, 2]
+    return sight
+
+
+def features_of(sights: Array, rest_joints: Array, partner: Array) -> Array:
     """(..., FEATURES) of a player's last frames.
 
-    rotmats, transl  (..., LOOKBACK, 22, 3, 3), (..., LOOKBACK, 3), newest first
-    rest_joints      (22, 3)
-    partner          (..., 3) x, z and yaw of the partner's hips now
+    sights       (..., LOOKBACK, SIGHT, 3) of `sight_of`, newest first
+    rest_joints  (22, 3)
+    partner      (..., 3) x, z and yaw of the partner's hips now
     All lengths in parts of the player's height of the shoulders.
     """
-    joints, world = forward_kinematics(rest_joints, rotmats, transl)
-    palms, _, faces = palms_of(joints, world, rest_joints)
-    chest = world[..., 0, JOINT["spine3"], :, 2]
-    yaw = np.arctan2(chest[..., 0], chest[..., 2])
-    seen_by = np.swapaxes(rotmat_about("y", yaw), -1, -2)[..., None, None, :, :]
-    here = joints[..., :1, JOINT["spine3"], :][..., None, :]
+    front, hips = sights[..., 0, FRONT, :], sights[..., 0, POINTS.stop - 1, :]
+    chest = sights[..., :1, POINTS.stop - 2, None, :]
+    yaw = np.arctan2(front[..., 0], front[..., 2])
     scale = rest_joints[JOINT["left_shoulder"], 1] - rest_joints[JOINT["left_ankle"], 1]
-
-    def turned(vectors: Array) -> Array:
-        return np.asarray((seen_by @ vectors[..., None])[..., 0])
-
-    points = turned(joints[..., POINTS, :] - here) / scale
-    hands = turned(palms - here) / scale
-    speed = (hands - np.concatenate([hands[..., 1:, :, :], hands[..., -1:, :, :]], axis=-3)) * 3
-    parts = [hands, speed, points, turned(faces) * 0.3]
-    flat = [part.reshape(*part.shape[:-3], -1) for part in parts]
-    away = partner[..., :2] - joints[..., 0, JOINT["pelvis"], :][..., [0, 2]]
-    distance = np.minimum(np.hypot(away[..., 0], away[..., 1]), FAR)
+    # A row of vectors times a rotation is seen by what is so turned.
+    seen_by = rotmat_about("y", yaw)[..., None, :, :]
+    near = (sights[..., : HANDS.stop + len(LIMBS), :] - chest) @ seen_by / scale
+    features = np.empty((*yaw.shape, FEATURES), np.float32)
+    hands, speed, points, faces = (
+        features[..., first:last].reshape(*yaw.shape, len(LOOKBACK), -1, 3)
+        for first, last in pairwise(BORDERS)
+    )
+    hands[...], points[...] = near[..., HANDS, :], near[..., HANDS.stop :, :]
+    speed[..., :-1, :, :] = (near[..., :-1, HANDS, :] - near[..., 1:, HANDS, :]) * 3
+    speed[..., -1, :, :] = 0.0
+    faces[...] = sights[..., FACES, :] @ seen_by * 0.3
+    away = partner[..., :2] - hips[..., ::2]
     bearing = np.arctan2(away[..., 0], away[..., 1]) - yaw
     facing = partner[..., 2] - yaw
-    place = np.stack(
-        [distance / FAR, np.sin(bearing), np.cos(bearing), np.sin(facing), np.cos(facing)], axis=-1
-    )
-    return np.concatenate([*flat, place], axis=-1).astype(np.float32)
+    features[..., -5] = np.minimum(np.hypot(away[..., 0], away[..., 1]), FAR) / FAR
+    features[..., -4], features[..., -3] = np.sin(bearing), np.cos(bearing)
+    features[..., -2], features[..., -1] = np.sin(facing), np.cos(facing)
+    return features
+
+
+def intent_features(rotmats: Array, transl: Array, rest_joints: Array, partner: Array) -> Array:
+    """`features_of` frames that are not posed: rotmats (..., LOOKBACK, 22, 3, 3), transl
+    (..., LOOKBACK, 3), newest first."""
+    posed = forward_kinematics(rest_joints, rotmats, transl)
+    return features_of(sight_of(*posed, rest_joints), rest_joints, partner)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -75,7 +75,7 @@ def settled(pose: Pose, rest_joints: Array, floor: float) -> Pose:
     ankles[:, [0, 2]] = joints[HIPS][:, [0, 2]] + part[:, None] * away
     trunk = Trunk(rotmats=pose.rotmats, transl=transl, joints=joints, world=world)
     feet = Ends(positions=ankles, rotmats=np.stack([rotmat_about("y", yaw) for yaw in yaws]))
-    return Pose(with_legs(rest_joints, trunk, pose.rotmats, feet, floor), transl)
+    return Pose(with_legs(rest_joints, trunk.hips, pose.rotmats, feet, floor), transl)
 
 
 def facing(joints: Array) -> Array:

@@ -220,7 +220,7 @@ def _posed(
     )
     turned = np.stack([rotmat_about("y", yaw) for yaw in feet.places[:, 2]])
     ends = Ends(positions=ankles, rotmats=turned)
-    return with_legs(rest_joints, trunk, rotmats, ends, floor)
+    return with_legs(rest_joints, trunk.hips, rotmats, ends, floor)
 
 
 def _smooth(x: Array) -> Array:

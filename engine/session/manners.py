@@ -10,53 +10,50 @@ Knows tracks, the player's frames and settings; knows no plan, no clock and no n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.pose import Pose, stacked
-from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
-from engine.body.skeleton import JOINT
+from engine.body.arms import chest_of, reaching
+from engine.body.pose import Pose
 from engine.motion.answers import (
     ANSWERED,
     CONTACTS,
     Answer,
-    answered,
     arrives_after,
     bent,
+    hips_ahead,
+    reaches_of,
     stand_for,
 )
 from engine.motion.company import (
     Companion,
     Course,
+    Place,
     accompany,
     companion_of,
-    expected,
     posed,
+    rooted,
     swinging,
 )
-from engine.motion.guard import attentive, guarded
-from engine.motion.intent import KINDS, LOOKBACK, IntentNet, intent_features
+from engine.motion.guard import attentive, guarded, hands_down
+from engine.motion.intent import KINDS, LOOKBACK, SIGHT, IntentNet, features_of, sight_of
 from engine.motion.motion import FRAME_RATE
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
+from engine.session.outlook import Outlook
+from engine.session.player import PlayerTrack
 
 SURE, UNSURE = 0.6, 0.3
 """Probability from which an intent is taken for one, and under which no more."""
-SURE_FRAMES, UNSURE_FRAMES = 1, 1
-"""For so many frames in a row."""
 LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
-HAND_SECONDS = 0.25
-"""In which the player's hands are taken to come to rest."""
-FACE = np.array([0.0, 0.08, 0.0])
-LEGS = [
-    JOINT[f"{side}_{part}"]
-    for side in ("left", "right")
-    for part in ("hip", "knee", "ankle", "foot")
-]
+SIGHTS = 16
+"""What was seen in so many frames is kept: more than are looked at."""
 NOTHING, OTHER = KINDS[0], KINDS[-1]
 
 
@@ -73,14 +70,16 @@ class Intent:
 class Scene:
     """What a window is made believable in.
 
-    player_at     the pose in a known frame; newest: the last of them
+    player        the poses in known frames; newest: the last of them
+    posed_at      joints and orientations of the player in a known frame, in the world
     rest_joints   (2, 22, 3)
     is_aimed      whether targets, or a mode other than REACT, say what the partner does
     is_led        whether words or targets lead, so that the partner has reasons of its own
     """
 
-    player_at: Callable[[int], Pose]
+    player: PlayerTrack
     newest: int
+    posed_at: Callable[[int], tuple[Array, Array]]
     rest_joints: Array
     floor: float
     is_aimed: bool
@@ -91,15 +90,14 @@ class Scene:
 class MannersState:
     """All that the layers of a session remember.
 
-    probabilities  (KINDS,) of the newest look; candidate: an intent that may become the next, and
-                   for how many frames it has been one
+    looked         the newest frame of the player at the last look; probabilities (KINDS,) of it
     companions     by frame, how the partner keeps company
     """
 
     intent: Intent = Intent()
     answer: Answer | None = None
     probabilities: Array = field(default_factory=lambda: np.eye(len(KINDS))[0])
-    candidate: tuple[str, int] = (NOTHING, 0)
+    looked: int = -1
     companions: tuple[tuple[int, Companion], ...] = ()
 
 
@@ -112,16 +110,16 @@ class Manners:
     def __init__(self, net: IntentNet | None, state: MannersState) -> None:
         self._net = net
         self.intent, self.answer = state.intent, state.answer
-        self.probabilities = state.probabilities
-        self._candidate = state.candidate
+        self.probabilities, self._looked = state.probabilities, state.looked
         self._companions = dict(state.companions)
+        self._seen, self._seen_at = np.zeros((SIGHTS, SIGHT, 3)), [-1] * SIGHTS
 
     def state(self) -> MannersState:
         return MannersState(
             intent=self.intent,
             answer=self.answer,
             probabilities=self.probabilities,
-            candidate=self._candidate,
+            looked=self._looked,
             companions=tuple(self._companions.items()),
         )
 
@@ -130,7 +128,7 @@ class Manners:
         self,
         scene: Scene,
         frame: int,
-        partner: Pose,
+        partner: Place,
         *,
         may_touch: bool,
         responds: bool,
@@ -138,41 +136,42 @@ class Manners:
     ) -> bool:
         """Look at the player's newest frame; returns whether the plan should change for it.
 
-        partner     as shown now
+        partner     where its hips are now, as shown
         from_frame  the first frame that a change could begin at
         """
         before = self.intent.kind
-        if self._net is not None:
-            self._look(scene, frame, partner)
+        if self._net is not None and scene.newest != self._looked:
+            self._look(self._net, scene, frame, partner)
+            self._looked = scene.newest
         changed = self.intent.kind != before
         changed |= self._respond(scene, partner, may_touch, responds, from_frame)
         return changed
 
-    def _look(self, scene: Scene, frame: int, partner: Pose) -> None:
-        assert self._net is not None
-        poses = [scene.player_at(scene.newest - back) for back in LOOKBACK]
-        seen = stacked(poses)
-        hips, forward = partner.transl + scene.rest_joints[1, 0], partner.rotmats[0, :, 2]
-        place = np.array([hips[0], hips[2], np.arctan2(forward[0], forward[2])])
-        features = intent_features(seen.rotmats, seen.transl, scene.rest_joints[0], place)
-        self.probabilities = self._net(features[None])[0]
+    def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
+        features = features_of(self._sights(scene), scene.rest_joints[0], np.array(partner))
+        self.probabilities = net(features[None])[0]
         best = int(self.probabilities.argmax())
         kind, probability = KINDS[best], float(self.probabilities[best])
         if kind == self.intent.kind:
-            self._candidate = kind, 0
-            self.intent = replace(self.intent, probability=probability)
+            self.intent = Intent(kind=kind, probability=probability, since=self.intent.since)
             return
         still = float(self.probabilities[KINDS.index(self.intent.kind)])
-        enough = probability > SURE if self.intent.kind == NOTHING else still < UNSURE
-        name, count = self._candidate
-        count = count + 1 if enough and name == kind else int(enough)
-        self._candidate = kind, count
-        if count >= (SURE_FRAMES if self.intent.kind == NOTHING else UNSURE_FRAMES):
+        if probability > SURE if self.intent.kind == NOTHING else still < UNSURE:
             self.intent = Intent(kind=kind, probability=probability, since=frame)
-            self._candidate = kind, 0
+
+    def _sights(self, scene: Scene) -> Array:
+        """What was seen of the player, in the frames that are looked at; a known frame stays as it
+        is, so each is looked at once."""
+        frames = [scene.player.held(scene.newest - back) for back in LOOKBACK]
+        slots = [frame % SIGHTS for frame in frames]
+        for frame, slot in zip(frames, slots, strict=True):
+            if self._seen_at[slot] != frame:
+                self._seen[slot] = sight_of(*scene.posed_at(frame), scene.rest_joints[0])
+                self._seen_at[slot] = frame
+        return np.asarray(self._seen[slots])
 
     def _respond(
-        self, scene: Scene, partner: Pose, may_touch: bool, responds: bool, from_frame: int
+        self, scene: Scene, partner: Place, may_touch: bool, responds: bool, from_frame: int
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
         answer, kind = self.answer, self.intent.kind
@@ -183,15 +182,15 @@ class Manners:
         if answer is None:
             if not is_wanted:
                 return False
-            hips = partner.transl + scene.rest_joints[1, 0]
-            player = self._player_ahead(scene, [scene.newest + 8])
+            rest = scene.rest_joints
+            joints, world = Outlook(scene.player, scene.newest, rest[0], scene.newest + 8, 1).posed
             stand = stand_for(
                 kind,
-                (player[1][0], player[2][0], scene.rest_joints[0]),
-                (float(hips[0]), float(hips[2]), 0.0),
-                scene.rest_joints[1],
+                (joints[0], world[0], rest[0]),
+                partner,
+                rest[1],
             )
-            way = 0.0 if stand is None else float(np.hypot(stand[0] - hips[0], stand[1] - hips[2]))
+            way = 0.0 if stand is None else math.dist(stand, partner[:2])
             self.answer = Answer(
                 kind=kind, begins=from_frame, arrives=from_frame + arrives_after(way)
             )
@@ -210,123 +209,138 @@ class Manners:
             return 1.0
         return float(self.intent.kind in ("push", "point", OTHER) and self.answer is None)
 
-    def course(self, scene: Scene, known: Track, first: int) -> Course | None:
-        """Where the partner goes after the last known frame of a track that begins at `first`; None
-        where the network leads it."""
-        given = known.is_known[1]
-        until = int(np.flatnonzero(given)[-1])
-        frame = first + until
+    def over(self, scene: Scene, known: Track, first: int, *, has_company: bool) -> Layers:
+        """The layers over a window, with margins, that begins at `first` and of which so much is
+        known; with company, the partner is on a course where nothing else leads."""
+        until = int(np.flatnonzero(known.is_known[1])[-1])
+        frame, start = first + until, max(until - 2, 0)
         self._companions = {
             at: state for at, state in self._companions.items() if frame - 40 < at <= frame
         }
-        if self.reason(scene) > 0 or until >= known.frames - MARGIN - 1:
-            return None
-        rest = scene.rest_joints
+        player = Outlook(
+            scene.player, scene.newest, scene.rest_joints[0], first + start, known.frames - start
+        )
+        reason = self.reason(scene)
+        course = None
+        if has_company and reason == 0 and until < known.frames - MARGIN - 1:
+            course = self._course(scene, known, first, until, player)
+        return Layers(
+            scene=scene,
+            known=known,
+            frames=np.arange(first + start, first + known.frames),
+            until=until,
+            player=player,
+            course=course,
+            answer=self.answer,
+            reason=reason,
+        )
+
+    def _course(
+        self, scene: Scene, known: Track, first: int, until: int, player: Outlook
+    ) -> Course:
+        """Where the partner goes after the last known frame."""
+        frame, rest = first + until, scene.rest_joints
         state = self._companions.get(frame)
         if state is None:
             pose, before = (known.pose[1, at] for at in (until, max(until - 1, 0)))
             state = companion_of(pose, before, rest[1], frame / FRAME_RATE)
-        frames = list(range(frame + 1, first + known.frames))
-        player, joints, world = self._player_ahead(scene, frames)
         stand = None
-        if self.answer is not None and (self.answer.until is None):
-            stand = stand_for(
-                self.answer.kind, (joints[-1], world[-1], rest[0]), state.hips, rest[1]
-            )
-        course = accompany(state, (player.transl + rest[0, 0])[:, [0, 2]], rest[1], stand)
+        if self.answer is not None and self.answer.until is None:
+            joints, world = player.posed
+            last = joints[-1], world[-1], rest[0]
+            stand = stand_for(self.answer.kind, last, state.hips, rest[1])
+        free = known.frames - until - 1
+        course = accompany(state, player.ground[-free:], rest[1], stand)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
 
-    def believable(
-        self, sampled: Track, known: Track, first: int, scene: Scene, course: Course | None
-    ) -> Track:
-        """What the network made of the partner in a window, as the layers have it; both tracks with
-        margins, beginning at frame `first`."""
-        rest, reason, answer = scene.rest_joints, self.reason(scene), self.answer
-        rotmats, transl = sampled.rotmats[1], sampled.transl[1]
-        rotmats, transl = guarded(rotmats, transl, rest[1], reason, balance=course is None)
-        frames = np.arange(first, first + sampled.frames)
-        joints, world = self._player_posed(scene, frames)
-        weights = np.zeros(len(frames)) if answer is None else answer.weights(frames)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layers:
+    """The layers over one window.
+
+    known   the window, as far as it is known, with margins; until: its last known row
+    frames  (n,) numbers of the last rows: those that the layers may change, and the three known
+            ones before them that the seam is joined to
+    player  in these frames
+    course  of the partner after the last known row; None: nobody but the network leads
+    """
+
+    scene: Scene
+    known: Track
+    frames: IntArray
+    until: int
+    player: Outlook
+    course: Course | None
+    answer: Answer | None
+    reason: float
+
+    @cached_property
+    def weights(self) -> Array:
+        """(n,) of the answer."""
+        return np.zeros(0) if self.answer is None else self.answer.weights(self.frames)
+
+    def believable(self, sampled: Track) -> Track:
+        """What the network made of the partner, as the layers have it; with margins."""
+        rest, answer, course = self.scene.rest_joints, self.answer, self.course
+        start = self.known.frames - len(self.frames)
+        rotmats, transl = sampled.rotmats[1, start:], sampled.transl[1, start:]
+        rotmats, transl = guarded(rotmats, transl, rest[1], self.reason, balance=course is None)
+        as_sampled, down = rotmats, np.full(len(self.frames), 1 - self.reason)
         if course is not None:
-            rotmats = swinging(rotmats, known.rotmats[1], course)
-            ahead: Array = np.zeros(len(frames))
+            rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
+            down = 1 - course.walks_over(len(self.frames))
             if answer is not None:
-                rotmats, ahead = bent(rotmats, answer, weights)
-            free = slice(len(frames) - len(course.pace), None)
-            rotmats, transl = self._on_course(rotmats, transl, known, course, scene, ahead, free)
-            if answer is not None:
-                player = joints, world, rest[0]
-                rotmats = answered(rotmats, transl, rest[1], player, answer, frames)
+                rotmats = bent(rotmats, answer, self.weights)
+            rotmats, transl = self._on_course(course, rotmats, transl)
+        chest = chest_of(rotmats, transl, rest[1])
+        reaches = hands_down(as_sampled, chest, rest[1], down)
+        if course is not None and answer is not None:
+            partner = rotmats, chest, rest[1]
+            reaches += reaches_of(
+                answer, self.frames, self.weights, partner, (*self.player.posed, rest[0])
+            )
+        rotmats = reaching(rotmats, chest, rest[1], *reaches)
         if answer is None or answer.kind != "bow":
-            face = joints[:, JOINT["head"]] + FACE
-            rotmats = attentive(rotmats, transl, rest[1], face)
+            rotmats = attentive(rotmats, chest, rest[1], self.player.face)
         both = sampled.rotmats.copy(), sampled.transl.copy()
-        both[0][1], both[1][1] = rotmats, transl
+        both[0][1, start:], both[1][1, start:] = rotmats, transl
         return replace(sampled, pose=Pose(*both))
 
-    def _on_course(
-        self,
-        rotmats: Array,
-        transl: Array,
-        known: Track,
-        course: Course,
-        scene: Scene,
-        ahead: Array,
-        free: slice,
-    ) -> tuple[Array, Array]:
-        """Root and legs as known, and from there on along the course."""
+    def _on_course(self, course: Course, rotmats: Array, transl: Array) -> tuple[Array, Array]:
+        """The root as known, and from there on along the course; legs follow in `carried`."""
+        known, free = len(self.frames) - len(course.pace), slice(-len(course.pace), None)
         rotmats, transl = rotmats.copy(), transl.copy()
-        until = free.start
-        rotmats[:until, [0, *LEGS]] = known.rotmats[1, :until][:, [0, *LEGS]]
-        transl[:until] = known.transl[1, :until]
-        rotmats[free], transl[free] = posed(
-            rotmats[free], course, scene.rest_joints[1], scene.floor, ahead[free]
+        rows = slice(self.until + 1 - known, self.until + 1)
+        rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
+        transl[:known] = self.known.transl[1, rows]
+        rotmats[free], transl[free] = rooted(
+            rotmats[free],
+            course,
+            self.scene.rest_joints[1],
+            self.scene.floor,
+            self._hips_ahead(len(course.pace)),
         )
         return rotmats, transl
 
-    def carried(
-        self, result: Track, known: Track, first: int, scene: Scene, course: Course
-    ) -> Track:
+    def carried(self, result: Track) -> Track:
         """A joined window, without margins, whose partner's root and legs go along the course."""
-        frames = np.arange(first, first + result.frames)
-        until = int(np.flatnonzero(known.is_known[1])[-1])
-        free = slice(until + 1, None)
-        ahead: Array = np.zeros(result.frames)
+        if self.course is None:
+            return result
+        free = slice(self.until + 1 - MARGIN, None)
         rotmats, transl = result.rotmats.copy(), result.transl.copy()
-        if self.answer is not None and self.answer.kind == "bow":
-            _, ahead = bent(rotmats[1], self.answer, self.answer.weights(frames))
+        course = self.course.cut(result.frames - free.start)
         rotmats[1, free], transl[1, free] = posed(
             rotmats[1, free],
-            course.cut(result.frames - until - 1),
-            scene.rest_joints[1],
-            scene.floor,
-            ahead[free],
+            course,
+            self.scene.rest_joints[1],
+            self.scene.floor,
+            self._hips_ahead(len(self.course.pace))[: len(course.pace)],
         )
         return replace(result, pose=Pose(rotmats, transl))
 
-    # -- the player --------------------------------------------------------------------------------
-    def _player_ahead(self, scene: Scene, frames: list[int]) -> tuple[Pose, Array, Array]:
-        """The player at frames, known or expected; posed: joints and world."""
-        newest = scene.newest
-        before_r, last_r = (scene.player_at(at).rotmats for at in (newest - 2, newest))
-        velocity = axis_angle_from_rotmat(np.swapaxes(before_r, -1, -2) @ last_r) * FRAME_RATE / 2
-        seen = np.stack([scene.player_at(newest - back).transl for back in (3, 2, 1, 0)])
-        ahead = max(max(frames) - newest, 1)
-        ground = expected(seen[:, [0, 2]], ahead)
-        poses = []
-        for frame in frames:
-            if frame <= newest:
-                pose = scene.player_at(frame)
-            else:
-                later = (frame - newest) / FRAME_RATE
-                turn = velocity * HAND_SECONDS * -np.expm1(-later / HAND_SECONDS)
-                x, z = ground[frame - newest - 1]
-                pose = Pose(last_r @ rotmat_from_axis_angle(turn), np.array([x, seen[-1, 1], z]))
-            poses.append(pose)
-        ahead_of = stacked(poses)
-        return ahead_of, *ahead_of.in_world(scene.rest_joints[0])
-
-    def _player_posed(self, scene: Scene, frames: IntArray) -> tuple[Array, Array]:
-        _, joints, world = self._player_ahead(scene, frames.tolist())
-        return joints, world
+    def _hips_ahead(self, rows: int) -> Array:
+        """Metres (rows,) that the hips are ahead of the course in the last frames."""
+        if self.answer is None:
+            return np.zeros(rows)
+        return hips_ahead(self.answer, self.weights[-rows:])

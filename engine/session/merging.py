@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.pose import Pose
+from engine.body.reach import ANKLES, BALLS, HIPS, KNEES
 from engine.motion.cleanup import corrected, feet_locked
 from engine.motion.energy import UPPER_JOINTS, enlivened
 from engine.motion.motion import WINDOW_FRAMES
@@ -29,6 +30,7 @@ from engine.session.zone import SpaceKeeper
 
 LEAST_TURN = 0.02
 """Change of an arm's rotation (Frobenius norm, about 1 cm of the hand) that is worth a revision."""
+LEG_JOINTS = [*HIPS, *KNEES, *ANKLES, *BALLS]
 EASE_FRAMES = 4
 """Before and after a pose that is passed through, in which energy comes and goes."""
 
@@ -67,22 +69,23 @@ def merge(
     known = timeline.track(*span, ahead=exact)
     if len(exact) < len(asked.ahead):
         sampled = pinned(sampled, timeline.track(*span, ahead=asked.ahead))
-    whole = known.cut(MARGIN, WINDOW_FRAMES)
-    given, course, scene = whole.is_known, None, scene_of(timeline, direction)
+    is_on_course = False
+    given, scene = known.is_known[:, MARGIN : MARGIN + WINDOW_FRAMES], scene_of(timeline, direction)
     if config.guard and not scene.is_aimed:
-        if config.company:
-            course = manners.course(scene, known, first - MARGIN)
-        sampled = manners.believable(sampled, known, first - MARGIN, scene, course)
-    result = joined_to(sampled, known)
-    if course is not None:
-        result = manners.carried(result, whole, first, scene, course)
-        result = pinned(result, whole) if course.is_new else result
+        layers = manners.over(scene, known, first - MARGIN, has_company=config.company)
+        is_on_course = layers.course is not None
+        result = layers.carried(joined_to(layers.believable(sampled), known))
+    else:
+        result = joined_to(sampled, known)
     shown = timeline.track(first, WINDOW_FRAMES, player_until, kept, ahead=exact, is_shown=True)
     if config.has_cleanup:
         result = corrected(result, given, timeline.rest_joints, timeline.cleanup)
         result = result if keeper is None else keeper.spaced(result, given)
     final = lively(result, shown, given, direction.energy)
-    if config.has_cleanup:
+    if is_on_course:
+        # Its feet stand and step by plan already; locks would hold them where they only pass.
+        final = legs_carried_on(final, shown, given)
+    elif config.has_cleanup:
         final = feet_locked(final, given, timeline.rest_joints, timeline.cleanup, shown)
     if asked.is_revision:
         expectation.clear()
@@ -110,8 +113,9 @@ def scene_of(timeline: Timeline, direction: Direction) -> Scene:
     targets = direction.contact, direction.place, direction.poses or None
     is_aimed = direction.mode is not Mode.REACT or any(target is not None for target in targets)
     return Scene(
-        player_at=timeline.player.at,
+        player=timeline.player,
         newest=timeline.player_known_until,
+        posed_at=lambda frame: timeline.posed_player(frame)[:2],
         rest_joints=timeline.rest_joints,
         floor=timeline.floor,
         is_aimed=is_aimed,
@@ -134,10 +138,22 @@ def lively(made: Track, shown: Track, given: BoolArray, energy: float) -> Track:
     distance = np.abs(np.arange(made.frames)[:, None] - ahead).min(axis=1, initial=EASE_FRAMES)
     gain = 1 + (energy - 1) * np.minimum(distance / EASE_FRAMES, 1.0)
     upper = enlivened(made.rotmats[1], gain)
-    turned = _carried_on(upper, shown.rotmats[1], given[1])
+    turned = _carried_on(Pose(upper, made.transl[1]), shown.pose[1], given[1]).rotmats
     rotmats = made.rotmats.copy()
     rotmats[1][:, UPPER_JOINTS] = turned[:, UPPER_JOINTS]
     return replace(made, pose=Pose(rotmats, made.transl))
+
+
+def legs_carried_on(made: Track, shown: Track, given: BoolArray) -> Track:
+    """What was made, legs and height going on from what was shown, with feet that were locked."""
+    frozen = np.flatnonzero(given[1])[-3:]
+    before, now = shown.pose[1, frozen], made.pose[1, frozen]
+    if np.array_equal(before.rotmats[:, LEG_JOINTS], now.rotmats[:, LEG_JOINTS]):
+        return made
+    partner = _carried_on(made.pose[1], shown.pose[1], given[1])
+    rotmats, transl = made.rotmats.copy(), made.transl.copy()
+    rotmats[1][:, LEG_JOINTS], transl[1] = partner.rotmats[:, LEG_JOINTS], partner.transl
+    return replace(made, pose=Pose(rotmats, transl))
 
 
 def touch(
@@ -162,7 +178,7 @@ def touch(
     span, shown = range(first, last + 1), plan.stretch(first, last + 1 - first, is_shown=True)
     untouched = Pose(plan.untouched(first, last), shown.transl[1])
     touched = targets.touched(span, untouched, shown[0], shifts)
-    touched = _carried_on(touched, shown.rotmats[1], np.array(span) <= edge)
+    touched = _carried_on(Pose(touched, shown.transl[1]), shown[1], np.array(span) <= edge).rotmats
     turned = np.linalg.norm(touched - shown.rotmats[1], axis=(-2, -1)).max(axis=-1)
     if changed_from is None and turned.max() < LEAST_TURN:
         return None
@@ -170,9 +186,7 @@ def touch(
     return edge + 1
 
 
-def _carried_on(rotmats: Array, shown: Array, given: BoolArray) -> Array:
-    """Rotations (frame, 22, 3, 3) that go on from those that were shown, where given."""
-    nowhere = np.zeros((1, len(rotmats), 3))
-    known = Track(Pose(shown[None], nowhere), given[None])
-    track = pinned(known_track(Pose(rotmats[None], nowhere)), known, REST_DECAY)
-    return np.asarray(track.rotmats[0])
+def _carried_on(made: Pose, shown: Pose, given: BoolArray) -> Pose:
+    """Frames (frame,) of one person that go on from those that were shown, where given."""
+    known = Track(shown[None], given[None])
+    return pinned(known_track(made[None]), known, REST_DECAY).pose[0]

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.pose import Pose, no_poses
-from engine.body.skeleton import JOINT_COUNT
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import lowest_heights
 from engine.motion.motion import WINDOW_FRAMES
@@ -213,6 +212,11 @@ class Plan:
         """The pair at a frame; beyond the ends, that of the nearest."""
         return self.stretch(index, 1, is_shown=is_shown)[:, 0]
 
+    def partner_root(self, index: int) -> tuple[Array, Array]:
+        """The partner's root (3, 3) and transl (3,) as shown; beyond the ends, of the nearest."""
+        slot = min(max(index, self.first), self.last) % self._capacity
+        return self._shown.rotmats[1, slot, 0].copy(), self._shown.transl[1, slot].copy()
+
     def stretch(self, first: int, count: int, *, is_shown: bool) -> Pose:
         """(2, count) of as many frames; the same beyond the ends."""
         slots = np.clip(np.arange(first, first + count), self.first, self.last) % self._capacity
@@ -334,7 +338,7 @@ class Timeline:
         self.leads_from: int | None = None
         self.sent_until = -1
         self.floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
-        self._posed_player: tuple[int, Array, float] = (-1, np.zeros((JOINT_COUNT, 3)), 0.0)
+        self._posed_player: tuple[int, tuple[Array, Array, float]] | None = None
 
     @property
     def plan_end(self) -> int:
@@ -364,19 +368,19 @@ class Timeline:
         """What frames are corrected by, where there is a clean-up."""
         return CleanupConfig(floor=self.floor, foot_lock=self.config.foot_lock)
 
-    def posed_player(self, frame: int) -> tuple[Array, float]:
-        """World joints (22, 3) of the player at a known frame, and the height of the lowest point;
-        asked for several times in a frame."""
-        if self._posed_player[0] != frame:
+    def posed_player(self, frame: int) -> tuple[Array, Array, float]:
+        """World joints (22, 3) and orientations (22, 3, 3) of the player at a known frame, and the
+        height of the lowest point; asked for several times in a frame."""
+        if self._posed_player is None or self._posed_player[0] != frame:
             joints, world = self.player.at(frame).in_world(self.rest_joints[0])
             lowest = lowest_heights(joints, world, self.rest_joints[0])
-            self._posed_player = frame, joints, float(lowest.min())
-        return self._posed_player[1:]
+            self._posed_player = frame, (joints, world, float(lowest.min()))
+        return self._posed_player[1]
 
     @property
     def player_floor(self) -> float:
         """Metres, under the newest frame of the player."""
-        return self.posed_player(self.player.last_frame)[1]
+        return self.posed_player(self.player.last_frame)[2]
 
     def track(
         self,

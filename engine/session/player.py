@@ -129,6 +129,10 @@ class PlayerTrack:
         """(count,) of as many frames."""
         return self._pose[self._held(np.arange(first, first + count))]
 
+    def held(self, frame: int) -> int:
+        """The frame, or the nearest that is known."""
+        return min(max(frame, self._first), self._last)
+
     def stamp_at(self, frame: int) -> PlayerStamp:
         stamp = self._stamps[self._held(np.array(frame))]
         return PlayerStamp(int(stamp["sequence"]), float(stamp["time_s"]))

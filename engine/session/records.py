@@ -192,7 +192,7 @@ MANNERS = record(
         "intent": INTENT,
         "answer": optional(ANSWER),
         "probabilities": array(len(KINDS), dtypes=FLOATS),
-        "candidate": row(word(*KINDS), COUNT),
+        "looked": FRAME,
         "companions": several(row(FRAME, COMPANION), MOST_FRAMES),
     },
 )

@@ -26,6 +26,7 @@ from engine.arrays import Array
 from engine.body.capsules import Capsules
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
+from engine.motion.company import place_of
 from engine.motion.contacts import Contact, ContactsState, ContactTracker
 from engine.motion.intent import IntentNet
 from engine.motion.space import PersonalSpace
@@ -329,11 +330,11 @@ class Session:
         timeline, config = self._timeline, self.config
         if not (config.guard and config.company):
             return
-        shown = timeline.plan.pair(min(frame, timeline.plan_end), is_shown=True)
+        root, transl = timeline.plan.partner_root(frame)
         if self._manners.see(
             scene_of(timeline, self.direction),
             frame,
-            shown[1],
+            place_of(root, transl + self.rest_joints[1, 0]),
             may_touch=not config.has_zone,
             responds=config.responses,
             from_frame=timeline.frozen_until + 1,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.arms import ARMS, Reach, palms_of, reaching
+from engine.body.arms import ARMS, Reach, chest_of, palms_of, reaching
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
@@ -44,7 +44,7 @@ def reach_before(side: int, weight: Array, yaw: float = 0.0) -> Reach:
 def test_a_palm_arrives_where_it_shall_be_and_faces_there(side: int, yaw: float) -> None:
     reach = reach_before(side, np.ones(FRAMES), yaw)
     rotmats, transl = standing(yaw)
-    moved = reaching(rotmats, transl, REST, reach)
+    moved = reaching(rotmats, chest_of(rotmats, transl, REST), REST, reach)
     palms, fingers, faces = palms_of(*forward_kinematics(REST, moved, transl), REST)
     assert np.linalg.norm(palms[:, side] - reach.palm, axis=-1).max() < 0.015
     assert (fingers[:, side] * reach.fingers).sum(axis=-1).min() > np.cos(0.35)
@@ -54,7 +54,7 @@ def test_a_palm_arrives_where_it_shall_be_and_faces_there(side: int, yaw: float)
 def test_without_weight_nothing_moves_and_the_other_arm_never_does() -> None:
     rotmats, transl = standing()
     weight = np.linspace(0, 1, FRAMES)
-    moved = reaching(rotmats, transl, REST, reach_before(1, weight))
+    moved = reaching(rotmats, chest_of(rotmats, transl, REST), REST, reach_before(1, weight))
     np.testing.assert_array_equal(moved[0], rotmats[0])
     others = [joint for joint in range(22) if joint not in ARMS[1]]
     np.testing.assert_array_equal(moved[:, others], rotmats[:, others])
@@ -63,9 +63,9 @@ def test_without_weight_nothing_moves_and_the_other_arm_never_does() -> None:
 def test_a_hand_goes_straight_to_its_place() -> None:
     rotmats, transl = standing()
     weight = np.linspace(0, 1, FRAMES)
-    joints, _ = forward_kinematics(
-        REST, reaching(rotmats, transl, REST, reach_before(0, weight)), transl
-    )
+    chest = chest_of(rotmats, transl, REST)
+    moved = reaching(rotmats, chest, REST, reach_before(0, weight))
+    joints, _ = forward_kinematics(REST, moved, transl)
     wrist = joints[:, ARMS[0][3]]
     straight = wrist[0] + np.linspace(0, 1, FRAMES)[:, None] * (wrist[-1] - wrist[0])
     assert np.linalg.norm(wrist - straight, axis=-1).max() < 0.03
@@ -81,7 +81,7 @@ def test_what_is_out_of_reach_is_reached_for_with_an_arm_that_is_not_torn() -> N
         fingers=reach.fingers,
         faces=reach.faces,
     )
-    moved = reaching(rotmats, transl, REST, far)
+    moved = reaching(rotmats, chest_of(rotmats, transl, REST), REST, far)
     joints, _ = forward_kinematics(REST, moved, transl)
     _, shoulder, elbow, wrist = ARMS[1]
     ahead = joints[0, wrist] - joints[0, shoulder]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
+from engine.body.arms import chest_of, reaching
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
@@ -16,6 +17,7 @@ from engine.motion.guard import (
     MOST_TILT,
     attentive,
     guarded,
+    hands_down,
     hanging,
     off_hanging,
     raised,
@@ -59,7 +61,8 @@ def test_hands_that_are_held_up_come_down(side: str, angle: float) -> None:
     turn = rotmat_about("x", -angle)
     rotmats[:, JOINT[f"{side}_shoulder"]] = turn @ rotmats[:, JOINT[f"{side}_shoulder"]]
     assert off_hanging(rotmats, REST).max() > 0.4
-    lowered, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
+    chest = chest_of(rotmats, transl, REST)
+    lowered = reaching(rotmats, chest, REST, *hands_down(rotmats, chest, REST, 1.0))
     assert off_hanging(lowered, REST).max() < HELD_UP + 0.03
 
 
@@ -85,11 +88,11 @@ def test_the_face_turns_to_what_is_attended_to_as_far_as_necks_go() -> None:
     head = joints[:, JOINT["head"]]
     for bearing in (-1.0, 0.0, 1.0):
         away = 2 * np.array([np.sin(bearing), 0.0, np.cos(bearing)])
-        looking = attentive(rotmats, transl, REST, head + away)
+        looking = attentive(rotmats, chest_of(rotmats, transl, REST), REST, head + away)
         _, world = forward_kinematics(REST, looking, transl)
         face = world[0, JOINT["head"], :, 2]
         assert face @ away / 2 > np.cos(LOOKS_PAST + 0.05)
-    behind = attentive(rotmats, transl, REST, head - [0.0, 0.0, 2.0])
+    behind = attentive(rotmats, chest_of(rotmats, transl, REST), REST, head - [0.0, 0.0, 2.0])
     _, world = forward_kinematics(REST, behind, transl)
     assert world[0, JOINT["head"], 2, 2] > -0.2
 
