@@ -48,8 +48,8 @@ encode  frames to send, to their bytes
 
 The player is the shipped recording. Every 4 frames a window is asked for, the most that a session
 does; it arrives half a frame later. Three sessions: without layers, with a zone around the player
-as well, and with the layers that `serve` has on. Means, 95 % and largest are of single calls, in milliseconds;
-the last column is milliseconds for each second of the session.
+as well, and with the layers that `serve` has on. Means, 95 % and largest are of single calls, in
+milliseconds; the last column is milliseconds for each second of the session.
 """
 PARTS = ("read", "feed", "accept", "merge", "ask", "tick", "encode")
 SEED = 7
