@@ -81,9 +81,11 @@ def hashes_of(arrays: Arrays) -> dict[str, str]:
 def differences(before: Arrays, after: Arrays, tolerance: float = 0.0) -> list[str]:
     """A line for each array that is not the same, bit for bit or, for floats, within a tolerance.
 
-    With a tolerance a quaternion is the same as its negative.
+    With a tolerance a quaternion is the same as its negative. A field that the contract got since
+    and that nobody sets is no difference.
     """
-    lines = [f"{name}: is new" for name in sorted(set(after) - set(before))]
+    new = sorted(set(after) - set(before))
+    lines = [f"{name}: is new" for name in new if np.any(after[name])]
     for name, then in before.items():
         if name not in after:
             lines.append(f"{name}: is gone")
