@@ -161,7 +161,7 @@ def _read_onnx(path: Path) -> Any:
 
     reader = frontend.FrontEndManager().load_by_framework("onnx")
     try:
-        return reader.convert(reader.load(str(path)))
+        model = reader.convert(reader.load(str(path)))
     except (
         frontend.GeneralFailure,
         frontend.InitializationFailure,
@@ -170,6 +170,9 @@ def _read_onnx(path: Path) -> Any:
         frontend.OpValidationFailure,
     ) as exc:
         raise RuntimeError(str(exc)) from exc
+    if not model.outputs:
+        raise RuntimeError("it holds no graph")
+    return model
 
 
 def read_graph(path: Path) -> Any:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from benchmarks.stages import (
@@ -37,11 +38,17 @@ def stage(name: str, *programs: str, limit_s: float = 60.0) -> Stage:
 
 
 def is_gone(pid: int) -> bool:
-    """Killed, though its parent may not have asked for it yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+    """Killed, though its parent may not have asked for it yet; the kernel takes a moment."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "XZ":
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_a_stage_that_hangs_is_killed_with_all_its_children_and_one_that_raises_ends_no_other(
