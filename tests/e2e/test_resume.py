@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc, types_pb2
-from contrapose_client import Device, Interaction, ServerError, calibrate, connect
+from contrapose_client import Device, Interaction, ServerError, calibrate, connect, standing
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
@@ -364,19 +364,36 @@ def test_a_token_that_is_not_good_is_refused_with_its_reason(
     assert refusal.field == "header.seed"
 
 
+def standing_pose(sequence: int) -> pb.StreamInteractionRequest:
+    quats, transl = standing()
+    body = types_pb2.BodyPose(root_translation=transl.tolist(), rotations=quats.ravel().tolist())
+    pose = pb.PlayerPose(sequence=sequence, time_code=float(sequence), body=body)
+    return pb.StreamInteractionRequest(pose=pose)
+
+
+async def new_token(call: Any) -> bytes:
+    """The next token that a stream gives: the one it was opened with is good no more."""
+    while not (token := (await call.read()).status.resume_token):
+        pass
+    return bytes(token)
+
+
 def test_a_client_that_is_back_takes_its_session_over(tiny_heir: RunningServer) -> None:
     """The server need not have heard that the old connection is dead."""
     token = token_of(tiny_heir)
 
     async def twice() -> None:
+        nonlocal token
         async with grpc.aio.insecure_channel(tiny_heir.address) as channel:
             stub = interaction_pb2_grpc.InteractionServiceStub(channel)
             old, new = stub.StreamInteraction(), stub.StreamInteraction()
-            for call in (old, new):
+            for sequence, call in (1000, old), (1001, new):
                 await call.write(header(resume_token=token))
                 assert (await call.read()).accepted.resumed_at_frame > 0
                 chunk = (await call.read()).frames
-                assert len(chunk.frames) > 10  # the plan, at once: nobody has sent a pose yet
+                assert len(chunk.frames) > (10 if call is old else 0)  # the plan, at once
+                await call.write(standing_pose(sequence))
+                token = await new_token(call)
             assert await old.code() is grpc.StatusCode.ABORTED
             assert "goes on over another connection" in await old.details()
             new.cancel()

@@ -67,6 +67,7 @@ def test_a_demo_at_a_terminal_goes_on_until_ctrl_c(tiny_bundle: Path, tmp_path: 
         stdout=theirs,
         start_new_session=True,
         env={**os.environ, "DISPLAY": "", "WAYLAND_DISPLAY": ""},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     os.close(theirs)
     with os.fdopen(ours, "rb", buffering=0) as terminal, process:

@@ -62,7 +62,7 @@ def test_a_curve_has_a_table_for_each_model_and_a_plot_for_each_measure(tmp_path
         )
     write_report(report, [tmp_path / "curve.svg"])
     picture = (tmp_path / "curve.svg").read_text()
-    assert all(picture.count(f">{title}<") == 1 for title in PLOTTED.values())
+    assert all(picture.count(f">{title}<") == 2 for title in PLOTTED.values())
     assert picture.count(">b.bundle<") == len(PLOTTED)
 
     with pytest.raises(InputError, match="two models go by one name"):
