@@ -10,6 +10,7 @@ import gc
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -121,6 +122,8 @@ async def serve(
     if gateway is not None:
         await gateway.stop()
     watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
     await asyncio.to_thread(loaded.executor.close)
     await asyncio.to_thread(host.session_thread.close)
     if host.recorder is not None:
