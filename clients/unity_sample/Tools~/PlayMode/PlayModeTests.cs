@@ -74,8 +74,11 @@ namespace Contrapose.Tests
 
         static int OpenFiles()
         {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
+            for (var round = 0; round < 2; round++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
             return System.IO.Directory.Exists("/proc/self/fd") ? System.IO.Directory.GetFiles("/proc/self/fd").Length : 0;
         }
 

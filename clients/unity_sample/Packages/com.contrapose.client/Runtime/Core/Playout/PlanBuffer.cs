@@ -148,7 +148,7 @@ namespace Contrapose.Core
             }
             Late++;
             if (planned == null) EaseIn();
-            else shown.Set(planned);
+            else Ease(planned);
             hasShown |= planned != null;
             if (!hasShown) return null;
             shown.Index = index;

@@ -71,6 +71,10 @@ namespace Contrapose.Core
         /// <summary>The end of input is a message of its own; the server closes when it has answered.</summary>
         protected override Task EndAsync(CancellationToken stop) => Task.CompletedTask;
 
-        protected override void Abort() => socket.Abort();
+        protected override void Abort()
+        {
+            socket.Abort();
+            socket.Dispose();
+        }
     }
 }
