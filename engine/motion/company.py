@@ -174,7 +174,6 @@ class Course:
     hips    (frame, 3) x, z, yaw; pace (frame,) metres a second
     places  (frame, 2, 3) of the feet, lift (frame, 2)
     states  after each frame
-    is_new  whether it sets off from a pose that no course has led to
     """
 
     hips: Array
@@ -182,7 +181,6 @@ class Course:
     places: Array
     lift: Array
     states: tuple[Companion, ...]
-    is_new: bool
 
     def cut(self, frames: int) -> Course:
         """The first so many frames."""
@@ -192,7 +190,6 @@ class Course:
             places=self.places[:frames],
             lift=self.lift[:frames],
             states=self.states[:frames],
-            is_new=self.is_new,
         )
 
     @property
@@ -260,7 +257,7 @@ def accompany(
     stand  x, z to stand at, facing the other; None: at a comfortable distance
     """
     left, right = (rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]).tolist()
-    hips, feet, is_new = _Hips.of(state), state.feet, state.is_new
+    hips, feet = _Hips.of(state), state.feet
     states: list[Companion] = []
     for frame, moved in enumerate(_finer(other), 1):
         for place in moved:
@@ -275,7 +272,6 @@ def accompany(
         places=np.array([[f.place(after.time_s) for f in after.feet] for after in states]),
         lift=np.array([[f.lift(after.time_s) for f in after.feet] for after in states]),
         states=tuple(states),
-        is_new=is_new,
     )
 
 
