@@ -10,6 +10,21 @@ namespace Contrapose.Unity
 
         public static Vector3 ToVector(this Point p) => new Vector3(p.X, p.Y, p.Z);
 
+        public static void Add(this WireArray<float> numbers, Point p)
+        {
+            numbers.Add(p.X);
+            numbers.Add(p.Y);
+            numbers.Add(p.Z);
+        }
+
+        public static void Add(this WireArray<float> numbers, Turn t)
+        {
+            numbers.Add(t.X);
+            numbers.Add(t.Y);
+            numbers.Add(t.Z);
+            numbers.Add(t.W);
+        }
+
         public static Turn ToTurn(this Quaternion q) => new Turn(q.x, q.y, q.z, q.w);
 
         public static Quaternion ToQuaternion(this Turn t) => new Quaternion(t.X, t.Y, t.Z, t.W);

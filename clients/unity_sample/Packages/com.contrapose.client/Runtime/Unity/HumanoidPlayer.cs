@@ -26,15 +26,9 @@ namespace Contrapose.Unity
                 if (!rest.Rig.IsPresent(joint)) continue;
                 var turn = rest.Rig.Normalised(joint, (home * rest.Bones[joint].rotation).ToTurn());
                 humanoid.Bones.Add((uint)HumanoidRig.Bones[joint]);
-                humanoid.Rotations.Add(turn.X);
-                humanoid.Rotations.Add(turn.Y);
-                humanoid.Rotations.Add(turn.Z);
-                humanoid.Rotations.Add(turn.W);
+                humanoid.Rotations.Add(turn);
             }
-            var hips = origin.InverseTransformPoint(rest.Bones[0].position);
-            humanoid.HipsPosition.Add(hips.x);
-            humanoid.HipsPosition.Add(hips.y);
-            humanoid.HipsPosition.Add(hips.z);
+            humanoid.HipsPosition.Add(origin.InverseTransformPoint(rest.Bones[0].position).ToPoint());
             return true;
         }
     }

@@ -60,15 +60,8 @@ namespace Contrapose.Unity
             if (device == null || !device.gameObject.activeInHierarchy) return;
             var tracker = trackers.Add();
             tracker.Role = role;
-            var place = Axes.ToWire(origin.InverseTransformPoint(device.position).ToPoint());
-            tracker.Position.Add(place.X);
-            tracker.Position.Add(place.Y);
-            tracker.Position.Add(place.Z);
-            var turn = Axes.ToWire((Quaternion.Inverse(origin.rotation) * device.rotation).ToTurn());
-            tracker.Rotation.Add(turn.X);
-            tracker.Rotation.Add(turn.Y);
-            tracker.Rotation.Add(turn.Z);
-            tracker.Rotation.Add(turn.W);
+            tracker.Position.Add(Axes.ToWire(origin.InverseTransformPoint(device.position).ToPoint()));
+            tracker.Rotation.Add(Axes.ToWire((Quaternion.Inverse(origin.rotation) * device.rotation).ToTurn()));
         }
     }
 }

@@ -9,8 +9,6 @@ namespace Contrapose.WebGL
     /// is ContraposeSocket.jslib.</summary>
     public sealed class WebGlTransport : ITransport
     {
-        const int FirstStatusCode = 4000;
-
         readonly string address;
         readonly string token;
         byte[] message = new byte[64 << 10];
@@ -19,7 +17,7 @@ namespace Contrapose.WebGL
 
         public WebGlTransport(string address, string token)
         {
-            this.address = new Uri(new Uri(address), "/v1/interact").ToString();
+            this.address = new Uri(new Uri(address), WebSocketTransport.Path).ToString();
             this.token = token ?? "";
         }
 
@@ -31,11 +29,8 @@ namespace Contrapose.WebGL
             {
                 if (socket == 0 || ContraposeSocketState(socket) != 2 || ContraposeSocketPending(socket) > 0) return null;
                 var length = ContraposeSocketReason(socket, reason, reason.Length);
-                var code = ContraposeSocketCode(socket);
                 var text = System.Text.Encoding.UTF8.GetString(reason, 0, length);
-                if (code == 1000) return new Closing(0, "");
-                var status = code >= FirstStatusCode && code <= FirstStatusCode + 16 ? code - FirstStatusCode : -1;
-                return new Closing(status, text.Length > 0 ? text : "the connection was closed");
+                return Closing.OfWebSocket(ContraposeSocketCode(socket), text);
             }
         }
 

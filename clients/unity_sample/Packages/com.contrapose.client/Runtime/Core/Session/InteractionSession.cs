@@ -232,9 +232,7 @@ namespace Contrapose.Core
                 Send(request);
                 return;
             }
-            writer.Clear();
-            wanted.WriteTo(writer);
-            header.ReadFrom(writer.Written);
+            Copy(wanted, header);
             Send(request);
         }
 

@@ -17,6 +17,15 @@ namespace Contrapose.Core
             Status = status;
             Message = message;
         }
+
+        /// <summary>What the close code and reason of a WebSocket say: 1000 after OK, 4000 + gRPC's number after an
+        /// error.</summary>
+        public static Closing OfWebSocket(int code, string reason)
+        {
+            if (code == 1000) return new Closing(0, "");
+            var status = code >= 4000 && code <= 4016 ? code - 4000 : -1;
+            return new Closing(status, string.IsNullOrEmpty(reason) ? "the connection was closed" : reason);
+        }
     }
 
     /// <summary>Carries messages as bytes. All members are for one thread, the main one; none of them waits.</summary>

@@ -9,11 +9,10 @@ namespace Contrapose.Core
     /// <summary>ws:// and wss://: each binary message is one message of the wire contract.</summary>
     public sealed class WebSocketTransport : QueuedTransport
     {
-        const string Path = "/v1/interact";
-        const string Subprotocol = "contrapose.v1";
+        /// <summary>Of sessions, on the server.</summary>
+        public const string Path = "/v1/interact";
 
-        /// <summary>Close codes are 4000 + gRPC's number.</summary>
-        const int FirstStatusCode = 4000;
+        const string Subprotocol = "contrapose.v1";
 
         readonly Uri address;
         readonly ClientWebSocket socket = new ClientWebSocket();
@@ -57,13 +56,8 @@ namespace Contrapose.Core
             }
         }
 
-        Closing Ended()
-        {
-            var code = (int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty);
-            if (code == (int)WebSocketCloseStatus.NormalClosure) return new Closing(0, "");
-            var status = code >= FirstStatusCode && code <= FirstStatusCode + 16 ? code - FirstStatusCode : -1;
-            return new Closing(status, socket.CloseStatusDescription ?? "the connection was closed");
-        }
+        Closing Ended() =>
+            Closing.OfWebSocket((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty), socket.CloseStatusDescription);
 
         protected override Task SendAsync(ReadOnlyMemory<byte> message, CancellationToken stop) =>
             socket.SendAsync(message, WebSocketMessageType.Binary, true, stop).AsTask();
