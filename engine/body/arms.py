@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import zip_longest
 
 import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.ik import folded, frame_of, limited, soft_limit
+from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.rotations import (
     quat_from_rotmat,
@@ -94,13 +94,8 @@ class _Arms:
 BOTH = (0, 1)
 
 
-def _arms(rest_joints: Array, sides: tuple[int, ...] = BOTH) -> _Arms:
-    return _arms_of(rest_joints.tobytes(), rest_joints.dtype.str, sides)
-
-
-@lru_cache(maxsize=2048)
-def _arms_of(data: bytes, dtype: str, sides: tuple[int, ...]) -> _Arms:
-    rest = np.frombuffer(data, dtype).reshape(-1, 3)
+@kept_by_joints(2048)
+def _arms(rest: Array, sides: tuple[int, ...]) -> _Arms:
     links, sign = np.array(ARMS)[list(sides)].T, np.array(SIGN)[list(sides)]
     chain = np.concatenate([np.full_like(links[:1], CHEST), links])
     bones = np.diff(rest[chain], axis=0)
@@ -279,7 +274,7 @@ def palms_of(joints: Array, world: Array, rest_joints: Array) -> tuple[Array, Ar
 
 
 def _pointing(turns: Array, rest_joints: Array) -> tuple[Array, Array]:
-    return rotated(turns, _arms(rest_joints).along), -turns[..., :, 1]
+    return rotated(turns, _arms(rest_joints, BOTH).along), -turns[..., :, 1]
 
 
 def _palms(wrists: Array, fingers: Array, faces: Array) -> tuple[Array, Array, Array]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.body.easing import smoothstep
+from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.pose import Pose
 from engine.body.reach import (
@@ -509,14 +509,9 @@ def posed(
     return with_legs(rest_joints, under, result, feet, floor), transl
 
 
-def _sole(rest_joints: Array) -> float:
-    return _sole_of(rest_joints.tobytes(), rest_joints.dtype.str)
-
-
-@lru_cache(maxsize=1024)
-def _sole_of(data: bytes, dtype: str) -> float:
+@kept_by_joints(1024)
+def _sole(rest: Array) -> float:
     """Metres of the soles over the origin, standing at ease."""
-    rest = np.frombuffer(data, dtype).reshape(-1, 3)
     return float(floor_height(Pose(standing_pose(), np.zeros(3)), rest))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.easing import smoothstep
 from engine.body.ik import bent_to
+from engine.body.kept import kept_by_joints
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle, wrapped
 from engine.body.skeleton import JOINT
@@ -147,14 +148,12 @@ class _Shape:
 
 
 def _shape(rest_joints: Array) -> _Shape:
-    """Legs of bodies (..., 22, 3); kept as long as these live."""
-    rest_joints = np.asarray(rest_joints, np.float64)
-    return _shape_of(rest_joints.tobytes(), rest_joints.shape)
+    """Legs of bodies (..., 22, 3)."""
+    return _shape_of(np.asarray(rest_joints, np.float64))
 
 
-@lru_cache(maxsize=256)
-def _shape_of(rest_joints_bytes: bytes, shape: tuple[int, ...]) -> _Shape:
-    rest_joints = np.frombuffer(rest_joints_bytes).reshape(shape)
+@kept_by_joints(256)
+def _shape_of(rest_joints: Array) -> _Shape:
     pelvis, hips = rest_joints[..., :1, :], rest_joints[..., HIPS, :]
     knees, ankles = rest_joints[..., KNEES, :], rest_joints[..., ANKLES, :]
     ball = rest_joints[..., BALLS, :] - ankles

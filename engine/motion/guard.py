@@ -11,7 +11,6 @@ Ranges: how people stand and look (soft guards well inside the joints' limits).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from engine.body.arms import (
 )
 from engine.body.easing import smoothstep
 from engine.body.ik import arc_vector, soft_limit
+from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.reach import ANKLES, HIPS, KNEES
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
@@ -153,13 +153,8 @@ class _Hanging:
     faces: Array
 
 
-def _hanging_hands(rest_joints: Array) -> _Hanging:
-    return _hanging_hands_of(rest_joints.tobytes(), rest_joints.dtype.str)
-
-
-@lru_cache(maxsize=1024)
-def _hanging_hands_of(data: bytes, dtype: str) -> _Hanging:
-    rest = np.frombuffer(data, dtype).reshape(-1, 3)
+@kept_by_joints(1024)
+def _hanging_hands(rest: Array) -> _Hanging:
     palms, fingers, faces = palms_seen(hanging(), rest)
     return _Hanging(middles=_middles(hanging(), rest), palms=palms, fingers=fingers, faces=faces)
 
