@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.formats import READABLE
-from engine.motion.motion import FRAME_RATE
+from engine.motion.motion import FRAME_RATE, frame_named
 from engine.sampling.text import TEXT_CHARACTERS
 
 KINDS = (".txt", ".csv", ".jsonl")
@@ -206,8 +206,7 @@ def _whole(row: Mapping[str, Any], key: str, usual: int, low: int, high: int) ->
 
 
 def _place(at: str, frames: int) -> int:
-    named = {"first": 0, "middle": frames // 2, "last": frames - 1}
-    place = named.get(at, int(at) if at.isdecimal() else frames)
-    if place >= frames:
+    place = frame_named(at, frames)
+    if place is None:
         raise InputError(f"at is {at!r}, expected first, middle, last or a frame to {frames - 1}")
     return place

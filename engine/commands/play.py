@@ -244,14 +244,14 @@ def run_pose(args: argparse.Namespace) -> int:
 
 
 def anchor_index_of(at: str, frames: int) -> int:
-    named = {"first": 0, "middle": frames // 2, "last": frames - 1}
-    if at in named:
-        return named[at]
-    if not at.isdecimal() or int(at) >= frames:
+    from engine.motion.motion import frame_named
+
+    index = frame_named(at, frames)
+    if index is None:
         raise InputError.at(
             "--at", f"{at!r}, expected first, middle, last or a frame from 0 to {frames - 1}"
         )
-    return int(at)
+    return index
 
 
 def _how(info: generation_pb2.GenerationInfo) -> str:

@@ -80,3 +80,11 @@ def pose_from_features(features: Array) -> Pose:
     """The pose in features (..., 135), whose 6D need not be proper rotations."""
     rot6d = features[..., :-3].reshape(*features.shape[:-1], JOINT_COUNT, 6)
     return Pose(rotmat_from_rot6d(rot6d), features[..., -3:])
+
+
+def frame_named(name: str, frames: int) -> int | None:
+    """The index that first, middle, last or a number stands for among so many frames; None if that
+    is none of them."""
+    named = {"first": 0, "middle": frames // 2, "last": frames - 1}
+    index = named.get(name, int(name) if name.isdecimal() else frames)
+    return index if index < frames else None
