@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file contrapose/v1/interaction.proto.
  */
 export const file_contrapose_v1_interaction: GenFile = /*@__PURE__*/
-  fileDesc("Ch9jb250cmFwb3NlL3YxL2ludGVyYWN0aW9uLnByb3RvEg1jb250cmFwb3NlLnYxIoMCChhTdHJlYW1JbnRlcmFjdGlvblJlcXVlc3QSLgoGaGVhZGVyGAEgASgLMhwuY29udHJhcG9zZS52MS5TZXNzaW9uSGVhZGVySAASKQoEcG9zZRgCIAEoCzIZLmNvbnRyYXBvc2UudjEuUGxheWVyUG9zZUgAEjAKB2NvbnRyb2wYAyABKAsyHS5jb250cmFwb3NlLnYxLlNlc3Npb25Db250cm9sSAASKAoEcGluZxgEIAEoCzIYLmNvbnRyYXBvc2UudjEuQ2xvY2tQaW5nSAASKAoDZW5kGAUgASgLMhkuY29udHJhcG9zZS52MS5FbmRPZklucHV0SABCBgoEcGFydCLrAgoZU3RyZWFtSW50ZXJhY3Rpb25SZXNwb25zZRIyCghhY2NlcHRlZBgBIAEoCzIeLmNvbnRyYXBvc2UudjEuU2Vzc2lvbkFjY2VwdGVkSAASKwoGZnJhbWVzGAIgASgLMhkuY29udHJhcG9zZS52MS5GcmFtZUNodW5rSAASLAoFZXZlbnQYAyABKAsyGy5jb250cmFwb3NlLnYxLlNlc3Npb25FdmVudEgAEigKBHBvbmcYBCABKAsyGC5jb250cmFwb3NlLnYxLkNsb2NrUG9uZ0gAEjAKB3N1bW1hcnkYBSABKAsyHS5jb250cmFwb3NlLnYxLlNlc3Npb25TdW1tYXJ5SAASLgoGc3RhdHVzGAYgASgLMhwuY29udHJhcG9zZS52MS5TZXNzaW9uU3RhdHVzSAASKwoFZXJyb3IYByABKAsyGi5jb250cmFwb3NlLnYxLlN0cmVhbUVycm9ySABCBgoEcGFydCLMBAoNU2Vzc2lvbkhlYWRlchISCgpzZXNzaW9uX2lkGAEgASgJEhMKC2NsaWVudF9uYW1lGAIgASgJEhYKDmNsaWVudF92ZXJzaW9uGAMgASgJEg4KBmJ1bmRsZRgEIAEoCRIMCgR0ZXh0GAUgASgJEhEKBHNlZWQYBiABKARIAIgBARISCgVzdGVwcxgHIAEoDUgBiAEBEhsKDmhvcml6b25fZnJhbWVzGAggASgNSAKIAQESGgoNY29tbWl0X2ZyYW1lcxgJIAEoDUgDiAEBEhQKDHBsYXllcl9iZXRhcxgKIAMoAhIVCg1wYXJ0bmVyX2JldGFzGAsgAygCEi8KC2NhbGlicmF0aW9uGAwgASgLMhouY29udHJhcG9zZS52MS5DYWxpYnJhdGlvbhIaCg1hbGxvd19jb250YWN0GA0gASgISASIAQESGAoLem9uZV9yYWRpdXMYDiABKAJIBYgBARIoCgRtb2RlGA8gASgOMhouY29udHJhcG9zZS52MS5TZXNzaW9uTW9kZRITCgZlbmVyZ3kYECABKAJIBogBARIuCg1wYXJ0bmVyX3N0YXJ0GBEgASgLMhcuY29udHJhcG9zZS52MS5Cb2R5UG9zZRIUCgxyZXN1bWVfdG9rZW4YEiABKAxCBwoFX3NlZWRCCAoGX3N0ZXBzQhEKD19ob3Jpem9uX2ZyYW1lc0IQCg5fY29tbWl0X2ZyYW1lc0IQCg5fYWxsb3dfY29udGFjdEIOCgxfem9uZV9yYWRpdXNCCQoHX2VuZXJneSJmCg1Db250YWN0VGFyZ2V0EhUKDXBhcnRuZXJfam9pbnQYASABKA0SFAoMcGxheWVyX2pvaW50GAIgASgNEhMKC2ZyYW1lX2luZGV4GAMgASgEEhMKC2hvbGRfZnJhbWVzGAQgASgNIlYKC1BsYWNlVGFyZ2V0EhAKCHBvc2l0aW9uGAEgAygCEhQKB2hlYWRpbmcYAiABKAJIAIgBARITCgtmcmFtZV9pbmRleBgDIAEoBEIKCghfaGVhZGluZyJ0CgpQb3NlVGFyZ2V0EhMKC2ZyYW1lX2luZGV4GAEgASgEEigKB3BhcnRuZXIYAiABKAsyFy5jb250cmFwb3NlLnYxLkJvZHlQb3NlEicKBnBsYXllchgDIAEoCzIXLmNvbnRyYXBvc2UudjEuQm9keVBvc2Ui8AEKClBsYXllclBvc2USEAoIc2VxdWVuY2UYASABKAQSEQoJdGltZV9jb2RlGAIgASgBEicKBGJvZHkYAyABKAsyFy5jb250cmFwb3NlLnYxLkJvZHlQb3NlSAASLQoIdHJhY2tlcnMYBCABKAsyGS5jb250cmFwb3NlLnYxLlRyYWNrZXJTZXRIABIvCghodW1hbm9pZBgFIAEoCzIbLmNvbnRyYXBvc2UudjEuSHVtYW5vaWRQb3NlSAASKwoGb3BlbnhyGAYgASgLMhkuY29udHJhcG9zZS52MS5PcGVuWHJCb2R5SABCBwoFaW5wdXQiiQMKDlNlc3Npb25Db250cm9sEhEKBHRleHQYASABKAlIAIgBARISCgVzdGVwcxgCIAEoDUgBiAEBEhoKDWFsbG93X2NvbnRhY3QYAyABKAhIAogBARIYCgt6b25lX3JhZGl1cxgEIAEoAkgDiAEBEigKBG1vZGUYBSABKA4yGi5jb250cmFwb3NlLnYxLlNlc3Npb25Nb2RlEhMKBmVuZXJneRgGIAEoAkgEiAEBEi0KB2NvbnRhY3QYByABKAsyHC5jb250cmFwb3NlLnYxLkNvbnRhY3RUYXJnZXQSKQoFcGxhY2UYCCABKAsyGi5jb250cmFwb3NlLnYxLlBsYWNlVGFyZ2V0EioKB3RhcmdldHMYCSADKAsyGS5jb250cmFwb3NlLnYxLlBvc2VUYXJnZXQSFQoNY2xlYXJfdGFyZ2V0cxgKIAEoCEIHCgVfdGV4dEIICgZfc3RlcHNCEAoOX2FsbG93X2NvbnRhY3RCDgoMX3pvbmVfcmFkaXVzQgkKB19lbmVyZ3kiMQoJQ2xvY2tQaW5nEg8KB3BpbmdfaWQYASABKAQSEwoLY2xpZW50X3RpbWUYAiABKAEiRwoJQ2xvY2tQb25nEg8KB3BpbmdfaWQYASABKAQSEwoLY2xpZW50X3RpbWUYAiABKAESFAoMc2Vzc2lvbl90aW1lGAMgASgBIgwKCkVuZE9mSW5wdXQi5wIKD1Nlc3Npb25BY2NlcHRlZBISCgpzZXNzaW9uX2lkGAEgASgJEjAKD3BsYXllcl9za2VsZXRvbhgCIAEoCzIXLmNvbnRyYXBvc2UudjEuU2tlbGV0b24SMQoQcGFydG5lcl9za2VsZXRvbhgDIAEoCzIXLmNvbnRyYXBvc2UudjEuU2tlbGV0b24SEgoKZnJhbWVfcmF0ZRgEIAEoAhIWCg5ob3Jpem9uX2ZyYW1lcxgFIAEoDRIVCg1jb21taXRfZnJhbWVzGAYgASgNEhUKDXBsYXlvdXRfZGVsYXkYByABKAISDQoFc3RlcHMYCCABKA0SDAoEc2VlZBgJIAEoBBIWCg5zZXJ2ZXJfdmVyc2lvbhgKIAEoCRIOCgZidW5kbGUYCyABKAkSDwoHYmFja2VuZBgMIAEoCRIRCglwcmVjaXNpb24YDSABKAkSGAoQcmVzdW1lZF9hdF9mcmFtZRgOIAEoBCK8AQoMU2Vzc2lvbkV2ZW50Ei0KBGtpbmQYASABKA4yHy5jb250cmFwb3NlLnYxLlNlc3Npb25FdmVudEtpbmQSDAoEdGV4dBgCIAEoCRIXCg9yZWNvbm5lY3RfYWZ0ZXIYAyABKAISDQoFc3RlcHMYBCABKA0SLgoIdHJhY2tlcnMYBSADKAsyHC5jb250cmFwb3NlLnYxLlRyYWNrZXJTdGF0dXMSFwoPcmV2aXNpb25fZnJhbWVzGAYgASgNIrMBCg1TZXNzaW9uU3RhdHVzEhMKC2ZyYW1lX2luZGV4GAEgASgEEhUKDXBsYW5uZWRfdW50aWwYAiABKAQSEAoIcmV2aXNpb24YAyABKA0SEQoJZGVwYXJ0dXJlGAQgASgCEg0KBXN0ZXBzGAUgASgNEhcKD3JldmlzaW9uX2ZyYW1lcxgGIAEoDRITCgtlbmdpbmVfbG9hZBgHIAEoAhIUCgxyZXN1bWVfdG9rZW4YCCABKAwidQoLU3RyZWFtRXJyb3ISDAoEY29kZRgBIAEoDRIPCgdtZXNzYWdlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRINCgVmaWVsZBgEIAEoCRIYCgtyZXRyeV9hZnRlchgFIAEoAkgAiAEBQg4KDF9yZXRyeV9hZnRlciI0CgtQZXJjZW50aWxlcxILCgNwNTAYASABKAISCwoDcDk1GAIgASgCEgsKA3A5ORgDIAEoAiLEAQoOU2Vzc2lvblN1bW1hcnkSFgoOcG9zZXNfcmVjZWl2ZWQYASABKAQSFQoNcG9zZXNfZHJvcHBlZBgCIAEoBBITCgtmcmFtZXNfc2VudBgDIAEoBBIYChBjaHVua3NfY29hbGVzY2VkGAQgASgEEhEKCXJldmlzaW9ucxgFIAEoDRIvCgtyZWFjdGlvbl9tcxgGIAEoCzIaLmNvbnRyYXBvc2UudjEuUGVyY2VudGlsZXMSEAoIZHVyYXRpb24YByABKAEqlgEKC1Nlc3Npb25Nb2RlEhwKGFNFU1NJT05fTU9ERV9VTlNQRUNJRklFRBAAEhYKElNFU1NJT05fTU9ERV9SRUFDVBABEhwKGFNFU1NJT05fTU9ERV9GT0xMT1dfUExBThACEhoKFlNFU1NJT05fTU9ERV9JTkJFVFdFRU4QAxIXChNTRVNTSU9OX01PREVfUEFVU0VEEAQqnwIKEFNlc3Npb25FdmVudEtpbmQSIgoeU0VTU0lPTl9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASJAogU0VTU0lPTl9FVkVOVF9LSU5EX0lOUFVUX0RST1BQRUQQARIfChtTRVNTSU9OX0VWRU5UX0tJTkRfREVHUkFERUQQAhIgChxTRVNTSU9OX0VWRU5UX0tJTkRfUkVDT1ZFUkVEEAMSHwobU0VTU0lPTl9FVkVOVF9LSU5EX0RSQUlOSU5HEAQSHQoZU0VTU0lPTl9FVkVOVF9LSU5EX05PVElDRRAFEh8KG1NFU1NJT05fRVZFTlRfS0lORF9UUkFDS0lORxAGEh0KGVNFU1NJT05fRVZFTlRfS0lORF9UQVJHRVQQBzKAAQoSSW50ZXJhY3Rpb25TZXJ2aWNlEmoKEVN0cmVhbUludGVyYWN0aW9uEicuY29udHJhcG9zZS52MS5TdHJlYW1JbnRlcmFjdGlvblJlcXVlc3QaKC5jb250cmFwb3NlLnYxLlN0cmVhbUludGVyYWN0aW9uUmVzcG9uc2UoATABQhCqAg1Db250cmFwb3NlLlYxYgZwcm90bzM", [file_contrapose_v1_types]);
+  fileDesc("Ch9jb250cmFwb3NlL3YxL2ludGVyYWN0aW9uLnByb3RvEg1jb250cmFwb3NlLnYxIoMCChhTdHJlYW1JbnRlcmFjdGlvblJlcXVlc3QSLgoGaGVhZGVyGAEgASgLMhwuY29udHJhcG9zZS52MS5TZXNzaW9uSGVhZGVySAASKQoEcG9zZRgCIAEoCzIZLmNvbnRyYXBvc2UudjEuUGxheWVyUG9zZUgAEjAKB2NvbnRyb2wYAyABKAsyHS5jb250cmFwb3NlLnYxLlNlc3Npb25Db250cm9sSAASKAoEcGluZxgEIAEoCzIYLmNvbnRyYXBvc2UudjEuQ2xvY2tQaW5nSAASKAoDZW5kGAUgASgLMhkuY29udHJhcG9zZS52MS5FbmRPZklucHV0SABCBgoEcGFydCLrAgoZU3RyZWFtSW50ZXJhY3Rpb25SZXNwb25zZRIyCghhY2NlcHRlZBgBIAEoCzIeLmNvbnRyYXBvc2UudjEuU2Vzc2lvbkFjY2VwdGVkSAASKwoGZnJhbWVzGAIgASgLMhkuY29udHJhcG9zZS52MS5GcmFtZUNodW5rSAASLAoFZXZlbnQYAyABKAsyGy5jb250cmFwb3NlLnYxLlNlc3Npb25FdmVudEgAEigKBHBvbmcYBCABKAsyGC5jb250cmFwb3NlLnYxLkNsb2NrUG9uZ0gAEjAKB3N1bW1hcnkYBSABKAsyHS5jb250cmFwb3NlLnYxLlNlc3Npb25TdW1tYXJ5SAASLgoGc3RhdHVzGAYgASgLMhwuY29udHJhcG9zZS52MS5TZXNzaW9uU3RhdHVzSAASKwoFZXJyb3IYByABKAsyGi5jb250cmFwb3NlLnYxLlN0cmVhbUVycm9ySABCBgoEcGFydCKaBQoNU2Vzc2lvbkhlYWRlchISCgpzZXNzaW9uX2lkGAEgASgJEhMKC2NsaWVudF9uYW1lGAIgASgJEhYKDmNsaWVudF92ZXJzaW9uGAMgASgJEg4KBmJ1bmRsZRgEIAEoCRIMCgR0ZXh0GAUgASgJEhEKBHNlZWQYBiABKARIAIgBARISCgVzdGVwcxgHIAEoDUgBiAEBEhsKDmhvcml6b25fZnJhbWVzGAggASgNSAKIAQESGgoNY29tbWl0X2ZyYW1lcxgJIAEoDUgDiAEBEhQKDHBsYXllcl9iZXRhcxgKIAMoAhIVCg1wYXJ0bmVyX2JldGFzGAsgAygCEi8KC2NhbGlicmF0aW9uGAwgASgLMhouY29udHJhcG9zZS52MS5DYWxpYnJhdGlvbhIaCg1hbGxvd19jb250YWN0GA0gASgISASIAQESGAoLem9uZV9yYWRpdXMYDiABKAJIBYgBARIoCgRtb2RlGA8gASgOMhouY29udHJhcG9zZS52MS5TZXNzaW9uTW9kZRITCgZlbmVyZ3kYECABKAJIBogBARIuCg1wYXJ0bmVyX3N0YXJ0GBEgASgLMhcuY29udHJhcG9zZS52MS5Cb2R5UG9zZRIUCgxyZXN1bWVfdG9rZW4YEiABKAwSJwoHcmVzcG9uZBgTIAEoDjIWLmNvbnRyYXBvc2UudjEuUmVzcG9uZBIjCgVraW5kcxgUIAEoCzIULmNvbnRyYXBvc2UudjEuS2luZHNCBwoFX3NlZWRCCAoGX3N0ZXBzQhEKD19ob3Jpem9uX2ZyYW1lc0IQCg5fY29tbWl0X2ZyYW1lc0IQCg5fYWxsb3dfY29udGFjdEIOCgxfem9uZV9yYWRpdXNCCQoHX2VuZXJneSIWCgVLaW5kcxINCgVuYW1lcxgBIAMoCSJmCg1Db250YWN0VGFyZ2V0EhUKDXBhcnRuZXJfam9pbnQYASABKA0SFAoMcGxheWVyX2pvaW50GAIgASgNEhMKC2ZyYW1lX2luZGV4GAMgASgEEhMKC2hvbGRfZnJhbWVzGAQgASgNIlYKC1BsYWNlVGFyZ2V0EhAKCHBvc2l0aW9uGAEgAygCEhQKB2hlYWRpbmcYAiABKAJIAIgBARITCgtmcmFtZV9pbmRleBgDIAEoBEIKCghfaGVhZGluZyJ0CgpQb3NlVGFyZ2V0EhMKC2ZyYW1lX2luZGV4GAEgASgEEigKB3BhcnRuZXIYAiABKAsyFy5jb250cmFwb3NlLnYxLkJvZHlQb3NlEicKBnBsYXllchgDIAEoCzIXLmNvbnRyYXBvc2UudjEuQm9keVBvc2Ui8AEKClBsYXllclBvc2USEAoIc2VxdWVuY2UYASABKAQSEQoJdGltZV9jb2RlGAIgASgBEicKBGJvZHkYAyABKAsyFy5jb250cmFwb3NlLnYxLkJvZHlQb3NlSAASLQoIdHJhY2tlcnMYBCABKAsyGS5jb250cmFwb3NlLnYxLlRyYWNrZXJTZXRIABIvCghodW1hbm9pZBgFIAEoCzIbLmNvbnRyYXBvc2UudjEuSHVtYW5vaWRQb3NlSAASKwoGb3BlbnhyGAYgASgLMhkuY29udHJhcG9zZS52MS5PcGVuWHJCb2R5SABCBwoFaW5wdXQi+QMKDlNlc3Npb25Db250cm9sEhEKBHRleHQYASABKAlIAIgBARISCgVzdGVwcxgCIAEoDUgBiAEBEhoKDWFsbG93X2NvbnRhY3QYAyABKAhIAogBARIYCgt6b25lX3JhZGl1cxgEIAEoAkgDiAEBEigKBG1vZGUYBSABKA4yGi5jb250cmFwb3NlLnYxLlNlc3Npb25Nb2RlEhMKBmVuZXJneRgGIAEoAkgEiAEBEi0KB2NvbnRhY3QYByABKAsyHC5jb250cmFwb3NlLnYxLkNvbnRhY3RUYXJnZXQSKQoFcGxhY2UYCCABKAsyGi5jb250cmFwb3NlLnYxLlBsYWNlVGFyZ2V0EioKB3RhcmdldHMYCSADKAsyGS5jb250cmFwb3NlLnYxLlBvc2VUYXJnZXQSFQoNY2xlYXJfdGFyZ2V0cxgKIAEoCBInCgdyZXNwb25kGAsgASgOMhYuY29udHJhcG9zZS52MS5SZXNwb25kEiMKBWtpbmRzGAwgASgLMhQuY29udHJhcG9zZS52MS5LaW5kcxIUCgdjb25maXJtGA0gASgESAWIAQFCBwoFX3RleHRCCAoGX3N0ZXBzQhAKDl9hbGxvd19jb250YWN0Qg4KDF96b25lX3JhZGl1c0IJCgdfZW5lcmd5QgoKCF9jb25maXJtIjEKCUNsb2NrUGluZxIPCgdwaW5nX2lkGAEgASgEEhMKC2NsaWVudF90aW1lGAIgASgBIkcKCUNsb2NrUG9uZxIPCgdwaW5nX2lkGAEgASgEEhMKC2NsaWVudF90aW1lGAIgASgBEhQKDHNlc3Npb25fdGltZRgDIAEoASIMCgpFbmRPZklucHV0IucCCg9TZXNzaW9uQWNjZXB0ZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIwCg9wbGF5ZXJfc2tlbGV0b24YAiABKAsyFy5jb250cmFwb3NlLnYxLlNrZWxldG9uEjEKEHBhcnRuZXJfc2tlbGV0b24YAyABKAsyFy5jb250cmFwb3NlLnYxLlNrZWxldG9uEhIKCmZyYW1lX3JhdGUYBCABKAISFgoOaG9yaXpvbl9mcmFtZXMYBSABKA0SFQoNY29tbWl0X2ZyYW1lcxgGIAEoDRIVCg1wbGF5b3V0X2RlbGF5GAcgASgCEg0KBXN0ZXBzGAggASgNEgwKBHNlZWQYCSABKAQSFgoOc2VydmVyX3ZlcnNpb24YCiABKAkSDgoGYnVuZGxlGAsgASgJEg8KB2JhY2tlbmQYDCABKAkSEQoJcHJlY2lzaW9uGA0gASgJEhgKEHJlc3VtZWRfYXRfZnJhbWUYDiABKAQi4QEKDFNlc3Npb25FdmVudBItCgRraW5kGAEgASgOMh8uY29udHJhcG9zZS52MS5TZXNzaW9uRXZlbnRLaW5kEgwKBHRleHQYAiABKAkSFwoPcmVjb25uZWN0X2FmdGVyGAMgASgCEg0KBXN0ZXBzGAQgASgNEi4KCHRyYWNrZXJzGAUgAygLMhwuY29udHJhcG9zZS52MS5UcmFja2VyU3RhdHVzEhcKD3JldmlzaW9uX2ZyYW1lcxgGIAEoDRIjCgVvZmZlchgHIAEoCzIULmNvbnRyYXBvc2UudjEuT2ZmZXIiQgoFT2ZmZXISEAoIb2ZmZXJfaWQYASABKAQSDAoEa2luZBgCIAEoCRIZChF1bnRpbF9mcmFtZV9pbmRleBgDIAEoBCLIAQoGSW50ZW50EgwKBGtpbmQYASABKAkSKQoFcGhhc2UYAiABKA4yGi5jb250cmFwb3NlLnYxLkludGVudFBoYXNlEicKBGhhbmQYAyABKA4yGS5jb250cmFwb3NlLnYxLkludGVudEhhbmQSHwoSc2Vjb25kc190b19jb250YWN0GAQgASgCSACIAQESDQoFa2luZHMYBSADKAkSFQoNcHJvYmFiaWxpdGllcxgGIAMoAkIVChNfc2Vjb25kc190b19jb250YWN0ItoBCg1TZXNzaW9uU3RhdHVzEhMKC2ZyYW1lX2luZGV4GAEgASgEEhUKDXBsYW5uZWRfdW50aWwYAiABKAQSEAoIcmV2aXNpb24YAyABKA0SEQoJZGVwYXJ0dXJlGAQgASgCEg0KBXN0ZXBzGAUgASgNEhcKD3JldmlzaW9uX2ZyYW1lcxgGIAEoDRITCgtlbmdpbmVfbG9hZBgHIAEoAhIUCgxyZXN1bWVfdG9rZW4YCCABKAwSJQoGaW50ZW50GAkgASgLMhUuY29udHJhcG9zZS52MS5JbnRlbnQidQoLU3RyZWFtRXJyb3ISDAoEY29kZRgBIAEoDRIPCgdtZXNzYWdlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRINCgVmaWVsZBgEIAEoCRIYCgtyZXRyeV9hZnRlchgFIAEoAkgAiAEBQg4KDF9yZXRyeV9hZnRlciI0CgtQZXJjZW50aWxlcxILCgNwNTAYASABKAISCwoDcDk1GAIgASgCEgsKA3A5ORgDIAEoAiLEAQoOU2Vzc2lvblN1bW1hcnkSFgoOcG9zZXNfcmVjZWl2ZWQYASABKAQSFQoNcG9zZXNfZHJvcHBlZBgCIAEoBBITCgtmcmFtZXNfc2VudBgDIAEoBBIYChBjaHVua3NfY29hbGVzY2VkGAQgASgEEhEKCXJldmlzaW9ucxgFIAEoDRIvCgtyZWFjdGlvbl9tcxgGIAEoCzIaLmNvbnRyYXBvc2UudjEuUGVyY2VudGlsZXMSEAoIZHVyYXRpb24YByABKAEqWgoHUmVzcG9uZBIXChNSRVNQT05EX1VOU1BFQ0lGSUVEEAASEgoOUkVTUE9ORF9BTFdBWVMQARIRCg1SRVNQT05EX05FVkVSEAISDwoLUkVTUE9ORF9BU0sQAyqWAQoLU2Vzc2lvbk1vZGUSHAoYU0VTU0lPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSU0VTU0lPTl9NT0RFX1JFQUNUEAESHAoYU0VTU0lPTl9NT0RFX0ZPTExPV19QTEFOEAISGgoWU0VTU0lPTl9NT0RFX0lOQkVUV0VFThADEhcKE1NFU1NJT05fTU9ERV9QQVVTRUQQBCq9AgoQU2Vzc2lvbkV2ZW50S2luZBIiCh5TRVNTSU9OX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIkCiBTRVNTSU9OX0VWRU5UX0tJTkRfSU5QVVRfRFJPUFBFRBABEh8KG1NFU1NJT05fRVZFTlRfS0lORF9ERUdSQURFRBACEiAKHFNFU1NJT05fRVZFTlRfS0lORF9SRUNPVkVSRUQQAxIfChtTRVNTSU9OX0VWRU5UX0tJTkRfRFJBSU5JTkcQBBIdChlTRVNTSU9OX0VWRU5UX0tJTkRfTk9USUNFEAUSHwobU0VTU0lPTl9FVkVOVF9LSU5EX1RSQUNLSU5HEAYSHQoZU0VTU0lPTl9FVkVOVF9LSU5EX1RBUkdFVBAHEhwKGFNFU1NJT05fRVZFTlRfS0lORF9PRkZFUhAIKqUBCgtJbnRlbnRQaGFzZRIcChhJTlRFTlRfUEhBU0VfVU5TUEVDSUZJRUQQABIVChFJTlRFTlRfUEhBU0VfU0VFThABEhgKFElOVEVOVF9QSEFTRV9PRkZFUkVEEAISFwoTSU5URU5UX1BIQVNFX0NPTUlORxADEhQKEElOVEVOVF9QSEFTRV9NRVQQBBIYChRJTlRFTlRfUEhBU0VfTEVBVklORxAFKmwKCkludGVudEhhbmQSGwoXSU5URU5UX0hBTkRfVU5TUEVDSUZJRUQQABIUChBJTlRFTlRfSEFORF9MRUZUEAESFQoRSU5URU5UX0hBTkRfUklHSFQQAhIUChBJTlRFTlRfSEFORF9CT1RIEAMygAEKEkludGVyYWN0aW9uU2VydmljZRJqChFTdHJlYW1JbnRlcmFjdGlvbhInLmNvbnRyYXBvc2UudjEuU3RyZWFtSW50ZXJhY3Rpb25SZXF1ZXN0GiguY29udHJhcG9zZS52MS5TdHJlYW1JbnRlcmFjdGlvblJlc3BvbnNlKAEwAUIQqgINQ29udHJhcG9zZS5WMWIGcHJvdG8z", [file_contrapose_v1_types]);
 
 /**
  * What a client may say.
@@ -301,6 +301,20 @@ export type SessionHeader = Message<"contrapose.v1.SessionHeader"> & {
    * @generated from field: bytes resume_token = 18;
    */
   resumeToken: Uint8Array;
+
+  /**
+   * Whether the partner answers what the player offers, and returns a wave or a bow. Absent: ALWAYS.
+   *
+   * @generated from field: contrapose.v1.Respond respond = 19;
+   */
+  respond: Respond;
+
+  /**
+   * What the partner may answer. Absent: all that it can.
+   *
+   * @generated from field: contrapose.v1.Kinds kinds = 20;
+   */
+  kinds?: Kinds | undefined;
 };
 
 /**
@@ -309,6 +323,28 @@ export type SessionHeader = Message<"contrapose.v1.SessionHeader"> & {
  */
 export const SessionHeaderSchema: GenMessage<SessionHeader> = /*@__PURE__*/
   messageDesc(file_contrapose_v1_interaction, 2);
+
+/**
+ * Kinds of intent.
+ *
+ * @generated from message contrapose.v1.Kinds
+ */
+export type Kinds = Message<"contrapose.v1.Kinds"> & {
+  /**
+   * Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left",
+   * "open_arms", "wave", "bow". None: all of them.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message contrapose.v1.Kinds.
+ * Use `create(KindsSchema)` to create a new message.
+ */
+export const KindsSchema: GenMessage<Kinds> = /*@__PURE__*/
+  messageDesc(file_contrapose_v1_interaction, 3);
 
 /**
  * A touch that is wanted: the partner's hand on a part of the player.
@@ -350,7 +386,7 @@ export type ContactTarget = Message<"contrapose.v1.ContactTarget"> & {
  * Use `create(ContactTargetSchema)` to create a new message.
  */
 export const ContactTargetSchema: GenMessage<ContactTarget> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 3);
+  messageDesc(file_contrapose_v1_interaction, 4);
 
 /**
  * A place for the partner to go to.
@@ -387,7 +423,7 @@ export type PlaceTarget = Message<"contrapose.v1.PlaceTarget"> & {
  * Use `create(PlaceTargetSchema)` to create a new message.
  */
 export const PlaceTargetSchema: GenMessage<PlaceTarget> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 4);
+  messageDesc(file_contrapose_v1_interaction, 5);
 
 /**
  * A pose that the partner is to be in at a time (INBETWEEN).
@@ -422,7 +458,7 @@ export type PoseTarget = Message<"contrapose.v1.PoseTarget"> & {
  * Use `create(PoseTargetSchema)` to create a new message.
  */
 export const PoseTargetSchema: GenMessage<PoseTarget> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 5);
+  messageDesc(file_contrapose_v1_interaction, 6);
 
 /**
  * The player at one instant.
@@ -490,7 +526,7 @@ export type PlayerPose = Message<"contrapose.v1.PlayerPose"> & {
  * Use `create(PlayerPoseSchema)` to create a new message.
  */
 export const PlayerPoseSchema: GenMessage<PlayerPose> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 6);
+  messageDesc(file_contrapose_v1_interaction, 7);
 
 /**
  * Changes of settings; what is absent stays.
@@ -568,6 +604,29 @@ export type SessionControl = Message<"contrapose.v1.SessionControl"> & {
    * @generated from field: bool clear_targets = 10;
    */
   clearTargets: boolean;
+
+  /**
+   * As in the header, from the next frame on: an answer under way that may no longer be given ends,
+   * and hands let go. UNSPECIFIED: as before.
+   *
+   * @generated from field: contrapose.v1.Respond respond = 11;
+   */
+  respond: Respond;
+
+  /**
+   * As in the header; takes the place of the kinds so far.
+   *
+   * @generated from field: contrapose.v1.Kinds kinds = 12;
+   */
+  kinds?: Kinds | undefined;
+
+  /**
+   * The offer_id of an OFFER event that the partner is to answer, from 1 on. If the second is over,
+   * or the player is no longer about it, nothing happens but a NOTICE event.
+   *
+   * @generated from field: optional uint64 confirm = 13;
+   */
+  confirm?: bigint | undefined;
 };
 
 /**
@@ -575,7 +634,7 @@ export type SessionControl = Message<"contrapose.v1.SessionControl"> & {
  * Use `create(SessionControlSchema)` to create a new message.
  */
 export const SessionControlSchema: GenMessage<SessionControl> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 7);
+  messageDesc(file_contrapose_v1_interaction, 8);
 
 /**
  * A question about the clock.
@@ -603,7 +662,7 @@ export type ClockPing = Message<"contrapose.v1.ClockPing"> & {
  * Use `create(ClockPingSchema)` to create a new message.
  */
 export const ClockPingSchema: GenMessage<ClockPing> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 8);
+  messageDesc(file_contrapose_v1_interaction, 9);
 
 /**
  * Offset by NTP's rule: session_time is half-way between sending the ping and receiving the pong.
@@ -639,7 +698,7 @@ export type ClockPong = Message<"contrapose.v1.ClockPong"> & {
  * Use `create(ClockPongSchema)` to create a new message.
  */
 export const ClockPongSchema: GenMessage<ClockPong> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 9);
+  messageDesc(file_contrapose_v1_interaction, 10);
 
 /**
  * The client sends nothing more.
@@ -654,7 +713,7 @@ export type EndOfInput = Message<"contrapose.v1.EndOfInput"> & {
  * Use `create(EndOfInputSchema)` to create a new message.
  */
 export const EndOfInputSchema: GenMessage<EndOfInput> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 10);
+  messageDesc(file_contrapose_v1_interaction, 11);
 
 /**
  * The session's terms.
@@ -767,7 +826,7 @@ export type SessionAccepted = Message<"contrapose.v1.SessionAccepted"> & {
  * Use `create(SessionAcceptedSchema)` to create a new message.
  */
 export const SessionAcceptedSchema: GenMessage<SessionAccepted> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 11);
+  messageDesc(file_contrapose_v1_interaction, 12);
 
 /**
  * Something changed that a client may want to show.
@@ -816,6 +875,13 @@ export type SessionEvent = Message<"contrapose.v1.SessionEvent"> & {
    * @generated from field: uint32 revision_frames = 6;
    */
   revisionFrames: number;
+
+  /**
+   * What the partner would answer (OFFER).
+   *
+   * @generated from field: contrapose.v1.Offer offer = 7;
+   */
+  offer?: Offer | undefined;
 };
 
 /**
@@ -823,10 +889,106 @@ export type SessionEvent = Message<"contrapose.v1.SessionEvent"> & {
  * Use `create(SessionEventSchema)` to create a new message.
  */
 export const SessionEventSchema: GenMessage<SessionEvent> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 12);
+  messageDesc(file_contrapose_v1_interaction, 13);
 
 /**
- * How the session stands. Sent after every chunk, and at least once a second.
+ * Something that the partner answers if the client confirms it in time (Respond.ASK).
+ *
+ * @generated from message contrapose.v1.Offer
+ */
+export type Offer = Message<"contrapose.v1.Offer"> & {
+  /**
+   * For SessionControl.confirm: from 1 on, and growing.
+   *
+   * @generated from field: uint64 offer_id = 1;
+   */
+  offerId: bigint;
+
+  /**
+   * What the player is about: one of Kinds.names.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * The offer is over when this frame is due: one second after it was made, on the session's clock.
+   *
+   * @generated from field: uint64 until_frame_index = 3;
+   */
+  untilFrameIndex: bigint;
+};
+
+/**
+ * Describes the message contrapose.v1.Offer.
+ * Use `create(OfferSchema)` to create a new message.
+ */
+export const OfferSchema: GenMessage<Offer> = /*@__PURE__*/
+  messageDesc(file_contrapose_v1_interaction, 14);
+
+/**
+ * What the player is about, by the last second of the player's motion. Looked at up to ten times a
+ * second.
+ *
+ * @generated from message contrapose.v1.Intent
+ */
+export type Intent = Message<"contrapose.v1.Intent"> & {
+  /**
+   * The kind now seen, one of `kinds`. It changes when another is sure and it is not: it need not
+   * be the most probable one.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * How far the partner's answer is.
+   *
+   * @generated from field: contrapose.v1.IntentPhase phase = 2;
+   */
+  phase: IntentPhase;
+
+  /**
+   * The hand that is offered.
+   *
+   * @generated from field: contrapose.v1.IntentHand hand = 3;
+   */
+  hand: IntentHand;
+
+  /**
+   * Seconds, 0 and more, until the partner's hands are where they touch the player; 0 while they
+   * do. Absent: no such touch is under way.
+   *
+   * @generated from field: optional float seconds_to_contact = 4;
+   */
+  secondsToContact?: number | undefined;
+
+  /**
+   * Names of all kinds that this server tells apart, the same ones and in the same order throughout
+   * a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".
+   *
+   * @generated from field: repeated string kinds = 5;
+   */
+  kinds: string[];
+
+  /**
+   * Of each of `kinds`, 0 to 1; together 1.
+   *
+   * @generated from field: repeated float probabilities = 6;
+   */
+  probabilities: number[];
+};
+
+/**
+ * Describes the message contrapose.v1.Intent.
+ * Use `create(IntentSchema)` to create a new message.
+ */
+export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
+  messageDesc(file_contrapose_v1_interaction, 15);
+
+/**
+ * How the session stands. Sent after every chunk, when kind or phase of the intent has changed, and
+ * at least once a second.
  *
  * @generated from message contrapose.v1.SessionStatus
  */
@@ -886,6 +1048,14 @@ export type SessionStatus = Message<"contrapose.v1.SessionStatus"> & {
    * @generated from field: bytes resume_token = 8;
    */
   resumeToken: Uint8Array;
+
+  /**
+   * What the player is about. Absent: not yet known, or the server does not tell (its bundle has no
+   * network for it, or the layers are off that would answer).
+   *
+   * @generated from field: contrapose.v1.Intent intent = 9;
+   */
+  intent?: Intent | undefined;
 };
 
 /**
@@ -893,7 +1063,7 @@ export type SessionStatus = Message<"contrapose.v1.SessionStatus"> & {
  * Use `create(SessionStatusSchema)` to create a new message.
  */
 export const SessionStatusSchema: GenMessage<SessionStatus> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 13);
+  messageDesc(file_contrapose_v1_interaction, 16);
 
 /**
  * Why a stream ended: what gRPC says by its status and google.rpc.Status.
@@ -942,7 +1112,7 @@ export type StreamError = Message<"contrapose.v1.StreamError"> & {
  * Use `create(StreamErrorSchema)` to create a new message.
  */
 export const StreamErrorSchema: GenMessage<StreamError> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 14);
+  messageDesc(file_contrapose_v1_interaction, 17);
 
 /**
  * Percentiles over a session.
@@ -977,7 +1147,7 @@ export type Percentiles = Message<"contrapose.v1.Percentiles"> & {
  * Use `create(PercentilesSchema)` to create a new message.
  */
 export const PercentilesSchema: GenMessage<Percentiles> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 15);
+  messageDesc(file_contrapose_v1_interaction, 18);
 
 /**
  * What happened, in numbers.
@@ -1040,7 +1210,52 @@ export type SessionSummary = Message<"contrapose.v1.SessionSummary"> & {
  * Use `create(SessionSummarySchema)` to create a new message.
  */
 export const SessionSummarySchema: GenMessage<SessionSummary> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_interaction, 16);
+  messageDesc(file_contrapose_v1_interaction, 19);
+
+/**
+ * Whether the partner answers what the player is about (SessionStatus.intent). Contacts and places
+ * that the client orders are not answers: they go on whatever this says. allow_contact and
+ * zone_radius hold for answers, too. A server that tells no intent answers nothing and offers
+ * nothing, whatever is asked for; to ASK it says so in a NOTICE event.
+ *
+ * @generated from enum contrapose.v1.Respond
+ */
+export enum Respond {
+  /**
+   * In the header as ALWAYS, in a control as before.
+   *
+   * @generated from enum value: RESPOND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The partner answers by itself.
+   *
+   * @generated from enum value: RESPOND_ALWAYS = 1;
+   */
+  ALWAYS = 1,
+
+  /**
+   * The intent is told, and the partner answers nothing.
+   *
+   * @generated from enum value: RESPOND_NEVER = 2;
+   */
+  NEVER = 2,
+
+  /**
+   * An OFFER event names what the partner would answer, once for each time that the player begins
+   * it; the partner does so only if SessionControl.confirm comes within one second.
+   *
+   * @generated from enum value: RESPOND_ASK = 3;
+   */
+  ASK = 3,
+}
+
+/**
+ * Describes the enum contrapose.v1.Respond.
+ */
+export const RespondSchema: GenEnum<Respond> = /*@__PURE__*/
+  enumDesc(file_contrapose_v1_interaction, 0);
 
 /**
  * Who drives whom.
@@ -1089,7 +1304,7 @@ export enum SessionMode {
  * Describes the enum contrapose.v1.SessionMode.
  */
 export const SessionModeSchema: GenEnum<SessionMode> = /*@__PURE__*/
-  enumDesc(file_contrapose_v1_interaction, 0);
+  enumDesc(file_contrapose_v1_interaction, 1);
 
 /**
  * What an event is about.
@@ -1152,13 +1367,116 @@ export enum SessionEventKind {
    * @generated from enum value: SESSION_EVENT_KIND_TARGET = 7;
    */
   TARGET = 7,
+
+  /**
+   * The player is about something that the partner answers if the client confirms; see `offer`.
+   *
+   * @generated from enum value: SESSION_EVENT_KIND_OFFER = 8;
+   */
+  OFFER = 8,
 }
 
 /**
  * Describes the enum contrapose.v1.SessionEventKind.
  */
 export const SessionEventKindSchema: GenEnum<SessionEventKind> = /*@__PURE__*/
-  enumDesc(file_contrapose_v1_interaction, 1);
+  enumDesc(file_contrapose_v1_interaction, 2);
+
+/**
+ * How far the partner's answer to the player is.
+ *
+ * @generated from enum contrapose.v1.IntentPhase
+ */
+export enum IntentPhase {
+  /**
+   * The player is about nothing that calls for an answer, and the partner answers nothing.
+   *
+   * @generated from enum value: INTENT_PHASE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The player is about something, and the partner does nothing about it.
+   *
+   * @generated from enum value: INTENT_PHASE_SEEN = 1;
+   */
+  SEEN = 1,
+
+  /**
+   * The client has been asked, and can still confirm (Respond.ASK).
+   *
+   * @generated from enum value: INTENT_PHASE_OFFERED = 2;
+   */
+  OFFERED = 2,
+
+  /**
+   * The partner is on the way: walks up, reaches, begins the gesture.
+   *
+   * @generated from enum value: INTENT_PHASE_COMING = 3;
+   */
+  COMING = 3,
+
+  /**
+   * The partner's hands are there; a gesture is under way.
+   *
+   * @generated from enum value: INTENT_PHASE_MET = 4;
+   */
+  MET = 4,
+
+  /**
+   * The partner lets go; the player may be about something else already.
+   *
+   * @generated from enum value: INTENT_PHASE_LEAVING = 5;
+   */
+  LEAVING = 5,
+}
+
+/**
+ * Describes the enum contrapose.v1.IntentPhase.
+ */
+export const IntentPhaseSchema: GenEnum<IntentPhase> = /*@__PURE__*/
+  enumDesc(file_contrapose_v1_interaction, 3);
+
+/**
+ * Whose of the player's hands an intent is about.
+ *
+ * @generated from enum contrapose.v1.IntentHand
+ */
+export enum IntentHand {
+  /**
+   * No hand, or not known which.
+   *
+   * @generated from enum value: INTENT_HAND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The left one.
+   *
+   * @generated from enum value: INTENT_HAND_LEFT = 1;
+   */
+  LEFT = 1,
+
+  /**
+   * The right one.
+   *
+   * @generated from enum value: INTENT_HAND_RIGHT = 2;
+   */
+  RIGHT = 2,
+
+  /**
+   * Both.
+   *
+   * @generated from enum value: INTENT_HAND_BOTH = 3;
+   */
+  BOTH = 3,
+}
+
+/**
+ * Describes the enum contrapose.v1.IntentHand.
+ */
+export const IntentHandSchema: GenEnum<IntentHand> = /*@__PURE__*/
+  enumDesc(file_contrapose_v1_interaction, 4);
 
 /**
  * One bidirectional stream is one session.

@@ -4,6 +4,19 @@ using Contrapose.Core;
 
 namespace Contrapose.V1
 {
+    /// <summary>Whether the partner answers what the player is about (SessionStatus.intent). Contacts and places that the client orders are not answers: they go on whatever this says. allow_contact and zone_radius hold for answers, too. A server that tells no intent answers nothing and offers nothing, whatever is asked for; to ASK it says so in a NOTICE event.</summary>
+    public enum Respond
+    {
+        /// <summary>In the header as ALWAYS, in a control as before.</summary>
+        Unspecified = 0,
+        /// <summary>The partner answers by itself.</summary>
+        Always = 1,
+        /// <summary>The intent is told, and the partner answers nothing.</summary>
+        Never = 2,
+        /// <summary>An OFFER event names what the partner would answer, once for each time that the player begins it; the partner does so only if SessionControl.confirm comes within one second.</summary>
+        Ask = 3,
+    }
+
     /// <summary>Who drives whom.</summary>
     public enum SessionMode
     {
@@ -38,6 +51,38 @@ namespace Contrapose.V1
         Tracking = 6,
         /// <summary>A wanted contact, place or pose was reached or missed; see `text`.</summary>
         Target = 7,
+        /// <summary>The player is about something that the partner answers if the client confirms; see `offer`.</summary>
+        Offer = 8,
+    }
+
+    /// <summary>How far the partner's answer to the player is.</summary>
+    public enum IntentPhase
+    {
+        /// <summary>The player is about nothing that calls for an answer, and the partner answers nothing.</summary>
+        Unspecified = 0,
+        /// <summary>The player is about something, and the partner does nothing about it.</summary>
+        Seen = 1,
+        /// <summary>The client has been asked, and can still confirm (Respond.ASK).</summary>
+        Offered = 2,
+        /// <summary>The partner is on the way: walks up, reaches, begins the gesture.</summary>
+        Coming = 3,
+        /// <summary>The partner's hands are there; a gesture is under way.</summary>
+        Met = 4,
+        /// <summary>The partner lets go; the player may be about something else already.</summary>
+        Leaving = 5,
+    }
+
+    /// <summary>Whose of the player's hands an intent is about.</summary>
+    public enum IntentHand
+    {
+        /// <summary>No hand, or not known which.</summary>
+        Unspecified = 0,
+        /// <summary>The left one.</summary>
+        Left = 1,
+        /// <summary>The right one.</summary>
+        Right = 2,
+        /// <summary>Both.</summary>
+        Both = 3,
     }
 
     /// <summary>What a client may say.</summary>
@@ -455,6 +500,21 @@ namespace Contrapose.V1
         /// <summary>From the newest SessionStatus of a session that was cut off. The session goes on where it stopped, on any server with the same key and bundle. The client goes on with growing sequence and time_code, as if nothing had happened. All other fields but client_name and client_version must be absent: the token holds them.</summary>
         public readonly WireArray<byte> ResumeToken = new WireArray<byte>();
 
+        /// <summary>Whether the partner answers what the player offers, and returns a wave or a bow. Absent: ALWAYS.</summary>
+        public Respond Respond;
+
+        Kinds kindsValue;
+        /// <summary>What the partner may answer. Absent: all that it can.</summary>
+        public Kinds Kinds => kindsValue ??= new Kinds();
+        public bool HasKinds { get; private set; }
+        /// <summary>Makes it present, and empty.</summary>
+        public Kinds SetKinds()
+        {
+            HasKinds = true;
+            Kinds.Clear();
+            return Kinds;
+        }
+
         public void Clear()
         {
             SessionId = "";
@@ -475,6 +535,8 @@ namespace Contrapose.V1
             Energy = null;
             HasPartnerStart = false;
             ResumeToken.Clear();
+            Respond = 0;
+            HasKinds = false;
         }
 
         public int ByteCount()
@@ -498,6 +560,8 @@ namespace Contrapose.V1
             if (Energy.HasValue) size += 2 + 4;
             if (HasPartnerStart) size += 2 + WireSize.Message(PartnerStart);
             if (ResumeToken.Count > 0) size += 2 + WireSize.Block(ResumeToken.Count);
+            if (Respond != 0) size += 2 + WireSize.Varint(unchecked((ulong)(long)Respond));
+            if (HasKinds) size += 2 + WireSize.Message(Kinds);
             return size;
         }
 
@@ -595,6 +659,16 @@ namespace Contrapose.V1
                 writer.Varint(146);
                 writer.Varint((ulong)ResumeToken.Count); writer.Raw(ResumeToken.Span);
             }
+            if (Respond != 0)
+            {
+                writer.Varint(152);
+                writer.Varint(unchecked((ulong)(long)Respond));
+            }
+            if (HasKinds)
+            {
+                writer.Varint(162);
+                writer.Message(Kinds);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -663,6 +737,61 @@ namespace Contrapose.V1
                         break;
                     case 18 when type == 2:
                         ResumeToken.Set(reader.Block());
+                        break;
+                    case 19 when type == 0:
+                        Respond = unchecked((Respond)reader.Varint());
+                        break;
+                    case 20 when type == 2:
+                        SetKinds().ReadFrom(reader.Inner());
+                        break;
+                    default:
+                        reader.Skip(type);
+                        break;
+                }
+            }
+        }
+
+        /// <inheritdoc cref="IMessage.ReadFrom"/>
+        public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));
+    }
+
+    /// <summary>Kinds of intent.</summary>
+    public sealed class Kinds : IMessage
+    {
+        /// <summary>Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "open_arms", "wave", "bow". None: all of them.</summary>
+        public readonly WireTexts Names = new WireTexts();
+
+        public void Clear()
+        {
+            Names.Clear();
+        }
+
+        public int ByteCount()
+        {
+            var size = 0;
+            for (var i = 0; i < Names.Count; i++)
+                size += 1 + WireSize.Text(Names[i]);
+            return size;
+        }
+
+        public void WriteTo(WireWriter writer)
+        {
+            for (var i = 0; i < Names.Count; i++)
+            {
+                writer.Varint(10);
+                writer.Text(Names[i]);
+            }
+        }
+
+        public void ReadFrom(WireReader reader)
+        {
+            Clear();
+            while (reader.Next(out var field, out var type))
+            {
+                switch (field)
+                {
+                    case 1 when type == 2:
+                        Names.Add(reader.Text(Names.Known()));
                         break;
                     default:
                         reader.Skip(type);
@@ -1137,6 +1266,24 @@ namespace Contrapose.V1
         /// <summary>First forget every contact, place and pose wanted so far.</summary>
         public bool ClearTargets;
 
+        /// <summary>As in the header, from the next frame on: an answer under way that may no longer be given ends, and hands let go. UNSPECIFIED: as before.</summary>
+        public Respond Respond;
+
+        Kinds kindsValue;
+        /// <summary>As in the header; takes the place of the kinds so far.</summary>
+        public Kinds Kinds => kindsValue ??= new Kinds();
+        public bool HasKinds { get; private set; }
+        /// <summary>Makes it present, and empty.</summary>
+        public Kinds SetKinds()
+        {
+            HasKinds = true;
+            Kinds.Clear();
+            return Kinds;
+        }
+
+        /// <summary>The offer_id of an OFFER event that the partner is to answer, from 1 on. If the second is over, or the player is no longer about it, nothing happens but a NOTICE event.</summary>
+        public ulong? Confirm;
+
         public void Clear()
         {
             Text = null;
@@ -1149,6 +1296,9 @@ namespace Contrapose.V1
             HasPlace = false;
             Targets.Clear();
             ClearTargets = false;
+            Respond = 0;
+            HasKinds = false;
+            Confirm = null;
         }
 
         public int ByteCount()
@@ -1165,6 +1315,9 @@ namespace Contrapose.V1
             for (var i = 0; i < Targets.Count; i++)
                 size += 1 + WireSize.Message(Targets[i]);
             if (ClearTargets) size += 1 + WireSize.Varint(ClearTargets ? 1UL : 0UL);
+            if (Respond != 0) size += 1 + WireSize.Varint(unchecked((ulong)(long)Respond));
+            if (HasKinds) size += 1 + WireSize.Message(Kinds);
+            if (Confirm.HasValue) size += 1 + WireSize.Varint(Confirm.Value);
             return size;
         }
 
@@ -1220,6 +1373,21 @@ namespace Contrapose.V1
                 writer.Varint(80);
                 writer.Varint(ClearTargets ? 1UL : 0UL);
             }
+            if (Respond != 0)
+            {
+                writer.Varint(88);
+                writer.Varint(unchecked((ulong)(long)Respond));
+            }
+            if (HasKinds)
+            {
+                writer.Varint(98);
+                writer.Message(Kinds);
+            }
+            if (Confirm.HasValue)
+            {
+                writer.Varint(104);
+                writer.Varint(Confirm.Value);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -1258,6 +1426,15 @@ namespace Contrapose.V1
                         break;
                     case 10 when type == 0:
                         ClearTargets = reader.Varint() != 0;
+                        break;
+                    case 11 when type == 0:
+                        Respond = unchecked((Respond)reader.Varint());
+                        break;
+                    case 12 when type == 2:
+                        SetKinds().ReadFrom(reader.Inner());
+                        break;
+                    case 13 when type == 0:
+                        Confirm = reader.Varint();
                         break;
                     default:
                         reader.Skip(type);
@@ -1696,6 +1873,18 @@ namespace Contrapose.V1
         /// <summary>Least number of frames between two revisions from now on (DEGRADED, RECOVERED).</summary>
         public uint RevisionFrames;
 
+        Offer offerValue;
+        /// <summary>What the partner would answer (OFFER).</summary>
+        public Offer Offer => offerValue ??= new Offer();
+        public bool HasOffer { get; private set; }
+        /// <summary>Makes it present, and empty.</summary>
+        public Offer SetOffer()
+        {
+            HasOffer = true;
+            Offer.Clear();
+            return Offer;
+        }
+
         public void Clear()
         {
             Kind = 0;
@@ -1704,6 +1893,7 @@ namespace Contrapose.V1
             Steps = 0;
             Trackers.Clear();
             RevisionFrames = 0;
+            HasOffer = false;
         }
 
         public int ByteCount()
@@ -1716,6 +1906,7 @@ namespace Contrapose.V1
             for (var i = 0; i < Trackers.Count; i++)
                 size += 1 + WireSize.Message(Trackers[i]);
             if (RevisionFrames != 0) size += 1 + WireSize.Varint(RevisionFrames);
+            if (HasOffer) size += 1 + WireSize.Message(Offer);
             return size;
         }
 
@@ -1751,6 +1942,11 @@ namespace Contrapose.V1
                 writer.Varint(48);
                 writer.Varint(RevisionFrames);
             }
+            if (HasOffer)
+            {
+                writer.Varint(58);
+                writer.Message(Offer);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -1778,6 +1974,9 @@ namespace Contrapose.V1
                     case 6 when type == 0:
                         RevisionFrames = unchecked((uint)reader.Varint());
                         break;
+                    case 7 when type == 2:
+                        SetOffer().ReadFrom(reader.Inner());
+                        break;
                     default:
                         reader.Skip(type);
                         break;
@@ -1789,7 +1988,199 @@ namespace Contrapose.V1
         public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));
     }
 
-    /// <summary>How the session stands. Sent after every chunk, and at least once a second.</summary>
+    /// <summary>Something that the partner answers if the client confirms it in time (Respond.ASK).</summary>
+    public sealed class Offer : IMessage
+    {
+        /// <summary>For SessionControl.confirm: from 1 on, and growing.</summary>
+        public ulong OfferId;
+
+        /// <summary>What the player is about: one of Kinds.names.</summary>
+        public string Kind = "";
+
+        /// <summary>The offer is over when this frame is due: one second after it was made, on the session's clock.</summary>
+        public ulong UntilFrameIndex;
+
+        public void Clear()
+        {
+            OfferId = 0;
+            Kind = "";
+            UntilFrameIndex = 0;
+        }
+
+        public int ByteCount()
+        {
+            var size = 0;
+            if (OfferId != 0) size += 1 + WireSize.Varint(OfferId);
+            if (Kind.Length > 0) size += 1 + WireSize.Text(Kind);
+            if (UntilFrameIndex != 0) size += 1 + WireSize.Varint(UntilFrameIndex);
+            return size;
+        }
+
+        public void WriteTo(WireWriter writer)
+        {
+            if (OfferId != 0)
+            {
+                writer.Varint(8);
+                writer.Varint(OfferId);
+            }
+            if (Kind.Length > 0)
+            {
+                writer.Varint(18);
+                writer.Text(Kind);
+            }
+            if (UntilFrameIndex != 0)
+            {
+                writer.Varint(24);
+                writer.Varint(UntilFrameIndex);
+            }
+        }
+
+        public void ReadFrom(WireReader reader)
+        {
+            Clear();
+            while (reader.Next(out var field, out var type))
+            {
+                switch (field)
+                {
+                    case 1 when type == 0:
+                        OfferId = reader.Varint();
+                        break;
+                    case 2 when type == 2:
+                        Kind = reader.Text(Kind);
+                        break;
+                    case 3 when type == 0:
+                        UntilFrameIndex = reader.Varint();
+                        break;
+                    default:
+                        reader.Skip(type);
+                        break;
+                }
+            }
+        }
+
+        /// <inheritdoc cref="IMessage.ReadFrom"/>
+        public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));
+    }
+
+    /// <summary>What the player is about, by the last second of the player's motion. Looked at up to ten times a second.</summary>
+    public sealed class Intent : IMessage
+    {
+        /// <summary>The kind now seen, one of `kinds`. It changes when another is sure and it is not: it need not be the most probable one.</summary>
+        public string Kind = "";
+
+        /// <summary>How far the partner's answer is.</summary>
+        public IntentPhase Phase;
+
+        /// <summary>The hand that is offered.</summary>
+        public IntentHand Hand;
+
+        /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player; 0 while they do. Absent: no such touch is under way.</summary>
+        public float? SecondsToContact;
+
+        /// <summary>Names of all kinds that this server tells apart, the same ones and in the same order throughout a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".</summary>
+        public readonly WireTexts Kinds = new WireTexts();
+
+        /// <summary>Of each of `kinds`, 0 to 1; together 1.</summary>
+        public readonly WireArray<float> Probabilities = new WireArray<float>();
+
+        public void Clear()
+        {
+            Kind = "";
+            Phase = 0;
+            Hand = 0;
+            SecondsToContact = null;
+            Kinds.Clear();
+            Probabilities.Clear();
+        }
+
+        public int ByteCount()
+        {
+            var size = 0;
+            if (Kind.Length > 0) size += 1 + WireSize.Text(Kind);
+            if (Phase != 0) size += 1 + WireSize.Varint(unchecked((ulong)(long)Phase));
+            if (Hand != 0) size += 1 + WireSize.Varint(unchecked((ulong)(long)Hand));
+            if (SecondsToContact.HasValue) size += 1 + 4;
+            for (var i = 0; i < Kinds.Count; i++)
+                size += 1 + WireSize.Text(Kinds[i]);
+            if (Probabilities.Count > 0) size += 1 + WireSize.Block(4 * Probabilities.Count);
+            return size;
+        }
+
+        public void WriteTo(WireWriter writer)
+        {
+            if (Kind.Length > 0)
+            {
+                writer.Varint(10);
+                writer.Text(Kind);
+            }
+            if (Phase != 0)
+            {
+                writer.Varint(16);
+                writer.Varint(unchecked((ulong)(long)Phase));
+            }
+            if (Hand != 0)
+            {
+                writer.Varint(24);
+                writer.Varint(unchecked((ulong)(long)Hand));
+            }
+            if (SecondsToContact.HasValue)
+            {
+                writer.Varint(37);
+                writer.Float(SecondsToContact.Value);
+            }
+            for (var i = 0; i < Kinds.Count; i++)
+            {
+                writer.Varint(42);
+                writer.Text(Kinds[i]);
+            }
+            if (Probabilities.Count > 0)
+            {
+                writer.Varint(50);
+                writer.Varint((ulong)(4 * Probabilities.Count));
+                writer.Raw(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Probabilities.Span));
+            }
+        }
+
+        public void ReadFrom(WireReader reader)
+        {
+            Clear();
+            while (reader.Next(out var field, out var type))
+            {
+                switch (field)
+                {
+                    case 1 when type == 2:
+                        Kind = reader.Text(Kind);
+                        break;
+                    case 2 when type == 0:
+                        Phase = unchecked((IntentPhase)reader.Varint());
+                        break;
+                    case 3 when type == 0:
+                        Hand = unchecked((IntentHand)reader.Varint());
+                        break;
+                    case 4 when type == 5:
+                        SecondsToContact = reader.Float();
+                        break;
+                    case 5 when type == 2:
+                        Kinds.Add(reader.Text(Kinds.Known()));
+                        break;
+                    case 6 when type == 2:
+                        Probabilities.AddRaw(reader.Block());
+                        break;
+                    case 6 when type == 5:
+                        Probabilities.Add(reader.Float());
+                        break;
+                    default:
+                        reader.Skip(type);
+                        break;
+                }
+            }
+        }
+
+        /// <inheritdoc cref="IMessage.ReadFrom"/>
+        public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));
+    }
+
+    /// <summary>How the session stands. Sent after every chunk, when kind or phase of the intent has changed, and at least once a second.</summary>
     public sealed class SessionStatus : IMessage
     {
         /// <summary>The frame that was due when this was sent.</summary>
@@ -1816,6 +2207,18 @@ namespace Contrapose.V1
         /// <summary>For SessionHeader.resume_token: opaque, signed, 16 KB or less. Empty: the server gives none.</summary>
         public readonly WireArray<byte> ResumeToken = new WireArray<byte>();
 
+        Intent intentValue;
+        /// <summary>What the player is about. Absent: not yet known, or the server does not tell (its bundle has no network for it, or the layers are off that would answer).</summary>
+        public Intent Intent => intentValue ??= new Intent();
+        public bool HasIntent { get; private set; }
+        /// <summary>Makes it present, and empty.</summary>
+        public Intent SetIntent()
+        {
+            HasIntent = true;
+            Intent.Clear();
+            return Intent;
+        }
+
         public void Clear()
         {
             FrameIndex = 0;
@@ -1826,6 +2229,7 @@ namespace Contrapose.V1
             RevisionFrames = 0;
             EngineLoad = 0;
             ResumeToken.Clear();
+            HasIntent = false;
         }
 
         public int ByteCount()
@@ -1839,6 +2243,7 @@ namespace Contrapose.V1
             if (RevisionFrames != 0) size += 1 + WireSize.Varint(RevisionFrames);
             if (System.BitConverter.SingleToInt32Bits(EngineLoad) != 0) size += 1 + 4;
             if (ResumeToken.Count > 0) size += 1 + WireSize.Block(ResumeToken.Count);
+            if (HasIntent) size += 1 + WireSize.Message(Intent);
             return size;
         }
 
@@ -1884,6 +2289,11 @@ namespace Contrapose.V1
                 writer.Varint(66);
                 writer.Varint((ulong)ResumeToken.Count); writer.Raw(ResumeToken.Span);
             }
+            if (HasIntent)
+            {
+                writer.Varint(74);
+                writer.Message(Intent);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -1916,6 +2326,9 @@ namespace Contrapose.V1
                         break;
                     case 8 when type == 2:
                         ResumeToken.Set(reader.Block());
+                        break;
+                    case 9 when type == 2:
+                        SetIntent().ReadFrom(reader.Inner());
                         break;
                     default:
                         reader.Skip(type);
