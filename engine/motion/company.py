@@ -153,7 +153,6 @@ class Companion:
 
     hips          x, z, yaw; velocity (2) metres a second; spin radians a second
     waited        seconds that the other has been far off
-    is_new        whether no course has led here
     """
 
     hips: Place
@@ -164,7 +163,6 @@ class Companion:
     waited: float
     feet: tuple[Foot, Foot]
     time_s: float
-    is_new: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -227,7 +225,6 @@ def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) ->
         waited=0.0,
         feet=(feet[0], feet[1]),
         time_s=time_s,
-        is_new=True,
     )
 
 

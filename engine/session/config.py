@@ -6,9 +6,20 @@ Plain data; knows no session.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from engine.errors import ConfigError
+from engine.motion.answers import ANSWERED, CONTACTS
 from engine.motion.motion import WINDOW_FRAMES
+
+
+class Respond(StrEnum):
+    """Whether the partner answers what the player is about."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    ASK = "ask"
+    """Only what the client confirms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,10 @@ class SessionConfig:
     """Whether the partner stands and walks by footsteps of ours; no effect without the guard."""
     responses: bool = False
     """Whether the partner answers what the player offers; no effect without company."""
+    respond: Respond = Respond.ALWAYS
+    """Whether it does so unasked; no effect without responses."""
+    kinds: tuple[str, ...] = ANSWERED
+    """What it may answer."""
     allow_contact: bool = True
     """Whether the partner may touch the player; if not, no frame is sent with a touch."""
     zone_radius: float = 0.0
@@ -70,6 +85,12 @@ class SessionConfig:
         self._require("start_distance", 0.3, 10.0)
         self._require("leash", 0.5, 1000.0)
         self._require("zone_radius", 0.0, 5.0)
+        for kind in self.kinds:
+            if kind not in ANSWERED:
+                raise ConfigError(
+                    f"kinds has {kind!r:.40}, expected some of {', '.join(ANSWERED)}",
+                    field="kinds",
+                )
 
     @property
     def sent_frames(self) -> int:
@@ -80,6 +101,13 @@ class SessionConfig:
     def has_zone(self) -> bool:
         """Whether the partner has to keep out of a zone around the player."""
         return self.zone_radius > 0 or not self.allow_contact
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The kinds of intent that the partner may answer, as all settings have it."""
+        if not self.responses or self.respond is Respond.NEVER:
+            return ()
+        return tuple(kind for kind in self.kinds if not (self.has_zone and kind in CONTACTS))
 
     def _require(self, field: str, least: float, most: float) -> None:
         value = getattr(self, field)

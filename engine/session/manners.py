@@ -11,7 +11,7 @@ Knows tracks, the player's frames and settings; knows no plan, no clock and no n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,8 +21,6 @@ from engine.arrays import Array, IntArray
 from engine.body.arms import chest_of, reaching
 from engine.body.pose import Pose
 from engine.motion.answers import (
-    ANSWERED,
-    CONTACTS,
     Answer,
     arrives_after,
     bent,
@@ -47,6 +45,14 @@ from engine.motion.seams import MARGIN
 from engine.motion.track import Track
 from engine.session.outlook import Outlook
 from engine.session.player import PlayerTrack
+from engine.session.responding import (
+    NOTHING,
+    OFFER_FRAMES,
+    IntentReport,
+    Offer,
+    phase_of,
+    seconds_to_contact,
+)
 
 SURE, UNSURE = 0.6, 0.3
 """Probability from which an intent is taken for one, and under which no more."""
@@ -54,7 +60,9 @@ LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
 SIGHTS = 16
 """What was seen in so many frames is kept: more than are looked at."""
-NOTHING, OTHER = KINDS[0], KINDS[-1]
+OTHER = KINDS[-1]
+UNSEEN = np.eye(len(KINDS))[0]
+"""Probabilities of KINDS before anything was seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +98,16 @@ class Scene:
 class MannersState:
     """All that the layers of a session remember.
 
+    offer          the last that was made, unless it was answered; offers: how many were
     looked         the newest frame of the player at the last look; probabilities (KINDS,) of it
     companions     by frame, how the partner keeps company
     """
 
     intent: Intent = Intent()
     answer: Answer | None = None
-    probabilities: Array = field(default_factory=lambda: np.eye(len(KINDS))[0])
+    offer: Offer | None = None
+    offers: int = 0
+    probabilities: Array = field(default_factory=UNSEEN.copy)
     looked: int = -1
     companions: tuple[tuple[int, Companion], ...] = ()
 
@@ -110,6 +121,7 @@ class Manners:
     def __init__(self, net: IntentNet | None, state: MannersState) -> None:
         self._net = net
         self.intent, self.answer = state.intent, state.answer
+        self.offer, self.offers = state.offer, state.offers
         self.probabilities, self._looked = state.probabilities, state.looked
         self._companions = dict(state.companions)
         self._seen, self._seen_at = np.zeros((SIGHTS, SIGHT, 3)), [-1] * SIGHTS
@@ -118,6 +130,8 @@ class Manners:
         return MannersState(
             intent=self.intent,
             answer=self.answer,
+            offer=self.offer,
+            offers=self.offers,
             probabilities=self.probabilities,
             looked=self._looked,
             companions=tuple(self._companions.items()),
@@ -130,13 +144,14 @@ class Manners:
         frame: int,
         partner: Place,
         *,
-        may_touch: bool,
-        responds: bool,
+        answered: Collection[str],
+        asks: bool,
         from_frame: int,
     ) -> bool:
         """Look at the player's newest frame; returns whether the plan should change for it.
 
         partner     where its hips are now, as shown
+        answered    kinds of intent that the partner may answer; asks: the client first
         from_frame  the first frame that a change could begin at
         """
         before = self.intent.kind
@@ -144,7 +159,7 @@ class Manners:
             self._look(self._net, scene, frame, partner)
             self._looked = scene.newest
         changed = self.intent.kind != before
-        changed |= self._respond(scene, partner, may_touch, responds, from_frame)
+        changed |= self._respond(scene, frame, partner, answered, asks, from_frame)
         return changed
 
     def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
@@ -171,17 +186,23 @@ class Manners:
         return np.asarray(self._seen[slots])
 
     def _respond(
-        self, scene: Scene, partner: Place, may_touch: bool, responds: bool, from_frame: int
+        self,
+        scene: Scene,
+        frame: int,
+        partner: Place,
+        answered: Collection[str],
+        asks: bool,
+        from_frame: int,
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
         answer, kind = self.answer, self.intent.kind
         if answer is not None and answer.last is not None and from_frame > answer.last:
             self.answer = answer = None
-        is_wanted = kind in ANSWERED and responds and not scene.is_led
-        is_wanted &= may_touch or kind not in CONTACTS
+        is_wanted = kind in answered and not scene.is_led
         if answer is None:
-            if not is_wanted:
+            if not is_wanted or (asks and not self._ask(frame)):
                 return False
+            self.offer = None
             rest = scene.rest_joints
             joints, world = Outlook(scene.player, scene.newest, rest[0], scene.newest + 8, 1).posed
             stand = stand_for(
@@ -201,6 +222,46 @@ class Manners:
             self.answer = replace(answer, until=until)
             return True
         return False
+
+    # -- asking ------------------------------------------------------------------------------------
+    def confirm(self, number: int, frame: int) -> bool:
+        """The client wants the offer answered; returns whether it stands."""
+        offer = self.offer
+        if offer is None or offer.number != number or not self._stands(offer, frame):
+            return False
+        self.offer = replace(offer, is_confirmed=True)
+        return True
+
+    def _stands(self, offer: Offer, frame: int) -> bool:
+        return offer.since == self.intent.since and offer.is_open(frame)
+
+    def _ask(self, frame: int) -> bool:
+        """Ask the client, once, about what the player is about; returns whether it has agreed."""
+        offer, intent = self.offer, self.intent
+        if offer is not None and offer.since == intent.since:
+            return offer.is_confirmed
+        self.offers += 1
+        self.offer = Offer(
+            number=self.offers,
+            kind=intent.kind,
+            since=intent.since,
+            until=frame + OFFER_FRAMES,
+        )
+        return False
+
+    def report(self, frame: int) -> IntentReport | None:
+        """What the client is told; None: nobody has looked."""
+        if self._looked < 0:
+            return None
+        offer = self.offer
+        if offer is not None and not self._stands(offer, frame):
+            offer = None
+        return IntentReport(
+            kind=self.intent.kind,
+            phase=phase_of(self.intent.kind, self.answer, offer, frame),
+            seconds_to_contact=seconds_to_contact(self.answer, frame),
+            probabilities=self.probabilities,
+        )
 
     # -- windows -----------------------------------------------------------------------------------
     def reason(self, scene: Scene) -> float:

@@ -49,7 +49,7 @@ from engine.session.codec import (
     whole,
     word,
 )
-from engine.session.config import SessionConfig
+from engine.session.config import Respond, SessionConfig
 from engine.session.direction import (
     ContactTarget,
     Direction,
@@ -61,6 +61,7 @@ from engine.session.direction import (
 from engine.session.manners import Intent, MannersState
 from engine.session.plan import KEPT_FRAMES, LABEL, Frames, KnownAhead, PlanState, Quality
 from engine.session.player import STAMP, PlayerStamp, PlayerState
+from engine.session.responding import Offer
 from engine.session.session import Chunk
 from engine.session.state import SessionState
 from engine.session.targets.pursuit import Pursuit, Touch, Walk
@@ -88,7 +89,8 @@ CONFIG = record(
     each(COUNT, "horizon_frames transit_frames commit_frames refill_frames history_frames")
     | each(COUNT, "revision_frames steps warm_steps")
     | each(METRES, "start_distance leash zone_radius departure_threshold")
-    | each(FLAG, "has_cleanup foot_lock guard company responses allow_contact"),
+    | each(FLAG, "has_cleanup foot_lock guard company responses allow_contact")
+    | {"respond": one_of(Respond), "kinds": several(word(*ANSWERED), len(ANSWERED))},
 )
 CONTACT_TARGET = record(
     ContactTarget,
@@ -176,13 +178,18 @@ ANSWER = record(
     Answer,
     {"kind": word(*ANSWERED), "begins": FRAME, "arrives": FRAME, "until": optional(FRAME)},
 )
+OFFER = record(
+    Offer,
+    each(FRAME, "since until")
+    | {"number": whole(1), "kind": word(*ANSWERED), "is_confirmed": FLAG},
+)
 GROUND = row(METRES, METRES, number(-MOST_VALUE, MOST_VALUE))
 FOOT = record(
     Foot, {"start": GROUND, "goal": GROUND, "since": SECONDS, "lasts": number(0.0, 100.0)}
 )
 COMPANION = record(
     Companion,
-    each(FLAG, "is_going is_turning is_new")
+    each(FLAG, "is_going is_turning")
     | each(SECONDS, "waited time_s")
     | {"hips": GROUND, "velocity": row(METRES, METRES), "spin": METRES, "feet": row(FOOT, FOOT)},
 )
@@ -191,6 +198,8 @@ MANNERS = record(
     {
         "intent": INTENT,
         "answer": optional(ANSWER),
+        "offer": optional(OFFER),
+        "offers": COUNT,
         "probabilities": array(len(KINDS), dtypes=FLOATS),
         "looked": FRAME,
         "companions": several(row(FRAME, COMPANION), MOST_FRAMES),
@@ -373,6 +382,7 @@ CALLS = {
     "feed": row(SECONDS, POSE),
     "update": row(CONFIG),
     "direct": row(DIRECTION),
+    "confirm": row(whole(0, 2**64 - 1)),
     "accept": row(COUNT, optional(TRACE), raw(DIGEST_BYTES)),
     "fail": row(COUNT),
     "tick": row(SECONDS, optional(CHUNK), several(COUNT, 8)),

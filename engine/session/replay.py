@@ -237,6 +237,7 @@ class _Replay:
             "feed": self._session.feed,
             "update": self._session.update,
             "direct": self._session.direct,
+            "confirm": self._session.confirm,
             "fail": self._session.fail,
             "accept": self._accept,
             "tick": self._tick,

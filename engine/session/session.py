@@ -32,7 +32,7 @@ from engine.motion.intent import IntentNet
 from engine.motion.space import PersonalSpace
 from engine.sampling.request import SampledWindow
 from engine.session.asking import Expectation, WantedWindow, WantedWindows, WindowsState
-from engine.session.config import SessionConfig
+from engine.session.config import Respond, SessionConfig
 from engine.session.direction import Direction, Mode, TargetEvent
 from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
 from engine.session.manners import Manners
@@ -47,6 +47,7 @@ from engine.session.plan import (
     Timeline,
 )
 from engine.session.player import PlayerTrack, frame_at
+from engine.session.responding import IntentReport, Offer
 from engine.session.state import SessionState, taken_up
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
@@ -72,6 +73,8 @@ class Tick:
     wanted: tuple[WantedWindow, ...]
     events: tuple[TargetEvent, ...] = ()
     """Targets that were reached, or cannot be: they are no longer wanted."""
+    offer: Offer | None = None
+    """What the client is asked to confirm: a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,8 @@ class SessionStatus:
     """Frames by quality, counted when they became due."""
     windows_accepted: int
     windows_failed: int
+    intent: IntentReport | None = None
+    """What the player is about; None: nobody looks."""
 
 
 # ----------------------------------------------------------------------------------------- sessions
@@ -274,6 +279,10 @@ class Session:
             self._is_resting = False
         self._windows.call_for_revision()
 
+    def confirm(self, offer: int) -> bool:
+        """Have the offer with this number answered; returns whether it still stands."""
+        return self._manners.confirm(offer, self._timeline.now)
+
     @property
     def wanted(self) -> tuple[WantedWindow, ...]:
         """The windows that were asked for, and are neither there nor failed."""
@@ -317,13 +326,15 @@ class Session:
         chunk = self._chunk(self._planned())
         self._targets.judge(timeline.plan, frame, timeline.player.at)
         self._departure = self._expectation.departure(timeline)
+        offers = self._manners.offers
         self._see(frame)
+        offer = self._manners.offer if self._manners.offers > offers else None
         keep_away = None if self._keeper is None else self._keeper.keep_away
         wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
         timeline.plan.forget_before(timeline.oldest)
         self._expectation.forget_before(timeline.oldest)
         events = self._targets.take_events()
-        return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events)
+        return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events, offer=offer)
 
     def _see(self, frame: int) -> None:
         """Let the partner see what the player is about; an answer is planned at once."""
@@ -335,8 +346,8 @@ class Session:
             scene_of(timeline, self.direction),
             frame,
             place_of(root, transl + self.rest_joints[1, 0]),
-            may_touch=not config.has_zone,
-            responds=config.responses,
+            answered=config.answered,
+            asks=config.respond is Respond.ASK,
             from_frame=timeline.frozen_until + 1,
         ):
             self._windows.call_for_revision()
@@ -355,6 +366,7 @@ class Session:
             fallback_frames=int(self._due[Quality.FALLBACK]),
             windows_accepted=self._windows.state.accepted,
             windows_failed=self._windows.state.failed,
+            intent=self._manners.report(self._timeline.now),
         )
 
     def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:

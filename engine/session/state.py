@@ -16,13 +16,14 @@ from engine.motion.seams import MARGIN
 from engine.session.asking import Expected, WindowsState
 from engine.session.config import SessionConfig
 from engine.session.direction import Mode
-from engine.session.manners import MannersState
+from engine.session.manners import UNSEEN, MannersState
 from engine.session.plan import NO_FRAMES, Frames, PlanState, plan_of
 from engine.session.player import NOBODY, PlayerState
 from engine.session.targets.pursuit import Pursuit
 
 LOST_REVISIONS = 100
-"""By how much a resumed session's revision is ahead: more than a client can have had since."""
+"""By how much the numbers of a resumed session's revisions and offers are ahead: more than a client
+can have had since."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +87,7 @@ def carried(state: SessionState) -> SessionState:
         floors=(min(state.floors),),
         player=player.of_nobody(),
         plan=plan_of(_met(frames.cut(first, frames.last), player, is_led=is_led)),
-        manners=MannersState(intent=state.manners.intent, answer=state.manners.answer),
+        manners=replace(state.manners, probabilities=UNSEEN, looked=-1, companions=()),
         contacts=ContactsState(contacts=state.contacts.contacts, ids=state.contacts.ids),
         revision=state.revision,
         due=state.due,
@@ -99,7 +100,13 @@ def taken_up(state: SessionState) -> SessionState:
     A client that has played all it had shows its last frame until it hears more, so the plan goes
     on from there, at rest.
     """
-    return replace(carried(state), revision=state.revision + LOST_REVISIONS, is_resumed=True)
+    state = carried(state)
+    return replace(
+        state,
+        manners=replace(state.manners, offers=state.manners.offers + LOST_REVISIONS),
+        revision=state.revision + LOST_REVISIONS,
+        is_resumed=True,
+    )
 
 
 def _met(frames: Frames, player: PlayerState, *, is_led: bool) -> Frames:

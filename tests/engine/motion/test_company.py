@@ -93,7 +93,6 @@ def test_a_foot_that_stands_never_slides_and_one_foot_is_always_down_in_a_walk()
 
 def test_a_course_that_is_planned_anew_goes_on_where_it_was() -> None:
     """Whatever is then expected of the other: no step begins anew, and no foot jumps."""
-    state = companion()
     whole = beside(walking(1.2, 40))
     others = walking(1.2, 40) + np.array([0.3, 0.0])
     for cut in range(12, 30):
@@ -102,8 +101,6 @@ def test_a_course_that_is_planned_anew_goes_on_where_it_was() -> None:
         assert off.max() < 0.05
         same = accompany(whole.states[cut], walking(1.2, 40)[cut + 1 :], REST)
         np.testing.assert_allclose(same.places, whole.places[cut + 1 :], atol=0.06)
-    assert state.is_new
-    assert not whole.states[0].is_new
 
 
 def test_a_place_to_stand_at_is_gone_to_and_stayed_at() -> None:

@@ -46,6 +46,7 @@ from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.session.manners import Intent, MannersState
 from engine.session.plan import LABEL, Frames, plan_of
 from engine.session.player import STAMP, PlayerStamp, PlayerState
+from engine.session.responding import Offer
 from engine.session.session import Session
 from engine.session.state import SessionState, carried
 from engine.session.targets.pursuit import Pursuit
@@ -127,6 +128,8 @@ def a_state(
         manners=MannersState(
             intent=Intent(kind="wave", probability=0.9, since=95),
             answer=Answer(kind="wave", begins=98, arrives=104),
+            offer=Offer(number=3, kind="wave", since=95, until=105, is_confirmed=True),
+            offers=3,
         ),
         contacts=ContactsState(contacts=(contact,), ids=12),
         due=(80, 10, 10),
@@ -201,7 +204,8 @@ def test_a_token_holds_what_the_client_and_the_next_window_see(mode: Mode, seed:
     assert now.player.newest is not None
     assert was.player.newest is not None
     assert_near(now.player.newest, was.player.newest)
-    assert (now.manners.intent, now.manners.answer) == (was.manners.intent, was.manners.answer)
+    for name in ("intent", "answer", "offer", "offers"):
+        assert getattr(now.manners, name) == getattr(was.manners, name)
     assert now.contacts.ids == was.contacts.ids
     (old,), (new,) = was.contacts.contacts, now.contacts.contacts
     assert new.parts == old.parts

@@ -52,6 +52,7 @@ from engine.session.player import PlayerStamp, PlayerState
 from engine.session.recording import FORMAT, SUFFIX, RecordedSession, Recorder
 from engine.session.records import BEGINNING, CALL, CHUNK, STATE
 from engine.session.replay import read_recording, replayed
+from engine.session.responding import Offer
 from engine.session.session import Chunk, Session
 from engine.session.state import SessionState
 from engine.session.targets.pursuit import Pursuit, Touch, Walk
@@ -204,6 +205,7 @@ RECORDS = {
     "PURSUIT": Pursuit,
     "INTENT": Intent,
     "ANSWER": Answer,
+    "OFFER": Offer,
     "FOOT": Foot,
     "COMPANION": Companion,
     "MANNERS": MannersState,
