@@ -152,6 +152,7 @@ async def _opened(
         idle_seconds=host.config.idle_seconds,
         player=TrackedPlayer(calibration),
         takes_text=loaded.animator_takes_text,
+        tells_intent=session.intent is not None and config.guard and config.company,
         sealer=Sealer(
             keys=host.config.resume_keys,
             engine=loaded.fingerprint,

@@ -31,6 +31,7 @@ from engine.body.shape import SHAPE_COUNT, Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.devices.calibration import ROLE_COUNT, calibration_of
 from engine.errors import ConfigError, InputError, SessionError
+from engine.sampling.text import TEXT_CHARACTERS
 from engine.serving import wire
 from engine.serving.runs import Run
 from engine.serving.tracked_player import PlayerCalibration
@@ -284,7 +285,7 @@ TOKEN = entries(
         "issued": number(-1e12, 1e12),
         "session_id": text(wire.MAX_NAME_CHARACTERS),
         "run": whole(0, 2**62),
-        "text": text(wire.MAX_TEXT_CHARACTERS),
+        "text": text(TEXT_CHARACTERS),
         "betas": row(BETAS, BETAS),
         "turns": array(ROLE_COUNT, 3, 3, dtypes=("f4",), most=2.0),
         "offsets": SHARES,

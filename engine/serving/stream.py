@@ -27,6 +27,7 @@ from engine.sampling.models import encode_text
 from engine.serving import wire
 from engine.serving.arrivals import Arrivals
 from engine.serving.direction_wire import direction_change
+from engine.serving.intent_wire import confirmed_from_wire
 from engine.serving.load import LoadLevel
 from engine.serving.outbox import Outbox, Response
 from engine.serving.resume import Sealer, StreamState
@@ -36,6 +37,7 @@ from engine.serving.stream_session import (
     Answer,
     Change,
     Configure,
+    Confirm,
     Follow,
     Inbox,
     Outcome,
@@ -43,7 +45,7 @@ from engine.serving.stream_session import (
     StreamSession,
 )
 from engine.serving.tracked_player import TrackedPlayer
-from engine.session.config import SessionConfig
+from engine.session.config import Respond, SessionConfig
 from engine.session.recording import AnySession
 from engine.session.session import SessionStatus
 
@@ -80,6 +82,7 @@ class LiveStream:
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
     takes_text      whether the executor's models can read words and animate by them
+    tells_intent    whether the session can tell what the player is about
     sealer          makes tokens to resume by; None: there are none
     resumes         what `session` was made of, if it goes on from another server
     """
@@ -94,6 +97,7 @@ class LiveStream:
         idle_seconds: float,
         player: TrackedPlayer,
         takes_text: bool = False,
+        tells_intent: bool = False,
         sealer: Sealer | None = None,
         resumes: StreamState | None = None,
     ) -> None:
@@ -102,7 +106,7 @@ class LiveStream:
         self._session_thread = session_thread
         self._idle_seconds = idle_seconds
         self._sealer = sealer
-        self._takes_text = takes_text
+        self._takes_text, self._tells_intent = takes_text, tells_intent
         self._loop = asyncio.get_running_loop()
         self._session = StreamSession(
             session,
@@ -192,6 +196,15 @@ class LiveStream:
     def accept(self, accepted: interaction_pb2.SessionAccepted) -> None:
         """The first message."""
         self._outbox.put(accepted=accepted)
+        self._check_asking()
+
+    def _check_asking(self) -> None:
+        """A client that waits for offers is told if none will come."""
+        if self._config.respond is Respond.ASK and not self._tells_intent:
+            self._notify(
+                interaction_pb2.SESSION_EVENT_KIND_NOTICE,
+                "this server does not tell what the player is about: it offers nothing",
+            )
 
     def _notify(self, kind: interaction_pb2.SessionEventKind, text: str, **more: Any) -> None:
         event = interaction_pb2.SessionEvent(kind=kind, text=text, **more)
@@ -315,9 +328,13 @@ class LiveStream:
         if config is not self._config:
             self._config = config
             self._change(Configure(wanted=config, limited=self._level.applied(config)))
+            self._check_asking()
         change = direction_change(control)
         if change is not None:
             self._change(Redirect(change))
+        offer = confirmed_from_wire(control)
+        if offer is not None:
+            self._change(Confirm(offer=offer))
 
     def _on_ping(self, ping: interaction_pb2.ClockPing) -> None:
         session_time = self._arrivals.session_time(self._loop.time())

@@ -22,12 +22,14 @@ from engine.sampling.request import SampledWindow
 from engine.serving.arrivals import PoseArrival
 from engine.serving.chunk_wire import contact_to_wire, frames_to_wire
 from engine.serving.direction_wire import DirectionChange, target_event
+from engine.serving.intent_wire import intent_to_wire, offer_event
 from engine.serving.resume import Sealer, StreamState
 from engine.serving.tracked_player import TrackedPlayer, flags_to_wire
 from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.player import frame_at
 from engine.session.recording import AnySession
+from engine.session.responding import Phase
 from engine.session.session import Chunk, SessionStatus
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,14 @@ class Follow:
     text: Array
 
 
-Change = Configure | Redirect | Follow
+@dataclass(frozen=True, kw_only=True)
+class Confirm:
+    """The offer with this number is to be answered."""
+
+    offer: int
+
+
+Change = Configure | Redirect | Follow | Confirm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +150,7 @@ class StreamSession:
         """By the number that frames carry: when it was asked for, and done."""
         self._failures = 0
         self._status_at = -np.inf
+        self._told_intent: tuple[str, Phase] | None = None
 
     def tick(self, inbox: Inbox, started: float | None) -> Outcome:
         """Tell the session what came, tick it, ask for its windows.
@@ -161,6 +171,8 @@ class StreamSession:
         for wanted in tick.wanted:
             self._ask(wanted, started)
         self._events += map(target_event, tick.events)
+        if tick.offer is not None:
+            self._events.append(offer_event(tick.offer))
         chunk, reacts_to = (None, None) if tick.chunk is None else self._to_wire(tick.chunk)
         session = self._session.status()
         events, self._events = tuple(self._events), []
@@ -211,6 +223,17 @@ class StreamSession:
                     self._session.direct(change.change.applied(self._session.direction))
                 except ConfigError as error:
                     raise error.within("control") from error
+            case Confirm():
+                if not self._session.confirm(change.offer):
+                    self._tell_of_late(change.offer)
+
+    def _tell_of_late(self, offer: int) -> None:
+        self._events.append(
+            interaction_pb2.SessionEvent(
+                kind=interaction_pb2.SESSION_EVENT_KIND_NOTICE,
+                text=f"offer {offer} does not stand any more, and is not answered",
+            )
+        )
 
     def _take(self, answer: Answer) -> None:
         try:
@@ -293,11 +316,14 @@ class StreamSession:
     def _due_status(
         self, now: float, session: SessionStatus, *, has_chunk: bool
     ) -> interaction_pb2.SessionStatus | None:
-        """With every chunk, so that its token knows all that was sent; and when the last one is
-        long ago."""
-        if not has_chunk and now - self._status_at < STATUS_SECONDS:
+        """With every chunk, so that its token knows all that was sent; when the last one is long
+        ago; and when the player is about something else, or the answer to it is further on."""
+        intent = session.intent
+        seen = None if intent is None else (intent.kind, intent.phase)
+        is_told = has_chunk or now - self._status_at >= STATUS_SECONDS
+        if not is_told and seen == self._told_intent:
             return None
-        self._status_at = now
+        self._status_at, self._told_intent = now, seen
         return interaction_pb2.SessionStatus(
             frame_index=session.frame,
             planned_until=max(session.planned_until, 0),
@@ -307,4 +333,5 @@ class StreamSession:
             revision_frames=self._session.config.revision_frames,
             engine_load=self._executor.figures().busy,
             resume_token=self.resume_token(),
+            intent=None if intent is None else intent_to_wire(intent),
         )

@@ -22,10 +22,11 @@ from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.body.vectors import lengths
 from engine.errors import ConfigError, InputError, SessionError
 from engine.sampling.generation import People
+from engine.sampling.text import TEXT_CHARACTERS
+from engine.serving.intent_wire import Settings, respond_from_wire
 from engine.session.config import SessionConfig
 
 MAX_BETA = 5.0
-MAX_TEXT_CHARACTERS = 1000
 MAX_NAME_CHARACTERS = 64
 MAX_DISTANCE = 1000.0
 """Metres from the origin. Farther out float32 is too coarse for contact."""
@@ -126,10 +127,10 @@ def betas_from_wire(betas: Sequence[float], field: str) -> Array:
 
 
 def text_from_wire(text: str, field: str) -> str:
-    if len(text) > MAX_TEXT_CHARACTERS:
+    if len(text) > TEXT_CHARACTERS:
         raise InputError.at(
             field,
-            f"{len(text)} characters, at most {MAX_TEXT_CHARACTERS} are allowed",
+            f"{len(text)} characters, at most {TEXT_CHARACTERS} are allowed",
             "TEXT_TOO_LONG",
         )
     return text
@@ -169,9 +170,10 @@ def changed_config(config: SessionConfig, control: interaction_pb2.SessionContro
 
 
 def _changed(
-    config: SessionConfig, message: Message, names: Sequence[str], field: str
+    config: SessionConfig, message: Settings, names: Sequence[str], field: str
 ) -> SessionConfig:
     wanted = {name: getattr(message, name) for name in names if message.HasField(name)}
+    wanted |= respond_from_wire(message, field)
     if "steps" in wanted:
         steps_from_wire(wanted["steps"], f"{field}.steps")
     try:

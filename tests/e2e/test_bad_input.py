@@ -93,6 +93,24 @@ BAD_STREAMS: dict[str, tuple[Messages, grpc.StatusCode, str, str]] = {
         "BAD_SHAPE",
         "header.partner_start.rotations",
     ),
+    "a way to respond that there is not": (
+        [header(respond=9)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "header.respond",
+    ),
+    "a kind that the partner does not answer": (
+        [header(), control(kinds=pb.Kinds(names=["wave", "push"]))],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.kinds.names[1]",
+    ),
+    "an offer without a number": (
+        [header(), control(confirm=0)],
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BAD_CONFIG",
+        "control.confirm",
+    ),
     "an energy that is not finite": (
         [header(), control(energy=math.nan)],
         grpc.StatusCode.INVALID_ARGUMENT,

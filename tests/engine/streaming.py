@@ -44,6 +44,7 @@ def new_stream(
     session: Session | None = None,
     idle_seconds: float = 5.0,
     takes_text: bool = False,
+    tells_intent: bool = False,
     session_thread: SessionThread | None = None,
 ) -> LiveStream:
     return LiveStream(
@@ -54,6 +55,7 @@ def new_stream(
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),
         takes_text=takes_text,
+        tells_intent=tells_intent,
     )
 
 
