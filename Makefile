@@ -16,7 +16,12 @@ demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(PARALLEL)
+	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not long'
+
+# What takes many seconds a test: simulated hours, whole exports, runs that are killed and go on.
+.PHONY: test-long
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest tests $(PARALLEL) -m long
 
 # The GPU scripts as on a machine without a package index, on a CPU: minutes.
 .PHONY: test-gpu-scripts
@@ -34,7 +39,7 @@ soak: $(VENV)/.engine
 
 # No server, no training: what to run after each change.
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow'
+	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow and not long'
 
 # The Unity package without Unity: needs Node 20 for the compiler; fetches Roslyn and .NET once.
 test-csharp: $(VENV)/.dev

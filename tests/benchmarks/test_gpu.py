@@ -149,7 +149,7 @@ measure(PLAN, [backend_with(hanging)], [subject], Journal(folder / "gpu.jsonl"))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_is_killed_has_written_all_it_knew(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HANGS, str(tmp_path)]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from benchmarks.stages import (
     LAST_LINES,
     Report,
@@ -51,6 +53,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_a_stage_that_hangs_is_killed_with_all_its_children_and_one_that_raises_ends_no_other(
     tmp_path: Path,
 ) -> None:

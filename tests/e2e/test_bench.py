@@ -22,6 +22,7 @@ def engine_flags(tiny_bundle: Path) -> list[str]:
     return ["--bundle", str(tiny_bundle), "--precision", "f32"]
 
 
+@pytest.mark.long
 def test_load_reports_what_each_number_of_sessions_cost(
     tmp_path: Path, engine_flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

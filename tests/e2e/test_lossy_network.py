@@ -42,6 +42,7 @@ def test_jitter_loss_and_stalls_shorter_than_the_horizon_are_not_seen(
     assert shown.frames[-1].quality == "GENERATED"
 
 
+@pytest.mark.long
 def test_after_a_stall_beyond_the_horizon_the_next_frames_are_in_time_again(
     server: RunningServer,
 ) -> None:

@@ -199,7 +199,7 @@ async def cut_and_resumed(
     return following - last, result
 
 
-@pytest.mark.parametrize("lives", [2.9, 3.6])
+@pytest.mark.parametrize("lives", [2.9, pytest.param(3.6, marks=pytest.mark.long)])
 def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
     key: Path, heir: RunningServer, lives: float
 ) -> None:

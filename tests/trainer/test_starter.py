@@ -39,6 +39,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
 
 
+@pytest.mark.long
 def test_the_starter_carries_both_networks_words_and_measured_schedules(
     checkpoints: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_starter_carries_both_networks_words_and_measured_schedules(
     assert quality.contact_ratio == 0.5
 
 
+@pytest.mark.long
 def test_a_starter_over_its_size_is_refused_and_the_old_one_stays(
     checkpoints: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ def test_every_weight_matrix_of_the_denoiser_is_counted(parity_bundle: Bundle) -
     assert sorted(weight_shapes(parity_bundle.file("animator/step.onnx"))) == sorted(expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 def test_a_product_is_timed_alone(precision: str) -> None:
     probe = RooflineProbe([(64, 128), (64, 128)], rows=60, precision=precision)

@@ -32,6 +32,7 @@ def test_compiled_and_bound_are_measured_in_one_run(
     assert 0 < report["bound_ms"]["f32"] < report["compiled_ms"]["f32"]
 
 
+@pytest.mark.long
 def test_a_batch_is_measured_beside_one_window_and_beside_its_own_bound(
     parity_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_batch_is_measured_beside_one_window_and_beside_its_own_bound(
         assert 0 < each["percent_of_bound"]["f32"] < 100
 
 
+@pytest.mark.long
 def test_an_int8_bundle_is_measured_beside_the_one_it_came_from(
     parity_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +66,7 @@ def test_an_int8_bundle_is_measured_beside_the_one_it_came_from(
         _bench("--bundle", parity_bundle.path, "--precision", "int8", *options)
 
 
+@pytest.mark.long
 def test_a_bundle_of_ones_own_has_no_eager_row_and_the_report_says_so(
     parity_bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def _bench(*arguments: object) -> int:
     return int(args.run(args))
 
 
+@pytest.mark.long
 def test_every_combination_has_a_row_and_a_place_in_the_plot(
     parity_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

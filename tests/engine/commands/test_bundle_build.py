@@ -83,6 +83,7 @@ def test_options_that_make_no_sense_are_refused(
         _contrapose("build", parity_bundle.path, *options)
 
 
+@pytest.mark.long
 def test_an_int8_bundle_is_made_compiled_and_shown(
     parity_bundle: Bundle, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

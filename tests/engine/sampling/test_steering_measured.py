@@ -28,7 +28,7 @@ from engine.session.zone import SpaceKeeper
 from tests.engine.playing import SentFrame, answer, each
 from trainer.evaluation.metrics.joints import foot_skating, mean_jerk
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10), np.float32))

@@ -175,6 +175,7 @@ def test_every_mode_is_the_same_again(tmp_path: Path, models: Models, mode: Mode
         assert run_again(path, models)[1].difference is None
 
 
+@pytest.mark.long
 def test_every_file_of_a_long_session_runs_alone_and_the_oldest_go(
     tmp_path: Path, models: Models
 ) -> None:
@@ -362,8 +363,8 @@ def test_a_disk_that_is_too_slow_ends_the_recording_and_takes_no_memory(
     session = RecordedSession(Session(SessionConfig(), rest_joints=REST, seed=1), tape)
     megabyte = np.zeros(125_000)
     with caplog.at_level(logging.WARNING):
-        for _ in range(2 * MOST_WAITING):
-            tape.put("feed", 0.0, megabyte, megabyte)
+        for ticket in range(2 * MOST_WAITING):
+            tape.put("accept", ticket, None, megabyte)
     assert recorder.is_over
     assert "too slow" in caplog.text
     session.feed(0.0, player_at(0.0))

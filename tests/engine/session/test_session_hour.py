@@ -107,6 +107,7 @@ class Hour:
         return len(packed(STATE, self.session.state()))
 
 
+@pytest.mark.long
 def test_a_simulated_hour_never_sinks_and_takes_no_more_room() -> None:
     hour = Hour(SessionConfig(revision_frames=20, refill_frames=6), noisy_windows(0.03))
     rates = (1.0, 2.0, 5.0, 10.0, 0.7)
@@ -141,6 +142,7 @@ def starter() -> Iterator[Sample]:
     return iter([sample])
 
 
+@pytest.mark.long
 def test_a_minute_with_the_starter_never_sinks(starter: Iterator[Sample]) -> None:
     hour = Hour(SessionConfig(steps=4), next(starter))
     for number, rate in enumerate((30.0, 10.0)):

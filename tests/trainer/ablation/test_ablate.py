@@ -119,6 +119,7 @@ def test_every_network_answers_requests_with_residuals(
         np.testing.assert_allclose(x0, np.broadcast_to(expected, x0.shape), atol=1e-5)
 
 
+@pytest.mark.long
 # -------------------------------------------------------------------------------------- the table
 def test_rows_are_made_once_and_only_once(
     clips: Clips, configs: dict[str, TrainConfig], tmp_path: Path

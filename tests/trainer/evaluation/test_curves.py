@@ -38,6 +38,7 @@ def subject(name: str, sample: object) -> Subject:
     return Subject(name=name, sha256="0", sample=sample, history_frames=10, steps_default=10)
 
 
+@pytest.mark.long
 def test_a_curve_has_a_table_for_each_model_and_a_plot_for_each_measure(tmp_path: Path) -> None:
     clips = load_clips(write_clips(tmp_path / "shards", clips=40))
     config = EvaluatorConfig(width=16, latent=8, pool=64, steps=10, batch=16)

@@ -44,6 +44,7 @@ def copy(requests: Sequence[WindowRequest]) -> Array:
     return np.zeros((len(requests), 2, 30, 135), np.float32)
 
 
+@pytest.mark.long
 def test_one_evaluation_writes_the_same_tables_to_every_report(data: Path, tmp_path: Path) -> None:
     clips = load_clips(data)
     settings = EvaluationSettings(

@@ -119,6 +119,7 @@ def test_the_error_over_the_window_is_by_distance_from_the_anchor(drawn: list[Dr
     np.testing.assert_allclose(error[reached], np.arange(30)[reached], atol=1e-3)
 
 
+@pytest.mark.long
 def test_acceptance_compares_with_the_truth_of_the_same_anchors(
     clips: Clips, drawn: list[Draw]
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_generators_graphs_together_are_its_forward(
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.long
 def test_the_exported_animator_gives_the_published_numbers(tmp_path: Path) -> None:
     tensors = parity_tensors("animator_tiny.npz")
     animator = load_network(Animator, tensors)
@@ -197,6 +198,7 @@ def test_half_weights_halve_a_graph_and_keep_eleven_bits() -> None:
     np.testing.assert_array_equal(y, weight.astype(np.float16).astype(np.float32))
 
 
+@pytest.mark.long
 @torch.no_grad()
 def test_compact_graphs_stay_close_to_the_network(
     networks: tuple[Animator, Generator], tmp_path: Path
@@ -221,6 +223,7 @@ def test_compact_graphs_stay_close_to_the_network(
     assert (x0 - true).abs().mean() < 0.02 * true.abs().mean()
 
 
+@pytest.mark.long
 def test_a_bundle_over_its_size_is_not_written(tmp_path: Path) -> None:
     parts = [ANIMATOR.part(Animator(SMALLEST))]
     with pytest.raises(BundleError, match="at most 1000 are allowed"):
@@ -228,6 +231,7 @@ def test_a_bundle_over_its_size_is_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_exporting_again_replaces_the_bundle_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "again.bundle"
     path.mkdir()

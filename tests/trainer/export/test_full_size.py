@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.bundle import load_bundle
 from trainer.export.full_size import eager_window_ms, export_full_size, random_animator
 from trainer.models.blocks import NetworkConfig
+
+pytestmark = pytest.mark.long
 
 SMALL = NetworkConfig(width=32, heads=4, layers=1, ffn_width=48)
 

@@ -73,6 +73,7 @@ def tokenizer_file(path: Path, size: int) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_both_checkpoints_and_a_tokenizer_become_a_whole_bundle(
     animator: Animator, generator: Generator, clip: ClipTower, tmp_path: Path
 ) -> None:

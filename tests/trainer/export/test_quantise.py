@@ -27,6 +27,8 @@ from trainer.models.animator.graphs import animator_step
 from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
 
+pytestmark = pytest.mark.long
+
 SIZE = NetworkConfig(width=64, heads=4, layers=3, ffn_width=128, dropout=0.0)
 
 

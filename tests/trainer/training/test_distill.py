@@ -151,6 +151,7 @@ def test_a_student_starts_as_its_teacher_and_comes_nearer_to_its_trajectories(
     assert after < 0.95 * before
 
 
+@pytest.mark.long
 def test_a_resumed_distillation_ends_with_the_bits_of_an_unbroken_one(
     data: Path, teacher: Path, tmp_path: Path
 ) -> None:

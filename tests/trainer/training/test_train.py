@@ -78,6 +78,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_ends_with_the_bits_and_the_curve_of_an_unbroken_one(
     data: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_sigterm_ends_a_run_with_a_checkpoint_that_it_goes_on_from(
     assert [line["step"] for line in curve(tmp_path)] == list(range(1, step + 3))
 
 
+@pytest.mark.long
 def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> None:
     # Without what each process would average over frames or contacts of its own, as any DDP does.
     records = [record for record in clip_records(8) if len(record.features) >= 30]
@@ -213,6 +215,7 @@ def test_a_generators_loss_falls_and_the_log_says_so(data: Path, tmp_path: Path)
     assert list((tmp_path / "tensorboard").iterdir())
 
 
+@pytest.mark.long
 def test_the_starter_samples_what_its_checkpoint_samples(data: Path, tmp_path: Path) -> None:
     checkpoint = train.train(tiny(data), tmp_path / "run")
     bundle = starter.make_starter(checkpoint, None, tmp_path / "starter.bundle", text=None)
