@@ -32,6 +32,24 @@ def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[Reac
     return reaches
 
 
+def resting_arms(cast: Cast, body: Performer) -> list[Reach]:
+    """Arms as people keep them for as long as they wait: one way for both, or each its own, now and
+    then let go."""
+    time, hands = body.score.time, (LEFT, RIGHT)
+    kinds = [str(cast.rng.choice(list(RESTS))) for _ in hands]
+    if cast.chance(0.6):
+        kinds[1] = kinds[0]
+    begin = cast.uniform(-6.0, 4.0)
+    end = begin + cast.uniform(3.0, 20.0)
+    last = float(time[-1]) + 2.0
+    reaches = []
+    for hand, kind in zip(hands, kinds, strict=True):
+        late = cast.uniform(0.0, 0.5)
+        weight = pulse(time, begin + late, begin + late + 0.9, min(end, last), min(end, last) + 0.9)
+        reaches.append(RESTS[kind](cast, body, hand, weight))
+    return reaches
+
+
 def _hand_on_hip(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
     side = SIDE[hand]
     spot = body.at(f"{SIDES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
@@ -76,10 +94,64 @@ def _fold_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
     )
 
 
+def _crossed(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    height, ahead = cast.uniform(-0.10, 0.02), 0.16 + 0.04 * hand
+    spot = body.at("spine3") + body.direction([-side * 0.14, height - 0.04, ahead])
+    fingers, palm = body.direction([-side, 0.25, -0.2]), body.direction([0.0, 0.0, -1.0])
+    elbow = body.direction([side * 0.7, -0.7, 0.2])
+    return lay_palm(hand, weight, spot, fingers, palm, elbow=elbow)
+
+
+def _behind_back(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    low = cast.uniform(-0.12, 0.06)
+    wrist = body.at("pelvis") + body.direction([side * 0.04, 0.10 + low, -0.17])
+    fingers, palm = body.direction([-side, -0.4, 0.0]), body.direction([0.0, 0.2, -1.0])
+    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.8]))
+
+
+def _in_pocket(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    side = SIDE[hand]
+    wrist = body.at(f"{SIDES[hand]}_hip") + body.direction(
+        [side * cast.uniform(0.06, 0.11), cast.uniform(0.02, 0.10), cast.uniform(0.0, 0.07)]
+    )
+    fingers, palm = body.direction([-0.1 * side, -1.0, 0.2]), body.direction([-side, 0.0, -0.1])
+    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.7]))
+
+
+def _looks_at_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    """A telephone, a cup, a watch: before the chest, the palm to the face."""
+    side = SIDE[hand]
+    local = [side * cast.uniform(-0.02, 0.10), cast.uniform(-0.12, 0.10), cast.uniform(0.2, 0.3)]
+    wrist = body.at("spine3") + body.direction(local)
+    fingers, palm = body.direction([-0.4 * side, 0.8, 0.5]), body.direction([-0.2 * side, 0.3, -1])
+    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side * 0.3, -1.0, 0.0]))
+
+
+def _hanging(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+    """An arm that hangs wider, more ahead or more bent than most."""
+    side = SIDE[hand]
+    local = [side * cast.uniform(0.02, 0.26), cast.uniform(-0.98, -0.72), cast.uniform(-0.14, 0.28)]
+    length = body.figure.arm * cast.uniform(0.86, 0.97)
+    way = np.array(local) / np.linalg.norm(local)
+    return Reach(hand, weight, body.shoulder(hand) + body.direction(list(length * way)))
+
+
 GESTURES = {
     "hand on hip": _hand_on_hip,
     "touch face": _touch_face,
     "talk": _talk_with_hand,
     "hold out": _hold_hand_out,
     "fold": _fold_hand,
+}
+RESTS = {
+    "hang": _hanging,
+    "on hip": _hand_on_hip,
+    "folded": _fold_hand,
+    "crossed": _crossed,
+    "behind back": _behind_back,
+    "in pocket": _in_pocket,
+    "look at": _looks_at_hand,
+    "face": _touch_face,
 }

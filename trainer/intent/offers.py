@@ -11,20 +11,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
-from engine.body.skeleton import MIRROR
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_from_axis_angle
+from engine.body.skeleton import JOINT, MIRROR
 from engine.motion.guard import raised
 from engine.motion.intent import FEATURES, KINDS, LOOKBACK, intent_features
 from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.base_motion import Recordings
 from trainer.choreography.clips import KINDS as CLIP_KINDS
 from trainer.choreography.clips import draw_figure, make_clip
-from trainer.choreography.gestures import random_gestures
+from trainer.choreography.gestures import random_gestures, resting_arms
 from trainer.choreography.kinds.closeness import hugging
 from trainer.choreography.kinds.greetings import bowing_arms, waving
-from trainer.choreography.performer import UP, Couple, Performer, stand
+from trainer.choreography.performer import SIDES, UP, Couple, Performer, stand
+from trainer.choreography.score import RATE
 from trainer.choreography.stage import (
     KEEP,
     PARTNER,
     PLAYER,
+    BaseMotion,
     Cast,
     attend,
     brisk,
@@ -39,6 +44,18 @@ from trainer.choreography.timing import pulse, ramp
 CALM = ("face_and_follow", "idle_together", "follow_along", "pass_by", "stroll_arm_in_arm")
 """Kinds whose player does nothing in particular."""
 UNTOLD = -1
+STRETCH = round(8 * RATE)
+"""Fine frames of a recording at a time."""
+CARRIED = np.zeros((22, 3))
+"""Radians by which joints are turned throughout a stretch, so that few recordings teach many ways
+to stand: standard deviations."""
+for _names, _size in (
+    (("shoulder", "elbow", "wrist"), 0.2),
+    (("collar",), 0.05),
+):
+    CARRIED[[JOINT[f"{side}_{name}"] for side in SIDES for name in _names]] = _size
+CARRIED[[JOINT[name] for name in ("spine1", "spine2", "spine3")]] = 0.05
+CARRIED[[JOINT["neck"], JOINT["head"]]] = 0.12
 SEEN_FRAMES = 2
 """From the onset on in which nobody can tell yet; they count for nothing in training."""
 MIRRORED = {
@@ -200,25 +217,27 @@ def unit_of(vectors: Array) -> Array:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-def idle_take(rng: np.random.Generator) -> Take:
-    """One who stands, fidgets and scratches: about nothing. Hands that talk are few, for held out
-    before the belly they look like an offer."""
+def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
+    """One who stands, keeps arms as people do who wait, fidgets and scratches: about nothing. Hands
+    that talk are few, for held out before the belly they look like an offer."""
     cast = Cast(
         rng=rng,
         figures=(draw_figure(rng), draw_figure(rng)),
         manners=(draw_manner(rng), draw_manner(rng)),
+        base=base,
     )
     time = clock(8.0)
     path = np.broadcast_to([0.0, -cast.uniform(0.8, 2.4)], (len(time), 2)).copy()
     body = stand(new_score(cast, PLAYER, time, path, np.full(len(time), cast.rng.normal(0, 0.4))))
     far = body.at("head") + body.direction([0.0, -0.1, 2.0])
     attend(cast, body, far, 0.7)
-    reaches = [
+    rests = resting_arms(cast, body) if cast.chance(0.6) else []
+    gestures = [
         reach
-        for reach in random_gestures(cast, body, 0.5)
+        for reach in random_gestures(cast, body, 0.3)
         if reach.elbow is not None or cast.chance(0.15)
     ]
-    move_arms(body, reaches)
+    move_arms(body, [*rests, *gestures])
     frames = np.arange(0, len(time), KEEP)
     pose = body.pose()[frames]
     return Take(
@@ -249,6 +268,30 @@ def clip_take(rng: np.random.Generator) -> Take:
         transl=transl[who],
         rest_joints=rest[who],
         partner=np.stack([hips[:, 0], hips[:, 2], yaw], axis=-1),
+        kind=label,
+    )
+
+
+def real_take(base: Recordings, rng: np.random.Generator) -> Take:
+    """A stretch of a recording, carried as somebody else might: alone when recorded, so that
+    nothing is offered; about something where a hand is up or the trunk bent, unless they idle."""
+    is_idle = bool(rng.random() < 0.6)
+    figure = draw_figure(rng)
+    pose = base.play(figure, rng, STRETCH, is_idle)[::KEEP]
+    rotmats = pose.rotmats @ rotmat_from_axis_angle(rng.normal(0, CARRIED))
+    joints, world = forward_kinematics(figure.rest, rotmats, pose.transl)
+    middle = len(joints) // 2
+    yaw = float(np.arctan2(world[middle, 0, 0, 2], world[middle, 0, 2, 2]))
+    bearing, gap = yaw + rng.normal(0, 0.5), rng.uniform(0.8, 2.4)
+    partner = joints[middle, 0, ::2] + gap * np.array([np.sin(bearing), np.cos(bearing)])
+    label = np.zeros(len(joints), np.int64)
+    if not is_idle:
+        label = np.where(_is_active(rotmats, figure.rest), KINDS.index("other"), 0)
+    return Take(
+        rotmats=rotmats,
+        transl=pose.transl,
+        rest_joints=figure.rest,
+        partner=np.broadcast_to([*partner, bearing + np.pi], (len(joints), 3)),
         kind=label,
     )
 
@@ -288,12 +331,14 @@ def examples_of(take: Take, rng: np.random.Generator) -> tuple[Array, IntArray]:
     return features[counts], take.kind[counts]
 
 
-def draw_take(rng: np.random.Generator) -> Take:
-    """One take: half of them offers, a quarter standing about, a quarter doing other things."""
+def draw_take(rng: np.random.Generator, base: Recordings | None = None) -> Take:
+    """One take: half of them offers, a third standing about, the rest doing other things; with
+    recordings, half of those that stand about are real."""
     makers: list[Callable[[], Take]] = [
         lambda: offer_take(str(rng.choice(KINDS[1:])), rng),
-        lambda: idle_take(rng),
+        lambda: idle_take(rng, base),
+        lambda: idle_take(rng) if base is None else real_take(base, rng),
         lambda: clip_take(rng),
     ]
-    take = makers[int(rng.choice(3, p=[0.6, 0.15, 0.25]))]()
+    take = makers[int(rng.choice(4, p=[0.5, 0.15, 0.15, 0.2]))]()
     return mirrored_take(take) if rng.random() < 0.5 else take

@@ -6,6 +6,7 @@ import argparse
 import logging
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import nn
 
 from engine.arrays import Array, IntArray
 from engine.motion.intent import FEATURES, KINDS
+from trainer.choreography.base_motion import Recordings, load_recordings
 from trainer.intent.offers import draw_take, examples_of
 
 logger = logging.getLogger(__name__)
@@ -26,10 +28,10 @@ INPUT_NOISE = 0.05
 """Standard deviation added to the inputs, in parts of theirs."""
 
 
-def drawn(seed: int) -> tuple[Array, IntArray]:
-    """Examples of TAKES_AT_ONCE takes; a function of the seed."""
+def drawn(base: Recordings | None, seed: int) -> tuple[Array, IntArray]:
+    """Examples of TAKES_AT_ONCE takes; a function of the recordings and the seed."""
     rng = np.random.default_rng(seed)
-    parts = [examples_of(draw_take(rng), rng) for _ in range(TAKES_AT_ONCE)]
+    parts = [examples_of(draw_take(rng, base), rng) for _ in range(TAKES_AT_ONCE)]
     return np.concatenate([f for f, _ in parts]), np.concatenate([k for _, k in parts])
 
 
@@ -81,6 +83,14 @@ def accuracy(arrays: dict[str, Array], features: Array, kinds: IntArray) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument(
+        "--base-motion",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="folders of recordings of single people: players who are about nothing",
+    )
     parser.add_argument("--takes", type=int, default=6000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=12)
@@ -89,8 +99,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     begun = time.monotonic()
     seeds = [args.seed * 100_000 + i for i in range(args.takes // TAKES_AT_ONCE)]
+    base = load_recordings(args.base_motion) if args.base_motion else None
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        parts = list(pool.map(drawn, seeds))
+        parts = list(pool.map(partial(drawn, base), seeds))
     held = max(len(parts) // 10, 1)
     train, test = parts[held:], parts[:held]
     features, kinds = (np.concatenate([part[i] for part in train]) for i in (0, 1))
