@@ -200,10 +200,11 @@ class LiveStream:
 
     def _check_asking(self) -> None:
         """A client that waits for offers is told if none will come."""
-        if self._config.respond is Respond.ASK and not self._tells_intent:
+        answers = self._tells_intent and self._config.responses
+        if self._config.respond is Respond.ASK and not answers:
             self._notify(
                 interaction_pb2.SESSION_EVENT_KIND_NOTICE,
-                "this server does not tell what the player is about: it offers nothing",
+                "this server answers nothing that the player is about, and offers nothing",
             )
 
     def _notify(self, kind: interaction_pb2.SessionEventKind, text: str, **more: Any) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
+import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import types_pb2
+from contrapose_client import Client, Intent, Offer
 from contrapose_client.interaction import Interaction
 
 from tests.clients.test_playout import chunk
@@ -65,3 +67,69 @@ def test_a_quality_that_only_a_newer_server_knows_is_unspecified() -> None:
     assert frame is not None
     assert frame.quality == "UNSPECIFIED"
     assert types_pb2.FrameQuality.Name(0).endswith(frame.quality)
+
+
+# ------------------------------------------------------------------------------------------- intent
+def test_what_the_player_is_about_is_told_by_name() -> None:
+    status = pb.SessionStatus(
+        intent=pb.Intent(
+            kind="right_hand",
+            phase=pb.INTENT_PHASE_COMING,
+            hand=pb.INTENT_HAND_RIGHT,
+            seconds_to_contact=0.5,
+            kinds=["nothing", "right_hand"],
+            probabilities=[0.25, 0.75],
+        )
+    )
+    intent = received(pb.StreamInteractionResponse(status=status)).intent
+    assert intent == Intent(
+        kind="right_hand",
+        phase="coming",
+        hand="right",
+        seconds_to_contact=0.5,
+        probabilities={"nothing": 0.25, "right_hand": 0.75},
+    )
+
+
+def test_a_server_that_tells_no_intent_has_none() -> None:
+    assert received().intent is None
+    assert received(pb.StreamInteractionResponse(status=pb.SessionStatus())).intent is None
+
+
+def test_a_phase_and_a_hand_that_only_a_newer_server_knows_are_none() -> None:
+    newer = pb.Intent(kind="push", phase=99, hand=9)  # type: ignore[arg-type]
+    intent = received(pb.StreamInteractionResponse(status=pb.SessionStatus(intent=newer))).intent
+    assert intent is not None
+    assert (intent.phase, intent.hand, intent.seconds_to_contact) == ("none", None, None)
+
+
+def test_offers_wait_for_the_client_and_are_confirmed_by_number() -> None:
+    asked = pb.SessionEvent(
+        kind=pb.SESSION_EVENT_KIND_OFFER,
+        offer=pb.Offer(offer_id=3, kind="wave", until_frame_index=42),
+    )
+    stream = ScriptedStream([ACCEPTED, pb.StreamInteractionResponse(event=asked)])
+
+    async def run() -> list[Offer]:
+        header = pb.SessionHeader()
+        async with Interaction(stream, header, "nowhere:1") as session:
+            await session.closed()
+            await session.control(respond="ask", kinds=["wave"])
+            await session.confirm(session.offers[0].id)
+            return list(session.offers)
+
+    assert asyncio.run(run()) == [Offer(id=3, kind="wave", until=42)]
+    controls = [each.control for each in stream.written if each.HasField("control")]
+    assert controls == [
+        pb.SessionControl(respond=pb.RESPOND_ASK, kinds=pb.Kinds(names=["wave"])),
+        pb.SessionControl(confirm=3),
+    ]
+
+
+@pytest.mark.parametrize("respond", ["ASK", "sometimes"])
+def test_a_way_to_respond_that_there_is_not_is_refused_at_once(respond: str) -> None:
+    async def open_one() -> None:
+        Client("127.0.0.1:1").interact(respond=respond)
+
+    with pytest.raises(ValueError, match="expected one of always, never, ask"):
+        asyncio.run(open_one())

@@ -22,6 +22,7 @@ Knows the wire contract (`contrapose.v1`), grpc and numpy; nothing of the engine
 from contrapose_client.client import Client, Generated, Tls, connect
 from contrapose_client.devices import Device, calibrate
 from contrapose_client.errors import ServerError
+from contrapose_client.intent import Intent, Offer
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
 from contrapose_client.playout import ClockSync, PlanFrame, PlayoutBuffer, PlayoutReport
@@ -35,7 +36,9 @@ __all__ = [
     "ClockSync",
     "Device",
     "Generated",
+    "Intent",
     "Interaction",
+    "Offer",
     "People",
     "Place",
     "PlanFrame",

@@ -24,6 +24,7 @@ from contrapose.v1 import (
 )
 
 from contrapose_client.errors import ServerError, translated
+from contrapose_client.intent import kinds_message, respond_number
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
 from contrapose_client.playout import Array, pose_arrays
@@ -173,6 +174,8 @@ class Client:
         mode: str | None = None,
         energy: float | None = None,
         partner_start: tuple[Array, Array] | None = None,
+        respond: str | None = None,
+        kinds: Sequence[str] | None = None,
         bundle: str = "",
         client_name: str = "contrapose-python",
     ) -> Interaction:
@@ -182,7 +185,7 @@ class Client:
         calibration  for a player sent as trackers, humanoid or OpenXR joints: see `calibrate`
         allow_contact, zone_radius  whether the partner may touch the player, and how many metres
                      around the player's body stay free of the partner's; None: as the server has it
-        mode, energy  as in Interaction.control
+        mode, energy, respond, kinds  as in Interaction.control
         partner_start  (22, 4) and (3,) of the partner at the beginning; None: a step in front of
                      the player, face to face
         """
@@ -199,6 +202,8 @@ class Client:
             mode=mode_number(mode),
             energy=energy,
             partner_start=None if partner_start is None else body_pose(*partner_start),
+            respond=respond_number(respond),
+            kinds=kinds_message(kinds),
             bundle=bundle,
             client_name=client_name,
         )

@@ -20,6 +20,14 @@ from contrapose.v1 import types_pb2
 
 from contrapose_client.devices import Device, humanoid_pose, tracker_set
 from contrapose_client.errors import translated
+from contrapose_client.intent import (
+    Intent,
+    Offer,
+    intent_of,
+    kinds_message,
+    offer_of,
+    respond_number,
+)
 from contrapose_client.playout import Array, ClockSync, PlanFrame, PlayoutBuffer
 from contrapose_client.standing import lowest_joint
 from contrapose_client.targets import (
@@ -76,6 +84,9 @@ class Interaction:
         self.playout: PlayoutBuffer
         self.events: deque[pb.SessionEvent] = deque(maxlen=KEPT)
         """The last events."""
+        self.offers: deque[Offer] = deque(maxlen=KEPT)
+        """What the partner would answer (respond: "ask"), as it came: take out what you have
+        decided on, by `popleft`, and `confirm` what is to be answered."""
         self.reactions_ms: deque[float] = deque(maxlen=KEPT)
         """Milliseconds at the server from a pose to the first frame computed from it, the last."""
         self.chunks: deque[types_pb2.FrameChunk] = deque(maxlen=KEPT)
@@ -103,6 +114,7 @@ class Interaction:
     def _carry_on(self, before: Interaction) -> None:
         """Take clock, numbers and playout over from another stream of the same session."""
         self.clock, self.playout, self._sequence = before.clock, before.playout, before._sequence
+        self.offers = before.offers
         self.clock.carry_on()
         self.status = before.status
         planned = 0 if self.status is None else self.status.revision
@@ -191,6 +203,8 @@ class Interaction:
         place: Place | None = None,
         targets: Sequence[PoseAt] = (),
         clear_targets: bool = False,
+        respond: str | None = None,
+        kinds: Sequence[str] | None = None,
     ) -> None:
         """Change settings; takes effect with the next revision, a zone (metres) at once.
 
@@ -200,6 +214,9 @@ class Interaction:
         contact, place  replace those wanted so far; `events` tell which are reached
         targets  poses to be in, added to those wanted so far; only in mode "inbetween"
         clear_targets  first forget every contact, place and pose
+        respond  to what the player is about: "always", "never", or "ask": then `offers` has what
+                 it would answer, for you to `confirm` within a second
+        kinds    what may be answered ("right_hand", "wave", ...); []: all that can be
         """
         names = list(self.accepted.partner_skeleton.joint_names)
         await self._send(
@@ -214,8 +231,14 @@ class Interaction:
                 place=None if place is None else place_target(place),
                 targets=[pose_target(target) for target in targets],
                 clear_targets=clear_targets,
+                respond=respond_number(respond),
+                kinds=kinds_message(kinds),
             )
         )
+
+    async def confirm(self, offer_id: int) -> None:
+        """Have an offer answered. If it does not stand any more, `events` say so."""
+        await self._send(control=pb.SessionControl(confirm=offer_id))
 
     async def frames(
         self, count: int | None = None, *, plays_on: bool = False
@@ -248,6 +271,11 @@ class Interaction:
         while self.summary is None:
             await self._wait_for_news(None)
         return self.summary
+
+    @property
+    def intent(self) -> Intent | None:
+        """What the player is about, by the newest status; None: the server does not tell."""
+        return intent_of(self.status)
 
     @property
     def resume_token(self) -> bytes:
@@ -332,6 +360,8 @@ class Interaction:
 
     def _on_event(self, event: pb.SessionEvent, now: float) -> None:
         self.events.append(event)
+        if event.HasField("offer"):
+            self.offers.append(offer_of(event.offer))
 
     def _on_pong(self, pong: pb.ClockPong, now: float) -> None:
         if pong.session_time >= 0:

@@ -23,6 +23,7 @@ from contrapose.v1 import server_info_pb2
 from contrapose_client.client import WAIT_SECONDS, Client, Tls
 from contrapose_client.client import connect as connect_asynchronously
 from contrapose_client.errors import ServerError
+from contrapose_client.intent import Offer
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
 from contrapose_client.playout import Array, PlanFrame
@@ -164,17 +165,27 @@ class SyncClient:
         )
         return self._wait_for(made).people
 
-    def live(self, player: Iterable[tuple[Array, Array]], **settings: Any) -> Iterator[PlanFrame]:
+    def live(
+        self,
+        player: Iterable[tuple[Array, Array]],
+        *,
+        agrees: Callable[[Offer], bool] | None = None,
+        **settings: Any,
+    ) -> Iterator[PlanFrame]:
         """A live session: yields the partner's frames, each when it is due, ten a second.
 
         player    (22, 4) unit quaternions and (3,) metres, ten poses a second: one is taken and
                   sent for each frame that is yielded. The session ends with them
+        agrees    with respond="ask": whether the partner is to answer an offer
         settings  as `Client.interact` takes them
         """
-        yield from self._each(self._live(iter(player), settings))
+        yield from self._each(self._live(iter(player), agrees, settings))
 
     async def _live(
-        self, player: Iterator[tuple[Array, Array]], settings: dict[str, Any]
+        self,
+        player: Iterator[tuple[Array, Array]],
+        agrees: Callable[[Offer], bool] | None,
+        settings: dict[str, Any],
     ) -> AsyncIterator[PlanFrame]:
         first = next(player, None)
         if first is None:
@@ -184,6 +195,10 @@ class SyncClient:
             await session.send_pose(*first)
             async for frame in session.frames():
                 yield frame
+                while agrees is not None and session.offers:
+                    offer = session.offers.popleft()
+                    if agrees(offer):
+                        await session.confirm(offer.id)
                 pose = next(player, None)
                 if pose is None:
                     return

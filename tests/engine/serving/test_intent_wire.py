@@ -158,9 +158,13 @@ def test_a_client_that_confirms_what_does_not_stand_is_told_so() -> None:
     assert event.text == "offer 7 does not stand any more, and is not answered"
 
 
-@pytest.mark.parametrize("tells_intent", [True, False])
-def test_a_client_that_waits_for_offers_is_told_if_none_will_come(tells_intent: bool) -> None:
-    responses: Responses = []
+@pytest.mark.parametrize(
+    ("tells_intent", "responses", "notices"), [(True, True, 0), (False, True, 1), (True, False, 1)]
+)
+def test_a_client_that_waits_for_offers_is_told_if_none_will_come(
+    tells_intent: bool, responses: bool, notices: int
+) -> None:
+    told: Responses = []
 
     async def requests() -> Requests:
         yield pose(0)
@@ -168,14 +172,14 @@ def test_a_client_that_waits_for_offers_is_told_if_none_will_come(tells_intent: 
         yield control(respond=pb.RESPOND_ASK)
 
     async def write(response: pb.StreamInteractionResponse) -> None:
-        responses.append(response)
+        told.append(response)
 
     async def run() -> None:
-        session = new_session(replace(ASK, respond=Respond.ALWAYS))
+        session = new_session(replace(ASK, respond=Respond.ALWAYS, responses=responses))
         stream = new_stream(new_executor(), session=session, tells_intent=tells_intent)
         stream.accept(pb.SessionAccepted())
         await stream.run(requests(), write)
 
     run_virtually(run())
-    told = "this server does not tell what the player is about: it offers nothing"
-    assert [event.text for event in events_in(responses)] == [told] * (not tells_intent)
+    notice = "this server answers nothing that the player is about, and offers nothing"
+    assert [event.text for event in events_in(told)] == [notice] * notices
