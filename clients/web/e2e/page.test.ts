@@ -297,6 +297,34 @@ describe("the page", () => {
     expect(Math.abs((await place()) - stood)).toBeGreaterThan(0.2);
   });
 
+  it("asks whether the partner is to answer a hand that is held out", async () => {
+    await open();
+    await live();
+    await page.check("#respond-ask", { force: true });
+    await page.check("#source-you", { force: true });
+    await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
+    const answered = () =>
+      page.waitForFunction(() => {
+        const events = document.getElementById("events")!.textContent;
+        const isAnswered = /: (partner comes|met)/.test(document.getElementById("intent")!.textContent);
+        return isAnswered ? "answered" : events.includes("does not stand") ? "late" : false;
+      });
+    for (;;) {
+      await page.evaluate(() => {
+        document.getElementById("events")!.replaceChildren();
+      });
+      await page.click("#gestures button >> nth=0");
+      await page.waitForFunction(() => {
+        if (document.getElementById("offer")!.hidden) return false;
+        document.getElementById("confirm")!.click();
+        return true;
+      });
+      if ((await (await answered()).jsonValue()) === "answered") break;
+    }
+    expect(await page.textContent("#probabilities")).toMatch(/right hand \d+ %/);
+    await page.screenshot({ path: join(PICTURES, "asked.png") });
+  });
+
   it("enters an emulated headset, whose head leads the player", async () => {
     const context = readFileSync(join(import.meta.dirname, "../node_modules/iwer/build/iwer.js"), "utf8");
     await open("about:blank", {}, "");

@@ -16,6 +16,8 @@ import type { PlayerSource } from "./player/source";
 import type { Handle, Stage } from "./scene/stage";
 import { Chronicle } from "./session/chronicle";
 import type { Ending } from "./session/connection";
+import { Question, RESPOND } from "./session/intent";
+import type { Responding } from "./session/intent";
 import { Interaction } from "./session/interaction";
 import type { Control, Header, Phase } from "./session/interaction";
 import type { Shown } from "./session/playback";
@@ -37,6 +39,7 @@ export interface Wishes {
   energy: number;
   zone: number;
   isPaused: boolean;
+  responding: Responding;
 }
 
 export interface Heard {
@@ -46,8 +49,9 @@ export interface Heard {
 }
 
 export class App {
-  readonly wishes: Wishes = { text: "", energy: 1, zone: 0, isPaused: false };
+  readonly wishes: Wishes = { text: "", energy: 1, zone: 0, isPaused: false, responding: "always" };
   chronicle = new Chronicle();
+  question = new Question();
   interaction: Interaction | null = null;
   recorder: Recorder | null = null;
   /** Balls to be clicked besides the hands of a puppet. */
@@ -96,6 +100,7 @@ export class App {
     this.#source = source;
     this.#begun = performance.now() / 1000;
     this.chronicle = new Chronicle();
+    this.question = new Question();
     this.#felt.clear();
     this.recorder = null;
     this.#playerRest = this.#partnerRest = this.rest;
@@ -106,6 +111,7 @@ export class App {
       energy: this.wishes.energy,
       zoneRadius: this.wishes.zone,
       mode: this.wishes.isPaused ? SessionMode.PAUSED : SessionMode.REACT,
+      respond: RESPOND[this.wishes.responding],
     };
     this.interaction = new Interaction(this.address, this.token, header, {
       phase: (phase, ending) => {
@@ -117,8 +123,9 @@ export class App {
       chunk: (chunk, time) => {
         this.chronicle.chunk(chunk, time, this.interaction?.accepted?.frameRate ?? 10);
       },
-      status: (status) => {
-        this.chronicle.status(status);
+      status: (status, time) => {
+        this.chronicle.status(status, time);
+        this.question.told(status.intent);
       },
       event: (event) => {
         this.#onEvent(event);
@@ -141,6 +148,24 @@ export class App {
     this.interaction?.control(control);
   }
 
+  /** Whether the partner is to answer what the player is about, from now on. */
+  respond(how: Responding): void {
+    this.wishes.responding = how;
+    this.interaction?.control({ respond: RESPOND[how] });
+  }
+
+  /** Has the partner answer what is asked; nothing, if that is too late. */
+  confirm(): void {
+    const offer = this.question.taken(this.frameDue());
+    if (offer) this.interaction?.control({ confirm: offer.offerId });
+  }
+
+  /** The session's frame that is due now. */
+  frameDue(): number {
+    const { interaction } = this;
+    return Math.floor((interaction?.sessionTime() ?? 0) * (interaction?.accepted?.frameRate ?? 10));
+  }
+
   goTo(x: number, z: number): void {
     const player = this.stage.figure("player")?.joints();
     const toPlayer = player ? Math.atan2(player[0]! - x, player[2]! - z) : 0;
@@ -151,7 +176,7 @@ export class App {
   }
 
   touch(partnerJoint: number, playerJoint: number): void {
-    const frame = this.#frameNow() + SOON_FRAMES;
+    const frame = this.frameDue() + SOON_FRAMES;
     this.want("touch", {
       contact: { partnerJoint, playerJoint, frameIndex: BigInt(frame), holdFrames: HOLD_FRAMES },
     });
@@ -208,6 +233,7 @@ export class App {
   }
 
   #onEvent(event: SessionEvent): void {
+    if (event.offer) this.question.asked(event.offer);
     if (event.text) this.heard.event(event.text);
     if (event.text.includes("place")) this.stage.setPlace(null);
   }
@@ -256,11 +282,6 @@ export class App {
   #middle(): { x: number; z: number } {
     const [a, b] = [this.#player.transl, this.#partner.transl];
     return { x: (a[0]! + b[0]!) / 2, z: (a[2]! + b[2]!) / 2 };
-  }
-
-  #frameNow(): number {
-    const { interaction } = this;
-    return Math.ceil((interaction?.sessionTime() ?? 0) * (interaction?.accepted?.frameRate ?? 10));
   }
 
   #mark(): void {

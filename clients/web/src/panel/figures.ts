@@ -2,10 +2,14 @@
 
 import type { App } from "../app";
 import type { Ending } from "../session/connection";
+import { intentSpoken, kindSpoken, probableKinds } from "../session/intent";
 import type { Phase } from "../session/interaction";
 import { element, say } from "./elements";
 import type { Strip } from "./strip";
 import { themeNow } from "./theme";
+
+/** Of which probabilities are shown. */
+const MOST_KINDS = 3;
 
 export function showFigures(app: App, strip: Strip): void {
   const { interaction, chronicle } = app;
@@ -29,6 +33,16 @@ export function showFigures(app: App, strip: Strip): void {
   say("round-trip", trip === null ? "–" : `${(1000 * trip).toFixed(trip < 0.01 ? 1 : 0)} ms`);
   say("late", `${chronicle.lateTimes.length} in the last minute`);
   say("revision", String(interaction.status?.revision ?? 0));
+  const intent = interaction.status?.intent;
+  say("intent", intent ? intentSpoken(intent) : "not told");
+  say("probabilities", intent ? probableKinds(intent, MOST_KINDS) : "–");
+  showQuestion(app);
+}
+
+function showQuestion(app: App): void {
+  const offer = app.question.open(app.frameDue());
+  element("offer", HTMLElement).hidden = offer === null;
+  if (offer) say("offer-text", `The player: ${kindSpoken(offer.kind)}. Is the partner to answer?`);
 }
 
 export function showPhase(app: App, phase: Phase, ending: Ending | null): void {

@@ -7,6 +7,8 @@ import { JOINT, JOINT_NAMES, spoken } from "../body/skeleton";
 import { GESTURES } from "../player/puppet";
 import type { Gesture } from "../player/puppet";
 import type { Handle } from "../scene/stage";
+import { RESPOND } from "../session/intent";
+import type { Responding } from "../session/intent";
 import { element, fillChips, isPressed, onClick, onToggle, say, setPressed } from "./elements";
 
 /** Kinds that the starter knows, and how they are said: what is offered where the server names none. */
@@ -46,6 +48,14 @@ export function wirePanel(app: App): void {
     wishes.isPaused = isOn;
     say("pause", isOn ? "Go on" : "Pause");
     app.want(isOn ? "pause" : "go on", { mode: isOn ? SessionMode.PAUSED : SessionMode.REACT });
+  });
+  for (const how of Object.keys(RESPOND) as Responding[]) {
+    element(`respond-${how}`, HTMLInputElement).addEventListener("change", () => {
+      app.respond(how);
+    });
+  }
+  onClick("confirm", () => {
+    app.confirm();
   });
   const joints = element("touch-joint", HTMLSelectElement);
   joints.replaceChildren(...JOINT_NAMES.map((_, joint) => new Option(spoken(joint), String(joint))));

@@ -2,7 +2,9 @@
 // Knows the chronicle; nothing of the connection.
 
 import { spoken } from "../body/skeleton";
+import { IntentPhase } from "../gen/contrapose/v1/interaction_pb";
 import type { Chronicle } from "../session/chronicle";
+import { NOTHING, kindSpoken, phaseSpoken } from "../session/intent";
 import type { Theme } from "./theme";
 
 export interface Moment {
@@ -19,6 +21,13 @@ const AHEAD_S = 3;
 const FONT = "12px system-ui, sans-serif";
 const ROW = 24;
 const LABELS = 66;
+/** How plainly an intent is drawn, by how far its answer is. */
+const PLAIN: Readonly<Record<number, number>> = {
+  [IntentPhase.OFFERED]: 0.5,
+  [IntentPhase.COMING]: 0.5,
+  [IntentPhase.MET]: 0.75,
+};
+const FAINT = 0.25;
 
 export class Strip {
   readonly #context: CanvasRenderingContext2D;
@@ -52,6 +61,7 @@ export class Strip {
     this.#plan(chronicle, moment, x, theme);
     this.#revisions(chronicle, x, now, theme);
     this.#touches(chronicle, moment, x, theme);
+    this.#intents(chronicle, x, now, theme);
     this.#labels(theme);
     context.fillStyle = theme.text;
     context.fillRect(x(now) - 0.75, 0, 1.5, this.#height - 16);
@@ -131,8 +141,29 @@ export class Strip {
     }
   }
 
+  #intents(chronicle: Chronicle, x: (time: number) => number, now: number, theme: Theme): void {
+    const context = this.#context;
+    let [free, before] = [LABELS, ""];
+    chronicle.intents.forEach(({ time, kind, phase }, index) => {
+      const until = Math.min(chronicle.intents[index + 1]?.time ?? now, now);
+      const [from, to] = [Math.max(x(time), LABELS), x(until)];
+      const words = phaseSpoken(phase);
+      if ((kind === NOTHING && words === "") || to <= LABELS) return;
+      context.fillStyle = theme.player;
+      context.globalAlpha = PLAIN[phase] ?? FAINT;
+      context.fillRect(from, 3 * ROW + 4, Math.max(to - from, 1), 16);
+      context.globalAlpha = 1;
+      const parts = kind === before || kind === NOTHING ? [words] : [kindSpoken(kind), words];
+      const text = parts.filter((part) => part !== "").join(": ");
+      if (text === "" || from + 4 < free) return;
+      this.#say(text, from + 4, 3 * ROW + 12, theme.text, "left");
+      free = from + context.measureText(text).width + 10;
+      before = kind;
+    });
+  }
+
   #labels(theme: Theme): void {
-    ["plan", "revisions", "touches"].forEach((label, row) => {
+    ["plan", "revisions", "touches", "intent"].forEach((label, row) => {
       this.#say(label, 0, row * ROW + 12, theme.muted, "left");
     });
   }

@@ -2,7 +2,7 @@
 // touches, what the player seems to be about, latencies. Keeps the last minute at most.
 // Knows messages of the session; draws nothing and has no clock: times are session seconds.
 
-import type { SessionStatus } from "../gen/contrapose/v1/interaction_pb";
+import type { IntentPhase, SessionStatus } from "../gen/contrapose/v1/interaction_pb";
 import type { ContactEvent, FrameChunk } from "../gen/contrapose/v1/types_pb";
 import type { PlanFrame, Quality } from "./playout";
 
@@ -33,12 +33,20 @@ export interface FrameMark {
   readonly isLate: boolean;
 }
 
+/** From then on the player was about this, and the answer so far. */
+export interface Seen {
+  readonly time: number;
+  readonly kind: string;
+  readonly phase: IntentPhase;
+}
+
 export class Chronicle {
   frames: FrameMark[] = [];
   revisions: Revision[] = [];
   readonly touches = new Map<string, Touch>();
   reactions: { time: number; ms: number }[] = [];
   lateTimes: number[] = [];
+  intents: Seen[] = [];
   #revision = 0;
   #departures: number[] = [];
   #asked: { what: string; time: number } | null = null;
@@ -60,8 +68,14 @@ export class Chronicle {
     this.#forget(time);
   }
 
-  status(status: SessionStatus): void {
+  status(status: SessionStatus, time: number): void {
     this.#departures = [...this.#departures.slice(-2), status.departure];
+    const { kind, phase } = status.intent ?? {};
+    const last = this.intents.at(-1);
+    if (kind === undefined || phase === undefined) return;
+    if (kind !== last?.kind || phase !== last.phase) this.intents.push({ time, kind, phase });
+    // The newest holds until another comes, however long ago it began.
+    while (this.intents[1] && this.intents[1].time < time - KEPT_S) this.intents.shift();
   }
 
   shown(frame: PlanFrame, time: number): void {
