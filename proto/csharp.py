@@ -193,6 +193,8 @@ def _declared(
         yield from summary
         initial = ' = ""' if field.type == Field.TYPE_STRING else ""
         yield f"        public {kind} {name}{initial};"
+    if _is_text(field):
+        yield f'        string last{name} = "";'
     yield ""
 
 
@@ -290,8 +292,7 @@ def _read_lines(field: Field) -> Iterator[tuple[int, str]]:
     elif field.type == Field.TYPE_STRING and repeated:
         yield 2, f"{name}.Add(reader.Text({name}.Known()));"
     elif field.type == Field.TYPE_STRING:
-        known = f'{name} ?? ""' if field.proto3_optional else name
-        yield 2, f"{name} = reader.Text({known});"
+        yield 2, f"{name} = last{name} = reader.Text(last{name});"
     elif field.type == Field.TYPE_BYTES:
         yield 2, f"{name}.Set(reader.Block());"
     elif field.type in FIXED and repeated:
@@ -322,6 +323,11 @@ def _kind(field: Field) -> str:
     if field.type == Field.TYPE_STRING:
         return "WireTexts"
     return f"WireList<{kind}>" if field.type == Field.TYPE_MESSAGE else f"WireArray<{kind}>"
+
+
+def _is_text(field: Field) -> bool:
+    """One text, of which the last that was read is kept: mostly it comes again."""
+    return field.type == Field.TYPE_STRING and field.label != Field.LABEL_REPEATED
 
 
 def _choice_of(field: Field) -> int:

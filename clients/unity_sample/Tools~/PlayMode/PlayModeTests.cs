@@ -99,6 +99,29 @@ namespace Contrapose.Tests
         }
 
         [Test]
+        public void An_intent_and_an_offer_are_events_and_the_answer_reaches_the_server()
+        {
+            var server = new FakeServer { Asks = "right_hand" };
+            var told = new List<string>();
+            var (session, _) = Scene(() => server.Connect(), begin: each =>
+            {
+                each.respond = Responding.Ask;
+                each.kinds = AnsweredKinds.RightHand;
+                each.onIntent.AddListener(intent => told.Add(intent.Kind));
+                each.onOffer.AddListener(_ => each.ConfirmLast());
+            });
+            Play(() => server.Controls.Any(each => each.Confirm.HasValue) && told.Count > 0);
+            Assert.AreEqual(Respond.Ask, server.LastHeader.Respond);
+            Assert.AreEqual("right_hand", server.LastHeader.Kinds.Names[0]);
+            Assert.AreEqual(5UL, server.Controls.First(each => each.Confirm.HasValue).Confirm);
+            Assert.AreEqual("right_hand", told.Single());
+            Assert.AreEqual("right_hand", session.Intent.Kind);
+            session.SetRespond(Responding.Never);
+            Play(() => server.Controls.Last().Respond == Respond.Never);
+            Assert.AreEqual(0, server.Controls.Last().Kinds.Names.Count, "everything is no names");
+        }
+
+        [Test]
         public void A_refusal_is_said_and_not_tried_again()
         {
             var server = new FakeServer { Refusal = new Closing(Statuses.Unauthenticated, "the token is not known") };
@@ -200,6 +223,10 @@ namespace Contrapose.Tests
             readonly List<Connection> open = new List<Connection>();
 
             public Closing Refusal;
+
+            /// <summary>What the player is about, and is offered once; null: nothing is told.</summary>
+            public string Asks;
+
             public int Connections, Poses;
             public readonly List<SessionControl> Controls = new List<SessionControl>();
             public readonly SessionHeader LastHeader = new SessionHeader();
@@ -224,6 +251,7 @@ namespace Contrapose.Tests
                 static readonly Stopwatch Clock = Stopwatch.StartNew();
                 double began = -1;
                 int sent;
+                bool hasAsked;
 
                 public Connection(FakeServer server, Closing refusal)
                 {
@@ -311,8 +339,25 @@ namespace Contrapose.Tests
                     }
                     Answer(response);
                     var told = new StreamInteractionResponse();
-                    told.SetStatus().ResumeToken.Set(new byte[] { (byte)'t', (byte)'o', (byte)'k', (byte)'e', (byte)'n' });
+                    var status = told.SetStatus();
+                    status.ResumeToken.Set(new byte[] { (byte)'t', (byte)'o', (byte)'k', (byte)'e', (byte)'n' });
+                    if (server.Asks != null) Ask(status.SetIntent());
                     Answer(told);
+                }
+
+                void Ask(Intent intent)
+                {
+                    intent.Kind = server.Asks;
+                    intent.Phase = IntentPhase.Offered;
+                    if (hasAsked) return;
+                    hasAsked = true;
+                    var response = new StreamInteractionResponse();
+                    var asked = response.SetEvent();
+                    asked.Kind = SessionEventKind.Offer;
+                    var offer = asked.SetOffer();
+                    offer.OfferId = 5;
+                    offer.Kind = server.Asks;
+                    Answer(response);
                 }
 
                 void Answer(IMessage message) => waiting.Enqueue(Bytes(message));

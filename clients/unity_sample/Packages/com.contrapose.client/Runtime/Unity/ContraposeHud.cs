@@ -35,6 +35,7 @@ namespace Contrapose.Unity
             else if (live.Trouble.Length > 0)
                 text.Append(": ").Append(live.Trouble);
             text.Append($"\nframes {live.Plan.Shown}, late {live.Plan.Late}, ahead {live.Plan.Ahead}");
+            if (live.Status.HasIntent) text.Append($"\nplayer: {live.Status.Intent.Kind} ({live.Status.Intent.Phase})");
             text.Append($"\nrevision {live.Plan.Revision}, round trip {1000 * live.Clock.RoundTrip:0} ms, steps {live.Status.Steps}");
             return text.ToString();
         }

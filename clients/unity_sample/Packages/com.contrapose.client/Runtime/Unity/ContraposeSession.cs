@@ -10,6 +10,12 @@ namespace Contrapose.Unity
     [Serializable]
     public sealed class TextEvent : UnityEvent<string> { }
 
+    [Serializable]
+    public sealed class IntentEvent : UnityEvent<Intent> { }
+
+    [Serializable]
+    public sealed class OfferEvent : UnityEvent<Offer> { }
+
     /// <summary>One live session with a Contrapose server: sends the player, receives the partner. It connects when
     /// it is enabled, comes back by itself after a loss, and closes when it is disabled. This object's position
     /// and heading are the origin of the session's world.</summary>
@@ -52,12 +58,24 @@ namespace Contrapose.Unity
         [Range(0, 5)]
         public float personalSpace;
 
+        [Tooltip("Whether the partner takes a hand that the player offers, returns a wave, ...: by itself, never, or when Confirm is called within a second of onOffer.")]
+        public Responding respond = Responding.Always;
+
+        [Tooltip("What the partner may answer.")]
+        public AnsweredKinds kinds = AnsweredKinds.Everything;
+
         [Header("Events")]
         [Tooltip("The server has accepted the session.")]
         public UnityEvent onAccepted = new UnityEvent();
 
         [Tooltip("The server has given up quality to keep time, or is back to full quality; the text says which.")]
         public TextEvent onQuality = new TextEvent();
+
+        [Tooltip("The player is about something else (right_hand, wave, nothing, ...), or the partner's answer is further on.")]
+        public IntentEvent onIntent = new IntentEvent();
+
+        [Tooltip("Respond is Ask, and the player is about something that the partner could answer: call Confirm within a second if it is to.")]
+        public OfferEvent onOffer = new OfferEvent();
 
         [Tooltip("The connection or the server was lost; the session tries to come back.")]
         public TextEvent onLost = new TextEvent();
@@ -71,9 +89,13 @@ namespace Contrapose.Unity
         double nextPose;
         bool isChanged;
         int resumed;
+        ulong offered;
 
         /// <summary>The session itself: plan, clock, contacts, status. Null while disabled.</summary>
         public InteractionSession Live { get; private set; }
+
+        /// <summary>What the player is about; null: not known, or the server does not tell.</summary>
+        public Intent Intent => Live != null && Live.Status.HasIntent ? Live.Status.Intent : null;
 
         /// <summary>Makes the transport of each attempt in place of what the address asks for.</summary>
         public Func<ITransport> TransportFactory { get; set; }
@@ -92,6 +114,8 @@ namespace Contrapose.Unity
             Live = new InteractionSession(TransportFactory ?? Transport);
             Live.PhaseChanged += OnPhase;
             Live.EventArrived += OnEvent;
+            Live.IntentChanged += OnIntent;
+            Live.Offered += OnOffered;
             var header = Live.Header;
             header.ClientName = "unity";
             header.ClientVersion = Application.version.Length > 64 ? "" : Application.version;
@@ -99,8 +123,11 @@ namespace Contrapose.Unity
             header.Energy = energy;
             header.AllowContact = allowContact;
             header.ZoneRadius = personalSpace;
+            header.Respond = Answers.Respond(respond, kinds);
+            Answers.Put(kinds, header.SetKinds());
             if (player != null) player.Describe(header);
             resumed = 0;
+            offered = 0;
             nextPose = 0;
             isChanged = false;
             Live.Start(Now);
@@ -111,6 +138,8 @@ namespace Contrapose.Unity
             if (Live == null) return;
             Live.PhaseChanged -= OnPhase;
             Live.EventArrived -= OnEvent;
+            Live.IntentChanged -= OnIntent;
+            Live.Offered -= OnOffered;
             Live.Dispose();
             Live = null;
         }
@@ -166,6 +195,23 @@ namespace Contrapose.Unity
             Live.SendControl();
         }
 
+        /// <summary>Whether the partner answers, and what, from now on.</summary>
+        public void SetRespond(Responding responding, AnsweredKinds toWhat = AnsweredKinds.Everything)
+        {
+            respond = responding;
+            kinds = toWhat;
+            isChanged = true;
+        }
+
+        /// <summary>Has the partner answer an offer; if it does not stand any more, the console says so.</summary>
+        public void Confirm(ulong offerId) => Live?.Confirm(offerId);
+
+        /// <summary>The same of the newest offer: for a button.</summary>
+        public void ConfirmLast()
+        {
+            if (offered > 0) Confirm(offered);
+        }
+
         /// <summary>Forgets places and touches that were asked for.</summary>
         public void ClearTargets()
         {
@@ -195,6 +241,8 @@ namespace Contrapose.Unity
             control.Energy = energy;
             control.AllowContact = allowContact;
             control.ZoneRadius = personalSpace;
+            control.Respond = Answers.Respond(respond, kinds);
+            Answers.Put(kinds, control.SetKinds());
             Live.SendControl();
         }
 
@@ -215,6 +263,14 @@ namespace Contrapose.Unity
             if (Live.Resumed > resumed) onResumed.Invoke();
             else onAccepted.Invoke();
             resumed = Live.Resumed;
+        }
+
+        void OnIntent(Intent intent) => onIntent.Invoke(intent);
+
+        void OnOffered(Offer offer)
+        {
+            offered = offer.OfferId;
+            onOffer.Invoke(offer);
         }
 
         void OnEvent(SessionEvent about)

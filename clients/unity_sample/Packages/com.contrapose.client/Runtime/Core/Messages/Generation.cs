@@ -33,6 +33,7 @@ namespace Contrapose.V1
 
         /// <summary>What the two do, at most 1000 characters. Refused where the animator takes no words (see GetServerInfoResponse.animator_takes_text).</summary>
         public string Text = "";
+        string lastText = "";
 
         public void Clear()
         {
@@ -113,7 +114,7 @@ namespace Contrapose.V1
                         Steps = unchecked((uint)reader.Varint());
                         break;
                     case 6 when type == 2:
-                        Text = reader.Text(Text);
+                        Text = lastText = reader.Text(lastText);
                         break;
                     default:
                         reader.Skip(type);
@@ -223,12 +224,15 @@ namespace Contrapose.V1
 
         /// <summary>Name of the bundle in use.</summary>
         public string Bundle = "";
+        string lastBundle = "";
 
         /// <summary>"openvino", ...</summary>
         public string Backend = "";
+        string lastBackend = "";
 
         /// <summary>"f32", "bf16", ...</summary>
         public string Precision = "";
+        string lastPrecision = "";
 
         /// <summary>Frames a second.</summary>
         public float FrameRate;
@@ -303,13 +307,13 @@ namespace Contrapose.V1
                         Steps = unchecked((uint)reader.Varint());
                         break;
                     case 3 when type == 2:
-                        Bundle = reader.Text(Bundle);
+                        Bundle = lastBundle = reader.Text(lastBundle);
                         break;
                     case 4 when type == 2:
-                        Backend = reader.Text(Backend);
+                        Backend = lastBackend = reader.Text(lastBackend);
                         break;
                     case 5 when type == 2:
-                        Precision = reader.Text(Precision);
+                        Precision = lastPrecision = reader.Text(lastPrecision);
                         break;
                     case 6 when type == 5:
                         FrameRate = reader.Float();
@@ -330,6 +334,7 @@ namespace Contrapose.V1
     {
         /// <summary>What the two do, at most 1000 characters.</summary>
         public string Text = "";
+        string lastText = "";
 
         Person singleValue;
         /// <summary>The player, kept unchanged; the partner is invented.</summary>
@@ -399,7 +404,7 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        Text = reader.Text(Text);
+                        Text = lastText = reader.Text(lastText);
                         break;
                     case 2 when type == 2:
                         SetSingle().ReadFrom(reader.Inner());

@@ -430,18 +430,23 @@ namespace Contrapose.V1
     {
         /// <summary>At most 64 characters; empty: the server chooses.</summary>
         public string SessionId = "";
+        string lastSessionId = "";
 
         /// <summary>At most 64 characters, for logs: "my-game".</summary>
         public string ClientName = "";
+        string lastClientName = "";
 
         /// <summary>At most 64 characters, for logs: "1.2.0".</summary>
         public string ClientVersion = "";
+        string lastClientVersion = "";
 
         /// <summary>Name of the bundle to use; empty: the one the server has loaded.</summary>
         public string Bundle = "";
+        string lastBundle = "";
 
         /// <summary>What the two do, at most 1000 characters: "they shake hands". The words steer the partner, as the player's motion does; a server whose bundle cannot do that answers with a NOTICE event.</summary>
         public string Text = "";
+        string lastText = "";
 
         /// <summary>Same bundle, inputs and seed: same frames. Absent: the server chooses one.</summary>
         public ulong? Seed;
@@ -679,19 +684,19 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        SessionId = reader.Text(SessionId);
+                        SessionId = lastSessionId = reader.Text(lastSessionId);
                         break;
                     case 2 when type == 2:
-                        ClientName = reader.Text(ClientName);
+                        ClientName = lastClientName = reader.Text(lastClientName);
                         break;
                     case 3 when type == 2:
-                        ClientVersion = reader.Text(ClientVersion);
+                        ClientVersion = lastClientVersion = reader.Text(lastClientVersion);
                         break;
                     case 4 when type == 2:
-                        Bundle = reader.Text(Bundle);
+                        Bundle = lastBundle = reader.Text(lastBundle);
                         break;
                     case 5 when type == 2:
-                        Text = reader.Text(Text);
+                        Text = lastText = reader.Text(lastText);
                         break;
                     case 6 when type == 0:
                         Seed = reader.Varint();
@@ -1220,6 +1225,7 @@ namespace Contrapose.V1
     {
         /// <summary>As in the header, at most 1000 characters, from the next revision on; empty: no words.</summary>
         public string Text;
+        string lastText = "";
 
         /// <summary>Denoiser calls per window, 1 to 50.</summary>
         public uint? Steps;
@@ -1398,7 +1404,7 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        Text = reader.Text(Text ?? "");
+                        Text = lastText = reader.Text(lastText);
                         break;
                     case 2 when type == 0:
                         Steps = unchecked((uint)reader.Varint());
@@ -1622,6 +1628,7 @@ namespace Contrapose.V1
     {
         /// <summary>The client's, or the server's choice.</summary>
         public string SessionId = "";
+        string lastSessionId = "";
 
         Skeleton playerSkeletonValue;
         /// <summary>Joints of the player's body.</summary>
@@ -1667,15 +1674,19 @@ namespace Contrapose.V1
 
         /// <summary>The server's version: "0.1.0".</summary>
         public string ServerVersion = "";
+        string lastServerVersion = "";
 
         /// <summary>Name of the bundle in use.</summary>
         public string Bundle = "";
+        string lastBundle = "";
 
         /// <summary>"openvino", ...</summary>
         public string Backend = "";
+        string lastBackend = "";
 
         /// <summary>"f32", "bf16", ...</summary>
         public string Precision = "";
+        string lastPrecision = "";
 
         /// <summary>Frame at which a resumed session goes on; 0 for a new one.</summary>
         public ulong ResumedAtFrame;
@@ -1800,7 +1811,7 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        SessionId = reader.Text(SessionId);
+                        SessionId = lastSessionId = reader.Text(lastSessionId);
                         break;
                     case 2 when type == 2:
                         SetPlayerSkeleton().ReadFrom(reader.Inner());
@@ -1827,16 +1838,16 @@ namespace Contrapose.V1
                         Seed = reader.Varint();
                         break;
                     case 10 when type == 2:
-                        ServerVersion = reader.Text(ServerVersion);
+                        ServerVersion = lastServerVersion = reader.Text(lastServerVersion);
                         break;
                     case 11 when type == 2:
-                        Bundle = reader.Text(Bundle);
+                        Bundle = lastBundle = reader.Text(lastBundle);
                         break;
                     case 12 when type == 2:
-                        Backend = reader.Text(Backend);
+                        Backend = lastBackend = reader.Text(lastBackend);
                         break;
                     case 13 when type == 2:
-                        Precision = reader.Text(Precision);
+                        Precision = lastPrecision = reader.Text(lastPrecision);
                         break;
                     case 14 when type == 0:
                         ResumedAtFrame = reader.Varint();
@@ -1860,6 +1871,7 @@ namespace Contrapose.V1
 
         /// <summary>One line for people.</summary>
         public string Text = "";
+        string lastText = "";
 
         /// <summary>Seconds after which a new session may be tried (DRAINING).</summary>
         public float ReconnectAfter;
@@ -1960,7 +1972,7 @@ namespace Contrapose.V1
                         Kind = unchecked((SessionEventKind)reader.Varint());
                         break;
                     case 2 when type == 2:
-                        Text = reader.Text(Text);
+                        Text = lastText = reader.Text(lastText);
                         break;
                     case 3 when type == 5:
                         ReconnectAfter = reader.Float();
@@ -1996,6 +2008,7 @@ namespace Contrapose.V1
 
         /// <summary>What the player is about: one of Kinds.names.</summary>
         public string Kind = "";
+        string lastKind = "";
 
         /// <summary>The offer is over when this frame is due: one second after it was made, on the session's clock.</summary>
         public ulong UntilFrameIndex;
@@ -2046,7 +2059,7 @@ namespace Contrapose.V1
                         OfferId = reader.Varint();
                         break;
                     case 2 when type == 2:
-                        Kind = reader.Text(Kind);
+                        Kind = lastKind = reader.Text(lastKind);
                         break;
                     case 3 when type == 0:
                         UntilFrameIndex = reader.Varint();
@@ -2067,6 +2080,7 @@ namespace Contrapose.V1
     {
         /// <summary>The kind now seen, one of `kinds`. It changes when another is sure and it is not: it need not be the most probable one.</summary>
         public string Kind = "";
+        string lastKind = "";
 
         /// <summary>How far the partner's answer is.</summary>
         public IntentPhase Phase;
@@ -2149,7 +2163,7 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        Kind = reader.Text(Kind);
+                        Kind = lastKind = reader.Text(lastKind);
                         break;
                     case 2 when type == 0:
                         Phase = unchecked((IntentPhase)reader.Varint());
@@ -2349,12 +2363,15 @@ namespace Contrapose.V1
 
         /// <summary>One line for people; names the field and the remedy.</summary>
         public string Message = "";
+        string lastMessage = "";
 
         /// <summary>A word for programs that never changes: "BAD_POSE". Empty: nobody foresaw the error.</summary>
         public string Reason = "";
+        string lastReason = "";
 
         /// <summary>Path of the field that is wrong: "pose.body.rotations[left_knee]". Empty: no field is.</summary>
         public string Field = "";
+        string lastField = "";
 
         /// <summary>Seconds after which to try again. Absent: that would not help.</summary>
         public float? RetryAfter;
@@ -2419,13 +2436,13 @@ namespace Contrapose.V1
                         Code = unchecked((uint)reader.Varint());
                         break;
                     case 2 when type == 2:
-                        Message = reader.Text(Message);
+                        Message = lastMessage = reader.Text(lastMessage);
                         break;
                     case 3 when type == 2:
-                        Reason = reader.Text(Reason);
+                        Reason = lastReason = reader.Text(lastReason);
                         break;
                     case 4 when type == 2:
-                        Field = reader.Text(Field);
+                        Field = lastField = reader.Text(lastField);
                         break;
                     case 5 when type == 5:
                         RetryAfter = reader.Float();

@@ -44,6 +44,7 @@ namespace Contrapose.V1
     {
         /// <summary>The server's version: "0.1.0".</summary>
         public string ServerVersion = "";
+        string lastServerVersion = "";
 
         /// <summary>Grows with each addition to contrapose.v1; proto/README.md says how the contract may change.</summary>
         public uint ProtocolMinor;
@@ -53,12 +54,15 @@ namespace Contrapose.V1
 
         /// <summary>Name of the loaded bundle.</summary>
         public string Bundle = "";
+        string lastBundle = "";
 
         /// <summary>"openvino", ...</summary>
         public string Backend = "";
+        string lastBackend = "";
 
         /// <summary>"f32", "bf16", ...</summary>
         public string Precision = "";
+        string lastPrecision = "";
 
         /// <summary>Whether the bundle has a generator (GeneratePair).</summary>
         public bool HasGenerator;
@@ -263,7 +267,7 @@ namespace Contrapose.V1
                 switch (field)
                 {
                     case 1 when type == 2:
-                        ServerVersion = reader.Text(ServerVersion);
+                        ServerVersion = lastServerVersion = reader.Text(lastServerVersion);
                         break;
                     case 2 when type == 0:
                         ProtocolMinor = unchecked((uint)reader.Varint());
@@ -272,13 +276,13 @@ namespace Contrapose.V1
                         IsReady = reader.Varint() != 0;
                         break;
                     case 4 when type == 2:
-                        Bundle = reader.Text(Bundle);
+                        Bundle = lastBundle = reader.Text(lastBundle);
                         break;
                     case 5 when type == 2:
-                        Backend = reader.Text(Backend);
+                        Backend = lastBackend = reader.Text(lastBackend);
                         break;
                     case 6 when type == 2:
-                        Precision = reader.Text(Precision);
+                        Precision = lastPrecision = reader.Text(lastPrecision);
                         break;
                     case 7 when type == 0:
                         HasGenerator = reader.Varint() != 0;

@@ -107,6 +107,14 @@ namespace Contrapose.Core
         /// at once.</summary>
         public event Action<SessionEvent> EventArrived;
 
+        /// <summary>The player is about something else, or the partner's answer is further on. The intent is used
+        /// again: read it at once.</summary>
+        public event Action<Intent> IntentChanged;
+
+        /// <summary>The partner answers this if <see cref="Confirm"/> is called within a second (Respond.Ask). The offer is
+        /// used again: read it at once.</summary>
+        public event Action<Offer> Offered;
+
         /// <summary>Opens a new session.</summary>
         public void Start(double now)
         {
@@ -148,6 +156,15 @@ namespace Contrapose.Core
                 throw new InvalidOperationException("call NextControl first");
             Remember(request.Control);
             Send(request);
+        }
+
+        /// <summary>Has an offer answered; if it does not stand any more, a notice says so.</summary>
+        public void Confirm(ulong offerId)
+        {
+            var control = NextControl();
+            if (control == null) return;
+            control.Confirm = offerId;
+            SendControl();
         }
 
         /// <summary>Says that no more poses come; the server answers with a summary and ends.</summary>
@@ -244,6 +261,8 @@ namespace Contrapose.Core
             if (control.ZoneRadius.HasValue) wanted.ZoneRadius = control.ZoneRadius;
             if (control.Energy.HasValue) wanted.Energy = control.Energy;
             if (control.Mode != SessionMode.Unspecified) wanted.Mode = control.Mode;
+            if (control.Respond != Respond.Unspecified) wanted.Respond = control.Respond;
+            if (control.HasKinds) Copy(control.Kinds, wanted.SetKinds());
         }
 
         void Send(StreamInteractionRequest message)
@@ -326,7 +345,7 @@ namespace Contrapose.Core
                 case StreamInteractionResponse.PartCase.Accepted: TakeAccepted(response.Accepted); break;
                 case StreamInteractionResponse.PartCase.Frames: TakeFrames(response.Frames, now); break;
                 case StreamInteractionResponse.PartCase.Pong: TakePong(response.Pong, now); break;
-                case StreamInteractionResponse.PartCase.Status: Copy(response.Status, Status); break;
+                case StreamInteractionResponse.PartCase.Status: TakeStatus(response.Status); break;
                 case StreamInteractionResponse.PartCase.Summary: Copy(response.Summary, Summary); break;
                 case StreamInteractionResponse.PartCase.Error:
                     Copy(response.Error, error);
@@ -335,6 +354,7 @@ namespace Contrapose.Core
                 case StreamInteractionResponse.PartCase.Event:
                     if (response.Event.Kind == SessionEventKind.Draining) drainSeconds = response.Event.ReconnectAfter;
                     EventArrived?.Invoke(response.Event);
+                    if (response.Event.HasOffer) Offered?.Invoke(response.Event.Offer);
                     break;
             }
         }
@@ -366,6 +386,13 @@ namespace Contrapose.Core
             attempts = 0;
             Plan.Accept(chunk, Clock.HasBegun ? Clock.SessionTime(now) : 0);
             Contacts.Replace(chunk.Contacts);
+        }
+
+        void TakeStatus(SessionStatus status)
+        {
+            var before = Status.HasIntent ? (Status.Intent.Kind, Status.Intent.Phase) : ("", IntentPhase.Unspecified);
+            Copy(status, Status);
+            if (Status.HasIntent && (Status.Intent.Kind, Status.Intent.Phase) != before) IntentChanged?.Invoke(Status.Intent);
         }
 
         void TakePong(ClockPong pong, double now)
