@@ -55,8 +55,14 @@ def _bundle() -> Any:
 
 
 def _session(random: Random) -> list[pb.StreamInteractionRequest]:
-    header = pb.SessionHeader(session_id="fuzz", seed=7, mode=pb.SESSION_MODE_REACT)
-    control = pb.SessionControl(energy=1.2)
+    header = pb.SessionHeader(
+        session_id="fuzz",
+        seed=7,
+        mode=pb.SESSION_MODE_REACT,
+        respond=pb.RESPOND_ASK,
+        kinds=pb.Kinds(names=["right_hand", "wave"]),
+    )
+    control = pb.SessionControl(energy=1.2, respond=pb.RESPOND_NEVER, kinds=pb.Kinds(), confirm=1)
     if random.random() < 0.5:
         control.place.position.extend((1.0, 0.0, 2.0))
         control.contact.partner_joint, control.contact.player_joint = 20, 16
