@@ -18,6 +18,8 @@ from engine.formats.toml import read_toml
 from trainer.training.config import TrainConfig
 
 T = TypeVar("T")
+LARGEST_WHOLE = 2**63
+"""TOML's own limit; what is beyond it may be no float either."""
 
 
 def load_config(
@@ -112,7 +114,7 @@ def _converted(value: Any, hint: Any, where: str, key: str) -> Any:
         kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args
         if len(kinds) == len(value):
             return tuple(_converted(v, k, where, key) for v, k in zip(value, kinds, strict=True))
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = type(value) is float or (type(value) is int and abs(value) < LARGEST_WHOLE)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and is_number:
@@ -120,7 +122,7 @@ def _converted(value: Any, hint: Any, where: str, key: str) -> Any:
     if isinstance(hint, type) and type(value) is hint:
         return value
     expected = " or ".join(map(repr, args)) if origin is Literal else _type_name(hint)
-    raise ConfigError(f"{where}: {key} is {value!r}, expected {expected}", field=key)
+    raise ConfigError(f"{where}: {key} is {value!r:.100}, expected {expected}", field=key)
 
 
 def _type_name(hint: Any) -> str:

@@ -94,6 +94,7 @@ def test_a_file_fills_nested_dataclasses_and_a_change_wins(tmp_path: Path) -> No
         ("optimiser=3", r"optimiser is 3, expected a table"),
         ("optimiser.name=sgd", r"optimiser.name is 'sgd', expected 'adamw' or 'muon'"),
         ("optimiser.betas=[0.9]", r"optimiser.betas is \[0.9\], expected 2 numbers"),
+        (f"optimiser.ema={10**400}", r"optimiser.ema is 10{99}, expected a number"),
         ("optimiser.ema=2", r"in \[optimiser\]: ema is 2.0, expected 0 to 1"),
         ("batch=9", r"batch is 9, expected a multiple of draw_rows \* processes = 4 \* 1"),
         ("size.text_width=4", "follows from text_encoder"),
