@@ -385,7 +385,7 @@ describe("the page", () => {
   it("takes places, touches, energy, space and pauses by the keyboard alone", async () => {
     await open();
     await live();
-    for (const id of ["record", "theme", "view", "source-recording", "open", "words", "energy", "zone", "pause", "touch", "forget"]) {
+    for (const id of ["record", "theme", "view", "source-recording", "open", "words", "respond-always", "energy", "zone", "pause", "touch", "forget"]) {
       await page.focus(`#${id}`);
       expect(await page.evaluate(() => document.activeElement?.id)).toBe(id);
     }

@@ -143,23 +143,29 @@ export class Strip {
 
   #intents(chronicle: Chronicle, x: (time: number) => number, now: number, theme: Theme): void {
     const context = this.#context;
-    let [free, before] = [LABELS, ""];
-    chronicle.intents.forEach(({ time, kind, phase }, index) => {
-      const until = Math.min(chronicle.intents[index + 1]?.time ?? now, now);
-      const [from, to] = [Math.max(x(time), LABELS), x(until)];
-      const words = phaseSpoken(phase);
-      if ((kind === NOTHING && words === "") || to <= LABELS) return;
-      context.fillStyle = theme.player;
+    const shown = chronicle.intents
+      .map((seen, index) => ({
+        ...seen,
+        from: Math.max(x(seen.time), LABELS),
+        to: x(Math.min(chronicle.intents[index + 1]?.time ?? now, now)),
+        words: phaseSpoken(seen.phase),
+      }))
+      .filter(({ kind, to, words }) => to > LABELS && (kind !== NOTHING || words !== ""));
+    context.fillStyle = theme.player;
+    for (const { from, to, phase } of shown) {
       context.globalAlpha = PLAIN[phase] ?? FAINT;
       context.fillRect(from, 3 * ROW + 4, Math.max(to - from, 1), 16);
-      context.globalAlpha = 1;
+    }
+    context.globalAlpha = 1;
+    let [free, before] = [LABELS, ""];
+    for (const { from, kind, words } of shown) {
       const parts = kind === before || kind === NOTHING ? [words] : [kindSpoken(kind), words];
       const text = parts.filter((part) => part !== "").join(": ");
-      if (text === "" || from + 4 < free) return;
+      if (text === "" || from + 4 < free) continue;
       this.#say(text, from + 4, 3 * ROW + 12, theme.text, "left");
       free = from + context.measureText(text).width + 10;
       before = kind;
-    });
+    }
   }
 
   #labels(theme: Theme): void {

@@ -956,8 +956,9 @@ export type Intent = Message<"contrapose.v1.Intent"> & {
   hand: IntentHand;
 
   /**
-   * Seconds, 0 and more, until the partner's hands are where they touch the player; 0 while they
-   * do. Absent: no such touch is under way.
+   * Seconds, 0 and more, until the partner's hands are where they touch the player, as planned when
+   * the answer began; 0 while they do. Absent: no such touch is under way. Which parts touch, and
+   * when, FrameChunk.contacts says for the plan of now.
    *
    * @generated from field: optional float seconds_to_contact = 4;
    */
@@ -1417,7 +1418,7 @@ export enum IntentPhase {
   COMING = 3,
 
   /**
-   * The partner's hands are there; a gesture is under way.
+   * The partner's hands are there, by the plan; a gesture is under way.
    *
    * @generated from enum value: INTENT_PHASE_MET = 4;
    */

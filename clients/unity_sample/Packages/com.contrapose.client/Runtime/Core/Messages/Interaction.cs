@@ -66,7 +66,7 @@ namespace Contrapose.V1
         Offered = 2,
         /// <summary>The partner is on the way: walks up, reaches, begins the gesture.</summary>
         Coming = 3,
-        /// <summary>The partner's hands are there; a gesture is under way.</summary>
+        /// <summary>The partner's hands are there, by the plan; a gesture is under way.</summary>
         Met = 4,
         /// <summary>The partner lets go; the player may be about something else already.</summary>
         Leaving = 5,
@@ -2088,7 +2088,7 @@ namespace Contrapose.V1
         /// <summary>The hand that is offered.</summary>
         public IntentHand Hand;
 
-        /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player; 0 while they do. Absent: no such touch is under way.</summary>
+        /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player, as planned when the answer began; 0 while they do. Absent: no such touch is under way. Which parts touch, and when, FrameChunk.contacts says for the plan of now.</summary>
         public float? SecondsToContact;
 
         /// <summary>Names of all kinds that this server tells apart, the same ones and in the same order throughout a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".</summary>
