@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray
 from engine.body.easing import smoothstep
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
@@ -27,6 +27,7 @@ from engine.body.reach import (
     COLLARS,
     ELBOWS,
     HIPS,
+    KNEES,
     SHOULDERS,
     WRISTS,
     Ends,
@@ -35,6 +36,7 @@ from engine.body.reach import (
 )
 from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
 from engine.body.skeleton import JOINT
+from engine.body.vectors import lengths
 from engine.motion.floor import floor_height
 from engine.motion.guard import hanging
 from engine.motion.motion import FRAME_RATE
@@ -98,6 +100,8 @@ TOES_OUT = 0.15
 # --------------------------------------------------------------------------------------------- body
 KNEES_BENT = 0.008
 """Metres that hips are lower than straight legs have them."""
+STRAIGHT, MOST_LOWERED = 0.995, 0.06
+"""Part of a leg's length that is used; metres that hips sink further for a long step."""
 SINK = 0.03
 """Metres that they are lower at a walk of 1 m/s."""
 CREEPING, STRIDING = 0.05, 0.5
@@ -495,15 +499,47 @@ def posed(
     """As `rooted`, with legs that stand and step as the course has it."""
     result, transl = rooted(rotmats, course, rest_joints, floor, forward)
     root = JOINT["pelvis"], (transl + rest_joints[0])[:, None], result[:, :1]
-    hips, _ = along_chain(rest_joints, result, [HIPS], root)
+    (hips,), _ = along_chain(rest_joints, result, [HIPS], root)
+    ankles = np.empty((len(result), 2, 3))
+    ankles[..., [0, 2]] = course.places[..., :2]
+    ankles[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
+    is_ahead = course.ahead > 0
+    lowered = _lowered(hips, ankles, is_ahead, rest_joints)
+    hips[..., 1] -= lowered[:, None]
+    transl[:, 1] -= lowered
     feet = Ends(
-        positions=np.empty((len(result), 2, 3)),
+        positions=_within_reach(hips, ankles, is_ahead & (course.lift > 0), rest_joints),
         rotmats=rotmat_about("y", course.places[..., 2]),
     )
-    feet.positions[..., [0, 2]] = course.places[..., :2]
-    feet.positions[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
-    under = Hips(places=hips[0], pelvis=result[:, 0])
+    under = Hips(places=hips, pelvis=result[:, 0])
     return with_legs(rest_joints, under, result, feet, floor), transl
+
+
+def _lowered(hips: Array, ankles: Array, is_ahead: BoolArray, rest_joints: Array) -> Array:
+    """(frame,) metres by which hips (frame, 2, 3) sink for the foot ahead to stand flat; the one
+    behind lifts its heel instead."""
+    away = hips - ankles
+    level = np.hypot(away[..., 0], away[..., 2])
+    most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - level**2, 0.0))
+    needed = np.where(is_ahead, away[..., 1] - most, 0.0).max(axis=-1).clip(0.0, MOST_LOWERED)
+    around = np.concatenate([needed[:1], needed, needed[-1:]])
+    return np.asarray(0.25 * around[:-2] + 0.5 * needed + 0.25 * around[2:])
+
+
+def _within_reach(hips: Array, ankles: Array, is_swung: BoolArray, rest_joints: Array) -> Array:
+    """Ankles (frame, 2, 3), those that are swung ahead no farther off than a leg is long."""
+    away = ankles - hips
+    level = np.maximum(np.hypot(away[..., 0], away[..., 2]), 1e-9)
+    most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - away[..., 1] ** 2, 0.0))
+    share = np.where(is_swung, np.minimum(most / level, 1.0), 1.0)
+    return np.asarray(hips + away * np.stack([share, np.ones_like(share), share], axis=-1))
+
+
+@kept_by_joints(1024)
+def _leg(rest: Array) -> Array:
+    """(2,) metres from hip to ankle of legs that are nearly straight."""
+    upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
+    return np.asarray(STRAIGHT * (lengths(upper) + lengths(lower)))
 
 
 @kept_by_joints(1024)

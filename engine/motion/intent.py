@@ -42,6 +42,7 @@ LOOKBACK = (0, 1, 2, 4, 6, 9)
 LIMBS = [JOINT[name] for name in ("left_elbow", "right_elbow", "head", "neck")]
 PELVIS = JOINT["pelvis"]
 HANDS, POINTS, FACES, FRONT = slice(0, 2), slice(2, 8), slice(8, 10), 10
+HEAD_SEEN, CHEST_SEEN = POINTS.start + LIMBS.index(JOINT["head"]), POINTS.start + len(LIMBS)
 SIGHT = 11
 """Vectors of what is seen in a frame, and which are which: see `sight_of`."""
 BORDERS = tuple(
@@ -76,7 +77,7 @@ def features_of(sights: Array, rest_joints: Array, partner: Array) -> Array:
     All lengths in parts of the player's height of the shoulders.
     """
     front, hips = sights[..., 0, FRONT, :], sights[..., 0, POINTS.stop - 1, :]
-    chest = sights[..., :1, POINTS.stop - 2, None, :]
+    chest = sights[..., :1, CHEST_SEEN, None, :]
     yaw = np.arctan2(front[..., 0], front[..., 2])
     scale = rest_joints[JOINT["left_shoulder"], 1] - rest_joints[JOINT["left_ankle"], 1]
     # A row of vectors times a rotation is seen by what is so turned.

@@ -11,7 +11,7 @@ Knows tracks, the player's frames and settings; knows no plan, no clock and no n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,7 +19,9 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.arms import chest_of, reaching
+from engine.body.easing import smoothstep
 from engine.body.pose import Pose
+from engine.body.vectors import lengths
 from engine.motion.answers import (
     Answer,
     arrives_after,
@@ -39,7 +41,17 @@ from engine.motion.company import (
     swinging,
 )
 from engine.motion.guard import attentive, guarded, hands_down
-from engine.motion.intent import KINDS, LOOKBACK, SIGHT, IntentNet, features_of, sight_of
+from engine.motion.intent import (
+    CHEST_SEEN,
+    HANDS,
+    HEAD_SEEN,
+    KINDS,
+    LOOKBACK,
+    SIGHT,
+    IntentNet,
+    features_of,
+    sight_of,
+)
 from engine.motion.motion import FRAME_RATE
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
@@ -58,8 +70,13 @@ SURE, UNSURE = 0.6, 0.3
 """Probability from which an intent is taken for one, and under which no more."""
 LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
-SIGHTS = 16
+SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
+STIRRING = tuple(range(0, 16, 3))
+"""Frames back in which one who does something moves the hands or the head."""
+STILL, STIRRED = 0.10, 0.25
+"""Metres a second of hands or head, seen from the chest: under the first nothing is done, whatever
+the posture looks like; from the second on something is."""
 OTHER = KINDS[-1]
 UNSEEN = np.eye(len(KINDS))[0]
 """Probabilities of KINDS before anything was seen."""
@@ -163,7 +180,9 @@ class Manners:
         return changed
 
     def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
-        features = features_of(self._sights(scene), scene.rest_joints[0], np.array(partner))
+        features = features_of(
+            self._sights(scene, LOOKBACK), scene.rest_joints[0], np.array(partner)
+        )
         self.probabilities = net(features[None])[0]
         best = int(self.probabilities.argmax())
         kind, probability = KINDS[best], float(self.probabilities[best])
@@ -174,10 +193,10 @@ class Manners:
         if probability > SURE if self.intent.kind == NOTHING else still < UNSURE:
             self.intent = Intent(kind=kind, probability=probability, since=frame)
 
-    def _sights(self, scene: Scene) -> Array:
-        """What was seen of the player, in the frames that are looked at; a known frame stays as it
-        is, so each is looked at once."""
-        frames = [scene.player.held(scene.newest - back) for back in LOOKBACK]
+    def _sights(self, scene: Scene, lookback: Sequence[int]) -> Array:
+        """What was seen of the player so many frames back; a known frame stays as it is, so each
+        is looked at once."""
+        frames = [scene.player.held(scene.newest - back) for back in lookback]
         slots = [frame % SIGHTS for frame in frames]
         for frame, slot in zip(frames, slots, strict=True):
             if self._seen_at[slot] != frame:
@@ -268,7 +287,16 @@ class Manners:
         """1: the partner has a reason for whatever the network makes of it; 0: none."""
         if scene.is_led:
             return 1.0
-        return float(self.intent.kind in ("push", "point", OTHER) and self.answer is None)
+        if self.answer is not None or self.intent.kind not in ("push", "point", OTHER):
+            return 0.0
+        return self._stir(scene) if self.intent.kind == OTHER else 1.0
+
+    def _stir(self, scene: Scene) -> float:
+        """0: the player has kept still for a while, 1: does something."""
+        sights = self._sights(scene, STIRRING)
+        seen = sights[:, [*range(HANDS.stop), HEAD_SEEN]] - sights[:, CHEST_SEEN, None]
+        speed = lengths(np.diff(seen, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1]
+        return float(smoothstep(np.clip((speed.max() - STILL) / (STIRRED - STILL), 0.0, 1.0)))
 
     def over(self, scene: Scene, known: Track, first: int, *, has_company: bool) -> Layers:
         """The layers over a window, with margins, that begins at `first` and of which so much is

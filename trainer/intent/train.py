@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 HIDDEN = (128, 64)
 TAKES_AT_ONCE = 100
+BATCH = 2048
+RARE = 0.55
+"""Kinds weigh by the inverse of their share of the frames, to this power: 0 as they come, 1 all
+alike."""
 INPUT_NOISE = 0.05
 """Standard deviation added to the inputs, in parts of theirs."""
 
@@ -46,14 +50,14 @@ def fitted(features: Array, kinds: IntArray, seed: int, epochs: int) -> dict[str
     for a, b in pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU()]
     net = nn.Sequential(*layers[:-1])
-    steps = epochs * len(x) // 512
+    steps = epochs * len(x) // BATCH
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps + 1)
     share = torch.bincount(y, minlength=len(KINDS)).float()
-    loss_of = nn.CrossEntropyLoss((share.sum() / (share + 1)) ** 0.3, label_smoothing=0.03)
+    loss_of = nn.CrossEntropyLoss((share.sum() / (share + 1)) ** RARE, label_smoothing=0.03)
     for _ in range(steps):
-        rows = torch.randint(len(x), (512,))
-        noisy = x[rows] + INPUT_NOISE * torch.randn(512, FEATURES)
+        rows = torch.randint(len(x), (BATCH,))
+        noisy = x[rows] + INPUT_NOISE * torch.randn(BATCH, FEATURES)
         loss = loss_of(net(noisy), y[rows])
         optimiser.zero_grad()
         loss.backward()

@@ -161,6 +161,8 @@ def scored(played: Played, truth: Person | None = None) -> Scores:
         scores["fast_power_over_truth"] = _ratio(_fast_power(partner), _fast_power(truth))
     if (seam := seam_ratio(partner, played.window)) is not None:
         scores["seam_jerk_ratio"] = seam
+        if truth is not None and (true_seam := seam_ratio(truth, played.window)) is not None:
+            scores["seam_over_truth"] = _ratio(seam, true_seam)
     return scores
 
 
