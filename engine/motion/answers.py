@@ -35,7 +35,7 @@ CONTACTS = (
 GESTURES = ("wave", "bow")
 ANSWERED = CONTACTS + GESTURES
 LEFT, RIGHT = 0, 1
-HANDS = {
+OFFERED = {
     "right_hand": ((RIGHT, RIGHT),),
     "left_hand": ((LEFT, LEFT),),
     "both_hands": ((LEFT, RIGHT), (RIGHT, LEFT)),
@@ -117,7 +117,7 @@ def stand_for(
         return float(x), float(z)
     palms, _, _ = palms_of(joints, world, rest)
     spots = []
-    for theirs, ours in HANDS[kind]:
+    for theirs, ours in OFFERED[kind]:
         _, shoulder, elbow, wrist = ARMS[ours]
         length = float(lengths(partner_rest[elbow] - partner_rest[shoulder]))
         length += float(lengths(partner_rest[wrist] - partner_rest[elbow]))
@@ -141,7 +141,7 @@ def arrives_after(distance: float) -> int:
 def bent(rotmats: Array, answer: Answer, weights: Array) -> Array:
     """The partner's frames (frame, 22, 3, 3) with the trunk as the answer wants it."""
     pitch = {"bow": BOW_DEPTH, "open_arms": HUG_LEAN}.get(answer.kind, 0.0)
-    if answer.kind in HANDS:
+    if answer.kind in OFFERED:
         pitch = REACH_LEAN
     if not pitch:
         return rotmats
@@ -186,7 +186,7 @@ def reaches_of(
         return tuple(_embracing(side, weights, ahead, player) for side in (LEFT, RIGHT))
     return tuple(
         _taking(answer.kind, theirs, ours, weights, ahead, player)
-        for theirs, ours in HANDS[answer.kind]
+        for theirs, ours in OFFERED[answer.kind]
     )
 
 

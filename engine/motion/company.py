@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Array, BoolArray
+from engine.arrays import Array
 from engine.body.easing import smoothstep
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
@@ -80,8 +80,8 @@ SUBSTEPS = 3
 # --------------------------------------------------------------------------------------------- feet
 STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
 """Metres from under its hip, and radians off where the hips face, at which a foot steps."""
-HOP_DISTANCE = 0.6
-"""Metres within which a foot that hips come towards waits for them."""
+HOP_DISTANCE, COMING_OVER = 0.6, 0.12
+"""Metres within which a foot waits for hips that come towards it by so many metres a second."""
 STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
 """How long a step takes from standing, and at a run."""
 MAY_PUSH_OFF, STRAINED = 0.7, 2.6
@@ -442,8 +442,9 @@ def _strain(foot: Foot, under: Place, velocity: tuple[float, float]) -> float:
         return 0.0
     x, z = foot.start[0] - under[0], foot.start[1] - under[1]
     distance = math.hypot(x, z)
-    if x * velocity[0] + z * velocity[1] > 0 and distance < HOP_DISTANCE:
-        return 0.0  # ahead of hips that come its way
+    coming = (x * velocity[0] + z * velocity[1]) / max(distance, 1e-6)
+    if coming > COMING_OVER and distance < HOP_DISTANCE:
+        return 0.0
     return max(distance / STEP_DISTANCE, abs(wrapped(foot.start[2] - under[2])) / STEP_TURN)
 
 
@@ -486,6 +487,8 @@ def rooted(
     pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT
     pelvis[:, 1] -= SINK * np.minimum(course.pace, 1.5)
     pelvis[:, 2] = course.hips[:, 1] + forward * np.cos(yaw)
+    ankles = _ankles(course, rest_joints, floor)
+    pelvis[:, 1] -= _lowered(_hips_of(result, pelvis, rest_joints), ankles, course, rest_joints)
     return result, pelvis - rest_joints[0]
 
 
@@ -498,39 +501,49 @@ def posed(
 ) -> tuple[Array, Array]:
     """As `rooted`, with legs that stand and step as the course has it."""
     result, transl = rooted(rotmats, course, rest_joints, floor, forward)
-    root = JOINT["pelvis"], (transl + rest_joints[0])[:, None], result[:, :1]
-    (hips,), _ = along_chain(rest_joints, result, [HIPS], root)
-    ankles = np.empty((len(result), 2, 3))
-    ankles[..., [0, 2]] = course.places[..., :2]
-    ankles[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
-    is_ahead = course.ahead > 0
-    lowered = _lowered(hips, ankles, is_ahead, rest_joints)
-    hips[..., 1] -= lowered[:, None]
-    transl[:, 1] -= lowered
+    hips = _hips_of(result, transl + rest_joints[0], rest_joints)
+    ankles = _ankles(course, rest_joints, floor)
     feet = Ends(
-        positions=_within_reach(hips, ankles, is_ahead & (course.lift > 0), rest_joints),
+        positions=_within_reach(hips, ankles, course, rest_joints),
         rotmats=rotmat_about("y", course.places[..., 2]),
     )
     under = Hips(places=hips, pelvis=result[:, 0])
     return with_legs(rest_joints, under, result, feet, floor), transl
 
 
-def _lowered(hips: Array, ankles: Array, is_ahead: BoolArray, rest_joints: Array) -> Array:
+def _hips_of(rotmats: Array, pelvis: Array, rest_joints: Array) -> Array:
+    """(frame, 2, 3) both hip joints."""
+    root = JOINT["pelvis"], pelvis[:, None], rotmats[:, :1]
+    return np.asarray(along_chain(rest_joints, rotmats, [HIPS], root)[0][0])
+
+
+def _ankles(course: Course, rest_joints: Array, floor: float) -> Array:
+    """(frame, 2, 3) where a course has them."""
+    ankles = np.empty((len(course.pace), 2, 3))
+    ankles[..., [0, 2]] = course.places[..., :2]
+    ankles[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
+    return ankles
+
+
+def _lowered(hips: Array, ankles: Array, course: Course, rest_joints: Array) -> Array:
     """(frame,) metres by which hips (frame, 2, 3) sink for the foot ahead to stand flat; the one
     behind lifts its heel instead."""
     away = hips - ankles
     level = np.hypot(away[..., 0], away[..., 2])
     most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - level**2, 0.0))
-    needed = np.where(is_ahead, away[..., 1] - most, 0.0).max(axis=-1).clip(0.0, MOST_LOWERED)
+    needed = (
+        np.where(course.ahead > 0, away[..., 1] - most, 0.0).max(axis=-1).clip(0.0, MOST_LOWERED)
+    )
     around = np.concatenate([needed[:1], needed, needed[-1:]])
     return np.asarray(0.25 * around[:-2] + 0.5 * needed + 0.25 * around[2:])
 
 
-def _within_reach(hips: Array, ankles: Array, is_swung: BoolArray, rest_joints: Array) -> Array:
+def _within_reach(hips: Array, ankles: Array, course: Course, rest_joints: Array) -> Array:
     """Ankles (frame, 2, 3), those that are swung ahead no farther off than a leg is long."""
     away = ankles - hips
     level = np.maximum(np.hypot(away[..., 0], away[..., 2]), 1e-9)
     most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - away[..., 1] ** 2, 0.0))
+    is_swung = (course.ahead > 0) & (course.lift > 0)
     share = np.where(is_swung, np.minimum(most / level, 1.0), 1.0)
     return np.asarray(hips + away * np.stack([share, np.ones_like(share), share], axis=-1))
 

@@ -23,6 +23,7 @@ from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.motion.answers import (
+    OFFERED,
     Answer,
     arrives_after,
     bent,
@@ -55,7 +56,7 @@ from engine.motion.intent import (
 from engine.motion.motion import FRAME_RATE
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
-from engine.session.outlook import Outlook
+from engine.session.outlook import HAND_SECONDS, Outlook
 from engine.session.player import PlayerTrack
 from engine.session.responding import (
     NOTHING,
@@ -72,6 +73,8 @@ LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
 SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
+OFF_AIM = 0.03
+"""Metres that an offered palm may be from where a window has it come to rest."""
 STIRRING = tuple(range(0, 16, 3))
 """Frames back in which one who does something moves the hands or the head."""
 STILL, STIRRED = 0.10, 0.25
@@ -117,6 +120,7 @@ class MannersState:
 
     offer          the last that was made, unless it was answered; offers: how many were
     looked         the newest frame of the player at the last look; probabilities (KINDS,) of it
+    aimed          (2, 3) where the player's palms are taken to come to rest
     companions     by frame, how the partner keeps company
     """
 
@@ -126,6 +130,7 @@ class MannersState:
     offers: int = 0
     probabilities: Array = field(default_factory=UNSEEN.copy)
     looked: int = -1
+    aimed: Array = field(default_factory=lambda: np.zeros((2, 3)))
     companions: tuple[tuple[int, Companion], ...] = ()
 
 
@@ -140,6 +145,7 @@ class Manners:
         self.intent, self.answer = state.intent, state.answer
         self.offer, self.offers = state.offer, state.offers
         self.probabilities, self._looked = state.probabilities, state.looked
+        self._aimed = state.aimed
         self._companions = dict(state.companions)
         self._seen, self._seen_at = np.zeros((SIGHTS, SIGHT, 3)), [-1] * SIGHTS
 
@@ -151,6 +157,7 @@ class Manners:
             offers=self.offers,
             probabilities=self.probabilities,
             looked=self._looked,
+            aimed=self._aimed,
             companions=tuple(self._companions.items()),
         )
 
@@ -177,6 +184,7 @@ class Manners:
             self._looked = scene.newest
         changed = self.intent.kind != before
         changed |= self._respond(scene, frame, partner, answered, asks, from_frame)
+        changed |= self._misses(scene)
         return changed
 
     def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
@@ -203,6 +211,22 @@ class Manners:
                 self._seen[slot] = sight_of(*scene.posed_at(frame), scene.rest_joints[0])
                 self._seen_at[slot] = frame
         return np.asarray(self._seen[slots])
+
+    def _aim(self, scene: Scene) -> Array:
+        """(2, 3) where the player's palms come to rest if they slow down from now on."""
+        now, before = self._sights(scene, (0, 1))[:, HANDS]
+        return np.asarray(now + HAND_SECONDS * FRAME_RATE * (now - before))
+
+    def _misses(self, scene: Scene) -> bool:
+        """Whether an offered palm comes to rest elsewhere than it was taken to."""
+        answer = self.answer
+        if answer is None or answer.until is not None or answer.kind not in OFFERED:
+            return False
+        aim, sides = self._aim(scene), [theirs for theirs, _ in OFFERED[answer.kind]]
+        if lengths(aim - self._aimed)[sides].max() < OFF_AIM:
+            return False
+        self._aimed = aim
+        return True
 
     def _respond(
         self,
@@ -310,6 +334,8 @@ class Manners:
             scene.player, scene.newest, scene.rest_joints[0], first + start, known.frames - start
         )
         reason = self.reason(scene)
+        if self.answer is not None:
+            self._aimed = self._aim(scene)
         course = None
         if has_company and reason == 0 and until < known.frames - MARGIN - 1:
             course = self._course(scene, known, first, until, player)

@@ -19,7 +19,7 @@ from engine.motion.company import expected
 from engine.motion.motion import FRAME_RATE
 from engine.session.player import PlayerTrack
 
-HAND_SECONDS = 0.25
+HAND_SECONDS = 0.12
 """In which the player's hands are taken to come to rest."""
 FACE = np.array([0.0, 0.08, 0.0])
 """From the head joint, metres."""
@@ -56,8 +56,8 @@ class Outlook:
     def posed(self) -> tuple[Array, Array]:
         """World joints (count, 22, 3) and orientations (count, 22, 3, 3)."""
         seen = self._seen.rotmats
-        before, last = seen[-3], seen[-1]
-        velocity = axis_angle_from_rotmat(np.swapaxes(before, -1, -2) @ last) * FRAME_RATE / 2
+        before, last = seen[-2], seen[-1]
+        velocity = axis_angle_from_rotmat(np.swapaxes(before, -1, -2) @ last) * FRAME_RATE
         done = HAND_SECONDS * -np.expm1(-self._later / HAND_SECONDS)
         turned = last @ rotmat_from_axis_angle(done[:, None, None] * velocity)
         rotmats = np.concatenate([seen[self._known], turned])

@@ -202,6 +202,7 @@ MANNERS = record(
         "offers": COUNT,
         "probabilities": array(len(KINDS), dtypes=FLOATS),
         "looked": FRAME,
+        "aimed": array(2, 3, dtypes=FLOATS),
         "companions": several(row(FRAME, COMPANION), MOST_FRAMES),
     },
 )
