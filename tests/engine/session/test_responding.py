@@ -42,7 +42,7 @@ ASK = SessionConfig(guard=True, company=True, responses=True, respond=Respond.AS
 ALWAYS = replace(ASK, respond=Respond.ALWAYS)
 NEVER = replace(ASK, respond=Respond.NEVER)
 WRIST = JOINT["right_wrist"]
-HELD, APART = 0.25, 0.4
+HELD, APART = 0.25, 0.33
 """Metres between two right wrists that hold each other, and that never come near."""
 
 Act = Callable[[AnySession], object]
