@@ -34,6 +34,10 @@ CONTACTS = (
 """Kinds of intent whose answer touches the player."""
 GESTURES = ("wave", "bow")
 ANSWERED = CONTACTS + GESTURES
+ACTS = ("wave", "bow", "offer_hand", "offer_arms", "come_closer", "step_back")
+"""What the partner does when words ask for it."""
+INVITING = ("offer_hand", "offer_arms")
+"""Acts that end when the player takes what is offered."""
 LEFT, RIGHT = 0, 1
 OFFERED = {
     "right_hand": ((RIGHT, RIGHT),),
@@ -45,13 +49,13 @@ OFFERED = {
 """For each kind the player's hand, and the partner's that goes to it."""
 REACH_FRAMES = 6
 """In which a hand arrives that need not walk; and in which it lets go."""
-RELEASE_FRAMES = 4
+RELEASE_FRAMES = 7
 WALK_SPEED = 1.4
 """Metres a second on the way to where the answer is given."""
 ARM_USED = 0.84
 """Part of the arm's length that is used in a contact."""
-HUG_APART = 0.38
-"""Metres between two pelvises in a hug."""
+APART = {"open_arms": 0.38, "come_closer": 0.85, "step_back": 2.05}
+"""Metres between two pelvises where an answer says how near it is given: a hug, and two acts."""
 HUG_LEAN, REACH_LEAN = 0.10, 0.05
 """Radians of the trunk."""
 WAVE_HERTZ, WAVE_RADIANS = 1.7, 0.35
@@ -106,14 +110,14 @@ def stand_for(
 
     player  joints (22, 3), world (22, 3, 3) when it is to be given, rest (22, 3)
     """
-    if kind not in CONTACTS:
+    if kind not in (*CONTACTS, *APART):
         return None
     joints, world, rest = player
     middle = joints[PELVIS, [0, 2]]
     bearing = np.array(partner_hips[:2]) - middle
     away = bearing / max(float(np.hypot(*bearing)), 1e-6)
-    if kind == "open_arms":
-        x, z = middle + HUG_APART * away
+    if kind in APART:
+        x, z = middle + APART[kind] * away
         return float(x), float(z)
     palms, _, _ = palms_of(joints, world, rest)
     spots = []
@@ -175,19 +179,44 @@ def reaches_of(
     partner  rotmats (frame, 22, 3, 3), chest as `chest_of` has it, rest (22, 3)
     player   joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
     """
-    if answer.kind == "bow" or not weights.any():
+    if answer.kind in ("bow", "come_closer", "step_back") or not weights.any():
         return ()
     rotmats, chest, rest = partner
     ahead = unit(chest[1][..., 2] * [1.0, 0.0, 1.0])
     if answer.kind == "wave":
         places, _ = along_chain(rest, rotmats, ARMS[RIGHT][:2], (CHEST, *chest))
         return (_waving(weights, frames - answer.begins, places[1], ahead),)
+    if answer.kind in INVITING:
+        sides = (RIGHT,) if answer.kind == "offer_hand" else (LEFT, RIGHT)
+        return tuple(_offering(answer.kind, side, weights, chest, ahead, rest) for side in sides)
     if answer.kind == "open_arms":
         return tuple(_embracing(side, weights, ahead, player) for side in (LEFT, RIGHT))
     return tuple(
         _taking(answer.kind, theirs, ours, weights, ahead, player)
         for theirs, ours in OFFERED[answer.kind]
     )
+
+
+def _offering(
+    kind: str,
+    side: int,
+    weights: Array,
+    chest: tuple[Array, Array],
+    ahead: Array,
+    rest: Array,
+) -> Reach:
+    """A hand that is held out to be taken, or one of two arms that are opened."""
+    _, shoulder, elbow, wrist = ARMS[side]
+    arm = float(lengths(rest[elbow] - rest[shoulder]) + lengths(rest[wrist] - rest[elbow]))
+    at = chest[0] + rotated(chest[1], rest[shoulder] - rest[CHEST])
+    out = SIGN[side] * _left(ahead)
+    if kind == "offer_hand":
+        palm = at + arm * (0.78 * ahead - 0.42 * UP - 0.12 * out)
+        fingers, faces = unit(ahead - 0.1 * UP), -out
+    else:
+        palm = at + arm * (0.66 * ahead - 0.12 * UP + 0.52 * out)
+        fingers, faces = unit(ahead + 0.3 * out), unit(0.5 * UP - out)
+    return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces)
 
 
 def _left(ahead: Array) -> Array:

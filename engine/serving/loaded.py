@@ -23,6 +23,7 @@ from engine.bundle import Bundle
 from engine.motion.intent import IntentNet, load_intent
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
+from engine.sampling.acts import ActWords, act_words
 from engine.sampling.executor import Executor
 from engine.sampling.models import load_models
 from engine.sampling.offline import sampled
@@ -62,6 +63,8 @@ class LoadedBundle:
     precision: str
     intent: IntentNet | None = None
     """Tells what players offer; None: no offer is answered."""
+    acts: ActWords | None = None
+    """Tells which words ask for something that needs no network; None: none do."""
     python_s: float = 0.0
     """Seconds of the interpreter for a session and second, as measured before there is one."""
 
@@ -108,11 +111,13 @@ def loaded_bundle(
         f"graphs of {config.bundle.manifest.name} for {backend.name} ({backend.precision}): from "
         "the cache, or compiled, which takes up to a minute the first time"
     )
+    models = load_models(config.bundle, backend)
     loaded = LoadedBundle(
         bundle=config.bundle,
-        executor=Executor(load_models(config.bundle, backend)),
+        executor=Executor(models),
         body=_body(config),
         intent=_intent(config.bundle),
+        acts=act_words(models) if models.animator_text_width else None,
         backend=backend.name,
         precision=backend.precision,
     )

@@ -81,7 +81,7 @@ class LiveStream:
     session_thread  where the session runs
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
-    takes_text      whether the executor's models can read words and animate by them
+    act_of          which act a text vector asks for; None: words steer nothing here
     tells_intent    whether the session can tell what the player is about
     sealer          makes tokens to resume by; None: there are none
     resumes         what `session` was made of, if it goes on from another server
@@ -96,7 +96,7 @@ class LiveStream:
         session_id: str,
         idle_seconds: float,
         player: TrackedPlayer,
-        takes_text: bool = False,
+        act_of: Callable[[Array], str | None] | None = None,
         tells_intent: bool = False,
         sealer: Sealer | None = None,
         resumes: StreamState | None = None,
@@ -106,7 +106,7 @@ class LiveStream:
         self._session_thread = session_thread
         self._idle_seconds = idle_seconds
         self._sealer = sealer
-        self._takes_text, self._tells_intent = takes_text, tells_intent
+        self._act_of, self._tells_intent = act_of, tells_intent
         self._loop = asyncio.get_running_loop()
         self._session = StreamSession(
             session,
@@ -247,7 +247,7 @@ class LiveStream:
 
         They are encoded on the executor thread, once. A client whose words cannot steer is told.
         """
-        if self._takes_text:
+        if self._act_of is not None:
             self._words = text
             self._encode()
         elif text:
@@ -271,7 +271,9 @@ class LiveStream:
         self._is_encoding = False
         error = done.exception()
         if error is None:
-            self._change(Follow(words=words, text=done.result()))
+            text = done.result()
+            assert self._act_of is not None
+            self._change(Follow(words=words, text=text, act=self._act_of(text)))
             self._encode()
         elif isinstance(error, ContraposeError):
             self.end(error)

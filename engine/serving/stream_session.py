@@ -59,10 +59,11 @@ class Redirect:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Follow:
-    """Words, and their vector."""
+    """Words, their vector, and the act that they ask for, if any."""
 
     words: str
     text: Array
+    act: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +217,8 @@ class StreamSession:
                 self._session.update(change.limited)
                 self._wanted = change.wanted
             case Follow():
-                self._session.direct(replace(self._session.direction, text=change.text))
+                direction = replace(self._session.direction, text=change.text, act=change.act)
+                self._session.direct(direction)
                 self._words = change.words
             case Redirect():
                 try:

@@ -70,6 +70,9 @@ class Direction:
     mode: Mode = Mode.REACT
     text: Array | None = None
     """The text vector (width,); None: no words."""
+    act: str | None = None
+    """What these words ask of the partner alone, one of ACTS; None: whatever the network makes of
+    them."""
     energy: float = 1.0
     """0.5 to 1.5: how lively the partner moves; 1 is as the network made it."""
     contact: ContactTarget | None = None

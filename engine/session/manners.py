@@ -23,6 +23,8 @@ from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.motion.answers import (
+    CONTACTS,
+    INVITING,
     OFFERED,
     Answer,
     arrives_after,
@@ -103,6 +105,7 @@ class Scene:
     rest_joints   (2, 22, 3)
     is_aimed      whether targets, or a mode other than REACT, say what the partner does
     is_led        whether words or targets lead, so that the partner has reasons of its own
+    act           what words ask of the partner alone, of ACTS
     """
 
     player: PlayerTrack
@@ -112,6 +115,7 @@ class Scene:
     floor: float
     is_aimed: bool
     is_led: bool
+    act: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -238,10 +242,13 @@ class Manners:
         from_frame: int,
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
-        answer, kind = self.answer, self.intent.kind
-        if answer is not None and answer.last is not None and from_frame > answer.last:
+        answer, kind, act = self.answer, self.intent.kind, scene.act
+        is_over = answer is not None and answer.last is not None and from_frame > answer.last
+        if is_over and (answer is None or answer.kind != act):
             self.answer = answer = None
         is_wanted = kind in answered and not scene.is_led
+        if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
+            kind, is_wanted, asks = act, True, False
         if answer is None:
             if not is_wanted or (asks and not self._ask(frame)):
                 return False
@@ -416,7 +423,7 @@ class Layers:
                 answer, self.frames, self.weights, partner, (*self.player.posed, rest[0])
             )
         rotmats = reaching(rotmats, chest, rest[1], *reaches)
-        if answer is None or answer.kind != "bow":
+        if answer is None or answer.kind != "bow" or not self.weights.any():
             rotmats = attentive(rotmats, chest, rest[1], self.player.face)
         both = sampled.rotmats.copy(), sampled.transl.copy()
         both[0][1, start:], both[1][1, start:] = rotmats, transl

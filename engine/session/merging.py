@@ -112,6 +112,9 @@ def scene_of(timeline: Timeline, direction: Direction) -> Scene:
     """What the partner is in, for its manners."""
     targets = direction.contact, direction.place, direction.poses or None
     is_aimed = direction.mode is not Mode.REACT or any(target is not None for target in targets)
+    config = timeline.config
+    has_acts = config.guard and config.company and config.responses and not is_aimed
+    act = direction.act if has_acts else None
     return Scene(
         player=timeline.player,
         newest=timeline.player_known_until,
@@ -119,7 +122,8 @@ def scene_of(timeline: Timeline, direction: Direction) -> Scene:
         rest_joints=timeline.rest_joints,
         floor=timeline.floor,
         is_aimed=is_aimed,
-        is_led=is_aimed or direction.text is not None,
+        is_led=is_aimed or (direction.text is not None and act is None),
+        act=act,
     )
 
 

@@ -14,7 +14,7 @@ from engine.body.canonical import CanonicalFrame
 from engine.body.capsules import Capsules, Segments
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.touch import SIDES, Spot
-from engine.motion.answers import ANSWERED, Answer
+from engine.motion.answers import ACTS, ANSWERED, Answer
 from engine.motion.company import Companion, Foot
 from engine.motion.contacts import Contact, ContactsState, Look
 from engine.motion.intent import FEATURES, KINDS, IntentNet
@@ -111,6 +111,7 @@ DIRECTION = record(
     {
         "mode": one_of(Mode),
         "text": optional(array(None, dtypes=FLOATS)),
+        "act": optional(word(*ACTS)),
         "energy": number(0.0, 10.0),
         "contact": optional(CONTACT_TARGET),
         "place": optional(PLACE_TARGET),
@@ -176,7 +177,8 @@ PURSUIT = record(
 INTENT = record(Intent, {"kind": word(*KINDS), "probability": number(0.0, 1.0), "since": FRAME})
 ANSWER = record(
     Answer,
-    {"kind": word(*ANSWERED), "begins": FRAME, "arrives": FRAME, "until": optional(FRAME)},
+    each(FRAME, "begins arrives")
+    | {"kind": word(*dict.fromkeys(ANSWERED + ACTS)), "until": optional(FRAME)},
 )
 OFFER = record(
     Offer,

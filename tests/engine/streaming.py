@@ -38,6 +38,10 @@ def new_executor(
     return VirtualExecutor(models or still_models(), CallCosts(seconds, weight=0))
 
 
+def no_act(_: Array) -> str | None:
+    return None
+
+
 def new_stream(
     executor: VirtualExecutor,
     *,
@@ -54,7 +58,7 @@ def new_stream(
         session_id="test",
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),
-        takes_text=takes_text,
+        act_of=no_act if takes_text else None,
         tells_intent=tells_intent,
     )
 

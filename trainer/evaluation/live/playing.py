@@ -30,7 +30,7 @@ TICK_S = 0.01
 """After the player's frame, so that a tick knows it."""
 
 SampleWindows = Callable[[list[WindowRequest]], Array]
-EncodeWords = Callable[[str], Array]
+EncodeWords = Callable[[str], tuple[Array, str | None]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,8 +86,8 @@ class _Seat:
         """One frame of the client's life; returns the windows that the session wants."""
         episode, session, now = self.episode, self.session, frame / FRAME_RATE
         if (words := self._words.get(frame)) is not None and self._encode is not None:
-            text = self._encode(words) if words else None
-            session.direct(replace(session.direction, text=text))
+            text, act = self._encode(words) if words else (None, None)
+            session.direct(replace(session.direction, text=text, act=act))
         session.feed(now, Pose(episode.rotmats[frame], episode.transl[frame]))
         if self.waiting is not None:
             ticket, x0 = self.waiting
@@ -126,7 +126,7 @@ def play(
     """Play each episode once, AT_ONCE at a time; those that end make room for the next.
 
     sample  requests -> residual windows (n, 2, 30, 135)
-    encode  words -> text vector; None: an animator that takes no words
+    encode  words -> text vector, and the act that they ask for; None: there are no words
     """
     coming = list(reversed(episodes))
     seats: list[tuple[_Seat, int]] = []

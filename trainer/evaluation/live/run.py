@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.backends import Precision, open_backend
 from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
@@ -25,6 +26,7 @@ from engine.errors import InputError
 from engine.formats.render import contact_sheet
 from engine.motion.intent import load_intent
 from engine.motion.motion import Motion
+from engine.sampling.acts import act_words
 from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
@@ -33,7 +35,7 @@ from trainer.evaluation.live.baselines import hand_held_out
 from trainer.evaluation.live.episode import Episode, standing_still
 from trainer.evaluation.live.goals import Kind, goal_table
 from trainer.evaluation.live.players import GROUPS, episodes_of, idle, recorded
-from trainer.evaluation.live.playing import Played, as_played, play
+from trainer.evaluation.live.playing import EncodeWords, Played, as_played, play
 from trainer.evaluation.live.scoring import Person, Scores, scored
 from trainer.evaluation.metrics.distributions import estimated
 from trainer.evaluation.report import Cell, Report, Table
@@ -157,12 +159,14 @@ def play_share(
     return found
 
 
-def _encoder(models: Models) -> Callable[[str], np.ndarray]:
-    known: dict[str, np.ndarray] = {}
+def _encoder(models: Models) -> EncodeWords:
+    known: dict[str, tuple[Array, str | None]] = {}
+    acts = act_words(models)
 
-    def encode(words: str) -> np.ndarray:
+    def encode(words: str) -> tuple[Array, str | None]:
         if words not in known:
-            known[words] = encode_text(models, [words])[0]
+            text = encode_text(models, [words])[0]
+            known[words] = text, acts.act_of(text)
         return known[words]
 
     return encode

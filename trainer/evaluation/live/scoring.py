@@ -357,8 +357,12 @@ def words(episode: Episode, player: Person, partner: Person, _: Person | None) -
     assert episode.ends is not None
     does = _DOES[episode.kind](player, partner, episode.begins)
     start, end = episode.begins + frame_of(1.5), episode.ends + frame_of(1.5)
+    if episode.kind == "bow":
+        begun = does[episode.begins : episode.ends].any()
+    else:
+        begun = does[start : episode.ends].mean() > 0.5
     return {
-        "begun": float(does[start : episode.ends].mean() > 0.5),
+        "begun": float(begun),
         "ended": float(not does[end : end + frame_of(1.5)].any()),
     }
 
@@ -380,7 +384,7 @@ def _waves(_: Person, partner: Person, __: int) -> BoolArray:
 
 
 def _bows(_: Person, partner: Person, begins: int) -> BoolArray:
-    """A bow once made is made: it is looked for in any frame since the words."""
+    """A bow once made is made: one frame since the words is enough."""
     return np.asarray(partner.trunk > BOWED)
 
 

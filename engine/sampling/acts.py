@@ -1,0 +1,135 @@
+"""Acts: what words ask of the partner alone, out of a few things that need no network to be done.
+
+Words are told apart by their vectors: the nearest of some sentences says which act is meant, and
+most words mean none, so that the network has them to itself. Knows words and the encoder; knows no
+session, and not how an act is done (`motion/answers.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.motion.answers import ACTS
+from engine.sampling.models import Models, encode_text
+
+PHRASES: dict[str, tuple[str, ...]] = {
+    "wave": (
+        "the partner waves at the player",
+        "wave hello",
+        "one person waves and the other waves back",
+        "wave your hand",
+        "wave goodbye",
+        "lift a hand and wave",
+        "the partner waves with a hand",
+        "the partner raises a hand and waves",
+        "say hello with the hand",
+    ),
+    "bow": ("the partner bows", "a polite bow", "two people bow to each other", "take a bow"),
+    "offer_hand": (
+        "the partner holds out a hand",
+        "two people shake hands",
+        "a handshake",
+        "offer your hand to shake",
+        "reach out your hand",
+    ),
+    "offer_arms": (
+        "two people hug each other",
+        "a hug",
+        "the partner opens the arms for a hug",
+        "embrace the player",
+        "the partner hugs the player",
+        "open your arms wide",
+    ),
+    "come_closer": (
+        "the partner walks up to the player",
+        "come closer",
+        "come here",
+        "the partner approaches",
+        "take a step forward",
+        "walk up to me",
+        "approach me",
+        "walk towards the player",
+    ),
+    "step_back": (
+        "the partner steps back",
+        "move back a little",
+        "go away from the player",
+        "take a step backwards",
+        "keep your distance",
+        "back off",
+        "step away from me",
+        "give me more space",
+    ),
+}
+"""Sentences for each of ACTS."""
+OTHERS = (
+    "two people dance together",
+    "one person dances and the other mirrors the moves",
+    "the partner pushes the player, who stumbles back",
+    "the partner is pushed away and regains balance",
+    "a high five",
+    "one person backs away, the other keeps the distance",
+    "the partner walks along with the player",
+    "the partner follows the player",
+    "one person walks and the other follows",
+    "the partner walks towards the player, who steps aside",
+    "a couple holds hands and walks",
+    "the partner takes the hand of the player and they walk together",
+    "a couple walks with linked arms",
+    "someone takes another person by the hand and walks ahead",
+    "one person gives something to the other with a hand",
+    "one person pats the other on the shoulder",
+    "one person lays the arm around the other's shoulders",
+    "one person whispers in the other's ear",
+    "one person points at something and the other looks",
+    "one person helps the other to stand up",
+    "one person throws a punch and the other blocks it",
+    "one person grabs the other by the wrist and pulls",
+    "the partner circles, guard up",
+    "one person mirrors the arm movements of the other",
+    "two people stand together and wait",
+    "one person twirls under the raised hands",
+    "raise your hands",
+    "clap your hands",
+    "wait here",
+    "walk with me",
+    "follow me",
+    "turn around",
+    "lead me by the hand",
+    "push me",
+    "help me up",
+    "the partner is angry",
+    "the partner lets the player pass",
+    "sit down",
+    "jump",
+    "two people talk",
+)
+"""Sentences that ask for something else."""
+LEAST = 0.45
+"""Cosine of words and the nearest sentence under which no act is meant."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActWords:
+    """vectors (n, text width), of unit length; acts: of each, None for none."""
+
+    vectors: Array
+    acts: tuple[str | None, ...]
+
+    def act_of(self, text: Array) -> str | None:
+        """Which of ACTS a text vector (text width,) asks for, if any."""
+        cosines = self.vectors @ text / max(float(np.linalg.norm(text)), 1e-9)
+        nearest = int(cosines.argmax())
+        return self.acts[nearest] if cosines[nearest] >= LEAST else None
+
+
+def act_words(models: Models) -> ActWords:
+    """As a bundle's encoder reads them. Raises InputError if it has none."""
+    sentences: list[tuple[str, str | None]] = [(sentence, None) for sentence in OTHERS]
+    sentences += [(sentence, act) for act in ACTS for sentence in PHRASES[act]]
+    vectors = encode_text(models, [sentence for sentence, _ in sentences])
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return ActWords(vectors=vectors / norms, acts=tuple(act for _, act in sentences))

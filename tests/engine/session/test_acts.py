@@ -1,0 +1,118 @@
+"""What words ask of the partner alone is done, and ends when they are taken back.
+
+The windows stand still here, so that all that moves comes from the layers over the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from engine.arrays import Array
+from engine.body.pose import Pose
+from engine.motion.answers import ACTS
+from engine.sampling.request import SampledWindow
+from engine.session.config import Respond, SessionConfig
+from engine.session.session import Session
+from engine.testing import still_windows
+from trainer.evaluation.live import players
+from trainer.evaluation.live.episode import Episode
+from trainer.evaluation.live.scoring import CHEST, PALMS, PELVIS, SHOULDERS, Person
+
+LAYERS = SessionConfig(guard=True, company=True, responses=True)
+SAID, TAKEN_BACK, LAST = 20, 55, 85
+LEFT, RIGHT = PALMS
+
+
+@cache
+def stands() -> Episode:
+    """A player who stands there."""
+    return players.worded("wave", 3)
+
+
+def told(act: str, config: SessionConfig = LAYERS) -> tuple[Person, Person]:
+    """The player, and a partner whom words for an act reach at SAID; they go at TAKEN_BACK."""
+    episode = stands()
+    session = Session(
+        config,
+        rest_joints=episode.rest_joints,
+        seed=1,
+        partner_start=Pose(*episode.start),
+    )
+    held: dict[int, Pose] = {}
+    for frame in range(LAST):
+        session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
+        if frame == SAID:
+            session.direct(replace(session.direction, text=np.ones(4), act=act))
+        if frame == TAKEN_BACK:
+            session.direct(replace(session.direction, text=None, act=None))
+        tick = session.tick(frame / 10 + 0.01)
+        for wanted in tick.wanted:
+            (x0,) = still_windows([wanted.request])
+            session.accept(wanted.ticket, SampledWindow(x0=x0))
+        if tick.chunk is not None:
+            shown = tick.chunk.frames
+            held |= {shown.first + i: shown.pose[1, i] for i in range(len(shown))}
+    rotmats = np.array([held[frame].rotmats for frame in range(LAST)])
+    transl = np.array([held[frame].transl for frame in range(LAST)])
+    rest, betas = episode.rest_joints, episode.betas
+    return (
+        Person(rotmats=episode.rotmats, transl=episode.transl, rest=rest[0], betas=betas[0]),
+        Person(rotmats=rotmats, transl=transl, rest=rest[1], betas=betas[1]),
+    )
+
+
+def apart(player: Person, partner: Person) -> Array:
+    away = player.points[: len(partner.points), PELVIS] - partner.points[:, PELVIS]
+    return np.asarray(np.linalg.norm(away[:, [0, 2]], axis=-1))
+
+
+DONE, OVER = slice(SAID + 15, TAKEN_BACK), slice(TAKEN_BACK + 18, LAST)
+
+
+def test_a_wave_lasts_as_long_as_the_words() -> None:
+    _, partner = told("wave")
+    over_shoulder = partner.points[:, RIGHT, 1] - partner.points[:, SHOULDERS, 1].mean(axis=-1)
+    assert over_shoulder[:SAID].max() < 0
+    assert (over_shoulder[DONE] > 0).all()
+    assert over_shoulder[OVER].max() < 0
+
+
+def test_a_bow_is_made_once() -> None:
+    _, partner = told("bow")
+    deep = np.flatnonzero(partner.trunk > np.radians(18))
+    assert len(deep) > 5
+    assert np.ptp(deep) == len(deep) - 1
+    assert SAID < deep[0] < deep[-1] < TAKEN_BACK
+
+
+def test_a_hand_is_held_out_and_arms_are_opened() -> None:
+    _, partner = told("offer_hand")
+    assert (partner.seen(RIGHT, CHEST)[DONE, 2] > 0.28).all()
+    assert (partner.seen(LEFT, CHEST)[DONE, 2] < 0.28).all()
+    assert (partner.seen(RIGHT, CHEST)[OVER, 2] < 0.28).all()
+    _, partner = told("offer_arms")
+    left, right = (partner.seen(palm, CHEST)[DONE] for palm in PALMS)
+    assert (left[:, 0] - right[:, 0] > 0.55).all()
+    assert (np.minimum(left[:, 2], right[:, 2]) > 0.15).all()
+
+
+def test_the_partner_comes_closer_or_steps_back() -> None:
+    gaps = {act: apart(*told(act)) for act in ("come_closer", "step_back")}
+    assert abs(gaps["come_closer"][TAKEN_BACK] - 0.85) < 0.1
+    assert abs(gaps["step_back"][TAKEN_BACK] - 2.05) < 0.1
+
+
+def test_never_is_about_what_the_player_offers_alone() -> None:
+    _, partner = told("offer_hand", replace(LAYERS, respond=Respond.NEVER))
+    assert (partner.seen(RIGHT, CHEST)[DONE, 2] > 0.28).all()
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_without_responses_words_are_the_networks_own(act: str) -> None:
+    player, partner = told(act, replace(LAYERS, responses=False))
+    assert partner.seen(RIGHT, CHEST)[:, 2].max() < 0.28
+    assert np.ptp(apart(player, partner)) < 0.15
