@@ -56,7 +56,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
-    return "".join(difflib.get_close_matches(word, known, n=1, cutoff=0.6))
+    """What was probably meant; not the word itself, which another command knows."""
+    others = [other for other in known if other != word]
+    return "".join(difflib.get_close_matches(word, others, n=1, cutoff=0.6))
 
 
 def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -211,6 +211,9 @@ def _add_eval(subparsers: Commands) -> None:
         "--body", type=Path, metavar="NPZ", help="the body that betas mean; default: the packaged"
     )
     _add_measuring_options(parser)
+    parser.add_argument(
+        "--quick", action="store_true", help="seconds of it, to see that it runs; worth nothing"
+    )
     parser.set_defaults(run=_eval)
 
 
@@ -251,15 +254,23 @@ def _eval(args: argparse.Namespace) -> int:
     from trainer.data.shards import load_clips
     from trainer.evaluation.curves import step_curves
     from trainer.evaluation.evaluate import evaluate
-    from trainer.evaluation.evaluator.training import open_evaluator
-    from trainer.evaluation.measures import EvaluationSettings
+    from trainer.evaluation.evaluator.training import (
+        open_evaluator,
+        shards_hash,
+        train_evaluator,
+    )
+    from trainer.evaluation.measures import QUICK_EVALUATOR, EvaluationSettings, quick
     from trainer.evaluation.report import check_paths
     from trainer.evaluation.subject import open_subject
 
     check_paths(args.out)
     clips = load_clips(args.data)
     subjects = [open_subject(path) for path in args.models]
-    evaluator = open_evaluator(args.data, clips, args.evaluator)
+    evaluator = (
+        train_evaluator(clips, shards_hash(args.data), QUICK_EVALUATOR)
+        if args.quick
+        else open_evaluator(args.data, clips, args.evaluator)
+    )
     settings = EvaluationSettings(
         windows=args.windows,
         steps=tuple(args.steps or (subjects[0].steps_default,)),
@@ -270,6 +281,7 @@ def _eval(args: argparse.Namespace) -> int:
         history_frames=subjects[0].history_frames,
         body=load_body(args.body),
     )
+    settings = quick(settings) if args.quick else settings
     if len(subjects) > 1:
         report = step_curves(subjects, clips, settings, evaluator)
     else:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.bundle import INTENT_FILE, STARTER, Bundle
+from engine.errors import ContraposeError
 from trainer.export.bundles import export_bundle
 from trainer.export.schedules import bundle_schedules, default_steps
 from trainer.models.animator.family import FAMILY as ANIMATOR
@@ -103,16 +104,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("-o", "--out", type=Path, default=STARTER)
     args = parser.parse_args(arguments)
-    bundle = make_starter(
-        args.animator,
-        None if args.no_generator else args.generator,
-        args.out,
-        text=make_minilm_text() if args.new_text_encoder else minilm_text(),
-        intent=args.intent,
-        report=args.report,
-        steps=args.steps,
-        counts=args.counts,
-    )
+    try:
+        bundle = make_starter(
+            args.animator,
+            None if args.no_generator else args.generator,
+            args.out,
+            text=make_minilm_text() if args.new_text_encoder else minilm_text(),
+            intent=args.intent,
+            report=args.report,
+            steps=args.steps,
+            counts=args.counts,
+        )
+    except ContraposeError as error:
+        print(f"trainer.starter: error: {error}", file=sys.stderr)
+        return 2
     print(bundle.path)
     return 0
 

@@ -50,7 +50,7 @@ def evaluate(
     for case, draws in drawn.items():
         rows = measures.measure_case(subject.sample, draws, settings, evaluator, subject.encode)
         add(f"windows from the {case}", rows, NOTES[case])
-    for steps in settings.steps:
+    for steps in settings.steps if settings.anchors else ():
         checked = measures.acceptance(subject.sample, clips, settings, captions, steps)
         add(f"acceptance, {measures.label_of(steps)}", checked, NOTES["acceptance"])
     chains = sequences.chain_table(subject.sample, drawn["anchor"], settings)

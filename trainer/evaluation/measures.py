@@ -27,6 +27,7 @@ from trainer.data.windows import KnownSetConfig, WindowBatch
 from trainer.evaluation.animated import animated, capsules_of
 from trainer.evaluation.captions import Captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
+from trainer.evaluation.evaluator.networks import EvaluatorConfig
 from trainer.evaluation.evaluator.training import FROM_ANCHOR, window_sampler
 from trainer.evaluation.metrics import distributions, joint_limits, penetration
 from trainer.evaluation.metrics import joints as joint_metrics
@@ -48,6 +49,8 @@ COLUMNS = (
     "known_frame_error_cm",
 )
 """The measures that are shown where many rows are compared."""
+QUICK_EVALUATOR = EvaluatorConfig(pool=64, steps=8, batch=32)
+"""For `quick` settings: trained in a second, and as wrong as that."""
 ACCEPTED = 1.5
 """How many times the truth's figure is still good enough."""
 
@@ -78,7 +81,8 @@ class EvaluationSettings:
     texts: int = 128
     """Captions that become pairs, and windows around them."""
     anchors: int = 20
-    """Anchors of the acceptance table, for which the meshes of all frames are compared."""
+    """Anchors of the acceptance table, for which the meshes of all frames are compared; 0: no such
+    table."""
     body: Body = field(default_factory=load_body)
     """What betas mean."""
 
@@ -89,6 +93,21 @@ class EvaluationSettings:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}, must be at least {low}", field=name
                 )
+
+
+def quick(settings: EvaluationSettings) -> EvaluationSettings:
+    """As little as goes through everything: enough to see that it runs, not what it is worth."""
+    return replace(
+        settings,
+        windows=NEIGHBOURS + 2,
+        repeats=1,
+        mesh_frames=2,
+        modes=(2, 2),
+        chains=1,
+        sessions=1,
+        texts=NEIGHBOURS + 2,
+        anchors=0,
+    )
 
 
 # --------------------------------------------------------------------------------------- one draw

@@ -26,7 +26,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from engine.errors import ConfigError, ContraposeError
-from trainer.arguments import add_train_arguments, train_arguments
+from trainer.arguments import add_train_arguments, changes_of, train_arguments
 from trainer.models.family import LossTerms, Tensors
 from trainer.training.batches import from_workers, on_device, prefetched, share, stream_seed
 from trainer.training.config import TrainConfig
@@ -188,7 +188,8 @@ def stop_signals() -> Iterator[threading.Event]:
 # ------------------------------------------------------------------------------------ command line
 def run_command(args: argparse.Namespace) -> int:
     """`contrapose train`, and each process below torchrun."""
-    config = load_config(args.config, args.objective, OBJECTIVES[args.objective].config, args.set)
+    settings = OBJECTIVES[args.objective].config
+    config = load_config(args.config, args.objective, settings, changes_of(args))
     if config.processes > 1 and "RANK" not in os.environ:
         return under_torchrun(config.processes, args)
     out = args.out or Path("runs") / args.config.stem
@@ -208,6 +209,7 @@ def under_torchrun(processes: int, args: argparse.Namespace) -> int:
             f"use --set processes={gpus}",
             field="processes",
         )
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun would, after a page of warnings
     launcher = ["--standalone", f"--nproc-per-node={processes}", "-m", "trainer.training.train"]
     try:
         torchrun.main([*launcher, *train_arguments(args)])

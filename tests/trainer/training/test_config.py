@@ -142,7 +142,12 @@ def test_more_processes_than_gpus_are_refused_before_they_start(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     args = argparse.Namespace(
-        objective="animator", config=path, set=[], out=tmp_path / "run", fresh=False
+        objective="animator",
+        config=path,
+        set=[],
+        quick=False,
+        out=tmp_path / "run",
+        fresh=False,
     )
     with pytest.raises(ConfigError, match=r"processes is 2, and each takes a GPU.* has 1; use"):
         run_command(args)
