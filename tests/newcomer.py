@@ -38,7 +38,7 @@ TRIED = "to try it: "
 READY = "Ctrl-C ends it"
 TROUBLE = re.compile(r"Traceback \(most recent call last\)|Exception ignored in|^\w*Error:", re.M)
 ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()].|[=>])")
-ROWS, COLUMNS = 24, 80
+ROWS, COLUMNS = 30, 100
 LONGEST_S = 300.0
 """Of one command: what takes longer hangs."""
 ENDING_S = 30.0
@@ -203,9 +203,10 @@ class Newcomer:
         kept, self.running = self.running, None
         self._run(f".venv/bin/python -W error {script.name}")
         self.running = kept
-        command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental"]
-        command += ["--python-executable", "client/bin/python", script.name]
-        done = subprocess.run(command, cwd=self.clone, capture_output=True, text=True)
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull]
+        command += ["--python-executable", str(self.clone / "client/bin/python"), str(script)]
+        with tempfile.TemporaryDirectory() as elsewhere:  # no configuration of ours
+            done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True)
         print(f"mypy     {script.name}: {done.stdout.strip()}", flush=True)
         if done.returncode:
             self.problems.append(f"mypy --strict {script.name}: {done.stdout}{done.stderr}")

@@ -8,6 +8,7 @@ Source: closest points of two segments, Ericson, "Real-Time Collision Detection"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -192,8 +193,57 @@ def _closest_points(p: Array, u: Array, q: Array, v: Array) -> Array:
 
 
 # ------------------------------------------------------------------------------------------ fitting
-Capsule = tuple[Array, Array, float]
-"""Both ends of the axis (3,), radius."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fit:
+    """Capsules while they are fitted: both ends of the axes (C, 3), and radii (C,)."""
+
+    starts: Array
+    ends: Array
+    radii: Array
+
+    def __getitem__(self, rows: IntArray) -> _Fit:
+        return _Fit(
+            starts=self.starts.take(rows, axis=0),
+            ends=self.ends.take(rows, axis=0),
+            radii=self.radii.take(rows),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Skin:
+    """Vertices in the order of the capsules that are fitted to them.
+
+    vertices  (n,) indices into the body's; owners (n,) the capsule of each, ascending
+    firsts    (C,) where each capsule's begin
+    areas     (n,) of the skin about each vertex
+    """
+
+    vertices: IntArray
+    owners: IntArray
+    firsts: IntArray
+    areas: Array
+
+    def products(self, left: Array, right: Array) -> Array:
+        """(n, a) and (n, b) -> (C, a, b): of the transpose of the one with the other."""
+        ends = [*self.firsts[1:].tolist(), len(self.owners)]
+        spans = zip(self.firsts.tolist(), ends, strict=True)
+        return np.stack([left[first:end].T @ right[first:end] for first, end in spans])
+
+    def sums(self, values: Array) -> Array:
+        """(n, ...) -> (C, ...) over the vertices of each capsule."""
+        return np.asarray(np.add.reduceat(values, self.firsts, axis=0))
+
+
+def _skin(groups: Sequence[IntArray], areas: Array) -> _Skin:
+    """groups: the vertices of each capsule; areas (V,) of all of the body."""
+    sizes = [len(group) for group in groups]
+    vertices = np.concatenate(groups)
+    return _Skin(
+        vertices=vertices,
+        owners=np.repeat(np.arange(len(groups)), sizes),
+        firsts=np.cumsum([0, *sizes[:-1]]),
+        areas=areas[vertices],
+    )
 
 
 def fitted_capsules(body: Body, betas: Array) -> Capsules:
@@ -205,47 +255,52 @@ def fitted_capsules(body: Body, betas: Array) -> Capsules:
 def _fitted(body: Body, betas_bytes: bytes) -> Capsules:
     betas = np.frombuffer(betas_bytes, np.float32)
     vertices = body.rest_vertices(betas).astype(np.float64)
-    rest_joints = body.rest_joints(betas).astype(np.float64)
-    moved = vertices - body.template
-    joints, starts, ends, radii, covers = [], [], [], [], []
-    for part in _template_parts(body):
-        capsules = []
-        for group, (start, end, radius) in zip(part.groups, part.capsules, strict=True):
-            shift = moved[group].mean(axis=0)
-            capsule = start + shift, end + shift, radius
-            capsules.append(_refined(vertices[group], part.areas[group], capsule, WARM_ROUNDS))
-        apart = _apart(vertices[part.vertices], capsules)
-        nearest, sticks_out = apart.argmin(axis=1), apart.min(axis=1)
-        for number, (start, end, radius) in enumerate(capsules):
-            joints.append(part.joint)
-            starts.append(start - rest_joints[part.joint])
-            ends.append(end - rest_joints[part.joint])
-            radii.append(radius)
-            covers.append(radius + sticks_out[nearest == number].max(initial=0.0) + part.bulge)
+    template = _template(body)
+    skin, fit = template.skin, template.fit
+    moved = (vertices - body.template).take(skin.vertices, axis=0)
+    shift = skin.sums(moved) / skin.sums(np.ones((len(moved), 1)))
+    guess = _Fit(starts=fit.starts + shift, ends=fit.ends + shift, radii=fit.radii)
+    fit = _refined(vertices[skin.vertices], skin, guess, WARM_ROUNDS)
+    joints_rest = body.rest_joints(betas).astype(np.float64)[template.joints]
     return Capsules(
-        joints=np.array(joints),
-        starts=np.array(starts),
-        axes=np.array(ends) - np.array(starts),
-        radii=np.array(radii),
-        covers=np.array(covers),
+        joints=template.joints,
+        starts=fit.starts - joints_rest,
+        axes=fit.ends - fit.starts,
+        radii=fit.radii,
+        covers=fit.radii + _sticking_out(template, vertices, fit) + template.bulges,
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Part:
-    """The skin that follows a joint, in the mean shape.
+def _sticking_out(template: _Template, vertices: Array, fit: _Fit) -> Array:
+    """Metres (C,) by which a part's skin sticks out of the capsule that is nearest to it."""
+    points = vertices[template.part_vertices]
+    apart = np.full(template.part_capsules.shape, np.inf)
+    for column, capsules in enumerate(template.part_capsules.T):
+        rows = np.flatnonzero(capsules >= 0)
+        apart[rows, column] = _apart(points.take(rows, axis=0), fit[capsules.take(rows)])
+    nearest = np.arange(len(points)), apart.argmin(axis=1)
+    result = np.zeros(len(fit.radii))
+    np.maximum.at(result, template.part_capsules[nearest], apart[nearest])
+    return result
 
-    vertices  indices of all of it; groups those of each capsule
-    areas     (V,) of all vertices of the body
-    bulge     metres by which it sticks out in some poses
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Template:
+    """The capsules of the mean shape, C of all parts, and what each is fitted to in all shapes.
+
+    joints         (C,) that each follows
+    skin, fit      what they are fitted to, and how they lie in the mean shape
+    bulges         (C,) metres by which the skin sticks out in some poses
+    part_vertices  (n,) all skin, a part behind the other
+    part_capsules  (n, most) the capsules of its part; -1 where there are fewer
     """
 
-    joint: int
-    vertices: IntArray
-    groups: tuple[IntArray, ...]
-    capsules: tuple[Capsule, ...]
-    areas: Array
-    bulge: float
+    joints: IntArray
+    skin: _Skin
+    fit: _Fit
+    bulges: Array
+    part_vertices: IntArray
+    part_capsules: IntArray
 
 
 def skin_parts(body: Body) -> IntArray:
@@ -254,43 +309,64 @@ def skin_parts(body: Body) -> IntArray:
 
 
 @lru_cache(maxsize=4)
-def _template_parts(body: Body) -> tuple[_Part, ...]:
+def _template(body: Body) -> _Template:
     """Which vertices each capsule is fitted to, the same for all shapes.
 
     Nearest seeds first, then by turns: fit all capsules of a part, give vertices to the nearest.
     """
     points = body.template.astype(np.float64)
-    areas, joints = _vertex_areas(points, body.faces), skin_parts(body)
-    result = []
+    areas, joint_of = _vertex_areas(points, body.faces), skin_parts(body)
+    joints, groups, bulges, parts, capsules = [], [], [], [], []
+    fits: list[_Fit] = []
     for joint, name in enumerate(JOINT_NAMES):
         kind = name.rpartition("_")[2]
-        index = np.flatnonzero(joints == joint)
+        index = np.flatnonzero(joint_of == joint)
         count = min(COUNTS[kind], len(index) // LEAST_VERTICES)
         if count == 0:
             continue
-        owner = _nearest(points[index], _seeds(points[index], count))
+        own, fit = _template_part(points, areas, index, count)
+        numbers = np.full(max(COUNTS.values()), -1)
+        numbers[: len(own)] = len(groups) + np.arange(len(own))
+        joints += [joint] * len(own)
+        bulges += [BULGES.get(kind, LEAST_BULGE)] * len(own)
+        groups += own
+        fits.append(fit)
+        parts.append(index)
+        capsules.append(np.broadcast_to(numbers, (len(index), len(numbers))))
+    return _Template(
+        joints=np.array(joints),
+        skin=_skin(groups, areas),
+        fit=_together(fits),
+        bulges=np.array(bulges),
+        part_vertices=np.concatenate(parts),
+        part_capsules=np.concatenate(capsules),
+    )
+
+
+def _template_part(
+    points: Array, areas: Array, index: IntArray, count: int
+) -> tuple[list[IntArray], _Fit]:
+    """The vertices of each capsule of one part, and the capsules; at most `count`."""
+    owner = _nearest(points[index], _seeds(points[index], count))
+    groups = [index[owner == number] for number in range(count)]
+    fit = _together([_longest(points[group], areas[group]) for group in groups])
+    for _ in range(5):
+        apart = np.stack([_apart(points[index], fit[np.array([n])]) for n in range(count)], axis=1)
+        owner = apart.argmin(axis=1)
         groups = [index[owner == number] for number in range(count)]
-        capsules = [_longest(points[group], areas[group]) for group in groups]
-        for _ in range(5):
-            owner = _apart(points[index], capsules).argmin(axis=1)
-            groups = [index[owner == number] for number in range(len(capsules))]
-            kept = [n for n, group in enumerate(groups) if len(group) >= LEAST_VERTICES]
-            groups = [groups[number] for number in kept]
-            capsules = [
-                _refined(points[group], areas[group], capsules[number])
-                for number, group in zip(kept, groups, strict=True)
-            ]
-        result.append(
-            _Part(
-                joint=joint,
-                vertices=index,
-                groups=tuple(groups),
-                capsules=tuple(capsules),
-                areas=areas,
-                bulge=BULGES.get(kind, LEAST_BULGE),
-            )
-        )
-    return tuple(result)
+        kept = [number for number, group in enumerate(groups) if len(group) >= LEAST_VERTICES]
+        groups, count = [groups[number] for number in kept], len(kept)
+        skin = _skin(groups, areas)
+        fit = _refined(points[skin.vertices], skin, fit[np.array(kept)])
+    return groups, fit
+
+
+def _together(fits: Sequence[_Fit]) -> _Fit:
+    return _Fit(
+        starts=np.concatenate([fit.starts for fit in fits]),
+        ends=np.concatenate([fit.ends for fit in fits]),
+        radii=np.concatenate([fit.radii for fit in fits]),
+    )
 
 
 def _seeds(points: Array, count: int) -> Array:
@@ -310,14 +386,14 @@ def _nearest(points: Array, seeds: Array) -> IntArray:
     return np.asarray(np.linalg.norm(points[:, None] - seeds, axis=-1).argmin(axis=1))
 
 
-def _apart(points: Array, capsules: list[Capsule]) -> Array:
-    """Signed distances (points, capsules) from the capsules' surfaces."""
-    apart = [np.linalg.norm(_offsets(points, *ends)[0], axis=1) - r for *ends, r in capsules]
-    return np.stack(apart, axis=1)
+def _apart(points: Array, fit: _Fit) -> Array:
+    """Signed distances (n,) of points (n, 3) from the surfaces of capsules (n,), or of one."""
+    offsets, _ = _offsets(points, fit.starts, fit.ends)
+    return np.asarray(lengths(offsets) - fit.radii)
 
 
-def _longest(points: Array, areas: Array) -> Capsule:
-    """A first guess: the axis along which points are farthest apart."""
+def _longest(points: Array, areas: Array) -> _Fit:
+    """A first guess, one capsule: the axis along which points are farthest apart."""
     middle = np.average(points, axis=0, weights=areas)
     centred = points - middle
     axis = np.linalg.svd(centred * np.sqrt(areas)[:, None], full_matrices=False)[2][0]
@@ -325,39 +401,49 @@ def _longest(points: Array, areas: Array) -> Capsule:
     around = np.linalg.norm(centred - along[:, None] * axis, axis=1)
     radius = float(np.average(around, weights=areas))
     inset = min(radius, 0.4 * float(np.ptp(along)))
-    return middle + axis * (along.min() + inset), middle + axis * (along.max() - inset), radius
+    return _Fit(
+        starts=(middle + axis * (along.min() + inset))[None],
+        ends=(middle + axis * (along.max() - inset))[None],
+        radii=np.array([radius]),
+    )
 
 
-def _refined(points: Array, areas: Array, capsule: Capsule, rounds: int = ROUNDS) -> Capsule:
-    """The capsule whose surface is nearest to the points, by Gauss-Newton.
+def _refined(points: Array, skin: _Skin, fit: _Fit, rounds: int = ROUNDS) -> _Fit:
+    """The capsules whose surfaces are nearest to their points (n, 3), by Gauss-Newton, all at once.
 
     With n from the axis to a point and t its place along the axis, the residual |n| - r changes by
     -n (1 - t) for the start, -n t for the end and -1 for the radius. A tube says nothing about
     where its axis ends: the damping keeps the ends where they were.
     """
-    start, end, radius = capsule
-    damping = 0.01 * areas.sum() * np.eye(7)
+    starts, ends, radii = fit.starts, fit.ends, fit.radii
+    damping = 0.01 * skin.sums(skin.areas)[:, None, None] * np.eye(7)
+    slopes = np.full((len(points), 7), -1.0)
     for _ in range(rounds):
-        offsets, t = _offsets(points, start, end)
-        distances = np.maximum(np.linalg.norm(offsets, axis=1), 1e-9)
-        n = offsets / distances[:, None]
-        slopes = np.concatenate(
-            [-n * (1 - t)[:, None], -n * t[:, None], -np.ones((len(n), 1))], axis=1
+        offsets, t = _offsets(
+            points, starts.take(skin.owners, axis=0), ends.take(skin.owners, axis=0)
         )
-        weighted = (slopes * areas[:, None]).T
-        step = np.linalg.solve(weighted @ slopes + damping, -weighted @ (distances - radius))
-        start, end, radius = start + step[:3], end + step[3:6], radius + float(step[6])
-        radius = max(radius, LEAST_RADIUS)
-    if (length := float(np.linalg.norm(end - start))) < LEAST_LENGTH:
-        end = start + LEAST_LENGTH * ((end - start) / length if length else np.eye(3)[0])
-    return start, end, radius
+        distances = np.maximum(lengths(offsets), 1e-9)
+        np.divide(offsets, -distances[:, None], out=slopes[:, :3])
+        np.multiply(slopes[:, :3], t[:, None], out=slopes[:, 3:6])
+        slopes[:, :3] -= slopes[:, 3:6]
+        weighted = slopes * skin.areas[:, None]
+        residual = (radii.take(skin.owners) - distances)[:, None]
+        normal = skin.products(weighted, slopes) + damping
+        step = np.linalg.solve(normal, skin.products(weighted, residual))[..., 0]
+        starts, ends, radii = starts + step[:, :3], ends + step[:, 3:6], radii + step[:, 6]
+        radii = np.maximum(radii, LEAST_RADIUS)
+    axes = ends - starts
+    reach = lengths(axes)[:, None]
+    direction = np.where(reach > 0, axes / np.maximum(reach, 1e-300), np.eye(3)[0])
+    ends = np.where(reach < LEAST_LENGTH, starts + LEAST_LENGTH * direction, ends)
+    return _Fit(starts=starts, ends=ends, radii=radii)
 
 
-def _offsets(points: Array, start: Array, end: Array) -> tuple[Array, Array]:
-    """From the nearest place of an axis to each point (n, 3), and where that is, 0..1."""
-    axis = end - start
-    t = np.clip((points - start) @ axis / max(float(axis @ axis), 1e-12), 0.0, 1.0)
-    return points - start - t[:, None] * axis, t
+def _offsets(points: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
+    """From the nearest place of its axis to each point (n, 3), and where that is, 0..1."""
+    axes, ahead = ends - starts, points - starts
+    t = np.clip(dots(ahead, axes) / np.maximum(dots(axes, axes), 1e-12), 0.0, 1.0)
+    return ahead - t[:, None] * axes, t
 
 
 def _vertex_areas(vertices: Array, faces: IntArray) -> Array:

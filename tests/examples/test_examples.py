@@ -115,7 +115,7 @@ def test_the_first_script_that_a_page_shows_runs(
     )
     assert shown is not None
     script = textwrap.dedent(shown[0]).replace("127.0.0.1:50051", server.address)
-    (tmp_path / "script.py").write_text(script.replace("frames(50)", "frames(5)"))
+    (tmp_path / "script.py").write_text(script.replace("frames(20)", "frames(5)"))
     command = [sys.executable, "-W", "error", "script.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")

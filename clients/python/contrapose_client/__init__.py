@@ -7,7 +7,7 @@ A complete example; the player stands still and the partner reacts for five seco
     async def main():
         async with connect("127.0.0.1:50051") as client, client.interact(seed=7) as session:
             await session.send_pose(*standing())
-            async for frame in session.frames(50):  # each when its time comes
+            async for frame in session.frames(20):  # each when its time comes
                 await session.send_pose(*standing())
                 print(frame.index, frame.transl, frame.quats_xyzw[0])
 
