@@ -192,8 +192,7 @@ def run_demo(args: argparse.Namespace) -> int:
         if not args.headless:
             open_in_browser(picture.resolve().as_uri())
         if server.page is not None:
-            print(f"meet the partner yourself: {server.page} (Ctrl-C ends it)", flush=True)
-            wait_for_interrupt()
+            wait_for_interrupt(f"meet the partner yourself: {server.page} (Ctrl-C ends it)")
     return 0
 
 
@@ -260,9 +259,10 @@ def _how(info: generation_pb2.GenerationInfo) -> str:
     )
 
 
-def wait_for_interrupt() -> None:
-    """Until Ctrl-C, which is how this is meant to end."""
+def wait_for_interrupt(told: str) -> None:
+    """Say that it goes on, until Ctrl-C, which is how this is meant to end."""
     with suppress(KeyboardInterrupt):
+        print(told, flush=True)
         while True:
             time.sleep(3600)
 
