@@ -80,11 +80,12 @@ class Terminal:
     """A program at a terminal of its own, as somebody looks at it."""
 
     def __init__(self, command: str, folder: Path, env: dict[str, str]) -> None:
-        self.command, self.said = command, ""
+        self.command, self.said, self.begun = command, "", time.monotonic()
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
 
         def take_terminal() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs behind `&` hears no Ctrl-C
             fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
         self._process = subprocess.Popen(
@@ -154,7 +155,6 @@ class Newcomer:
     problems: list[str] = field(default_factory=list)
     passed: int = 0
     skipped: int = 0
-    _begun: float = 0.0
 
     def follow(self, block: Block) -> None:
         if block.why_not:
@@ -178,7 +178,6 @@ class Newcomer:
         after = self.clone.parent / "environment"
         after.unlink(missing_ok=True)
         keep = f"{command}\ncode=$?; env -0 > {after}; exit $code"
-        self._begun = time.monotonic()
         terminal = Terminal(keep, self.clone, self.env)
         terminal.command = command
         try:
@@ -238,7 +237,7 @@ class Newcomer:
         terminal.close()
         self.passed += not found
         verdict = "FAILED " if found else "passed "
-        seconds = time.monotonic() - self._begun
+        seconds = time.monotonic() - terminal.begun
         print(f"{verdict}  {seconds:5.1f} s, {len(screen):2} rows  {terminal.command}", flush=True)
         if found:
             self.problems.append(f"{terminal.command}: {'; '.join(found)}")

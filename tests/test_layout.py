@@ -23,7 +23,7 @@ TYPED_GRAPHS = {Path("engine/backends/typed.py")}
 """What of the TensorRT backend may import ONNX, within itself."""
 FLOORS = {
     "engine": (
-        {"arrays", "errors", "extras"},
+        {"arrays", "errors", "extras", "progress"},
         {"body"},
         {"motion"},
         {"backends", "bundle", "devices", "formats"},

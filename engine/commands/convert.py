@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
 from engine.errors import InputError
+from engine.progress import waiting
 
 HELP = """\
 Read a motion or a pose and write it as another kind of file; the suffixes say which kinds.
@@ -83,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         if not 0.5 <= args.height <= 2.5:
             raise InputError.at("--height", f"{args.height:g}, expected metres, 0.5 to 2.5")
         rig = replace(rig, height=args.height)
-    motion = read_motion(args.input, rig=rig, body=body, up=args.up, tell=_tell)
+    with waiting(f"reading {args.input}"):
+        motion = read_motion(args.input, rig=rig, body=body, up=args.up, tell=_tell)
     paths = write_outputs(args, motion, body)
     people = "1 person" if motion.people == 1 else f"{motion.people} people"
     print(

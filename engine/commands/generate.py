@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.commands.engine_options import add_backend_options
 from engine.errors import InputError
+from engine.progress import counted
 
 if TYPE_CHECKING:
     from engine.batch import BadPrompt, Outcome, Prompt
@@ -91,13 +92,12 @@ def run(args: argparse.Namespace) -> int:
     outcomes = _outcomes(args, bundle, wanted)
     begun = time.monotonic()
     failed = 0
-    for count, outcome in enumerate(outcomes, start=1):
+    for outcome in counted(outcomes, "generate", len(wanted), "motions"):
         if outcome.entry is None:
             failed += 1
             print(f"{args.prompts}:{outcome.prompt.line}: {outcome.problem}", file=sys.stderr)
         else:
             folder.add(outcome.entry)
-        _show(count, len(wanted), time.monotonic() - begun)
     folder.close()
     made, seconds = len(wanted) - failed, time.monotonic() - begun
     an_hour = 3600 * made / max(seconds, 1e-9)
@@ -158,14 +158,3 @@ def _outcomes(args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt]) -
 def _tell_bad(path: Path, bad: list[BadPrompt]) -> None:
     for row in bad:
         print(f"{path}:{row.line}: {row.problem}; left out", file=sys.stderr)
-
-
-def _show(count: int, total: int, seconds: float) -> None:
-    """A line that is overwritten, where somebody looks on."""
-    if not sys.stderr.isatty():
-        return
-    rate = count / max(seconds, 1e-9)
-    left = (total - count) / rate
-    end = "\n" if count == total else ""
-    text = f"\r{count} of {total} motions, {rate:.2f} a second, {left:.0f} s left "
-    print(text, end=end, file=sys.stderr, flush=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
 from engine.errors import InputError
+from engine.progress import waiting
 
 if TYPE_CHECKING:
     from engine.body.shape import Body
@@ -117,13 +119,15 @@ def write_outputs(
     args: argparse.Namespace, motion: Motion, body: Body, *, caption: str = ""
 ) -> list[Path]:
     """Write a motion to every output; returns the paths of files that were written."""
-    from engine.formats import write_motion
+    from engine.formats import PICTURES, write_motion
 
     options = options_of(args)
     written: list[Path] = []
     for path in args.outputs:
         if path != STANDARD_OUTPUT:
-            written += write_motion(path, motion, body, caption=caption, options=options)
+            is_drawn = path.suffix.lower() in PICTURES  # which has a bar of its own
+            with nullcontext() if is_drawn else waiting(f"writing {path}"):
+                written += write_motion(path, motion, body, caption=caption, options=options)
             continue
         with tempfile.TemporaryDirectory() as folder:
             (made,) = write_motion(Path(folder) / "motion.npz", motion, body, options=options)

@@ -17,6 +17,7 @@ from typing import IO
 
 from engine.commands.engine_options import engine_flags
 from engine.errors import BackendError, ContraposeError, InputError
+from engine.progress import waiting
 from engine.serving.process import PAGE, READY
 
 STOP_SECONDS = 10.0
@@ -48,8 +49,6 @@ def running_server(args: argparse.Namespace, *, has_page: bool = False) -> Itera
     if args.server is not None:
         yield ServerAddress(address=args.server, token=_token(args.server_token), ca=args.server_ca)
         return
-    if sys.stderr.isatty():
-        print("contrapose: starting a server, which takes some seconds ...", file=sys.stderr)
     if args.server_token is not None or args.server_ca is not None:
         raise InputError(
             "--server-token and --server-ca: are for --server; give it, too", field="--server"
@@ -81,7 +80,8 @@ def own_server(flags: Sequence[str], *, has_page: bool = False) -> Iterator[Serv
             text=True,
         )
         try:
-            address = _ready_address(process, log)
+            with waiting("starting a server"):
+                address = _ready_address(process, log)
             page = _page(process) if has_page else None
             yield ServerProcess(address=address, pid=process.pid, page=page)
         finally:

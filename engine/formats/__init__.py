@@ -6,6 +6,7 @@ Knows layouts and suffixes. Knows no network, no session and no server.
 from __future__ import annotations
 
 from engine.formats.files import (
+    PICTURES,
     READABLE,
     WRITABLE,
     check_writable,
@@ -17,6 +18,7 @@ from engine.formats.resample import resampled
 from engine.formats.rig import RigMap, read_rig_map
 
 __all__ = [
+    "PICTURES",
     "READABLE",
     "WRITABLE",
     "RigMap",

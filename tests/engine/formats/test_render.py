@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +46,18 @@ def hues(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     """Masks (height, width) of pixels of the player's and of the partner's colour."""
     red, _, blue = np.moveaxis(np.asarray(image).astype(int), -1, 0)
     return red - blue > 40, blue - red > 40
+
+
+def test_pictures_are_the_same_whoever_draws_them(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(cores: int) -> list[bytes]:
+        monkeypatch.setattr(os, "cpu_count", lambda: cores)
+        return [image.tobytes() for image in render_frames(standing(2, 9), body, SIZE)]
+
+    alone = drawn(1)
+    assert drawn(3) == alone
+    assert len(set(alone)) == 9
 
 
 def test_both_people_are_in_view_player_left_in_every_frame(body: Body) -> None:
