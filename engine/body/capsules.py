@@ -316,7 +316,11 @@ def _template(body: Body) -> _Template:
     """
     points = body.template.astype(np.float64)
     areas, joint_of = _vertex_areas(points, body.faces), skin_parts(body)
-    joints, groups, bulges, parts, capsules = [], [], [], [], []
+    joints: list[int] = []
+    groups: list[IntArray] = []
+    bulges: list[float] = []
+    parts: list[IntArray] = []
+    capsules: list[IntArray] = []
     fits: list[_Fit] = []
     for joint, name in enumerate(JOINT_NAMES):
         kind = name.rpartition("_")[2]
