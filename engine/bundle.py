@@ -35,6 +35,8 @@ ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
 GENERATOR_FILES = ("generator/condition.onnx", "generator/step.onnx")
 TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
 INTENT_FILE = "intent/net.npz"
+KINDS_FILE = "text/kinds.npz"
+"""What the networks were trained to do, in words: may be missing."""
 
 
 Natural = Annotated[int, 0, MOST]
@@ -155,6 +157,11 @@ class Manifest:
 class Bundle:
     path: Path
     manifest: Manifest
+
+    @property
+    def kinds_file(self) -> Path | None:
+        """Its kinds, in words, if it says what they are; see `sampling/kinds.py`."""
+        return self.file(KINDS_FILE) if KINDS_FILE in self.manifest.files else None
 
     def file(self, relative: str) -> Path:
         """The path of a file that the manifest lists. Raises BundleError for any other."""

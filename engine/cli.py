@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import importlib.util
 import logging
 import os
 import re
@@ -29,6 +30,7 @@ COMMAND_MODULES = (
     "engine.commands.vmc",
     "engine.commands.replay",
     "engine.commands.generate",
+    "engine.commands.kinds",
     "engine.commands.convert",
     "engine.commands.plot",
     "engine.commands.bundle",
@@ -94,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     asked = next((word for word in argv if not word.startswith("-")), "")
     parser = build_parser(asked)
-    if "_ARGCOMPLETE" in os.environ:
+    if "_ARGCOMPLETE" in os.environ and importlib.util.find_spec("argcomplete"):
         importlib.import_module("argcomplete").autocomplete(parser)
     if not argv:
         parser.print_help()

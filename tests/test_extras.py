@@ -43,12 +43,12 @@ COMMANDS = {
         f"generate {PROMPTS} -o batch",
         "bench stream",
         "bench load",
+        "data synth --count 1 -o shards",
     ),
     "ray": (f"generate {PROMPTS} -o batch --ray local",),
     "plot": (f"plot {WAVE} -o wave.png",),
     "usd": (f"convert {WAVE} -o wave.usd", f"convert {WAVE} -o wave.usdc"),
     "train": (
-        "data synth --count 1 -o shards",
         f"train animator {REPOSITORY / 'trainer/configs/tiny.toml'} --out run",
         "eval no.bundle --data shards -o report.md",
         "ablate --data shards -o ablation",

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.bundle import INTENT_FILE, STARTER, Bundle
+from engine.bundle import INTENT_FILE, KINDS_FILE, STARTER, Bundle
 from engine.errors import ContraposeError
 from trainer.export.bundles import export_bundle
 from trainer.export.schedules import bundle_schedules, default_steps
@@ -40,6 +40,7 @@ def make_starter(
     *,
     text: TextEncoder | None,
     intent: Path = STARTER / INTENT_FILE,
+    kinds: Path = STARTER / KINDS_FILE,
     report: Path | None = None,
     steps: int | None = None,
     counts: Sequence[int] = STEPS,
@@ -47,6 +48,7 @@ def make_starter(
     """Export the EMA weights of both checkpoints, compact, with text encoder and packaged body.
 
     intent  of `python -m trainer.intent.train`
+    kinds   of `python -m trainer.text.kinds`
     report  JSON of `contrapose eval` on this animator, for the quality of its schedules
     steps   the default of sessions; None: the fewest that are as good as the best, or 10
     counts  even schedules beside those the animator was distilled to
@@ -69,6 +71,7 @@ def make_starter(
         text=text,
         body_file=STARTER.parent / "body.npz",
         intent_file=intent,
+        kinds_file=kinds,
         name="starter",
         description=DESCRIPTION,
         licence=LICENCE,
@@ -96,6 +99,13 @@ def main(arguments: list[str] | None = None) -> int:
         help="of `python -m trainer.intent.train` (the one that the starter ships)",
     )
     parser.add_argument(
+        "--kinds",
+        type=Path,
+        default=STARTER / KINDS_FILE,
+        metavar="NPZ",
+        help="of `python -m trainer.text.kinds` (the one that the starter ships)",
+    )
+    parser.add_argument(
         "--report", type=Path, metavar="JSON", help="of `contrapose eval` on the animator"
     )
     parser.add_argument("--steps", type=int, help="default of sessions (from the report)")
@@ -111,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
             args.out,
             text=make_minilm_text() if args.new_text_encoder else minilm_text(),
             intent=args.intent,
+            kinds=args.kinds,
             report=args.report,
             steps=args.steps,
             counts=args.counts,

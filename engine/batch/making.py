@@ -32,6 +32,8 @@ class Begun:
     prompt: Prompt
     pair: People
     words: Array | None
+    notice: str = ""
+    """What people are told about the words; nothing: they are as the bundle knows them."""
 
 
 class Maker:
@@ -59,6 +61,7 @@ class Maker:
                         prompt=prompt,
                         pair=self._read(prompt.pair, prompt, 2),
                         words=self._for_animator(prompt, words),
+                        notice=self._notice(prompt, words),
                     )
                     continue
                 self._require_generator(prompt)
@@ -104,6 +107,10 @@ class Maker:
     def _for_animator(self, prompt: Prompt, words: Mapping[str, Array]) -> Array | None:
         return words.get(prompt.text) if self.loaded.animator_takes_text else None
 
+    def _notice(self, prompt: Prompt, words: Mapping[str, Array]) -> str:
+        kinds, vector = self.loaded.kinds, words.get(prompt.text)
+        return "" if kinds is None or vector is None else kinds.notice(prompt.text, vector)
+
     def _require_generator(self, prompt: Prompt) -> None:
         manifest = self.loaded.bundle.manifest
         if manifest.generator is None or (prompt.text and manifest.text is None):
@@ -124,7 +131,12 @@ class Maker:
                 sample=sample,
             )
         return {
-            prompt: Begun(prompt=prompt, pair=pair, words=self._for_animator(prompt, words))
+            prompt: Begun(
+                prompt=prompt,
+                pair=pair,
+                words=self._for_animator(prompt, words),
+                notice=self._notice(prompt, words),
+            )
             for (prompt, _), pair in zip(wanted, pairs, strict=True)
         }
 

@@ -5,6 +5,7 @@ Knows makers and folders; no file of prompts and no terminal.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,6 +17,8 @@ from engine.batch.making import Begun, Maker
 from engine.batch.prompts import Prompt
 from engine.errors import ContraposeError
 
+logger = logging.getLogger(__name__)
+
 TOGETHER = 8
 """Prompts whose pairs are denoised in one go, and motions that are finished at the same time."""
 
@@ -24,12 +27,14 @@ TOGETHER = 8
 class Outcome:
     """What became of a prompt: an entry, or a problem.
 
+    notice  what people are told of its words, if anything
     cpu_s  seconds of a processor that the motion took outside the networks
     """
 
     prompt: Prompt
     entry: Entry | None = None
     problem: str = ""
+    notice: str = ""
     cpu_s: float = 0.0
 
 
@@ -40,6 +45,13 @@ def made_motions(
 
     The next pairs are denoised while the motions around the last ones are finished.
     """
+    begun_s, outside_s = time.process_time(), 0.0
+
+    def counted(outcome: Outcome) -> Outcome:
+        nonlocal outside_s
+        outside_s += outcome.cpu_s
+        return outcome
+
     with ThreadPoolExecutor(TOGETHER) as pool:
         under_way: set[Future[Outcome]] = set()
         for first in range(0, len(prompts), TOGETHER):
@@ -50,8 +62,10 @@ def made_motions(
             }
             while len(under_way) > TOGETHER:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        yield from (future.result() for future in wait(under_way).done)
+                yield from (counted(future.result()) for future in done)
+        yield from (counted(future.result()) for future in wait(under_way).done)
+    used_s = time.process_time() - begun_s
+    logger.info("%.1f s of processor time, %.1f s of it outside the networks", used_s, outside_s)
 
 
 def _finished(
@@ -65,4 +79,5 @@ def _finished(
         entry = stored(folder, prompt, motion, maker.loaded.body, suffix)
     except ContraposeError as error:
         return Outcome(prompt=prompt, problem=str(error))
-    return Outcome(prompt=prompt, entry=entry, cpu_s=time.thread_time() - started)
+    cpu_s = time.thread_time() - started
+    return Outcome(prompt=prompt, entry=entry, notice=begun.notice, cpu_s=cpu_s)

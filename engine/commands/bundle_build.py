@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from engine.backends.open import BACKENDS, default_cache_dir, open_backend
 from engine.backends.processor import INT8_PROCESSORS
 from engine.backends.protocol import PRECISIONS
-from engine.backends.tensorrt import TensorRtBackend
 from engine.bundle import STARTER, Bundle, load_bundle
 from engine.commands.full_size import QUANTISE, trainer_offers
 from engine.errors import BackendError, ConfigError
@@ -113,6 +112,8 @@ def run(args: argparse.Namespace) -> int:
 
 def build(bundle: Bundle, backend: Backend, buckets: Sequence[int], out: TextIO) -> int:
     """Compile a bundle's graphs one after the other, with a bar; returns how many they were."""
+    from engine.backends.tensorrt import TensorRtBackend
+
     graphs = [name for name in bundle.manifest.required_files() if name.endswith(".onnx")]
     units: list[tuple[str, tuple[int, ...]]] = [
         (name, (bucket,) if bucket else ())

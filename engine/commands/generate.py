@@ -98,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{args.prompts}:{outcome.prompt.line}: {outcome.problem}", file=sys.stderr)
         else:
             folder.add(outcome.entry)
+            if outcome.notice:
+                print(f"{args.prompts}:{outcome.prompt.line}: {outcome.notice}", file=sys.stderr)
     folder.close()
     made, seconds = len(wanted) - failed, time.monotonic() - begun
     an_hour = 3600 * made / max(seconds, 1e-9)

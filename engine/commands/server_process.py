@@ -6,6 +6,7 @@ Knows the command line of `serve` and its ready line; no message and no socket.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from engine.progress import waiting
 from engine.serving.process import PAGE, READY
 
 STOP_SECONDS = 10.0
+WARNING = re.compile(r"\S+ \S+ WARNING \S+: (.*)")
+"""A line of its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,7 @@ def own_server(flags: Sequence[str], *, has_page: bool = False) -> Iterator[Serv
             yield ServerProcess(address=address, pid=process.pid, page=page)
         finally:
             _stop(process)
+            _pass_on_warnings(log)
 
 
 def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
@@ -106,6 +110,14 @@ def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
 def _page(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().removeprefix(PAGE).strip()
+
+
+def _pass_on_warnings(log: IO[str]) -> None:
+    """What it warned of would otherwise go with its log."""
+    log.seek(0)
+    for line in log:
+        if found := WARNING.match(line):
+            print(f"contrapose: {found[1]}", file=sys.stderr)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -7,6 +7,7 @@ session and no socket. What is wrong raises the ContraposeError that the call en
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Iterator
 
@@ -23,6 +24,8 @@ from engine.serving import wire
 from engine.serving.chunk_wire import motion_chunk
 from engine.serving.host import Host
 from engine.serving.loaded import LoadedBundle
+
+logger = logging.getLogger(__name__)
 
 Request = generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest
 
@@ -142,7 +145,9 @@ def _pair_words(text: str, loaded: LoadedBundle) -> str:
 
 
 async def _encoded(loaded: LoadedBundle, words: str) -> Array:
-    """The sentence vector (width,)."""
+    """The sentence vector (width,). What is far from all that the bundle knows is logged."""
     call = loaded.executor.call(lambda models: encode_text(models, [words]))
     encoded: Array = (await asyncio.wrap_future(call))[0]
+    if loaded.kinds is not None and (notice := loaded.kinds.notice(words, encoded)):
+        logger.warning("%s", notice)
     return encoded

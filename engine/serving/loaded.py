@@ -25,6 +25,7 @@ from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 from engine.sampling.acts import ActWords, act_words
 from engine.sampling.executor import Executor
+from engine.sampling.kinds import Kinds, load_kinds
 from engine.sampling.models import load_models
 from engine.sampling.offline import sampled
 from engine.sampling.request import SampledWindow
@@ -65,6 +66,8 @@ class LoadedBundle:
     """Tells what players offer; None: no offer is answered."""
     acts: ActWords | None = None
     """Tells which words ask for something that needs no network; None: none do."""
+    kinds: Kinds | None = None
+    """What the networks were trained to do; None: the bundle does not say."""
     python_s: float = 0.0
     """Seconds of the interpreter for a session and second, as measured before there is one."""
 
@@ -118,6 +121,7 @@ def loaded_bundle(
         body=_body(config),
         intent=_intent(config.bundle),
         acts=act_words(models) if models.animator_text_width else None,
+        kinds=None if (kinds := config.bundle.kinds_file) is None else load_kinds(kinds),
         backend=backend.name,
         precision=backend.precision,
     )

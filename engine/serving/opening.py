@@ -152,6 +152,7 @@ async def _opened(
         idle_seconds=host.config.idle_seconds,
         player=TrackedPlayer(calibration),
         act_of=None if loaded.acts is None else loaded.acts.act_of,
+        kinds=loaded.kinds,
         tells_intent=session.intent is not None and config.guard and config.company,
         sealer=Sealer(
             keys=host.config.resume_keys,

@@ -23,6 +23,7 @@ from engine.arrays import Array
 from engine.errors import BackendError, ContraposeError, SessionError
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.executor import Executor
+from engine.sampling.kinds import Kinds
 from engine.sampling.models import encode_text
 from engine.serving import wire
 from engine.serving.arrivals import Arrivals
@@ -82,6 +83,7 @@ class LiveStream:
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
     act_of          which act a text vector asks for; None: words steer nothing here
+    kinds           what the bundle knows, for those whose words are far from it; None: unknown
     tells_intent    whether the session can tell what the player is about
     sealer          makes tokens to resume by; None: there are none
     resumes         what `session` was made of, if it goes on from another server
@@ -97,6 +99,7 @@ class LiveStream:
         idle_seconds: float,
         player: TrackedPlayer,
         act_of: Callable[[Array], str | None] | None = None,
+        kinds: Kinds | None = None,
         tells_intent: bool = False,
         sealer: Sealer | None = None,
         resumes: StreamState | None = None,
@@ -107,6 +110,7 @@ class LiveStream:
         self._idle_seconds = idle_seconds
         self._sealer = sealer
         self._act_of, self._tells_intent = act_of, tells_intent
+        self._kinds = kinds
         self._loop = asyncio.get_running_loop()
         self._session = StreamSession(
             session,
@@ -273,7 +277,11 @@ class LiveStream:
         if error is None:
             text = done.result()
             assert self._act_of is not None
-            self._change(Follow(words=words, text=text, act=self._act_of(text)))
+            act = self._act_of(text)
+            notice = self._kinds.notice(words, text) if self._kinds and act is None else ""
+            if notice:
+                self._notify(interaction_pb2.SESSION_EVENT_KIND_NOTICE, notice)
+            self._change(Follow(words=words, text=text, act=act))
             self._encode()
         elif isinstance(error, ContraposeError):
             self.end(error)

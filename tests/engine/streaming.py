@@ -12,6 +12,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
+from engine.sampling.kinds import Kinds
 from engine.sampling.models import BUCKETS, Models
 from engine.sampling.scheduler import CallCosts
 from engine.serving.session_thread import SessionThread
@@ -48,6 +49,7 @@ def new_stream(
     session: Session | None = None,
     idle_seconds: float = 5.0,
     takes_text: bool = False,
+    kinds: Kinds | None = None,
     tells_intent: bool = False,
     session_thread: SessionThread | None = None,
 ) -> LiveStream:
@@ -59,6 +61,7 @@ def new_stream(
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),
         act_of=no_act if takes_text else None,
+        kinds=kinds,
         tells_intent=tells_intent,
     )
 
@@ -71,6 +74,7 @@ def responses_to(
     session: Session | None = None,
     idle_seconds: float = 5.0,
     takes_text: bool = False,
+    kinds: Kinds | None = None,
 ) -> list[pb.StreamInteractionResponse]:
     """All that one stream answers, in virtual time; `write` may take its time over each."""
     responses: list[pb.StreamInteractionResponse] = []
@@ -82,7 +86,11 @@ def responses_to(
 
     async def run() -> None:
         stream = new_stream(
-            new_executor(models), session=session, idle_seconds=idle_seconds, takes_text=takes_text
+            new_executor(models),
+            session=session,
+            idle_seconds=idle_seconds,
+            takes_text=takes_text,
+            kinds=kinds,
         )
         await stream.run(requests, record)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from engine.cli import main
@@ -28,3 +33,25 @@ def test_a_mistyped_word_is_told_the_nearest(
         main(words)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("contrapose kin", ["kinds"]), ("contrapose pose --se", ["--seed", "--server"])],
+)
+def test_the_shell_is_offered_what_goes_on_as_typed(
+    typed: str, offered: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("argcomplete")
+    out = tmp_path / "offered"
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(out),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": typed,
+        "COMP_POINT": str(len(typed)),
+    }
+    command = [sys.executable, "-m", "engine.cli"]
+    subprocess.run(command, env={**os.environ, **asked}, check=True, capture_output=True)
+    words = [word.strip() for word in out.read_text().split("\n")]
+    assert [word for word in words if not word.startswith("--server-")] == offered

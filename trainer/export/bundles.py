@@ -17,6 +17,7 @@ import onnx
 
 from engine.bundle import (
     INTENT_FILE,
+    KINDS_FILE,
     MANIFEST,
     BodySpec,
     Bundle,
@@ -40,6 +41,7 @@ def export_bundle(
     text: TextEncoder | None = None,
     body_file: Path | None = None,
     intent_file: Path | None = None,
+    kinds_file: Path | None = None,
     name: str,
     description: str,
     licence: str,
@@ -51,6 +53,8 @@ def export_bundle(
     parts      networks, as `Family.part` makes them; an animator must be among them
     body_file  the body that the networks were trained with; None: the engine's own
     intent_file  of `python -m trainer.intent.train`; None: no offer of a player is answered
+    kinds_file   of `python -m trainer.text.kinds`, with the vectors of `text`; None: no words are
+                 told apart from what it knows
     weights    f32 keeps every bit of a checkpoint; f16 stores matrices in half the bytes;
                compact stores products in int8 and computes the sinusoids
     Raises BundleError if `path` holds something else than a bundle, if text encoder and networks
@@ -75,6 +79,8 @@ def export_bundle(
         if intent_file is not None:
             (partial / INTENT_FILE).parent.mkdir()
             shutil.copyfile(intent_file, partial / INTENT_FILE)
+        if kinds_file is not None and text is not None:
+            shutil.copyfile(kinds_file, partial / KINDS_FILE)
         bundle = write_manifest(
             partial,
             name=name,

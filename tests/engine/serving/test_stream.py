@@ -14,6 +14,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.errors import BackendError, InputError, OverloadedError, SessionError
+from engine.sampling.kinds import Kinds
 from engine.sampling.models import Models, encode_text
 from engine.serving.load import LoadLevel
 from engine.serving.stream import CHANGE_SECONDS
@@ -361,6 +362,27 @@ def test_words_of_a_client_reach_the_next_windows_without_a_notice(talking_model
     assert events_in(responses_to(requests(), models=models, takes_text=True)) == []
     assert not heard[0].any()
     np.testing.assert_array_equal(heard[-1], encode_text(talking_models, ["hug her"])[0])
+
+
+def test_words_far_from_all_that_the_bundle_knows_are_told(talking_models: Models) -> None:
+    async def requests() -> Requests:
+        yield still_pose(1)
+        for words in ("hug", "wave"):
+            yield pb.StreamInteractionRequest(control=pb.SessionControl(text=words))
+            await asyncio.sleep(0.5)
+
+    hug = encode_text(talking_models, ["hug"])
+    kinds = Kinds(
+        names=("hug",),
+        texts=("a hug",),
+        kind_of=np.array([0]),
+        vectors=hug / np.linalg.norm(hug, axis=1, keepdims=True),
+    )
+    wave = encode_text(talking_models, ["wave"])[0]
+    is_far = bool(kinds.notice("wave", wave))
+    told = events_in(responses_to(requests(), models=talking_models, takes_text=True, kinds=kinds))
+    assert [event.text for event in told] == [kinds.notice("wave", wave)] * is_far
+    assert is_far
 
 
 def test_of_words_that_come_too_fast_the_newest_are_heard(talking_models: Models) -> None:
