@@ -14,9 +14,8 @@ import { readNpz } from "../src/formats/npz";
 import { StreamInteractionResponseSchema } from "../src/gen/contrapose/v1/interaction_pb";
 import { poseAt } from "../src/motion/motion";
 import { poseOf } from "../src/session/playout";
-import { PYTHON, Proxy, ROOT, RunningServer } from "./server";
+import { CHROMIUM, PYTHON, Proxy, ROOT, RunningServer } from "./server";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
   "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 
 export const ROOT = join(import.meta.dirname, "../../..");
 export const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const PAGE = /^page on (http:\S+)/;
 
 export class RunningServer {
@@ -17,9 +18,9 @@ export class RunningServer {
     private readonly process: ChildProcess,
   ) {}
 
-  /** `contrapose serve` on free ports; it ends with its standard input. */
-  static async start(): Promise<RunningServer> {
-    const flags = ["--port", "0", "--http-port", "0", "--stop-on-eof", "--drain-seconds", "0"];
+  /** `contrapose serve` on free ports, with more flags; it ends with its standard input. */
+  static async start(...more: string[]): Promise<RunningServer> {
+    const flags = ["--port", "0", "--http-port", "0", "--stop-on-eof", "--drain-seconds", "0", ...more];
     const process = spawn(PYTHON, ["-m", "engine.cli", "serve", ...flags], {
       cwd: ROOT,
       stdio: ["pipe", "pipe", "inherit"],

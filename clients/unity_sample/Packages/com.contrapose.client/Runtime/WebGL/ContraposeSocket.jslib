@@ -19,7 +19,10 @@ mergeInto(LibraryManager.library, {
     entry.socket.binaryType = "arraybuffer";
     entry.socket.onopen = function () { entry.state = 1; };
     entry.socket.onmessage = function (event) {
-      if (event.data instanceof ArrayBuffer) entry.waiting.push(new Uint8Array(event.data));
+      // Neither text nor a message without bytes, which C# would take for none, is one of the contract's.
+      if (event.data instanceof ArrayBuffer && event.data.byteLength) {
+        entry.waiting.push(new Uint8Array(event.data));
+      }
     };
     entry.socket.onclose = function (event) {
       entry.state = 2;
