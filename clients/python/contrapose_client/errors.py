@@ -40,6 +40,17 @@ def translated(address: str) -> Iterator[None]:
                 f"{address} cannot be talked to in encrypted form; is `tls` the certificate that "
                 f"the server's is signed by? {details}"
             )
+        elif code is grpc.StatusCode.UNAVAILABLE and _hung_up(details.lower()):
+            details = (
+                f"{address} hangs up at once; does it want an encrypted connection (`tls`), or a "
+                f"certificate of yours (`Tls(cert=, key=)`)? {details}"
+            )
         elif code is grpc.StatusCode.UNAVAILABLE and "connect" in details.lower():
             details = f"no server answers at {address}; start one with `contrapose serve`"
         raise ServerError(code, details or code.name) from None
+
+
+def _hung_up(details: str) -> bool:
+    """Whether somebody took a connection and ended it before a word was said."""
+    ends = "socket closed", "connection reset"
+    return "failed to connect" in details and any(end in details for end in ends)
