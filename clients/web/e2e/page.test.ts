@@ -14,6 +14,7 @@ import { readNpz } from "../src/formats/npz";
 import { StreamInteractionResponseSchema } from "../src/gen/contrapose/v1/interaction_pb";
 import { poseAt } from "../src/motion/motion";
 import { poseOf } from "../src/session/playout";
+import { vrmOf } from "./avatars";
 import { CHROMIUM, PYTHON, Proxy, ROOT, RunningServer } from "./server";
 
 const FLAGS = [
@@ -144,6 +145,22 @@ function planned(parts: Awaited<ReturnType<typeof messages>>): Map<number, Pose[
     });
   }
   return plans;
+}
+
+/** Drops a file on the page, as from a folder of the desktop. */
+async function drop(name: string, bytes: Uint8Array): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(
+    ([text, file]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], file));
+      return transfer;
+    },
+    [Buffer.from(bytes).toString("base64"), name] as const,
+  );
+  await page.dispatchEvent("body", "dragover", { dataTransfer });
+  expect(await page.isVisible("#drop")).toBe(true);
+  await page.dispatchEvent("body", "drop", { dataTransfer });
+  expect(await page.isVisible("#drop")).toBe(false);
 }
 
 function farthest(a: readonly number[], b: readonly number[]): number {
@@ -379,6 +396,66 @@ describe("the page", () => {
     expect(Number(told[0])).toBe(2);
     expect(Number(told[1])).toBeGreaterThan(10);
     expect(Number(told[2])).toBe(10);
+  });
+
+  it("plays a .glb that is dropped as the motion that it was written from", async () => {
+    const path = join(PICTURES, "wave.glb");
+    execFileSync(PYTHON, ["-m", "engine.cli", "convert", join(ROOT, "tests/data/wave.npz"), "-o", path], { cwd: ROOT });
+    await open();
+    await live();
+    await drop("wave.glb", readFileSync(path));
+    await page.waitForFunction(() => globalThis.contrapose!.source?.name === "wave.glb" && globalThis.contrapose!.drawn);
+    const motion = await readNpz("wave.npz", readFileSync(join(ROOT, "tests/data/wave.npz")));
+    const person = motion.people[0]!;
+    const times = person.frames.map((_, frame) => frame / motion.frameRate);
+    const played = await page.evaluate(
+      (wanted) =>
+        wanted.map((time) => {
+          const input = globalThis.contrapose!.source!.input(time);
+          if (input?.case !== "body") throw new Error("a recording sends bodies");
+          return { quats: input.value.rotations!, transl: input.value.rootTranslation! };
+        }),
+      times,
+    );
+    const places = (pose: Pose) => jointsOf(pose, person.rest).places;
+    const first = places(person.frames[0]!)[0]!;
+    const off = played.map(({ quats, transl }, frame) => {
+      const was = places(person.frames[frame]!).map((place) => [place[0] - first[0], place[1], place[2] - first[2]]);
+      const pose = { quats: Float32Array.from(quats), transl: Float32Array.from(transl) };
+      const now = places(pose).map((place) => [place[0] - person.rest[0]!, place[1], place[2] - person.rest[2]!]);
+      // Where the floor is, the soles say: heights are compared from the pelvis.
+      const level = ([x, y, z]: number[], from: number[]) => [x!, y! - from[1]!, z!];
+      return farthest(now.flatMap((place) => level(place, now[0]!)), was.flatMap((place) => level(place, was[0]!)));
+    });
+    console.log(`a dropped .glb: joints within ${(1000 * Math.max(...off)).toFixed(1)} mm of its motion`);
+    expect(Math.max(...off)).toBeLessThan(0.01);
+  });
+
+  it("has a .vrm that is dropped stand for the partner", async () => {
+    await open();
+    await live();
+    const body = Buffer.from(await (await fetch(`${server.url}v1/body.glb`)).arrayBuffer());
+    await drop("open_body.vrm", vrmOf(body));
+    await page.waitForFunction(() => document.getElementById("events")!.textContent.includes("opened open_body.vrm"));
+    const seen = await inTime(await drawn(5));
+    const parts = await messages();
+    const rest = Float32Array.from(await page.evaluate(() => [...globalThis.contrapose!.rest]));
+    const plans = planned(parts);
+    const off = seen.map(({ frame, partner }) => {
+      const index = Math.floor(frame + 1e-6);
+      const between = (plans.get(index) ?? []).flatMap((from) =>
+        (plans.get(index + 1) ?? [from]).map((to) =>
+          jointsOf(mixed(from, to, Math.max(frame - index, 0)), rest).places.flat(),
+        ),
+      );
+      return Math.min(...between.map((places) => farthest(places, partner)));
+    });
+    console.log(`a dropped .vrm: joints within ${(1000 * Math.max(...off)).toFixed(1)} mm of the plan`);
+    await page.screenshot({ path: join(PICTURES, "vrm.png") });
+    expect(seen.length).toBeGreaterThan(5);
+    expect(Math.max(...off)).toBeLessThan(0.03);
+    await drop("broken.vrm", body.subarray(0, 1000));
+    await page.waitForFunction(() => document.getElementById("events")!.textContent.includes("is no VRM avatar"));
   });
 
   it("takes places, touches, energy, space and pauses by the keyboard alone", async () => {

@@ -1,6 +1,6 @@
 // Motion in a binary glTF: the first person of its first animation. Knows three.js's loader.
 
-import { AnimationMixer, Quaternion, Vector3 } from "three";
+import { AnimationMixer, LoopOnce, Quaternion, Vector3 } from "three";
 import type { Object3D } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import type { RestOffsets } from "../body/skeleton";
@@ -12,6 +12,8 @@ import type { RigFrame, RigNode } from "./retarget";
 
 const FRAME_RATE = 30;
 const MOST_SECONDS = 600;
+/** Of a frame: a file's times are of 32 bits. */
+const ROUNDING = 0.01;
 
 /** Throws FileError if there is no animation, or no person in it. */
 export async function readGlb(file: string, bytes: ArrayBuffer, rest: RestOffsets): Promise<Motion> {
@@ -27,8 +29,10 @@ export async function readGlb(file: string, bytes: ArrayBuffer, rest: RestOffset
   const objects = players.length > 0 ? players : all;
   const rig: RigNode[] = objects.map((node) => ({ name: node.name, ...placed(node) }));
   const mixer = new AnimationMixer(loaded.scene);
-  mixer.clipAction(clip).play();
-  const count = Math.floor(Math.min(clip.duration, MOST_SECONDS) * FRAME_RATE) + 1;
+  // One that is played again and again is back at its beginning at its last moment.
+  const action = mixer.clipAction(clip).setLoop(LoopOnce, 1).play();
+  action.clampWhenFinished = true;
+  const count = Math.floor(Math.min(clip.duration, MOST_SECONDS) * FRAME_RATE + ROUNDING) + 1;
   const frames: RigFrame[] = [];
   for (let frame = 0; frame < count; frame++) {
     mixer.setTime(frame / FRAME_RATE);

@@ -1,0 +1,43 @@
+// A VRM 1.0 avatar of our own body: `/v1/body.glb` with the extension VRMC_vrm, its soles on y = 0 as a
+// VRM's must be. Knows glTF's container and bones; no three.js.
+
+import { JOINT_NAMES } from "../src/body/skeleton";
+
+interface Gltf {
+  nodes: { name?: string; children?: number[]; translation?: number[] }[];
+  accessors: { min?: number[] }[];
+  meshes: { primitives: { attributes: { POSITION: number } }[] }[];
+  extensionsUsed?: string[];
+  extensions?: object;
+}
+
+const BONES = [
+  "hips", "leftUpperLeg", "rightUpperLeg", "spine", "leftLowerLeg", "rightLowerLeg", "chest", "leftFoot",
+  "rightFoot", "upperChest", "leftToes", "rightToes", "neck", "leftShoulder", "rightShoulder", "head",
+  "leftUpperArm", "rightUpperArm", "leftLowerArm", "rightLowerArm", "leftHand", "rightHand",
+];
+const META = {
+  name: "Open body",
+  version: "1",
+  authors: ["Contrapose"],
+  licenseUrl: "https://vrm.dev/licenses/1.0/",
+};
+const [HEADER_BYTES, CHUNK_HEADER_BYTES] = [12, 8];
+
+export function vrmOf(glb: Buffer): Buffer {
+  const at = HEADER_BYTES + CHUNK_HEADER_BYTES;
+  const length = glb.readUInt32LE(HEADER_BYTES);
+  const gltf = JSON.parse(glb.toString("utf8", at, at + length)) as Gltf;
+  const node = (name: string) => gltf.nodes.findIndex((one) => one.name === name);
+  const top = gltf.nodes.find(({ children }) => children?.includes(node("pelvis")))!;
+  top.translation = [0, -gltf.accessors[gltf.meshes[0]!.primitives[0]!.attributes.POSITION]!.min![1]!, 0];
+  const humanBones = Object.fromEntries(JOINT_NAMES.map((joint, index) => [BONES[index]!, { node: node(joint) }]));
+  gltf.extensionsUsed = ["VRMC_vrm"];
+  gltf.extensions = { VRMC_vrm: { specVersion: "1.0", meta: META, humanoid: { humanBones } } };
+  const text = Buffer.from(JSON.stringify(gltf));
+  const json = Buffer.concat([text, Buffer.alloc(-text.length & 3, " ")]);
+  const head = Buffer.from(glb.subarray(0, at));
+  head.writeUInt32LE(glb.length + json.length - length, 8);
+  head.writeUInt32LE(json.length, HEADER_BYTES);
+  return Buffer.concat([head, json, glb.subarray(at + length)]);
+}
