@@ -40,6 +40,11 @@ class Kinds:
     def wordings(self, kind: int) -> list[str]:
         return [self.texts[row] for row in np.flatnonzero(self.kind_of == kind)]
 
+    @property
+    def plainest(self) -> tuple[str, ...]:
+        """(K,) the first wording of each kind."""
+        return tuple(self.wordings(kind)[0] for kind in range(len(self.names)))
+
     def notice(self, words: str, vector: Array) -> str:
         """One line for people if words (width,) are far from every kind; else nothing."""
         length = float(np.linalg.norm(vector))
@@ -77,7 +82,7 @@ def load_kinds(path: Path) -> Kinds:
             (names.ndim, vectors.ndim) == (1, 2)
             and texts.shape == kind_of.shape == vectors.shape[:1]
             and {names.dtype.kind, texts.dtype.kind} == {"U"}
-            and bool(np.isin(kind_of, np.arange(len(names))).all())
+            and set(kind_of.tolist()) == set(range(len(names)))
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
         raise BundleError(f"{path}: holds no kinds: {exc}; export again", field="files") from exc

@@ -48,6 +48,8 @@ def server_info(host: Host) -> server_info_pb2.GetServerInfoResponse:
         info.schedules.extend(map(_schedule, manifest.animator.schedules))
         info.skeleton.CopyFrom(wire.skeleton_to_wire(loaded.body.rest_joints(betas), betas))
         info.load.CopyFrom(_load(host, loaded))
+        if loaded.kinds is not None:
+            info.kinds.extend(map(_known_kind, loaded.kinds.names, loaded.kinds.plainest))
     return info
 
 
@@ -64,6 +66,10 @@ def _load(host: Host, loaded: LoadedBundle) -> server_info_pb2.ServerLoad:
         revision_frames=session.revision_frames,
         resident_mb=resident_mb(),
     )
+
+
+def _known_kind(name: str, text: str) -> server_info_pb2.KnownKind:
+    return server_info_pb2.KnownKind(name=name, text=text)
 
 
 def _schedule(spec: ScheduleSpec) -> server_info_pb2.StepSchedule:

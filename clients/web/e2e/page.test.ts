@@ -223,6 +223,23 @@ describe("the page", () => {
     );
   });
 
+  it("has a button for each kind that the bundle knows, which says its words", async () => {
+    await open();
+    await live();
+    await page.waitForSelector("#kinds button");
+    const { kinds } = (await (await fetch(`${server.url}v1/info`)).json()) as { kinds: { name: string; text: string }[] };
+    expect(kinds.length).toBeGreaterThan(20);
+    expect(await page.locator("#kinds button").allTextContents()).toEqual(kinds.map(({ name }) => name.replaceAll("_", " ")));
+    const { text } = kinds.find(({ name }) => name === "high_five")!;
+    await page.click("#kinds button:text-is('high five')");
+    expect(await page.inputValue("#words")).toBe(text);
+    await page.waitForFunction(
+      (words) => globalThis.contrapose!.chronicle.revisions.some(({ cause }) => cause.includes(words)),
+      text,
+    );
+    await page.screenshot({ path: join(PICTURES, "kinds.png"), fullPage: true });
+  });
+
   it("resumes a session that was cut, without a jump over 5 cm", async () => {
     const proxy = new Proxy(new URL(server.url));
     await proxy.listen();

@@ -40,12 +40,15 @@ async function open(): Promise<void> {
     phase: (phase, ending) => {
       showPhase(app!, phase, ending);
     },
-    accepted: () => undefined,
+    accepted: () => {
+      tellBundle(app!).catch((error: unknown) => {
+        tell(`the server does not say what it knows: ${String(error)}`);
+      });
+    },
     event: tell,
   });
   dragHands(stage, () => app.puppet);
   wirePanel(app);
-  fillKinds(app, []);
   const players = new Players(app, await recordedMotion(query.get("motion")));
   players.choose("recording");
   await players.offerHeadset();
@@ -71,7 +74,12 @@ async function open(): Promise<void> {
   setInterval(() => {
     showFigures(app, strip);
   }, STRIP_MS);
+}
+
+/** What the bundle was trained to do; known as soon as a session is accepted. */
+async function tellBundle(app: App): Promise<void> {
   const info = await serverInfo();
+  fillKinds(app, info?.kinds ?? []);
   if (info && !info.animatorTakesText) tell("this bundle's partner takes no words");
 }
 

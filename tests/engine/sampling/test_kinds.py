@@ -86,10 +86,13 @@ def test_kinds_come_back_from_their_file(tmp_path: Path) -> None:
     back = load_kinds(tmp_path / "kinds.npz")
     assert (back.names, back.texts) == (small().names, small().texts)
     assert back.wordings(0) == ["a hug", "they hug"]
+    assert back.plainest[0] == "a hug"
     np.testing.assert_allclose(back.vectors, small().vectors, atol=0.01)
 
 
-@pytest.mark.parametrize("damage", ["no zip", "a kind too many", "a text too few"])
+@pytest.mark.parametrize(
+    "damage", ["no zip", "a kind too many", "a kind too few", "a text too few"]
+)
 def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "kinds.npz"
     save_kinds(path, small())
@@ -98,7 +101,11 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, damage: str
     else:
         with np.load(path) as held:
             arrays = dict(held)
-        cut = {"a kind too many": "names", "a text too few": "texts"}[damage]
-        np.savez(path, **{**arrays, cut: arrays[cut][:-1]})
+        changed = {
+            "a kind too many": {"names": np.append(arrays["names"], "nameless")},
+            "a kind too few": {"names": arrays["names"][:-1]},
+            "a text too few": {"texts": arrays["texts"][:-1]},
+        }[damage]
+        np.savez(path, **{**arrays, **changed})
     with pytest.raises(BundleError, match=r"kinds\.npz: .*export again"):
         load_kinds(path)

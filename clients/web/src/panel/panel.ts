@@ -3,6 +3,7 @@
 
 import type { App } from "../app";
 import { SessionMode } from "../gen/contrapose/v1/interaction_pb";
+import type { KnownKind } from "../gen/contrapose/v1/server_info_pb";
 import { JOINT, JOINT_NAMES, spoken } from "../body/skeleton";
 import { GESTURES } from "../player/puppet";
 import type { Gesture } from "../player/puppet";
@@ -11,18 +12,6 @@ import { RESPOND } from "../session/intent";
 import type { Responding } from "../session/intent";
 import { element, fillChips, isPressed, onClick, onToggle, say, setPressed } from "./elements";
 
-/** Kinds that the starter knows, and how they are said: what is offered where the server names none. */
-const WORDS: Readonly<Record<string, string>> = {
-  "shake hands": "two people shake hands",
-  "high five": "two people give each other a high five",
-  hug: "two people hug each other",
-  "pat the shoulder": "one person pats the other on the shoulder",
-  dance: "two people dance together",
-  push: "one person pushes the other",
-  "walk along": "two people walk side by side",
-  bow: "two people bow to each other",
-  spar: "two people spar",
-};
 const MOST_EVENTS = 6;
 const PLACE_HINT = "Click the floor where the partner is to go";
 const TOUCH_HINT = "Click a hand of the partner, then a place on the player";
@@ -70,12 +59,13 @@ export function wirePanel(app: App): void {
   wirePicking(app);
 }
 
-/** Buttons for the kinds that the server names, or for those that the starter knows. */
-export function fillKinds(app: App, kinds: readonly string[]): void {
-  fillChips("kinds", kinds.length > 0 ? kinds : Object.keys(WORDS), (kind) => {
-    const words = WORDS[kind] ?? kind;
-    element("words", HTMLInputElement).value = words;
-    sayWords(app, words);
+/** A button for each kind that the bundle was trained to do; it says the plainest words for it. */
+export function fillKinds(app: App, kinds: readonly KnownKind[]): void {
+  const words = new Map(kinds.map(({ name, text }) => [name.replaceAll("_", " "), text]));
+  fillChips("kinds", [...words.keys()], (name) => {
+    const text = words.get(name)!;
+    element("words", HTMLInputElement).value = text;
+    sayWords(app, text);
   });
 }
 

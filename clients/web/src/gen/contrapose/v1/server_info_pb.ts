@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file contrapose/v1/server_info.proto.
  */
 export const file_contrapose_v1_server_info: GenFile = /*@__PURE__*/
-  fileDesc("Ch9jb250cmFwb3NlL3YxL3NlcnZlcl9pbmZvLnByb3RvEg1jb250cmFwb3NlLnYxIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0IuwDChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USFgoOc2VydmVyX3ZlcnNpb24YASABKAkSFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SEAoIaXNfcmVhZHkYAyABKAgSDgoGYnVuZGxlGAQgASgJEg8KB2JhY2tlbmQYBSABKAkSEQoJcHJlY2lzaW9uGAYgASgJEhUKDWhhc19nZW5lcmF0b3IYByABKAgSEAoIaGFzX3RleHQYCCABKAgSFQoNZGVmYXVsdF9zdGVwcxgJIAEoDRISCgpmcmFtZV9yYXRlGAogASgCEh4KFmRlZmF1bHRfaG9yaXpvbl9mcmFtZXMYCyABKA0SFAoMbWF4X3Nlc3Npb25zGAwgASgNEhcKD2FjdGl2ZV9zZXNzaW9ucxgNIAEoDRIZChFtYXhfbW90aW9uX2ZyYW1lcxgOIAEoDRIpCghza2VsZXRvbhgPIAEoCzIXLmNvbnRyYXBvc2UudjEuU2tlbGV0b24SGwoTYW5pbWF0b3JfdGFrZXNfdGV4dBgQIAEoCBIuCglzY2hlZHVsZXMYESADKAsyGy5jb250cmFwb3NlLnYxLlN0ZXBTY2hlZHVsZRInCgRsb2FkGBIgASgLMhkuY29udHJhcG9zZS52MS5TZXJ2ZXJMb2FkIq4BCgpTZXJ2ZXJMb2FkEhMKC2VuZ2luZV9idXN5GAEgASgCEhIKCm1lYW5fYmF0Y2gYAiABKAISEwoLbG9vcF9sYWdfbXMYAyABKAISFAoMbGF0ZV93aW5kb3dzGAQgASgEEg8KB3dpbmRvd3MYBSABKAQSDQoFc3RlcHMYBiABKA0SFwoPcmV2aXNpb25fZnJhbWVzGAcgASgNEhMKC3Jlc2lkZW50X21iGAggASgCIkoKDFN0ZXBTY2hlZHVsZRINCgVzdGVwcxgBIAEoDRIrCgdxdWFsaXR5GAIgASgLMhouY29udHJhcG9zZS52MS5TdGVwUXVhbGl0eSJfCgtTdGVwUXVhbGl0eRILCgNmaWQYASABKAISFQoNY29udGFjdF9yYXRpbxgCIAEoAhIRCglqZXJrX21fczMYAyABKAISGQoRZm9vdF9za2F0aW5nX2NtX3MYBCABKAIybwoRU2VydmVySW5mb1NlcnZpY2USWgoNR2V0U2VydmVySW5mbxIjLmNvbnRyYXBvc2UudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaJC5jb250cmFwb3NlLnYxLkdldFNlcnZlckluZm9SZXNwb25zZUIQqgINQ29udHJhcG9zZS5WMWIGcHJvdG8z", [file_contrapose_v1_types]);
+  fileDesc("Ch9jb250cmFwb3NlL3YxL3NlcnZlcl9pbmZvLnByb3RvEg1jb250cmFwb3NlLnYxIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0IpUEChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USFgoOc2VydmVyX3ZlcnNpb24YASABKAkSFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SEAoIaXNfcmVhZHkYAyABKAgSDgoGYnVuZGxlGAQgASgJEg8KB2JhY2tlbmQYBSABKAkSEQoJcHJlY2lzaW9uGAYgASgJEhUKDWhhc19nZW5lcmF0b3IYByABKAgSEAoIaGFzX3RleHQYCCABKAgSFQoNZGVmYXVsdF9zdGVwcxgJIAEoDRISCgpmcmFtZV9yYXRlGAogASgCEh4KFmRlZmF1bHRfaG9yaXpvbl9mcmFtZXMYCyABKA0SFAoMbWF4X3Nlc3Npb25zGAwgASgNEhcKD2FjdGl2ZV9zZXNzaW9ucxgNIAEoDRIZChFtYXhfbW90aW9uX2ZyYW1lcxgOIAEoDRIpCghza2VsZXRvbhgPIAEoCzIXLmNvbnRyYXBvc2UudjEuU2tlbGV0b24SGwoTYW5pbWF0b3JfdGFrZXNfdGV4dBgQIAEoCBIuCglzY2hlZHVsZXMYESADKAsyGy5jb250cmFwb3NlLnYxLlN0ZXBTY2hlZHVsZRInCgRsb2FkGBIgASgLMhkuY29udHJhcG9zZS52MS5TZXJ2ZXJMb2FkEicKBWtpbmRzGBMgAygLMhguY29udHJhcG9zZS52MS5Lbm93bktpbmQiJwoJS25vd25LaW5kEgwKBG5hbWUYASABKAkSDAoEdGV4dBgCIAEoCSKuAQoKU2VydmVyTG9hZBITCgtlbmdpbmVfYnVzeRgBIAEoAhISCgptZWFuX2JhdGNoGAIgASgCEhMKC2xvb3BfbGFnX21zGAMgASgCEhQKDGxhdGVfd2luZG93cxgEIAEoBBIPCgd3aW5kb3dzGAUgASgEEg0KBXN0ZXBzGAYgASgNEhcKD3JldmlzaW9uX2ZyYW1lcxgHIAEoDRITCgtyZXNpZGVudF9tYhgIIAEoAiJKCgxTdGVwU2NoZWR1bGUSDQoFc3RlcHMYASABKA0SKwoHcXVhbGl0eRgCIAEoCzIaLmNvbnRyYXBvc2UudjEuU3RlcFF1YWxpdHkiXwoLU3RlcFF1YWxpdHkSCwoDZmlkGAEgASgCEhUKDWNvbnRhY3RfcmF0aW8YAiABKAISEQoJamVya19tX3MzGAMgASgCEhkKEWZvb3Rfc2thdGluZ19jbV9zGAQgASgCMm8KEVNlcnZlckluZm9TZXJ2aWNlEloKDUdldFNlcnZlckluZm8SIy5jb250cmFwb3NlLnYxLkdldFNlcnZlckluZm9SZXF1ZXN0GiQuY29udHJhcG9zZS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2VCEKoCDUNvbnRyYXBvc2UuVjFiBnByb3RvMw", [file_contrapose_v1_types]);
 
 /**
  * Asks nothing in particular.
@@ -162,6 +162,13 @@ export type GetServerInfoResponse = Message<"contrapose.v1.GetServerInfoResponse
    * @generated from field: contrapose.v1.ServerLoad load = 18;
    */
   load?: ServerLoad | undefined;
+
+  /**
+   * What the bundle was trained to do; empty: it does not say.
+   *
+   * @generated from field: repeated contrapose.v1.KnownKind kinds = 19;
+   */
+  kinds: KnownKind[];
 };
 
 /**
@@ -170,6 +177,34 @@ export type GetServerInfoResponse = Message<"contrapose.v1.GetServerInfoResponse
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
   messageDesc(file_contrapose_v1_server_info, 1);
+
+/**
+ * A kind of interaction that a bundle was trained to do.
+ *
+ * @generated from message contrapose.v1.KnownKind
+ */
+export type KnownKind = Message<"contrapose.v1.KnownKind"> & {
+  /**
+   * Such as "high_five".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The plainest words that mean it, for a header or a control: "two people high five".
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message contrapose.v1.KnownKind.
+ * Use `create(KnownKindSchema)` to create a new message.
+ */
+export const KnownKindSchema: GenMessage<KnownKind> = /*@__PURE__*/
+  messageDesc(file_contrapose_v1_server_info, 2);
 
 /**
  * How busy a server is.
@@ -239,7 +274,7 @@ export type ServerLoad = Message<"contrapose.v1.ServerLoad"> & {
  * Use `create(ServerLoadSchema)` to create a new message.
  */
 export const ServerLoadSchema: GenMessage<ServerLoad> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_server_info, 2);
+  messageDesc(file_contrapose_v1_server_info, 3);
 
 /**
  * A number of denoiser calls per window, and what the motion is like.
@@ -267,7 +302,7 @@ export type StepSchedule = Message<"contrapose.v1.StepSchedule"> & {
  * Use `create(StepScheduleSchema)` to create a new message.
  */
 export const StepScheduleSchema: GenMessage<StepSchedule> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_server_info, 3);
+  messageDesc(file_contrapose_v1_server_info, 4);
 
 /**
  * Figures of the trainer, on motion that the networks never saw.
@@ -310,7 +345,7 @@ export type StepQuality = Message<"contrapose.v1.StepQuality"> & {
  * Use `create(StepQualitySchema)` to create a new message.
  */
 export const StepQualitySchema: GenMessage<StepQuality> = /*@__PURE__*/
-  messageDesc(file_contrapose_v1_server_info, 4);
+  messageDesc(file_contrapose_v1_server_info, 5);
 
 /**
  * Answers before the bundle is ready, too.

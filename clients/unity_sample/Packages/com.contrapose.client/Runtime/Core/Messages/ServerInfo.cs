@@ -118,6 +118,9 @@ namespace Contrapose.V1
             return Load;
         }
 
+        /// <summary>What the bundle was trained to do; empty: it does not say.</summary>
+        public readonly WireList<KnownKind> Kinds = new WireList<KnownKind>();
+
         public void Clear()
         {
             ServerVersion = "";
@@ -138,6 +141,7 @@ namespace Contrapose.V1
             AnimatorTakesText = false;
             Schedules.Clear();
             HasLoad = false;
+            Kinds.Clear();
         }
 
         public int ByteCount()
@@ -162,6 +166,8 @@ namespace Contrapose.V1
             for (var i = 0; i < Schedules.Count; i++)
                 size += 2 + WireSize.Message(Schedules[i]);
             if (HasLoad) size += 2 + WireSize.Message(Load);
+            for (var i = 0; i < Kinds.Count; i++)
+                size += 2 + WireSize.Message(Kinds[i]);
             return size;
         }
 
@@ -257,6 +263,11 @@ namespace Contrapose.V1
                 writer.Varint(146);
                 writer.Message(Load);
             }
+            for (var i = 0; i < Kinds.Count; i++)
+            {
+                writer.Varint(154);
+                writer.Message(Kinds[i]);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -319,6 +330,72 @@ namespace Contrapose.V1
                         break;
                     case 18 when type == 2:
                         SetLoad().ReadFrom(reader.Inner());
+                        break;
+                    case 19 when type == 2:
+                        Kinds.Add().ReadFrom(reader.Inner());
+                        break;
+                    default:
+                        reader.Skip(type);
+                        break;
+                }
+            }
+        }
+
+        /// <inheritdoc cref="IMessage.ReadFrom"/>
+        public void ReadFrom(System.ReadOnlySpan<byte> bytes) => ReadFrom(new WireReader(bytes));
+    }
+
+    /// <summary>A kind of interaction that a bundle was trained to do.</summary>
+    public sealed class KnownKind : IMessage
+    {
+        /// <summary>Such as "high_five".</summary>
+        public string Name = "";
+        string lastName = "";
+
+        /// <summary>The plainest words that mean it, for a header or a control: "two people high five".</summary>
+        public string Text = "";
+        string lastText = "";
+
+        public void Clear()
+        {
+            Name = "";
+            Text = "";
+        }
+
+        public int ByteCount()
+        {
+            var size = 0;
+            if (Name.Length > 0) size += 1 + WireSize.Text(Name);
+            if (Text.Length > 0) size += 1 + WireSize.Text(Text);
+            return size;
+        }
+
+        public void WriteTo(WireWriter writer)
+        {
+            if (Name.Length > 0)
+            {
+                writer.Varint(10);
+                writer.Text(Name);
+            }
+            if (Text.Length > 0)
+            {
+                writer.Varint(18);
+                writer.Text(Text);
+            }
+        }
+
+        public void ReadFrom(WireReader reader)
+        {
+            Clear();
+            while (reader.Next(out var field, out var type))
+            {
+                switch (field)
+                {
+                    case 1 when type == 2:
+                        Name = lastName = reader.Text(lastName);
+                        break;
+                    case 2 when type == 2:
+                        Text = lastText = reader.Text(lastText);
                         break;
                     default:
                         reader.Skip(type);
