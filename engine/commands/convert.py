@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.commands.inputs import add_height, rig_of, tell_of_guess
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
-from engine.errors import InputError
 from engine.progress import waiting
 
 HELP = """\
@@ -60,12 +58,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--up", choices=("y", "z"), help="up axis of the input (default: found from the bodies)"
     )
-    parser.add_argument(
-        "--height",
-        type=float,
-        metavar="M",
-        help="how tall the person of a BVH, AMC or glTF file is (default: as the bones tell)",
-    )
+    add_height(parser)
     parser.add_argument(
         "--body", type=Path, metavar="FILE", help="a licensed SMPL-X body (default: the open body)"
     )
@@ -75,17 +68,13 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
-    from engine.formats import RigMap, read_motion, read_rig_map
+    from engine.formats import read_motion
 
     check_outputs(args)
     body = load_body(args.body)
-    rig = read_rig_map(args.rig) if args.rig else RigMap()
-    if args.height is not None:
-        if not 0.5 <= args.height <= 2.5:
-            raise InputError.at("--height", f"{args.height:g}, expected metres, 0.5 to 2.5")
-        rig = replace(rig, height=args.height)
+    rig = rig_of(args)
     with waiting(f"reading {args.input}"):
-        motion = read_motion(args.input, rig=rig, body=body, up=args.up, tell=_tell)
+        motion = read_motion(args.input, rig=rig, body=body, up=args.up, tell=tell_of_guess)
     paths = write_outputs(args, motion, body)
     people = "1 person" if motion.people == 1 else f"{motion.people} people"
     print(
@@ -94,7 +83,3 @@ def run(args: argparse.Namespace) -> int:
         file=told(args),
     )
     return 0
-
-
-def _tell(text: str) -> None:
-    print(f"contrapose: {text}", file=sys.stderr)

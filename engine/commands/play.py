@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.commands.engine_options import add_engine_options, add_server_option
+from engine.commands.inputs import add_height, rig_of, tell_of_guess
 from engine.commands.outputs import add_outputs, check_outputs, told, write_outputs
 from engine.commands.recorded_player import DEMO_PLAYER, DEMO_SEED, frames_of, looped
 from engine.commands.server_process import running_server
@@ -49,6 +50,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--seconds", type=float, metavar="S", help="default: the recording's length"
     )
     parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
+    add_height(parser)
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
     parser.add_argument(
         "--mode",
@@ -148,14 +150,13 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
 def run_react(args: argparse.Namespace) -> int:
     from engine.body.shape import load_body
     from engine.commands.report import check_report, report_of, summary_of, write_report
-    from engine.formats import read_motion, read_rig_map
+    from engine.formats import read_motion
 
     check_outputs(args)
     if args.report is not None:
         check_report(args.report)
     body = load_body(args.body)
-    rig = None if args.rig is None else read_rig_map(args.rig)
-    player = read_motion(args.player, body=body, rig=rig)
+    player = read_motion(args.player, body=body, rig=rig_of(args), tell=tell_of_guess)
     seconds = player.frames / player.frame_rate if args.seconds is None else args.seconds
     with running_server(args) as server:
         played = _played(args, player, seconds, server)

@@ -75,7 +75,7 @@ def read_motion(
             read(path), body, rig or RigMap(), source=path.name, up=up, tell=tell
         )
     elif suffix in GLTF:
-        motion = read_gltf(path, body, rig or RigMap(), up)
+        motion = read_gltf(path, body, rig or RigMap(), up, tell)
     else:
         motion = read_estimate(path, body)
     _check_numbers(path, motion)

@@ -7,7 +7,7 @@ was; everybody else is retargeted (`retarget.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -66,10 +66,17 @@ class GltfSkeleton:
         return positions @ turned.T, turned @ orientations
 
 
-def read_gltf(path: Path, body: Body, rig: RigMap, up: Literal["y", "z"] | None = None) -> Motion:
+def read_gltf(
+    path: Path,
+    body: Body,
+    rig: RigMap,
+    up: Literal["y", "z"] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Motion:
     """All people of a .glb or .vrma in its first animation; raises InputError that names the file.
 
-    up  of files that are wrong about it: glTF itself says that Y is up
+    up    of files that are wrong about it: glTF itself says that Y is up
+    tell  told in one line what was guessed of each person
     One person's feet are put on the floor; of several, the file's own places are kept.
     """
     scene = read_scene(path)
@@ -100,6 +107,7 @@ def read_gltf(path: Path, body: Body, rig: RigMap, up: Literal["y", "z"] | None 
             source=path.name,
             up=up or rig.up or "y",
             keeps_place=len(groups) > 1,
+            tell=None if is_ours else tell,
         )
         people.append(_with_shape_of(scene, chosen, skeleton, motion, body) if is_ours else motion)
     return Motion(

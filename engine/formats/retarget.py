@@ -14,7 +14,7 @@ as hips and shoulders face; limbs swung from the T pose onto their bones; feet f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, Protocol, Self
 
@@ -41,6 +41,8 @@ HUMAN_LEG = (0.65, 1.2)
 AVERAGE_LEG = 0.83
 LEG_OF_HEIGHT = 0.49
 """Hip to ankle, as a part of a body's height."""
+HEIGHT_ROUNDS = 6
+"""Of a search for the unit that makes somebody as tall as was said: to a centimetre."""
 STANDS = 0.6
 """A rest pose whose legs and spine lean less than this (radians, in mean) is a reference."""
 FLOOR_PERCENTILE = 10.0
@@ -130,13 +132,14 @@ def motion_from_bvh(
     named = {name: reference[index] for name, index in joints.items()}
     _require_bones(named, source)
 
+    if rig.height is not None:
+        rig = _unit_of_height(named, body, rig, rig.height)
     betas = _fitted_shape(named, body, rig)
     if tell is not None:
-        tall = float(np.ptp(body.rest_vertices(betas)[:, 1]))
         tell(
             f"{source}: taken as {_unit(rig, named):.3g} m a unit, {up.upper()} up, "
-            f"{bvh.frame_rate:g} frames a second, a person of {tall:.2f} m; --height, --up or a "
-            "rig map say otherwise"
+            f"{bvh.frame_rate:g} frames a second, a person of {_height(body, betas):.2f} m; "
+            "--height, --up or a rig map say otherwise"
         )
     rest_joints = body.rest_joints(betas).astype(np.float64)
     ours = _reference_pose(named, rest_joints)
@@ -236,10 +239,20 @@ def _total_lean(bvh: Skeleton, joints: Mapping[str, int], up: Literal["y", "z"])
 
 def _unit(rig: RigMap, named: Mapping[str, Array]) -> float:
     """Metres per unit, as far as the rig map tells, else guessed."""
-    leg = _leg_length(named)
-    if rig.height is not None:
-        return rig.height * LEG_OF_HEIGHT / leg
-    return rig.metres_per_unit or guess_unit(leg)
+    return rig.metres_per_unit or guess_unit(_leg_length(named))
+
+
+def _unit_of_height(named: Mapping[str, Array], body: Body, rig: RigMap, height: float) -> RigMap:
+    """The rig map with the unit in which the person is `height` metres tall."""
+    unit = height * LEG_OF_HEIGHT / _leg_length(named)
+    for _ in range(HEIGHT_ROUNDS):
+        found = replace(rig, height=None, metres_per_unit=unit)
+        unit *= height / _height(body, _fitted_shape(named, body, found))
+    return replace(rig, height=None, metres_per_unit=unit)
+
+
+def _height(body: Body, betas: Array) -> float:
+    return float(np.ptp(body.rest_vertices(betas)[:, 1]))
 
 
 def guess_unit(leg_length: float) -> float:

@@ -141,7 +141,7 @@ def test_a_height_that_is_given_overrides_the_guess_and_what_was_guessed_is_told
         rig = RigMap(height=height)
         motion = motion_from_bvh(bvh, load_body(), rig, source="foreign.bvh", tell=told.append)
         tall = np.ptp(load_body().rest_vertices(motion.betas[0])[:, 1])
-        assert tall == pytest.approx(height, abs=0.08)
+        assert tall == pytest.approx(height, abs=0.01)
         assert f"a person of {tall:.2f} m" in told[-1]
     assert told[-1].startswith("foreign.bvh: taken as 0.0")
     assert "Y up, 10 frames a second" in told[-1]
