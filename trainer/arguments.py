@@ -15,7 +15,7 @@ QUICK = (
     "optimiser.name=adamw",
 )  # fmt: skip
 """Changes to any configuration that end a run in seconds."""
-QUICK_SIZE = ("size.width=64", "size.heads=2", "size.layers=2", "size.ffn_width=64")
+QUICK_SIZE = ("size.width=32", "size.heads=2", "size.layers=1", "size.ffn_width=32")
 """And where the configuration says how large the network is."""
 
 
