@@ -12,6 +12,7 @@ import torch
 from engine.errors import ConfigError
 from engine.formats.toml import read_toml
 from trainer.ablation.variants import AblationConfig
+from trainer.arguments import add_train_arguments, changes_of, train_arguments
 from trainer.models.animator.family import AnimatorConfig
 from trainer.models.blocks import NetworkConfig
 from trainer.training.config import TrainConfig, plain
@@ -152,3 +153,17 @@ def test_more_processes_than_gpus_are_refused_before_they_start(
     with pytest.raises(ConfigError, match=r"processes is 2, and each takes a GPU.* has 1; use"):
         run_command(args)
     assert not (tmp_path / "run").exists()
+
+
+def test_quick_changes_come_before_those_that_are_asked_for_and_reach_every_process() -> None:
+    parser = argparse.ArgumentParser()
+    add_train_arguments(parser)
+    words = ["animator", "a.toml", "--quick", "--set", "steps=7"]
+    changes = changes_of(parser.parse_args(words))
+    assert changes[0] == "steps=2"
+    assert changes[-1] == "steps=7"
+    assert "size.layers=1" in changes
+    again = parser.parse_args(train_arguments(parser.parse_args(words)))
+    assert changes_of(again) == changes
+    distill = parser.parse_args(["distill", "a.toml", "--quick"])
+    assert not [change for change in changes_of(distill) if change.startswith("size.")]
