@@ -1,10 +1,11 @@
 """Compiles and tests the Unity package without Unity: `python csharp.py {build,test}`.
 
 Assemblies are those of the package's .asmdef files, compiled as Unity would: C# 9, without unsafe
-code, every warning an error. The .NET SDK is not needed: the compiler is Roslyn on Node
-(`compiler/`), the references are .NET Core 3.1's (the nearest to .NET Standard 2.1: newer calls do
-not compile), and tests run on .NET 8; the last two come as wheels from PyPI. What was fetched and
-compiled is kept in `.cache/`, by the hash of what it was made of.
+code, every warning an error. Where the .NET SDK is installed, `dotnet` compiles the .csproj files
+beside this one and runs the tests with NUnit. It is not needed: without it the compiler is Roslyn
+on Node (`compiler/`), the references are .NET Core 3.1's (the nearest to .NET Standard 2.1: newer
+calls do not compile), and tests run on .NET 8; the last two come as wheels from PyPI. What was
+fetched and compiled is kept in `.cache/`, by the hash of what it was made of.
 """
 
 from __future__ import annotations
@@ -230,7 +231,33 @@ def _sources(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.rglob("*.cs")))
 
 
-# -------------------------------------------------------------------------------- building
+# ------------------------------------------------------------------------------ with the .NET SDK
+def sdk() -> str | None:
+    """`dotnet`, if it can compile; None: it is not there, or a runtime alone."""
+    dotnet = shutil.which("dotnet")
+    if dotnet is None:
+        return None
+    listed = subprocess.run(
+        [dotnet, "--list-sdks"], check=False, capture_output=True, text=True
+    ).stdout
+    return dotnet if listed.strip() else None
+
+
+def build_with_sdk(dotnet: str) -> Path:
+    """Compile each project of Unity's with each set of symbols; the folder of what comes of it.
+
+    Raises ToolError if one does not compile.
+    """
+    for title, symbols in DEFINES.items():
+        given = "%3B".join(symbols)  # a semicolon would begin another property
+        for name, (definition, _) in _definitions().items():
+            if _is_in(definition, title):
+                project = HERE / f"{name}.csproj"
+                _run([dotnet, "build", "-nologo", str(project), f"-p:UnitySymbols={given}"], HERE)
+    return CACHE / "sdk"
+
+
+# ------------------------------------------------------------------------ without: building
 def build(wanted: Iterable[Assembly]) -> Path:
     """Compile what is not in the cache; the folder of the dlls. Raises ToolError if it fails."""
     wanted = list(wanted)
@@ -280,27 +307,23 @@ def _digest(wanted: list[Assembly]) -> str:
 
 
 # --------------------------------------------------------------------------------- commands
-def run_program(
-    folder: Path, name: str, arguments: Sequence[str], settings: Mapping[str, str]
-) -> int:
-    """Run a compiled program on .NET 8; its exit code."""
+def run_tests(command: Sequence[str], settings: Mapping[str, str]) -> int:
+    """Run the compiled tests; their exit code."""
     environment = os.environ | {"DOTNET_EnableDiagnostics": "0"} | dict(settings)
-    command = [str(RUNTIME), "exec", str(folder / f"{name}.dll"), *arguments]
     return subprocess.run(command, check=False, env=environment).returncode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="csharp.py",
-        description=__doc__,
-        epilog="What follows goes to the tests: --junit FILE, --only PART_OF_A_NAME.",
-    )
+    parser = argparse.ArgumentParser(prog="csharp.py", description=__doc__)
     parser.add_argument("command", choices=("build", "test"))
     parser.add_argument("--live", action="store_true", help="test against real servers, too")
-    args, rest = parser.parse_known_args(arguments)
+    parser.add_argument("--only", metavar="PART", help="tests with this in their names")
+    parser.add_argument("--junit", metavar="FILE", help="write the outcomes; not with the .NET SDK")
+    parser.add_argument("--no-sdk", action="store_true", help="as where no .NET SDK is installed")
+    args = parser.parse_args(arguments)
+    dotnet = None if args.no_sdk else sdk()
     try:
-        prepare()
-        folder = build(assemblies())
+        folder, command, settings = _ready(args) if dotnet is None else _ready_sdk(args, dotnet)
     except ToolError as exc:
         print(exc, file=sys.stderr)
         return 1
@@ -314,14 +337,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "../../Assets/Contrapose/player.bytes",
     ):
         shutil.copy(PACKAGE / name, vectors)
-    settings = {
-        "CONTRAPOSE_VECTORS": str(vectors),
-        "CONTRAPOSE_STANDARD": str(FRAMEWORK / "netstandard.dll"),
-    }
+    settings |= {"CONTRAPOSE_VECTORS": str(vectors)}
     if not args.live:
-        return run_program(folder, "Contrapose.Tests", rest, settings)
+        return run_tests(command, settings)
     with live_servers() as addresses:
-        return run_program(folder, "Contrapose.Tests", rest, settings | addresses)
+        return run_tests(command, settings | addresses)
+
+
+def _ready(args: argparse.Namespace) -> tuple[Path, list[str], dict[str, str]]:
+    """Compile; where to, what runs the tests, and its settings."""
+    prepare()
+    folder = build(assemblies())
+    command = [str(RUNTIME), "exec", str(folder / "Contrapose.Tests.dll")]
+    for flag, value in (("--only", args.only), ("--junit", args.junit)):
+        command += [flag, value] if value else []
+    return folder, command, {"CONTRAPOSE_STANDARD": str(FRAMEWORK / "netstandard.dll")}
+
+
+def _ready_sdk(args: argparse.Namespace, dotnet: str) -> tuple[Path, list[str], dict[str, str]]:
+    """As `_ready`. Core is compiled for .NET Standard itself: what it refers to is not read."""
+    if args.junit:
+        raise ToolError("--junit: NUnit writes no such file; add --no-sdk")
+    command = [dotnet, "test", "-nologo", str(HERE / "Contrapose.Tests.csproj")]
+    command += ["--filter", f"FullyQualifiedName~{args.only}"] if args.only else []
+    return build_with_sdk(dotnet), command, {}
 
 
 @contextmanager

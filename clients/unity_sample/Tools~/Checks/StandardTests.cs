@@ -16,7 +16,7 @@ namespace Contrapose.Tests
         public void Core_uses_no_type_outside_the_NET_Standard()
         {
             var standard = Environment.GetEnvironmentVariable("CONTRAPOSE_STANDARD");
-            if (string.IsNullOrEmpty(standard)) Assert.Ignore("CONTRAPOSE_STANDARD is not set: Tools~/csharp.py sets it");
+            if (string.IsNullOrEmpty(standard)) Assert.Ignore("CONTRAPOSE_STANDARD is not set: Tools~/csharp.py sets it, where there is no .NET SDK");
             var offered = new HashSet<string>(Names(standard, reader => reader.ExportedTypes.Select(handle =>
             {
                 var type = reader.GetExportedType(handle);
