@@ -55,6 +55,7 @@ class Reach:
     palm            (frame, 3) where the middle of the palm's skin should be, world
     fingers, faces  (frame, 3) where the fingers point, and which way the palm looks
     elbow           (frame, 3) where the elbow points; None: down, out and back
+    swivel          (frame,) as far as the elbow goes there; None: as the weight says
     """
 
     side: int
@@ -63,6 +64,7 @@ class Reach:
     fingers: Array
     faces: Array
     elbow: Array | None = None
+    swivel: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -185,7 +187,8 @@ def _reached(
     for arm, wanted in enumerate(reaches):
         if wanted.elbow is not None:
             pole[:, arm] = wanted.elbow
-    side = _swung(elbow - 0.5 * (shoulder + wrist), pole, axis, weights)
+    swivel = np.stack([r.weight if r.swivel is None else r.swivel for r in reaches], axis=-1)
+    side = _swung(elbow - 0.5 * (shoulder + wrist), pole, axis, swivel)
     length = arms.upper + arms.lower
     distance = soft_limit(distance, SOFT_REACH * length, FULL_REACH * length)
     upper, lower = folded(axis, side, distance, arms.upper, arms.lower) @ arms.frames[:, None]

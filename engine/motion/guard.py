@@ -42,7 +42,9 @@ SPINE_BACK, SPINE_BENT = np.radians(2.0), np.radians(6.0)
 BACK_ROOM, BENT_ROOM = np.radians(1.0), np.radians(4.0)
 OVER_FEET = np.array([[-0.07, -0.03], [0.07, 0.09]])
 """Least and most metres that the pelvis is left and ahead of the middle of the ankles."""
-HANGING, HELD_UP = 0.07, 0.13
+ELBOWS_FROM = 0.1
+"""Part of its way down that a hand still has to go, from which the elbow is brought down too."""
+HANGING, HELD_UP = 0.05, 0.09
 """Metres of a palm from where it hangs: free up to the first, never beyond the second."""
 LOOKS_PAST = np.radians(10.0)
 """By which the face may point past what it attends to."""
@@ -182,6 +184,7 @@ def hands_down(
         Reach(
             side=side,
             weight=np.asarray(gain * part[:, side]),
+            swivel=np.asarray(gain * smoothstep(np.minimum(part[:, side] / ELBOWS_FROM, 1.0))),
             palm=at + rotated(turn, hangs.palms[side]),
             fingers=rotated(turn, hangs.fingers[side]),
             faces=rotated(turn, hangs.faces[side]),

@@ -39,9 +39,9 @@ REST_DECAY = 2 * np.log(2) / 0.2 / FRAME_RATE
 """The same for who stops at once: 0.2 s."""
 
 
-def joined_to(sampled: Track, known: Track) -> Track:
+def joined_to(sampled: Track, known: Track, decay: float = SEAM_DECAY) -> Track:
     """The 30 frames of a window that was read, joined to the known frames; both with margins."""
-    return bridged(pinned(sampled, known), known.is_known).cut(MARGIN, WINDOW_FRAMES)
+    return bridged(pinned(sampled, known, decay), known.is_known).cut(MARGIN, WINDOW_FRAMES)
 
 
 def bridged(track: Track, is_known: BoolArray) -> Track:

@@ -56,7 +56,7 @@ from engine.motion.intent import (
     sight_of,
 )
 from engine.motion.motion import FRAME_RATE
-from engine.motion.seams import MARGIN
+from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY
 from engine.motion.track import Track
 from engine.session.outlook import HAND_SECONDS, Outlook
 from engine.session.player import PlayerTrack
@@ -75,6 +75,8 @@ LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
 SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
+UNDER_WAY = 0.3
+"""Metres a second of one who walks."""
 OFF_AIM = 0.03
 """Metres that an offered palm may be from where a window has it come to rest."""
 STIRRING = tuple(range(0, 16, 3))
@@ -396,6 +398,15 @@ class Layers:
     course: Course | None
     answer: Answer | None
     reason: float
+
+    @property
+    def decay(self) -> float:
+        """Of what a seam leaves: soon gone in one who stands or answers, so that hands are in
+        time."""
+        if self.course is None:
+            return SEAM_DECAY
+        is_under_way = self.answer is None and self.course.pace.max() > UNDER_WAY
+        return SEAM_DECAY if is_under_way else REST_DECAY
 
     @cached_property
     def weights(self) -> Array:
