@@ -75,6 +75,9 @@ TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
 SPIN, SPIN_GAIN, SPIN_DAMPING, SPIN_PUSH = 4.0, 26.0, 9.0, 25.0
 FADE_SECONDS = 0.85
 """In which the other, whose future nobody knows, is taken to slow down."""
+SETTING_OFF, STEADY_SECONDS = 0.8, 0.4
+"""Metres a second by which one becomes faster in a third of one who sets off, and for how long such
+a one is taken to go on as it goes."""
 SUBSTEPS = 3
 
 # --------------------------------------------------------------------------------------------- feet
@@ -239,11 +242,14 @@ def place_of(root: Array, pelvis: Array) -> Place:
 
 def expected(known: Array, frames: int) -> Array:
     """(frames, 2) ground that a body crosses which was last seen at `known` (n >= 2, 2): it goes on
-    as it went, and slows down."""
-    span = min(len(known) - 1, 3)
-    velocity = (known[-1] - known[-1 - span]) * (FRAME_RATE / span)
+    as it went, and slows down; one that sets off goes on for a while first."""
+    steps = np.diff(known[-4:], axis=0) * FRAME_RATE
+    velocity, (slowest, fastest) = steps.mean(axis=0), lengths(steps[[0, -1]])
+    sets_off = min(max(float(fastest - slowest) / SETTING_OFF, 0.0), 1.0)
+    velocity = velocity + sets_off * (steps[-1] - velocity)
     seconds = np.arange(1, frames + 1) / FRAME_RATE
-    way = FADE_SECONDS * -np.expm1(-seconds / FADE_SECONDS)
+    steady = np.minimum(seconds, sets_off * STEADY_SECONDS)
+    way = steady - FADE_SECONDS * np.expm1((steady - seconds) / FADE_SECONDS)
     return np.asarray(known[-1] + way[:, None] * velocity)
 
 

@@ -137,6 +137,18 @@ GOALS = (
     Goal(name="seam jerk ratio, walking", group="walk", measure="seam_jerk_ratio", most=1.15),
     Goal(name="seam jerk ratio, patient", group="patient", measure="seam_jerk_ratio", most=1.1),
     Goal(
+        name="the same over the truth's, walking",
+        group="walk",
+        measure="seam_over_truth",
+        most=1.15,
+    ),
+    Goal(
+        name="the same over the truth's, patient",
+        group="patient",
+        measure="seam_over_truth",
+        most=1.1,
+    ),
+    Goal(
         name="overlap when the player freezes, cm",
         group="stop",
         measure="overlap_frozen_cm",
