@@ -404,9 +404,9 @@ class Layers:
         """Of what a seam leaves: soon gone in one who stands or answers, so that hands are in
         time."""
         if self.course is None:
-            return SEAM_DECAY
+            return float(SEAM_DECAY)
         is_under_way = self.answer is None and self.course.pace.max() > UNDER_WAY
-        return SEAM_DECAY if is_under_way else REST_DECAY
+        return float(SEAM_DECAY if is_under_way else REST_DECAY)
 
     @cached_property
     def weights(self) -> Array:
