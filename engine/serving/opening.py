@@ -151,6 +151,7 @@ async def _opened(
         session_id=session_id,
         idle_seconds=host.config.idle_seconds,
         player=TrackedPlayer(calibration),
+        takes_text=loaded.animator_takes_text,
         act_of=None if loaded.acts is None else loaded.acts.act_of,
         kinds=loaded.kinds,
         tells_intent=session.intent is not None and config.guard and config.company,

@@ -82,7 +82,8 @@ class LiveStream:
     session_thread  where the session runs
     idle_seconds    without any message for so long, the stream ends with SessionError IDLE_TIMEOUT
     player          makes poses of what the client sends
-    act_of          which act a text vector asks for; None: words steer nothing here
+    takes_text      whether the executor's models can read words and animate by them
+    act_of          which act a text vector asks for; None: none does
     kinds           what the bundle knows, for those whose words are far from it; None: unknown
     tells_intent    whether the session can tell what the player is about
     sealer          makes tokens to resume by; None: there are none
@@ -98,6 +99,7 @@ class LiveStream:
         session_id: str,
         idle_seconds: float,
         player: TrackedPlayer,
+        takes_text: bool = False,
         act_of: Callable[[Array], str | None] | None = None,
         kinds: Kinds | None = None,
         tells_intent: bool = False,
@@ -109,7 +111,7 @@ class LiveStream:
         self._session_thread = session_thread
         self._idle_seconds = idle_seconds
         self._sealer = sealer
-        self._act_of, self._tells_intent = act_of, tells_intent
+        self._takes_text, self._tells_intent, self._act_of = takes_text, tells_intent, act_of
         self._kinds = kinds
         self._loop = asyncio.get_running_loop()
         self._session = StreamSession(
@@ -251,7 +253,7 @@ class LiveStream:
 
         They are encoded on the executor thread, once. A client whose words cannot steer is told.
         """
-        if self._act_of is not None:
+        if self._takes_text:
             self._words = text
             self._encode()
         elif text:
@@ -276,8 +278,7 @@ class LiveStream:
         error = done.exception()
         if error is None:
             text = done.result()
-            assert self._act_of is not None
-            act = self._act_of(text)
+            act = None if self._act_of is None else self._act_of(text)
             notice = self._kinds.notice(words, text) if self._kinds and act is None else ""
             if notice:
                 self._notify(interaction_pb2.SESSION_EVENT_KIND_NOTICE, notice)

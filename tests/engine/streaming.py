@@ -39,10 +39,6 @@ def new_executor(
     return VirtualExecutor(models or still_models(), CallCosts(seconds, weight=0))
 
 
-def no_act(_: Array) -> str | None:
-    return None
-
-
 def new_stream(
     executor: VirtualExecutor,
     *,
@@ -60,7 +56,7 @@ def new_stream(
         session_id="test",
         idle_seconds=idle_seconds,
         player=TrackedPlayer(calibration_from_wire(pb.SessionHeader(), load_body())),
-        act_of=no_act if takes_text else None,
+        takes_text=takes_text,
         kinds=kinds,
         tells_intent=tells_intent,
     )
