@@ -95,9 +95,9 @@ def main() -> None:
         metavar="DIR",
         help="folders of recordings of single people: players who are about nothing",
     )
-    parser.add_argument("--takes", type=int, default=6000)
+    parser.add_argument("--takes", type=int, default=12_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
