@@ -336,23 +336,28 @@ describe("the page", () => {
     await page.check("#respond-ask", { force: true });
     await page.check("#source-you", { force: true });
     await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
-    const answered = () =>
-      page.waitForFunction(() => {
-        const events = document.getElementById("events")!.textContent;
-        const isAnswered = /: (partner comes|met)/.test(document.getElementById("intent")!.textContent);
-        return isAnswered ? "answered" : events.includes("does not stand") ? "late" : false;
-      });
+    // An offer that is not seen for one, or is answered too late, is made again after eight seconds.
+    const last = () => page.evaluate(() => globalThis.contrapose!.frameDue() + 80);
+    const isAsked = async (until: number) =>
+      (
+        await page.waitForFunction((frame) => {
+          if (globalThis.contrapose!.frameDue() > frame) return "not seen";
+          if (document.getElementById("offer")!.hidden) return false;
+          document.getElementById("confirm")!.click();
+          return "asked";
+        }, until)
+      ).jsonValue();
+    const isAnswered = async (until: number) =>
+      (
+        await page.waitForFunction((frame) => {
+          if (/: (partner comes|met)/.test(document.getElementById("intent")!.textContent)) return "answered";
+          return globalThis.contrapose!.frameDue() > frame && "not answered";
+        }, until)
+      ).jsonValue();
     for (;;) {
-      await page.evaluate(() => {
-        document.getElementById("events")!.replaceChildren();
-      });
       await page.click("#gestures button >> nth=0");
-      await page.waitForFunction(() => {
-        if (document.getElementById("offer")!.hidden) return false;
-        document.getElementById("confirm")!.click();
-        return true;
-      });
-      if ((await (await answered()).jsonValue()) === "answered") break;
+      const until = await last();
+      if ((await isAsked(until)) === "asked" && (await isAnswered(until)) === "answered") break;
     }
     expect(await page.textContent("#probabilities")).toMatch(/right hand \d+ %/);
     await page.screenshot({ path: join(PICTURES, "asked.png") });
