@@ -53,7 +53,7 @@ async def three_sessions(server: RunningServer, count: int) -> None:
         await asyncio.gather(*(one(seed) for seed in range(3)))
 
 
-@pytest.fixture(scope="module", params=["f32", "auto"])
+@pytest.fixture(scope="module", params=[pytest.param("f32", marks=pytest.mark.long), "auto"])
 def recordings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three sessions that shared denoiser calls; "auto" is bf16 where the processor has it."""
     folder = tmp_path_factory.mktemp("recordings")

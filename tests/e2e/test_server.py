@@ -79,7 +79,7 @@ def test_the_example_of_the_client_runs_as_it_stands(
 ) -> None:
     text = contrapose_client.__doc__ or ""
     lines = [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
-    example = "\n".join(lines).replace("127.0.0.1:50051", server.address).replace("50)", "5)")
+    example = "\n".join(lines).replace("127.0.0.1:50051", server.address).replace("20)", "5)")
     exec(compile(example, "example", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 5
 

@@ -90,6 +90,7 @@ def test_words_become_a_gif(server: RunningServer, tmp_path: Path) -> None:
     assert (tmp_path / "shake.gif").read_bytes().startswith(b"GIF8")
 
 
+@pytest.mark.long
 def test_a_session_outlives_its_server(tmp_path: Path) -> None:
     printed = said("fail_over.py", tmp_path, "--seconds", 2)
     moved = re.search(r"from frame (\d+) to (\d+) (\d+\.\d) cm", printed)
@@ -98,6 +99,7 @@ def test_a_session_outlives_its_server(tmp_path: Path) -> None:
     assert float(moved[3]) < 5.0
 
 
+@pytest.mark.long
 def test_a_training_run_says_how_its_loss_fell(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     settings = ["--clips", 4, "--length", "steps=10", "--config", TINY, "-o", "run"]

@@ -13,9 +13,20 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_axis_angle
+from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
+from engine.devices.calibration import (
+    ROLE_COUNT,
+    ROLE_JOINTS,
+    Axes,
+    Role,
+    TrackerSample,
+    uncalibrated,
+)
+from engine.devices.trackers import begin, solve
 from engine.motion.guard import raised
 from engine.motion.intent import FEATURES, KINDS, LOOKBACK, intent_features
+from engine.motion.motion import FRAME_RATE
 from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.base_motion import Recordings
 from trainer.choreography.clips import KINDS as CLIP_KINDS
@@ -56,6 +67,8 @@ for _names, _size in (
     CARRIED[[JOINT[f"{side}_{name}"] for side in SIDES for name in _names]] = _size
 CARRIED[[JOINT[name] for name in ("spine1", "spine2", "spine3")]] = 0.05
 CARRIED[[JOINT["neck"], JOINT["head"]]] = 0.12
+SEEN_BY_DEVICES = 1 / 6
+"""Share of the takes of which devices alone are seen."""
 SEEN_FRAMES = 2
 """From the onset on in which nobody can tell yet; they count for nothing in training."""
 MIRRORED = {
@@ -75,11 +88,12 @@ NO_OFFER = tuple(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Take:
-    """rotmats (frame, 22, 3, 3), transl (frame, 3), rest_joints (22, 3) of the player;
+    """rotmats (frame, 22, 3, 3), transl (frame, 3), betas, rest_joints (22, 3) of the player;
     partner (frame, 3) x, z, yaw; kind (frame,) index of KINDS, -1: not to be counted"""
 
     rotmats: Array
     transl: Array
+    betas: Array
     rest_joints: Array
     partner: Array
     kind: IntArray
@@ -131,6 +145,7 @@ def offer_take(kind: str, rng: np.random.Generator) -> Take:
     return Take(
         rotmats=pose.rotmats,
         transl=pose.transl,
+        betas=cast.figures[PLAYER].betas,
         rest_joints=cast.figures[PLAYER].rest,
         partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
         kind=label,
@@ -243,6 +258,7 @@ def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
     return Take(
         rotmats=pose.rotmats,
         transl=pose.transl,
+        betas=cast.figures[PLAYER].betas,
         rest_joints=cast.figures[PLAYER].rest,
         partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
         kind=np.zeros(len(frames), np.int64),
@@ -266,6 +282,7 @@ def clip_take(rng: np.random.Generator) -> Take:
     return Take(
         rotmats=rotmats[who],
         transl=transl[who],
+        betas=clip.betas[who],
         rest_joints=rest[who],
         partner=np.stack([hips[:, 0], hips[:, 2], yaw], axis=-1),
         kind=label,
@@ -290,6 +307,7 @@ def real_take(base: Recordings, rng: np.random.Generator) -> Take:
     return Take(
         rotmats=rotmats,
         transl=pose.transl,
+        betas=figure.betas,
         rest_joints=figure.rest,
         partner=np.broadcast_to([*partner, bearing + np.pi], (len(joints), 3)),
         kind=label,
@@ -301,6 +319,33 @@ def _is_active(rotmats: Array, rest_joints: Array) -> BoolArray:
     up = raised(rotmats, rest_joints).max(axis=-1)
     bent = np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1))
     return np.asarray((up > 0.10) | (bent > 0.25))
+
+
+def tracked_take(take: Take, rng: np.random.Generator) -> Take:
+    """What a server makes of the same player when devices alone are seen: always head and hands, at
+    times hips and feet."""
+    body = load_body()
+    worn = uncalibrated(body, take.betas, axes=Axes.JOINTS)
+    joints, world = forward_kinematics(take.rest_joints, take.rotmats, take.transl)
+    confidence = np.ones(ROLE_COUNT)
+    confidence[Role.HIPS] = rng.random() < 0.3
+    confidence[[Role.LEFT_FOOT, Role.RIGHT_FOOT]] = rng.random() < 0.15
+    state, poses = begin(worn), []
+    for frame in range(len(joints)):
+        sample = TrackerSample(
+            time_s=frame / FRAME_RATE,
+            positions=joints[frame, ROLE_JOINTS],
+            rotmats=world[frame, ROLE_JOINTS],
+            confidence=confidence,
+        )
+        state, pose, _ = solve(state, sample)
+        poses.append(pose)
+    return replace(
+        take,
+        rotmats=np.stack([pose.rotmats for pose in poses]),
+        transl=np.stack([pose.transl for pose in poses]),
+        rest_joints=worn.rest_joints,
+    )
 
 
 def mirrored_take(take: Take) -> Take:
@@ -341,4 +386,5 @@ def draw_take(rng: np.random.Generator, base: Recordings | None = None) -> Take:
         lambda: clip_take(rng),
     ]
     take = makers[int(rng.choice(4, p=[0.5, 0.15, 0.15, 0.2]))]()
+    take = tracked_take(take, rng) if rng.random() < SEEN_BY_DEVICES else take
     return mirrored_take(take) if rng.random() < 0.5 else take

@@ -21,6 +21,7 @@ def _bench(*arguments: object) -> int:
     return int(args.run(args))
 
 
+@pytest.mark.long
 def test_compiled_and_bound_are_measured_in_one_run(
     parity_bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:

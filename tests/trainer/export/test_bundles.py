@@ -66,7 +66,7 @@ def run_graph(path: Path, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     return {port.any_name: torch.from_numpy(np.array(outputs[port])) for port in compiled.outputs}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Animator, Generator])
 def test_a_network_comes_back_out_of_a_bundle(
     kind: type[Any], networks: tuple[Animator, Generator], bundle_path: Path

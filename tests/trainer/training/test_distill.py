@@ -131,6 +131,7 @@ def distilled(data: Path, teacher: Path, *changes: str) -> TrainConfig:
     return load_config(TINY_DISTILL, "distill", OBJECTIVES["distill"].config, given)
 
 
+@pytest.mark.long
 def test_a_student_starts_as_its_teacher_and_comes_nearer_to_its_trajectories(
     data: Path, teacher: Path, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_run_that_was_killed_ends_with_the_bits_and_the_curve_of_an_unbroken_o
     assert curve(killed) == curve(unbroken)
 
 
+@pytest.mark.long
 def test_sigterm_ends_a_run_with_a_checkpoint_that_it_goes_on_from(
     data: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_worker_processes_draw_the_batches_that_a_thread_draws(data: Path) -> No
             assert same(next(by_thread), next(by_workers))
 
 
+@pytest.mark.long
 def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(data: Path, tmp_path: Path) -> None:
     train.train(tiny(data, "steps=2"), tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
