@@ -31,6 +31,7 @@ def played(server: RunningServer, network: BadNetwork, frames: int) -> Played:
     return asyncio.run(play())
 
 
+@pytest.mark.long
 def test_jitter_loss_and_stalls_shorter_than_the_horizon_are_not_seen(
     server: RunningServer,
 ) -> None:

@@ -29,6 +29,7 @@ def test_a_product_is_timed_alone(precision: str) -> None:
     assert probe.measure().flops_per_s > 0
 
 
+@pytest.mark.long
 def test_the_matrices_of_an_int8_denoiser_are_the_same(
     parity_bundle: Bundle, tmp_path: Path
 ) -> None:

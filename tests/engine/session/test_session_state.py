@@ -88,7 +88,9 @@ def assert_same(found: Pose, expected: Pose) -> None:
     np.testing.assert_array_equal(found.transl, expected.transl)
 
 
-@pytest.mark.parametrize("gap", [0, 1, 5, 19, 25, 50, 130])
+@pytest.mark.parametrize(
+    "gap", [0, 19, 130, *(pytest.param(gap, marks=pytest.mark.long) for gap in (1, 5, 25, 50))]
+)
 @given(cut=st.integers(1, 60))
 @settings(max_examples=8)
 def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(

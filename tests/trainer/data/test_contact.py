@@ -61,6 +61,7 @@ def test_every_place_of_the_skin_has_a_point_nearby() -> None:
     assert np.linalg.norm(fingertip - points, axis=-1).min() < 1.5 * HAND_COVER
 
 
+@pytest.mark.long
 def test_the_distance_is_the_meshes_own_within_a_centimetre(clips: list[Clip]) -> None:
     for clip in clips[:3]:
         distance = touches_of(clip, threshold=0.05).distance
@@ -69,6 +70,7 @@ def test_the_distance_is_the_meshes_own_within_a_centimetre(clips: list[Clip]) -
             assert exact - 0.002 < distance[frame] < exact + 0.01, (clip.kind, frame)
 
 
+@pytest.mark.long
 def test_no_touch_of_the_meshes_is_overlooked(clips: list[Clip]) -> None:
     for clip in clips:
         distance = touches_of(clip).distance
