@@ -8,9 +8,9 @@ Source: SMPL (Loper et al. 2015) eq. 8 and 10, without pose-dependent correction
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from engine.arrays import Array, IntArray
+from engine.body.fingers import FingerJoints, finger_joints, finger_rotmats, first_finger
 from engine.body.kinematics import forward_kinematics, skin
 from engine.body.pose import Pose
 from engine.body.skeleton import JOINT_COUNT, PARENTS
@@ -62,26 +63,42 @@ class Body:
         return self.joint_template + moved
 
     def body_weights(self) -> Array:
-        """(V, 22): what follows a joint beyond the 22 follows its nearest ancestor among them."""
-        weights = np.zeros((len(self.template), JOINT_COUNT))
+        """(V, 22) of the joints of every pose."""
+        return self.weights_of(range(JOINT_COUNT))
+
+    def weights_of(self, joints: Sequence[int]) -> Array:
+        """(V, joint) of some joints, the root among them: what follows another joint follows its
+        nearest ancestor among these."""
+        weights = np.zeros((len(self.template), len(joints)))
         for joint in range(len(self.parents)):
             ancestor = joint
-            while ancestor >= JOINT_COUNT:
+            while ancestor not in joints:
                 ancestor = self.parents[ancestor]
-            weights[:, ancestor] += self.weights[:, joint]
+            weights[:, joints.index(ancestor)] += self.weights[:, joint]
         return weights
 
     def rest_vertices(self, betas: Array) -> Array:
         """(10,) -> (V, 3)"""
         return self.template + self.shape_directions @ betas
 
-    def vertices(self, pose: Pose, betas: Array) -> Array:
-        """The skinned mesh (..., V, 3) of one person; joints beyond the 22 stay as in the template.
+    @cached_property
+    def fingers(self) -> FingerJoints | None:
+        """None: the body has no finger joints, and its hands are of one piece."""
+        first = first_finger(self.parents)
+        return None if first is None else finger_joints(self.joint_template[first:])
+
+    def vertices(self, pose: Pose, betas: Array, curls: Array | None = None) -> Array:
+        """The skinned mesh (..., V, 3) of one person; joints beyond the 22 stay as in the template,
+        but for the fingers where curls are given.
 
         betas  (10,)
+        curls  (..., 10) of the hands, in 0..1
         """
         rotmats, extra = pose.rotmats, len(self.parents) - JOINT_COUNT
         still = np.broadcast_to(np.eye(3, dtype=rotmats.dtype), (*rotmats.shape[:-3], extra, 3, 3))
+        if curls is not None and self.fingers is not None:
+            turned = finger_rotmats(self.fingers, curls).astype(rotmats.dtype)
+            still = np.concatenate([still[..., : -turned.shape[-3], :, :], turned], axis=-3)
         rest_joints = self.all_rest_joints(betas)
         joints_world, world_from_joint = forward_kinematics(
             rest_joints, np.concatenate([rotmats, still], axis=-3), pose.transl, self.parents

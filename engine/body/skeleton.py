@@ -43,6 +43,11 @@ HAND_JOINT_NAMES = tuple(
     for number in (1, 2, 3)
 )
 """Finger joints in SMPL-X order; a body has them after its first 22 joints, a pose has none."""
+HAND_PARENTS = tuple(
+    JOINT[f"{name.partition('_')[0]}_wrist"] if name.endswith("1") else JOINT_COUNT + index - 1
+    for index, name in enumerate(HAND_JOINT_NAMES)
+)
+"""Of the finger joints, where they follow the first 22."""
 
 
 def _mirrored(name: str) -> str:

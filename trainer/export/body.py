@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.rotations import rotmat_from_axis_angle
-from engine.body.skeleton import HAND_JOINT_NAMES, JOINT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import HAND_JOINT_NAMES, HAND_PARENTS, JOINT, JOINT_NAMES, PARENTS
 from engine.body.vectors import rotated
 
 NAMES = JOINT_NAMES + HAND_JOINT_NAMES
@@ -158,11 +158,7 @@ def _shortest_turn(start: Array, end: Array) -> Array:
 
 def body_parents() -> tuple[int, ...]:
     """The 22 body joints, then three joints a finger on the wrists."""
-    fingers = [
-        JOINT[f"{name.partition('_')[0]}_wrist"] if name.endswith("1") else len(PARENTS) + index - 1
-        for index, name in enumerate(HAND_JOINT_NAMES)
-    ]
-    return PARENTS + tuple(fingers)
+    return PARENTS + HAND_PARENTS
 
 
 def without_cavities(samples: Samples) -> Samples:
