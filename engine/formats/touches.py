@@ -30,12 +30,13 @@ def contacts_of(motion: Motion, body: Body) -> tuple[Contact, ...]:
         return ()
     motion = resampled(motion, FRAME_RATE)
     player, partner = (fitted_capsules(body, betas) for betas in motion.betas)
-    tracker = ContactTracker((player, partner), body.rest_joints(motion.betas))
+    rest = body.rest_joints(motion.betas).astype(np.float64)
+    tracker = ContactTracker((player, partner))
     pose = Pose(motion.rotmats.astype(np.float64), motion.transl.astype(np.float64))
     contacts: tuple[Contact, ...] = ()
     for first in range(0, motion.frames, CHUNK_FRAMES):
         frames = np.arange(first, min(first + CHUNK_FRAMES, motion.frames))
-        contacts = tracker.update(0, first, pose[:, frames], frames)
+        contacts = tracker.update(0, first, *pose[:, frames].in_world(rest[:, None]), frames)
     return contacts
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.capsules import Capsules, NearPairs, Segments, gaps, near_pairs
-from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.motion.motion import FRAME_RATE
 
@@ -84,19 +83,14 @@ class ContactsState:
 class ContactTracker:
     """Contacts of one session's plan; each frame is measured once.
 
-    capsules     of player and partner
-    rest_joints  (2, 22, 3)
+    capsules  of player and partner
     """
 
     def __init__(
-        self,
-        capsules: tuple[Capsules, Capsules],
-        rest_joints: Array,
-        state: ContactsState | None = None,
+        self, capsules: tuple[Capsules, Capsules], state: ContactsState | None = None
     ) -> None:
         state = state or ContactsState()
         self._capsules = capsules
-        self._rest_joints = np.asarray(rest_joints, np.float64)
         self._looks = dict(state.looks)
         self._contacts = state.contacts
         self._ids = state.ids
@@ -106,11 +100,14 @@ class ContactTracker:
             contacts=self._contacts, ids=self._ids, looks=tuple(self._looks.items())
         )
 
-    def update(self, now: int, first: int, frames: Pose, editions: IntArray) -> tuple[Contact, ...]:
+    def update(
+        self, now: int, first: int, joints: Array, world: Array, editions: IntArray
+    ) -> tuple[Contact, ...]:
         """The contacts of a plan that are not over at frame `now`, in the order they begin.
 
-        frames    (2, n) from `first` on; they replace what was known from there on
-        editions  (n,) a frame whose edition is as before is as before
+        joints, world  (2, n, 22, 3) and (2, n, 22, 3, 3) of both people in the frames from `first`
+                       on; they replace what was known from there on
+        editions       (n,) a frame whose edition is as before is as before
         """
         kept = {i: look for i, look in self._looks.items() if now - 3 <= i < first}
         known = [self._looks.get(first + row) for row in range(len(editions))]
@@ -122,7 +119,7 @@ class ContactTracker:
         kept |= {first + row: look for row, look in enumerate(known) if look is not None}
         kept |= zip(
             (first + rows).tolist(),
-            self._looked_at(frames, rows, editions[rows].tolist()),
+            self._looked_at(joints[:, rows], world[:, rows], editions[rows].tolist()),
             strict=True,
         )
         self._looks = dict(sorted(kept.items()))
@@ -130,11 +127,10 @@ class ContactTracker:
         self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
         return self._contacts
 
-    def _looked_at(self, frames: Pose, rows: IntArray, editions: list[int]) -> list[Look]:
-        """How the bodies lie in some rows of frames (2, n)."""
+    def _looked_at(self, joints: Array, world: Array, editions: list[int]) -> list[Look]:
+        """How the bodies lie in some frames (2, n)."""
         if not editions:
             return []
-        joints, world = frames.take(rows, axis=1).in_world(self._rest_joints[:, None])
         player, partner = (
             capsules.posed(joints[person], world[person])
             for person, capsules in enumerate(self._capsules)

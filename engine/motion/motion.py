@@ -5,11 +5,12 @@ A pose's feature vector (facts/ponimator.md 2.4): 22 rotations in 6D, root first
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, IntArray
+from engine.body.fingers import CURLS
 from engine.body.pose import Pose
 from engine.body.rotations import (
     rot6d_from_rotmat,
@@ -37,6 +38,7 @@ class Motion:
     transl      (person, frame, 3) metres, SMPL-X `transl`
     betas       (person, 10) shape coordinates of the body in use
     frame_rate  frames a second
+    curls       (person, frame, 10) of the fingers in 0..1 (`body/fingers.py`); None: not known
     Files hold quaternions because people and other tools read them; all arrays are float32.
     """
 
@@ -44,6 +46,7 @@ class Motion:
     transl: Array
     betas: Array
     frame_rate: float = FRAME_RATE
+    curls: Array | None = None
 
     def __post_init__(self) -> None:
         people, frames = self.transl.shape[:2]
@@ -52,6 +55,8 @@ class Motion:
             "transl": (people, frames, 3),
             "betas": (people, 10),
         }
+        if self.curls is not None:
+            expected["curls"] = (people, frames, CURLS)
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
@@ -63,6 +68,16 @@ class Motion:
     @property
     def frames(self) -> int:
         return int(self.transl.shape[1])
+
+    def cut(self, people: slice = slice(None), frames: slice | IntArray = slice(None)) -> Motion:
+        """Some of the people, in some of the frames."""
+        return replace(
+            self,
+            quats_xyzw=self.quats_xyzw[people, frames],
+            transl=self.transl[people, frames],
+            betas=self.betas[people],
+            curls=None if self.curls is None else self.curls[people, frames],
+        )
 
     @property
     def rotmats(self) -> Array:

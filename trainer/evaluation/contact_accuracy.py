@@ -38,8 +38,9 @@ class Tally:
         motion = pose_from_features(np.swapaxes(features, 0, 1))
         betas, rest_joints = clips.betas[clip], clips.rest_joints[clip]
         player, partner = (fitted_capsules(body, person) for person in betas)
-        tracker = ContactTracker((player, partner), rest_joints)
-        for contact in tracker.update(0, 0, motion, np.arange(len(features))):
+        tracker = ContactTracker((player, partner))
+        posed = motion.in_world(rest_joints[:, None].astype(np.float64))
+        for contact in tracker.update(0, 0, *posed, np.arange(len(features))):
             lasts = range(contact.start, contact.end + 1)
             self.by_capsules |= {(clip, frame, *contact.parts) for frame in lasts}
         touches = find_touches(body, betas, motion, rest_joints)

@@ -23,14 +23,15 @@ Frames = list[tuple[int, Pose]]
 
 def new_tracker() -> ContactTracker:
     player, partner = (fitted_capsules(BODY, betas) for betas in BETAS)
-    return ContactTracker((player, partner), REST)
+    return ContactTracker((player, partner))
 
 
 def told(tracker: ContactTracker, now: int, frames: Frames) -> tuple[Contact, ...]:
     """As of a plan whose frames have editions that follow from what they show."""
     pairs = [pair for _, pair in frames]
     editions = [hash(pair.rotmats.tobytes() + pair.transl.tobytes()) for pair in pairs]
-    return tracker.update(now, frames[0][0], stacked(pairs, axis=1), np.array(editions))
+    posed = stacked(pairs, axis=1).in_world(REST[:, None].astype(np.float64))
+    return tracker.update(now, frames[0][0], *posed, np.array(editions))
 
 
 def facing(distances: Array, first: int = 0) -> Frames:
