@@ -15,6 +15,7 @@ from contrapose.v1 import interaction_pb2, types_pb2
 from google.protobuf.message import Message
 
 from engine.arrays import Array, BoolArray
+from engine.body.fingers import CURLS
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
 from engine.body.shape import SHAPE_COUNT
@@ -43,12 +44,24 @@ def pose_from_wire(body: types_pb2.BodyPose, field: str) -> Pose:
     for joint in np.flatnonzero(~_is_unit(quats)):
         _check_quat(quats[joint], f"{field}.rotations[{JOINT_NAMES[joint]}]")
     transl = position_from_wire(body.root_translation, f"{field}.root_translation")
+    check_curls(body.curls, f"{field}.curls")
     return Pose(rotmat_from_quat(quats).astype(np.float32), transl)
 
 
 def player_pose_from_wire(pose: interaction_pb2.PlayerPose) -> Pose:
     check_present(pose, "body", "pose.body")
     return pose_from_wire(pose.body, "pose.body")
+
+
+def check_curls(curls: Sequence[float], field: str) -> None:
+    """Raise unless there are none, or one of each finger, in 0..1."""
+    if len(curls) == 0:
+        return
+    values = _floats(curls, CURLS, field, "none, or five a hand, left then right")
+    if not np.all((values >= 0) & (values <= 1)):
+        raise InputError.at(
+            field, f"{values.tolist()} has a value outside 0..1, straight to closed", "BAD_POSE"
+        )
 
 
 def position_from_wire(values: Sequence[float], field: str) -> Array:
@@ -224,23 +237,27 @@ def part_from_wire(request: interaction_pb2.StreamInteractionRequest) -> str:
     return str(part)
 
 
-def poses_to_wire(poses: Pose) -> list[types_pb2.BodyPose]:
-    """All poses (...,), in order, to the wire's quaternions."""
+def poses_to_wire(poses: Pose, curls: Array | None = None) -> list[types_pb2.BodyPose]:
+    """All poses (...,), in order, to the wire's quaternions.
+
+    curls  (..., 10) of their hands; None: nothing is said of them
+    """
     quats = quat_from_rotmat(poses.rotmats).reshape(-1, 4 * JOINT_COUNT)
     places = poses.transl.reshape(-1, 3)
+    hands = [()] * len(places) if curls is None else curls.reshape(-1, CURLS).tolist()
     return [
-        types_pb2.BodyPose(root_translation=place, rotations=rotations)
-        for place, rotations in zip(places.tolist(), quats.tolist(), strict=True)
+        types_pb2.BodyPose(root_translation=place, rotations=rotations, curls=bent)
+        for place, rotations, bent in zip(places.tolist(), quats.tolist(), hands, strict=True)
     ]
 
 
-def pose_to_wire(pose: Pose) -> types_pb2.BodyPose:
-    """One pose."""
-    return poses_to_wire(pose)[0]
+def pose_to_wire(pose: Pose, curls: Array | None = None) -> types_pb2.BodyPose:
+    """One pose; curls (10,)."""
+    return poses_to_wire(pose, curls)[0]
 
 
-def person_to_wire(pose: Pose, betas: Array) -> types_pb2.Person:
-    return types_pb2.Person(pose=pose_to_wire(pose), betas=betas.tolist())
+def person_to_wire(pose: Pose, betas: Array, curls: Array | None = None) -> types_pb2.Person:
+    return types_pb2.Person(pose=pose_to_wire(pose, curls), betas=betas.tolist())
 
 
 def skeleton_to_wire(rest_joints: Array, betas: Array) -> types_pb2.Skeleton:

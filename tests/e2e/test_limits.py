@@ -89,6 +89,7 @@ def pairs(**settings: Any) -> Asks:
 SAYS: dict[str, Callable[[float], Asks]] = {
     "BodyPose.root_translation": lambda x: poses(body={**STILL, "root_translation": [0, 1, x]}),
     "BodyPose.rotations": lambda x: poses(body={**STILL, "rotations": [0, 0, 0, x] * 22}),
+    "BodyPose.curls": lambda x: poses(body={**STILL, "curls": [0] * 9 + [x]}),
     "Person.betas": lambda x: pairs(single={**PERSON, "betas": [0] * 9 + [x]}),
     "Tracker.position": lambda x: poses(trackers=trackers(x=x)),
     "Tracker.confidence": lambda x: poses(trackers=trackers(confidence=x)),

@@ -52,6 +52,31 @@ def test_a_pose_survives_the_wire(seed: int) -> None:
     np.testing.assert_array_equal(back.transl, transl)
 
 
+@pytest.mark.parametrize("curls", [[], [0.0] * 10, [1.0] * 10])
+def test_a_pose_may_say_how_its_fingers_are_bent(curls: list[float]) -> None:
+    pose = player_pose()
+    pose.body.curls.extend(curls)
+    wire.player_pose_from_wire(pose)
+
+
+@pytest.mark.parametrize(
+    "curls",
+    [[0.5] * 9, [0.5] * 11, [*[0.5] * 9, 1.01], [*[0.5] * 9, -0.01], [*[0.5] * 9, math.nan]],
+)
+def test_curls_that_are_not_five_a_hand_in_their_range_are_refused(curls: list[float]) -> None:
+    pose = player_pose()
+    pose.body.curls.extend(curls)
+    assert refused_field(pose) == "pose.body.curls"
+
+
+def test_the_curls_of_each_pose_stand_beside_it() -> None:
+    poses = Pose(np.tile(np.eye(3), (2, 3, 22, 1, 1)), np.zeros((2, 3, 3)))
+    curls = np.linspace(0, 1, 60).reshape(2, 3, 10)
+    told = np.array([body.curls for body in wire.poses_to_wire(poses, curls)])
+    np.testing.assert_allclose(told, curls.reshape(6, 10), atol=1e-7)
+    assert not any(body.curls for body in wire.poses_to_wire(poses))
+
+
 @given(st.floats(0.9, 1.1))
 def test_a_quaternion_of_nearly_unit_length_is_made_unit(length: float) -> None:
     pose = player_pose()

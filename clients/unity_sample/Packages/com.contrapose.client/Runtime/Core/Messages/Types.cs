@@ -97,10 +97,14 @@ namespace Contrapose.V1
         /// <summary>88 floats: 22 unit quaternions x, y, z, w, relative to the parent joint, root (world) first. Each must be 0.9 to 1.1 long; the server makes it exactly 1.</summary>
         public readonly WireArray<float> Rotations = new WireArray<float>();
 
+        /// <summary>How the fingers are bent: 10 floats, each 0 to 1, from straight to closed; the left hand, then the right; of each the thumb, index, middle, ring and little finger. What a curl turns in the joints of a finger: docs/formats.md. Partners have them, and players that were generated. Those of a client's poses are checked, and no network sees them. Empty: nothing is known of the hands.</summary>
+        public readonly WireArray<float> Curls = new WireArray<float>();
+
         public void Clear()
         {
             RootTranslation.Clear();
             Rotations.Clear();
+            Curls.Clear();
         }
 
         public int ByteCount()
@@ -108,6 +112,7 @@ namespace Contrapose.V1
             var size = 0;
             if (RootTranslation.Count > 0) size += 1 + WireSize.Block(4 * RootTranslation.Count);
             if (Rotations.Count > 0) size += 1 + WireSize.Block(4 * Rotations.Count);
+            if (Curls.Count > 0) size += 1 + WireSize.Block(4 * Curls.Count);
             return size;
         }
 
@@ -124,6 +129,12 @@ namespace Contrapose.V1
                 writer.Varint(18);
                 writer.Varint((ulong)(4 * Rotations.Count));
                 writer.Raw(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Rotations.Span));
+            }
+            if (Curls.Count > 0)
+            {
+                writer.Varint(26);
+                writer.Varint((ulong)(4 * Curls.Count));
+                writer.Raw(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Curls.Span));
             }
         }
 
@@ -145,6 +156,12 @@ namespace Contrapose.V1
                         break;
                     case 2 when type == 5:
                         Rotations.Add(reader.Float());
+                        break;
+                    case 3 when type == 2:
+                        Curls.AddRaw(reader.Block());
+                        break;
+                    case 3 when type == 5:
+                        Curls.Add(reader.Float());
                         break;
                     default:
                         reader.Skip(type);
