@@ -18,6 +18,7 @@ from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat
 from engine.errors import BundleError, ContraposeError, InputError
 from engine.formats import read_motion
+from engine.motion.hands import curls_over
 from engine.motion.motion import Motion
 from engine.sampling.generation import People, generate_motion, generate_pairs
 from engine.sampling.models import encode_text
@@ -94,6 +95,7 @@ class Maker:
             quats_xyzw=quat_from_rotmat(made.rotmats).astype(np.float32),
             transl=made.transl.astype(np.float32),
             betas=pair.betas.astype(np.float32),
+            curls=curls_over(made, loaded.body.rest_joints(pair.betas)).astype(np.float32),
         )
 
     def _words(self, prompts: Sequence[Prompt]) -> Mapping[str, Array]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from contrapose.v1 import types_pb2
 
+from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.motion.contacts import Contact
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
@@ -22,17 +23,23 @@ QUALITY = {
 }
 
 
-def frames_to_wire(frames: Frames) -> list[types_pb2.Frame]:
+def frames_to_wire(frames: Frames, curls: Array | None = None) -> list[types_pb2.Frame]:
+    """Messages of frames of a plan; curls (2, n, 10) in them, if they are to be told."""
     labels = frames.labels
     qualities = [QUALITY[quality] for quality in labels["quality"].tolist()]
-    return _frames(frames.first, frames.pose, qualities, labels["window"].tolist())
+    return _frames(frames.first, frames.pose, curls, qualities, labels["window"].tolist())
 
 
 def _frames(
-    first: int, pose: Pose, qualities: Sequence[types_pb2.FrameQuality], windows: Sequence[int]
+    first: int,
+    pose: Pose,
+    curls: Array | None,
+    qualities: Sequence[types_pb2.FrameQuality],
+    windows: Sequence[int],
 ) -> list[types_pb2.Frame]:
     """Messages of frames (2, n)."""
-    players, partners = (wire.poses_to_wire(pose[person]) for person in (0, 1))
+    people = wire.poses_to_wire(pose, curls)
+    players, partners = people[: len(qualities)], people[len(qualities) :]
     return [
         types_pb2.Frame(
             time_code=index / FRAME_RATE,
@@ -60,13 +67,14 @@ def contact_to_wire(contact: Contact) -> types_pb2.ContactEvent:
     )
 
 
-def motion_chunk(motion: Pose, first: int, steps: int) -> types_pb2.FrameChunk:
-    """Up to a window's length of a motion (2, frames) from frame `first` on."""
-    frames = motion[:, first : first + WINDOW_FRAMES]
+def motion_chunk(motion: Pose, curls: Array, first: int, steps: int) -> types_pb2.FrameChunk:
+    """Up to a window's length of a motion (2, frames), curls (2, frames, 10), from `first` on."""
+    span = slice(first, first + WINDOW_FRAMES)
+    frames = motion[:, span]
     count = frames.transl.shape[1]
     quality = types_pb2.FRAME_QUALITY_GENERATED
     return types_pb2.FrameChunk(
         first_frame_index=first,
         steps=steps,
-        frames=_frames(first, frames, [quality] * count, [0] * count),
+        frames=_frames(first, frames, curls[:, span], [quality] * count, [0] * count),
     )

@@ -16,6 +16,7 @@ from contrapose.v1 import generation_pb2, types_pb2
 
 from engine.arrays import Array
 from engine.errors import BundleError, InputError
+from engine.motion.hands import curls_over
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampling.generation import generate_motion, generate_pair
 from engine.sampling.models import encode_text
@@ -43,11 +44,12 @@ async def motion_responses(
     words = _motion_words(request.text, loaded)
     with host.generation_slot(), patient_windows(loaded.executor) as sample:
         text = await _encoded(loaded, words) if words else None
+        rest = loaded.body.rest_joints(pair.betas)
         capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
         made = await asyncio.to_thread(
             generate_motion,
             pair.pose,
-            rest_joints=loaded.body.rest_joints(pair.betas),
+            rest_joints=rest,
             anchor_index=anchor,
             frames=frames,
             seed=info.seed,
@@ -59,10 +61,12 @@ async def motion_responses(
             capsules=capsules,
         )
 
+    curls = curls_over(made, rest)
+
     def responses() -> Iterator[generation_pb2.GenerateMotionResponse]:
         yield generation_pb2.GenerateMotionResponse(info=info)
         for first in range(0, frames, WINDOW_FRAMES):
-            chunk = motion_chunk(made, first, info.steps)
+            chunk = motion_chunk(made, curls, first, info.steps)
             yield generation_pb2.GenerateMotionResponse(frames=chunk)
 
     return responses()
@@ -99,8 +103,11 @@ async def pair_response(
             seed=info.seed,
             sample=sample,
         )
+    rest = loaded.body.rest_joints(pair.betas)
+    curls = curls_over(pair.pose[:, None], rest)[:, 0]
     player, partner = (
-        wire.person_to_wire(pair.pose[person], pair.betas[person]) for person in (0, 1)
+        wire.person_to_wire(pair.pose[person], pair.betas[person], curls[person])
+        for person in (0, 1)
     )
     return generation_pb2.GeneratePairResponse(
         pair=types_pb2.Pair(player=player, partner=partner), info=info

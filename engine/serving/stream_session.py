@@ -299,7 +299,7 @@ class StreamSession:
         message = types_pb2.FrameChunk(
             first_frame_index=chunk.frames.first,
             revision=chunk.revision,
-            frames=frames_to_wire(chunk.frames),
+            frames=frames_to_wire(chunk.frames, chunk.curls),
             based_on_sequence=0 if based_on is None else based_on[0],
             steps=int(first["steps"]),
             latency=types_pb2.LatencyBreakdown(),

@@ -28,6 +28,7 @@ from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
 from engine.motion.company import place_of
 from engine.motion.contacts import Contact, ContactsState, ContactTracker
+from engine.motion.hands import LOOKBACK, curls_of
 from engine.motion.intent import IntentNet
 from engine.motion.space import PersonalSpace
 from engine.sampling.request import SampledWindow
@@ -63,6 +64,9 @@ class Chunk:
     frames: Frames
     contacts: tuple[Contact, ...] = ()
     """All of the plan that are not over yet: those of frames not sent yet too."""
+    curls: Array | None = None
+    """(2, n, 10) of both people's fingers; None where they were not written down, as frames tell
+    them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +178,7 @@ class Session:
         self._partner_start = state.partner_start
         self._contacts = None
         if self.capsules is not None:
-            self._contacts = ContactTracker(self.capsules, timeline.rest_joints, state.contacts)
+            self._contacts = ContactTracker(self.capsules, state.contacts)
         self._keeper = self._keeper_of(state.config)
         if self._keeper is not None:
             self._keeper.kept_until = state.kept_until
@@ -215,8 +219,7 @@ class Session:
     def plan_again(self) -> Chunk:
         """What the client of a resumed session should hold, before the clock goes on."""
         timeline = self._timeline
-        frames = timeline.plan.frames(timeline.now, timeline.sent_until)
-        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+        return self._chunk_of(timeline.now, timeline.sent_until)
 
     @property
     def rest_joints(self) -> Array:
@@ -444,18 +447,33 @@ class Session:
             first = max(min(first, changed_from), timeline.plan.first)
         last = min(end, horizon + SPARE_FRAMES)
         timeline.sent_until = last
-        frames = timeline.plan.frames(first, last)
-        return Chunk(revision=self._revision, frames=frames, contacts=self._touches())
+        return self._chunk_of(first, last)
 
-    def _touches(self) -> tuple[Contact, ...]:
-        """All contacts of the plan from now on, beyond the horizon too."""
-        if self._contacts is None:
-            return ()
-        plan, now = self._timeline.plan, self._timeline.now
-        first = max(now - 2, plan.first)
-        frames = plan.stretch(first, plan.last + 1 - first, is_shown=True)
-        editions = plan.editions(first, plan.last)
-        return self._contacts.update(now, first, frames, editions)
+    def _chunk_of(self, first: int, last: int) -> Chunk:
+        """Frames of the plan, with all that is said about them."""
+        plan = self._timeline.plan
+        touched, start = max(self._timeline.now - 2, plan.first), first - LOOKBACK
+        posed_from = min(touched, start)
+        poses = plan.stretch(posed_from, plan.last + 1 - posed_from, is_shown=True)
+        joints, world = poses.in_world(self.rest_joints[:, None])
+        rows = slice(start - posed_from, last + 1 - posed_from)
+        curls = curls_of(joints[:, rows], world[:, rows], self.rest_joints, first=start)
+        contacts: tuple[Contact, ...] = ()
+        if self._contacts is not None:
+            rows = slice(touched - posed_from, None)
+            contacts = self._contacts.update(
+                self._timeline.now,
+                touched,
+                joints[:, rows],
+                world[:, rows],
+                plan.editions(touched, plan.last),
+            )
+        return Chunk(
+            revision=self._revision,
+            frames=plan.frames(first, last),
+            contacts=contacts,
+            curls=curls[:, LOOKBACK:],
+        )
 
     def _count_due(self, before: int) -> None:
         plan, now = self._timeline.plan, self._timeline.now
