@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array, IntArray
+from engine.body.fingers import CURLS, ORDER
+from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import JOINT_COUNT
 from engine.formats.gltf import INDEX_BUFFER, VERTEX_BUFFER, GltfDocument
 from engine.formats.skinned import (
     COLOURS,
@@ -57,19 +59,30 @@ def write_glb(path: Path, motion: Motion, body: Body) -> None:
     times = document.array(seconds, has_bounds=True)
     for person, nodes in enumerate(joints):
         animation.channel(nodes[0], "translation", times, pelvis_places(motion, body, person))
-        quats = continuous_quats(motion, person)
-        for joint, node in enumerate(nodes):
+        quats = continuous_quats(motion, person, body)
+        for joint, node in enumerate(nodes[: quats.shape[1]]):
             animation.channel(node, "rotation", times, quats[:, joint])
     path.write_bytes(document.to_bytes())
 
 
 def body_glb(body: Body, betas: Array) -> bytes:
-    """A person of shape betas (10,) at rest, as the bytes of a .glb: a mesh and its 22 joints.
+    """A person of shape betas (10,) at rest, as the bytes of a .glb: a mesh and its joints.
 
-    Joints have our names; nothing is animated.
+    Joints have our names; nothing is animated. A finger's joints say in their extras which `curl`
+    of ten moves them, and how: exp(curl closing) straight, `closing` a rotation vector in radians
+    and `straight` a quaternion x, y, z, w.
     """
     document = GltfDocument()
-    _add_person(document, skinned_body(body, betas), "person", "", COLOURS[1])
+    nodes = _add_person(document, skinned_body(body, betas), "person", "", COLOURS[1])
+    if body.fingers is not None:
+        straight = quat_from_rotmat(body.fingers.straight)
+        for curl, joint in enumerate(ORDER.reshape(CURLS, -1)):
+            for row in joint:
+                document.json["nodes"][nodes[JOINT_COUNT + row]]["extras"] = {
+                    "curl": curl,
+                    "closing": np.round(body.fingers.closing[row], 6).tolist(),
+                    "straight": np.round(straight[row], 6).tolist(),
+                }
     return document.to_bytes()
 
 
@@ -83,8 +96,9 @@ def _add_person(
     """The nodes of the new person's joints; the node before them is the top of its skeleton."""
     first = len(document.json.get("nodes", [])) + 1
     top = document.node(is_root=True, name=name, children=[first])
-    joints = document.joint_tree([prefix + joint for joint in JOINT_NAMES], PARENTS, person.offsets)
-    joint_from_rest = np.tile(np.eye(4, dtype=np.float32), (JOINT_COUNT, 1, 1))
+    names = [prefix + joint for joint in person.names]
+    joints = document.joint_tree(names, person.parents, person.offsets)
+    joint_from_rest = np.tile(np.eye(4, dtype=np.float32), (len(joints), 1, 1))
     joint_from_rest[:, :3, 3] = -person.rest_joints
     skin = {
         "joints": list(joints),

@@ -16,8 +16,9 @@ from typing import Literal, Self
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.fingers import curls_from_rotmats
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_NAMES
+from engine.body.skeleton import HAND_JOINT_NAMES, HAND_PARENTS, JOINT_NAMES
 from engine.errors import InputError
 from engine.formats.gltf import GENERATOR
 from engine.formats.gltf_reading import Scene, read_scene
@@ -29,6 +30,8 @@ from engine.motion.motion import Motion
 
 SCENE = "scene"
 """Name of the joint over all others, which stands still."""
+UNTURNED = 1e-5
+"""Of a rotation that is none, its entries' difference from the identity's."""
 VRM_EXTENSIONS = ("VRMC_vrm_animation", "VRMC_vrm", "VRM")
 
 
@@ -90,7 +93,7 @@ def read_gltf(
     bones = _vrm_bones(scene)
     is_ours = scene.json.get("asset", {}).get("generator") == GENERATOR
     rest, moving = scene.rest(), scene.moving(times)
-    people = []
+    people, hands = [], []
     for joints in groups:
         chosen = _with_ancestors(scene, joints)
         names = _names(scene, chosen, joints, bones if is_ours else {})
@@ -110,12 +113,29 @@ def read_gltf(
             tell=None if is_ours else tell,
         )
         people.append(_with_shape_of(scene, chosen, skeleton, motion, body) if is_ours else motion)
+        hands.append(_curls_of(skeleton, body) if is_ours else None)
+    curls = [hand for hand in hands if hand is not None]
     return Motion(
         quats_xyzw=np.concatenate([person.quats_xyzw for person in people]),
         transl=np.concatenate([person.transl for person in people]),
         betas=np.concatenate([person.betas for person in people]),
         frame_rate=rate,
+        curls=np.stack(curls) if len(curls) == len(groups) else None,
     )
+
+
+def _curls_of(skeleton: GltfSkeleton, body: Body) -> Array | None:
+    """(T, 10) of the fingers, as we wrote them; None where they do not move from their rest."""
+    if body.fingers is None or not set(HAND_JOINT_NAMES) <= set(skeleton.names):
+        return None
+    names = JOINT_NAMES + HAND_JOINT_NAMES
+    of = [skeleton.names.index(names[joint]) for joint in HAND_PARENTS]
+    joints = [skeleton.names.index(name) for name in HAND_JOINT_NAMES]
+    above, turns = skeleton.orientations[:, of], skeleton.orientations[:, joints]
+    local = np.swapaxes(above, -1, -2) @ turns
+    if np.abs(local - np.eye(3)).max() < UNTURNED:
+        return None
+    return curls_from_rotmats(body.fingers, local).astype(np.float32)
 
 
 def _joint_groups(scene: Scene) -> list[set[int]]:

@@ -4,6 +4,10 @@ Ours holds everything that forward kinematics needs, so other tools read it with
     format "contrapose-motion", version 1, joint_names (22), parents (22), body (name)
     quats_xyzw (person, frame, 22, 4), transl (person, frame, 3), frame_rate
     betas (person, 10), rest_joints (person, 22, 3): the pelvis is at rest_joints[:, 0] + transl
+and, where the motion says how hands are held:
+    curls (person, frame, 10) in 0..1 (`body/fingers.py`), which is what we read, and the same as
+    hand_quats_xyzw (person, frame, 30, 4), hand_joint_names (30), hand_parents (30) and
+    hand_rest_joints (person, 30, 3) of the finger joints, which follow the 22
 AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts/datasets.md 7, 10).
 """
 
@@ -15,10 +19,17 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.fingers import CURLS, curls_from_rotmats, finger_rotmats, straight_hands
 from engine.body.kinematics import turned_about_origin
 from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import Body, bone_lengths, fit_betas
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import (
+    HAND_JOINT_NAMES,
+    HAND_PARENTS,
+    JOINT_COUNT,
+    JOINT_NAMES,
+    PARENTS,
+)
 from engine.errors import InputError
 from engine.formats.fields import RATE_KEYS, Archive, Fields
 from engine.motion.motion import Motion
@@ -32,11 +43,26 @@ SAME_BODY = 1e-3
 SMPLX_VERTICES = 10475
 MOST_PEOPLE = 64
 TRANSLATION_KEYS = ("trans", "transl")
+MOST_TURN = 2 * np.pi
+"""Radians of a finger's joint, beyond which a number is none."""
+HAND_KEYS = (("pose_hand",), ("pose_lhand", "pose_rhand"), ("poses",))
 
 
 # ------------------------------------------------------------------------------------------ writing
 def write_npz(path: Path, motion: Motion, body: Body) -> None:
     """Write our format; `body` is the one that the motion's betas belong to."""
+    hands: dict[str, Any] = {}
+    if motion.curls is not None:
+        hands["curls"] = motion.curls.astype(np.float32)
+    if motion.curls is not None and body.fingers is not None:
+        quats = quat_from_rotmat(finger_rotmats(body.fingers, motion.curls.astype(np.float64)))
+        joints = body.all_rest_joints(motion.betas)[:, -len(HAND_JOINT_NAMES) :]
+        hands |= {
+            "hand_quats_xyzw": quats.astype(np.float32),
+            "hand_joint_names": np.array(HAND_JOINT_NAMES),
+            "hand_parents": np.array(HAND_PARENTS),
+            "hand_rest_joints": joints.astype(np.float32),
+        }
     with path.open("wb") as file:
         np.savez_compressed(
             file,
@@ -50,6 +76,7 @@ def write_npz(path: Path, motion: Motion, body: Body) -> None:
             betas=motion.betas.astype(np.float32),
             rest_joints=body.rest_joints(motion.betas).astype(np.float32),
             frame_rate=np.array(motion.frame_rate),
+            **hands,
         )
 
 
@@ -105,7 +132,17 @@ def _own_motion(fields: Fields, body: Body) -> Motion:
         transl=transl.astype(np.float32),
         betas=betas.astype(np.float32),
         frame_rate=frame_rate,
+        curls=_own_curls(fields, people, frames),
     )
+
+
+def _own_curls(fields: Fields, people: int, frames: int) -> Array | None:
+    if "curls" not in fields.values:
+        return None
+    curls = fields.numbers("curls", (people, frames, CURLS))
+    if not np.all((curls >= 0) & (curls <= 1)):
+        raise fields.fail("curls", "has values outside 0..1, from straight to closed")
+    return curls.astype(np.float32)
 
 
 def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> Motion:
@@ -137,7 +174,26 @@ def _amass_motion(fields: Fields, body: Body, up: Literal["y", "z"] | None) -> M
         transl=transl.astype(np.float32),
         betas=betas,
         frame_rate=frame_rate,
+        curls=_curls_of(fields, people, frames),
     )
+
+
+def _curls_of(fields: Fields, people: int, frames: int) -> Array | None:
+    """(person, frame, 10) that come nearest to the file's hands, left and right at the end of
+    `poses` or under keys of their own; None where they are still, or not there as expected."""
+    keys = next((keys for keys in HAND_KEYS if all(key in fields.values for key in keys)), ())
+    arrays = [np.asarray(fields.values[key]) for key in keys]
+    rows, width = people * frames, 3 * len(HAND_JOINT_NAMES)
+    if not arrays or any(each.dtype.kind != "f" or each.size % rows for each in arrays):
+        return None
+    found = np.concatenate([each.reshape(rows, -1) for each in arrays], axis=1)
+    if keys == ("poses",):
+        found = found[:, -width:]
+    is_hands = found.shape == (rows, width) and np.abs(found).max() <= MOST_TURN
+    if not is_hands or not found.any():
+        return None
+    rotmats = rotmat_from_axis_angle(found.astype(np.float64).reshape(people, frames, -1, 3))
+    return curls_from_rotmats(straight_hands(), rotmats).astype(np.float32)
 
 
 def _axis_angle(fields: Fields) -> Array:

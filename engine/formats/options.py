@@ -5,7 +5,7 @@ Knows motions and time. Knows no file and no command line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -56,13 +56,7 @@ def _of_person(motion: Motion, person: Who) -> Motion:
     index = WHO.index(person)
     if index >= motion.people:
         raise InputError.at("--person", f"{person}, but the motion has one person; leave it out")
-    one = slice(index, index + 1)
-    return replace(
-        motion,
-        quats_xyzw=motion.quats_xyzw[one],
-        transl=motion.transl[one],
-        betas=motion.betas[one],
-    )
+    return motion.cut(slice(index, index + 1))
 
 
 def _trimmed(motion: Motion, start: float, end: float) -> Motion:
@@ -73,5 +67,4 @@ def _trimmed(motion: Motion, start: float, end: float) -> Motion:
         raise InputError.at(
             "--trim", f"{start:g}:{end:g} holds no frame; the motion lasts from 0 to {seconds:g} s"
         )
-    frames = slice(first, int(last) + 1)
-    return replace(motion, quats_xyzw=motion.quats_xyzw[:, frames], transl=motion.transl[:, frames])
+    return motion.cut(frames=slice(first, int(last) + 1))

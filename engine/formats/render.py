@@ -252,7 +252,11 @@ class _Scene:
         """(person, frame, V, 3)"""
         return np.stack(
             [
-                self._body.vertices(self._poses[person, frames], betas)
+                self._body.vertices(
+                    self._poses[person, frames],
+                    betas,
+                    None if self._motion.curls is None else self._motion.curls[person, frames],
+                )
                 for person, betas in enumerate(self._motion.betas)
             ]
         )

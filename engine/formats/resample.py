@@ -34,16 +34,25 @@ def resampled(motion: Motion, frame_rate: float) -> Motion:
             f"{frame_rate:g}, of {motion.people}; expected at most {MOST_FRAMES:,} in all",
             field="frame_rate",
         )
-    chunks = [
-        _at(motion, np.arange(start, min(start + CHUNK, count)) / frame_rate * motion.frame_rate)
-        for start in range(0, count, CHUNK)
-    ]
+    steps = np.arange(count) / frame_rate * motion.frame_rate
+    curls = None if motion.curls is None else _curls_at(motion.curls, steps)
+    chunks = [_at(motion, steps[start : start + CHUNK]) for start in range(0, count, CHUNK)]
     return replace(
         motion,
         quats_xyzw=np.concatenate([quats for quats, _ in chunks], axis=1),
         transl=np.concatenate([transl for _, transl in chunks], axis=1),
         frame_rate=frame_rate,
+        curls=curls,
     )
+
+
+def _curls_at(curls: Array, times: Array) -> Array:
+    """(person, t, 10) at `times`, in frames, from (person, frame, 10)."""
+    last = curls.shape[1] - 1
+    at = np.minimum(times, last)
+    first = at.astype(np.int64)
+    second, part = np.minimum(first + 1, last), (at - first)[:, None]
+    return np.asarray((1 - part) * curls[:, first] + part * curls[:, second], np.float32)
 
 
 def _at(motion: Motion, times: Array) -> tuple[Array, Array]:

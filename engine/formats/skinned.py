@@ -1,4 +1,5 @@
-"""Skinned people: a motion's bodies as other tools want them, a mesh that hangs on 22 joints.
+"""Skinned people: a motion's bodies as other tools want them, a mesh that hangs on 22 joints, and
+on the 30 of its fingers where the body has them.
 
 Knows bodies and motions; which file they go into is the business of the formats that use them.
 """
@@ -10,8 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array, IntArray
+from engine.body.fingers import finger_rotmats, first_finger
+from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import Body
-from engine.body.skeleton import PARENTS
+from engine.body.skeleton import (
+    HAND_JOINT_NAMES,
+    HAND_PARENTS,
+    JOINT_COUNT,
+    JOINT_NAMES,
+    PARENTS,
+)
 from engine.motion.motion import Motion
 
 INFLUENCES = 4
@@ -29,7 +38,8 @@ class SkinnedBody:
     faces              (F, 3) counter-clockwise from outside
     joints             (V, 4) which joints move a vertex, the strongest first; 0 where the weight is
     weights            (V, 4) float32, rows sum to 1
-    rest_joints        (22, 3) float32
+    names, parents     of J joints: our 22, then those of the fingers
+    rest_joints        (J, 3) float32
     """
 
     vertices: Array
@@ -37,19 +47,27 @@ class SkinnedBody:
     faces: IntArray
     joints: IntArray
     weights: Array
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
     rest_joints: Array
 
     @property
     def offsets(self) -> Array:
-        """(22, 3) joints at rest, seen from their parents; the pelvis from the origin."""
+        """(J, 3) joints at rest, seen from their parents; the pelvis from the origin."""
         offsets = self.rest_joints.copy()
-        offsets[1:] -= self.rest_joints[list(PARENTS[1:])]
+        offsets[1:] -= self.rest_joints[list(self.parents[1:])]
         return offsets
 
 
 def skinned_body(body: Body, betas: Array) -> SkinnedBody:
-    """The mesh of shape betas (10,); what follows a finger follows the wrist."""
-    weights = body.body_weights()
+    """The mesh of shape betas (10,)."""
+    chosen = list(range(JOINT_COUNT))
+    names: tuple[str, ...] = JOINT_NAMES
+    parents: tuple[int, ...] = PARENTS
+    if (first := first_finger(body.parents)) is not None:
+        chosen += range(first, len(body.parents))
+        names, parents = names + HAND_JOINT_NAMES, parents + HAND_PARENTS
+    weights = body.weights_of(chosen)
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :INFLUENCES]
     weights = np.take_along_axis(weights, joints, axis=1)
     weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -60,7 +78,9 @@ def skinned_body(body: Body, betas: Array) -> SkinnedBody:
         faces=body.faces,
         joints=np.where(weights > 0, joints, 0),
         weights=weights,
-        rest_joints=body.rest_joints(betas).astype(np.float32),
+        names=names,
+        parents=parents,
+        rest_joints=body.all_rest_joints(betas)[chosen].astype(np.float32),
     )
 
 
@@ -69,10 +89,23 @@ def names_of(people: int) -> tuple[str, ...]:
     return PAIR_NAMES if people == 2 else tuple(f"person{i}" for i in range(people))
 
 
-def continuous_quats(motion: Motion, person: int) -> Array:
+def finger_quats(motion: Motion, body: Body, person: int) -> Array | None:
+    """(T, 30, 4) of the finger joints, x, y, z, w; None where nothing is known of the hands."""
+    if motion.curls is None or body.fingers is None:
+        return None
+    return quat_from_rotmat(finger_rotmats(body.fingers, motion.curls[person].astype(np.float64)))
+
+
+def continuous_quats(motion: Motion, person: int, body: Body | None = None) -> Array:
     """(T, 22, 4) unit float32, neighbours in time on one side of the sphere: tools that interpolate
-    number by number take the short way too."""
+    number by number take the short way too.
+
+    body  with the finger joints of this body, (T, 52, 4), where the motion has curls
+    """
     quats = motion.quats_xyzw[person].astype(np.float64)
+    fingers = None if body is None else finger_quats(motion, body, person)
+    if fingers is not None:
+        quats = np.concatenate([quats, fingers], axis=1)
     quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
     turns_back = np.sum(quats[1:] * quats[:-1], axis=-1, keepdims=True) < 0
     quats[1:] *= np.cumprod(np.where(turns_back, -1.0, 1.0), axis=0)

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.fingers import finger_rotmats, straight_hands
 from engine.body.kinematics import turned_about_origin
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_COUNT
-from engine.formats.npz import betas_for
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT
+from engine.formats.npz import SMPLX_VERTICES, betas_for
 from engine.formats.skinned import pelvis_places
 from engine.motion.motion import Motion
 
-FACE_VALUES, HAND_VALUES = 9, 90
-"""Axis-angle numbers of jaw and eyes, and of both hands, which are still."""
+FACE_VALUES = 9
+"""Axis-angle numbers of jaw and eyes, which are still."""
 
 
 def write_amass(path: Path, motion: Motion, body: Body, *, person: int = 0) -> None:
@@ -33,8 +34,9 @@ def write_amass(path: Path, motion: Motion, body: Body, *, person: int = 0) -> N
         rotmat_about("x", np.pi / 2), rotmats[:, 0], transl, pelvis
     )
     axis_angle = axis_angle_from_rotmat(rotmats).reshape(motion.frames, 3 * JOINT_COUNT)
-    still = np.zeros((motion.frames, FACE_VALUES + HAND_VALUES))
-    poses = np.concatenate([axis_angle, still], axis=1)
+    still = np.zeros((motion.frames, FACE_VALUES))
+    hands = _hands(motion, body, person).reshape(motion.frames, -1)
+    poses = np.concatenate([axis_angle, still, hands], axis=1)
     _write(
         path,
         poses=poses,
@@ -60,13 +62,13 @@ def write_interx(path: Path, motion: Motion, body: Body, *, person: int = 0) -> 
     """
     rotmats, transl, betas = _smplx_person(motion, body, person)
     axis_angle = axis_angle_from_rotmat(rotmats)
-    hand = np.zeros((motion.frames, HAND_VALUES // 6, 3))
+    left, right = np.split(_hands(motion, body, person), 2, axis=1)
     _write(
         path,
         root_orient=axis_angle[:, 0],
         pose_body=axis_angle[:, 1:],
-        pose_lhand=hand,
-        pose_rhand=hand,
+        pose_lhand=left,
+        pose_rhand=right,
         trans=transl,
         betas=betas[None],
         gender=np.array("neutral"),
@@ -79,6 +81,18 @@ def _smplx_person(motion: Motion, body: Body, person: int) -> tuple[Array, Array
     betas = betas_for(body, motion.betas[person])
     transl = pelvis_places(motion, body, person) - body.rest_joints(betas)[0]
     return motion.rotmats[person].astype(np.float64), transl.astype(np.float64), betas
+
+
+def _hands(motion: Motion, body: Body, person: int) -> Array:
+    """(T, 30, 3) axis-angle of the finger joints; zeros where nothing is known of the hands.
+
+    SMPL-X's hands rest straight, or nearly so; the body in use may be SMPL-X itself.
+    """
+    if motion.curls is None:
+        return np.zeros((motion.frames, len(HAND_JOINT_NAMES), 3))
+    own = body.fingers if len(body.template) == SMPLX_VERTICES else None
+    joints = own or straight_hands()
+    return axis_angle_from_rotmat(finger_rotmats(joints, motion.curls[person].astype(np.float64)))
 
 
 def _write(path: Path, **arrays: Any) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.arrays import Array
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.formats.skinned import (
     COLOURS,
     INFLUENCES,
@@ -49,9 +48,9 @@ def write_usd(path: Path, motion: Motion, body: Body) -> None:
         raise OSError("USD refused to write it")
 
 
-def _joint_paths() -> list[str]:
+def _joint_paths(person: SkinnedBody) -> list[str]:
     paths: list[str] = []
-    for name, parent in zip(JOINT_NAMES, PARENTS, strict=True):
+    for name, parent in zip(person.names, person.parents, strict=True):
         paths.append(name if parent < 0 else f"{paths[parent]}/{name}")
     return paths
 
@@ -66,7 +65,7 @@ def _skeleton(stage: Any, path: str, person: SkinnedBody) -> Any:
     from pxr import UsdSkel
 
     skeleton = UsdSkel.Skeleton.Define(stage, path)
-    skeleton.CreateJointsAttr(_joint_paths())
+    skeleton.CreateJointsAttr(_joint_paths(person))
     skeleton.CreateBindTransformsAttr(_translations(person.rest_joints))
     skeleton.CreateRestTransformsAttr(_translations(person.offsets))
     return skeleton
@@ -77,16 +76,17 @@ def _animate(
 ) -> None:
     from pxr import Gf, UsdSkel, Vt
 
+    quats = continuous_quats(motion, person, body)
     animation = UsdSkel.Animation.Define(stage, f"{skeleton.GetPath()}/motion")
-    animation.CreateJointsAttr(_joint_paths())
+    count = quats.shape[1]
+    animation.CreateJointsAttr(_joint_paths(skinned)[:count])
     translations, rotations, scales = (
         animation.CreateTranslationsAttr(),
         animation.CreateRotationsAttr(),
         animation.CreateScalesAttr(),
     )
-    unit = Vt.Vec3hArray([Gf.Vec3h(1, 1, 1)] * JOINT_COUNT)
-    quats, pelvis = continuous_quats(motion, person), pelvis_places(motion, body, person)
-    offsets = skinned.offsets
+    unit = Vt.Vec3hArray([Gf.Vec3h(1, 1, 1)] * count)
+    pelvis, offsets = pelvis_places(motion, body, person), skinned.offsets[:count]
     for frame in range(motion.frames):
         offsets[0] = pelvis[frame]
         translations.Set(Vt.Vec3fArray.FromNumpy(offsets), frame)

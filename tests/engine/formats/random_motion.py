@@ -11,7 +11,9 @@ from engine.motion.motion import Motion
 from engine.motion.standing import standing_partner, standing_pose
 
 
-def random_motion(seed: int, *, people: int = 2, frames: int = 7, rate: float = 10.0) -> Motion:
+def random_motion(
+    seed: int, *, people: int = 2, frames: int = 7, rate: float = 10.0, has_curls: bool = False
+) -> Motion:
     """Every joint turns smoothly about axes of its own, by up to a turn; shapes are odd ones."""
     rng = np.random.default_rng(seed)
     start, end = rng.normal(0, 1.0, (2, people, 1, 22, 3))
@@ -23,6 +25,7 @@ def random_motion(seed: int, *, people: int = 2, frames: int = 7, rate: float = 
         + np.cumsum(rng.normal(0, 0.05, (people, frames, 3)), axis=1).astype(np.float32),
         betas=rng.normal(0, 1.5, (people, 10)).astype(np.float32),
         frame_rate=rate,
+        curls=rng.uniform(0, 1, (people, frames, 10)).astype(np.float32) if has_curls else None,
     )
 
 

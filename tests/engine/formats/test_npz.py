@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
-from engine.body.rotations import axis_angle_from_rotmat, rotmat_about
+from engine.body.pose import Pose
+from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_quat
 from engine.body.shape import load_body
-from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT, JOINT_COUNT, JOINT_NAMES
 from engine.errors import InputError
 from engine.formats.npz import read_npz, write_npz
+from engine.formats.smplx_npz import write_amass, write_interx
 from tests.data.make_motion_files import DATA, wave
+from tests.engine.formats.random_motion import random_motion
 
 Z_UP = rotmat_about("x", np.pi / 2)
 
@@ -74,6 +78,53 @@ def test_ours_come_back_bit_for_bit(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.quats_xyzw, wave().quats_xyzw, atol=1e-7)
     np.testing.assert_array_equal(found.transl, wave().transl)
     assert found.frame_rate == 10.0
+
+
+def test_hands_come_back_and_other_tools_find_their_joints(tmp_path: Path) -> None:
+    motion, body = random_motion(1, has_curls=True), load_body()
+    write_npz(tmp_path / "hands.npz", motion, body)
+    found = read_npz(tmp_path / "hands.npz", body)
+    assert found.curls is not None
+    np.testing.assert_array_equal(found.curls, motion.curls)
+    with np.load(tmp_path / "hands.npz", allow_pickle=False) as file:
+        rest = np.concatenate([file["rest_joints"], file["hand_rest_joints"]], axis=1)
+        quats = np.concatenate([file["quats_xyzw"], file["hand_quats_xyzw"]], axis=2)
+        parents = tuple(np.concatenate([file["parents"], file["hand_parents"]]).tolist())
+        tips = forward_kinematics(rest[:, None], rotmat_from_quat(quats), file["transl"], parents)[
+            0
+        ]
+        assert tuple(file["hand_joint_names"]) == HAND_JOINT_NAMES
+    bent = Pose(motion.rotmats[0, 0], motion.transl[0, 0])
+    skin = body.vertices(bent, motion.betas[0], found.curls[0, 0])
+    gaps = np.linalg.norm(skin[:, None] - tips[0, 0, 22:], axis=-1).min(axis=0)
+    assert gaps.max() < 0.015, "every finger joint lies in its finger"
+
+
+@pytest.mark.parametrize("curls", [np.full((1, 11, 9), 0.5), np.full((1, 11, 10), 1.5)])
+def test_curls_that_are_none_are_refused(tmp_path: Path, curls: Array) -> None:
+    path = saved(tmp_path, own_arrays(curls=curls))
+    with pytest.raises(InputError, match="curls"):
+        read_npz(path, load_body())
+
+
+@pytest.mark.parametrize("write", [write_amass, write_interx])
+def test_hands_survive_the_layouts_of_smplx(tmp_path: Path, write: Callable[..., None]) -> None:
+    motion = random_motion(2, people=1, has_curls=True)
+    write(tmp_path / "a.npz", motion, load_body())
+    found = read_npz(tmp_path / "a.npz", load_body())
+    assert motion.curls is not None
+    assert found.curls is not None
+    np.testing.assert_allclose(found.curls, motion.curls, atol=1e-5)
+
+
+def test_hands_that_are_still_or_broken_say_nothing(tmp_path: Path) -> None:
+    arrays = amass_arrays(165)
+    assert read_npz(saved(tmp_path, arrays), load_body()).curls is None
+    poses = arrays.pop("poses")
+    arrays |= {"root_orient": poses[:, :3], "pose_body": poses[:, 3:66]}
+    for hands in (np.full((11, 90), np.nan), np.full((11, 90), 1e30), np.ones((11, 7)), np.ones(3)):
+        path = saved(tmp_path, {**arrays, "pose_hand": hands})
+        assert read_npz(path, load_body()).curls is None
 
 
 def test_other_tools_find_all_they_need_in_ours() -> None:

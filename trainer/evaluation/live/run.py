@@ -24,6 +24,7 @@ from engine.body.shape import load_body
 from engine.bundle import load_bundle
 from engine.errors import InputError
 from engine.formats.render import contact_sheet
+from engine.motion.hands import with_hands
 from engine.motion.intent import load_intent
 from engine.motion.motion import Motion
 from engine.sampling.acts import act_words
@@ -181,6 +182,7 @@ def draw(played: Played, path: Path) -> None:
         transl=np.stack([episode.transl, played.transl]).astype(np.float32),
         betas=episode.betas,
     )
+    motion = with_hands(motion, episode.rest_joints)
     sheet = contact_sheet(
         motion, load_body(), columns=10, rows=2, tile=(200, 220), caption=episode.name, floor=0.0
     )
