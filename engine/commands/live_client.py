@@ -102,7 +102,7 @@ async def interact(
         client.interact(player_betas=betas, mode=mode, **settings) as session,
     ):
         begun = time.monotonic()
-        await session.send_pose(player.quats_xyzw[0, 0], player.transl[0, 0], 0.0)
+        await _send_pose(session, player, 0)
         sender = asyncio.create_task(_send_poses(session, player, begun))
         try:
             frames = [frame async for frame in session.frames(player.frames)]
@@ -131,7 +131,13 @@ async def _send_poses(session: Interaction, player: Motion, begun: float) -> Non
     for index in range(1, player.frames):
         time_code = index / player.frame_rate
         await asyncio.sleep(max(begun + time_code - time.monotonic(), 0.0))
-        await session.send_pose(player.quats_xyzw[0, index], player.transl[0, index], time_code)
+        await _send_pose(session, player, index)
+
+
+async def _send_pose(session: Interaction, player: Motion, index: int) -> None:
+    curls = None if player.curls is None else player.curls[0, index]
+    pose = player.quats_xyzw[0, index], player.transl[0, index]
+    await session.send_pose(*pose, index / player.frame_rate, curls=curls)
 
 
 def _played(
@@ -148,6 +154,7 @@ def _played(
         ),
         transl=np.stack([player.transl[0, shown], np.stack([f.transl for f in frames])]),
         betas=np.stack([player.betas[0], np.array(skeleton.betas, np.float32)]),
+        curls=_hands(player, frames, shown),
     )
     return Played(
         motion=motion,
@@ -159,6 +166,17 @@ def _played(
         accepted=session.accepted,
         summary=summary,
     )
+
+
+def _hands(player: Motion, frames: list[PlanFrame], shown: slice) -> Array | None:
+    """(2, frame, 10) of the player's fingers, as recorded or else as planned, and the partner's;
+    None if a server does not tell."""
+    partner = [frame.curls for frame in frames if frame.curls is not None]
+    planned = [frame.player_curls for frame in frames if frame.player_curls is not None]
+    if len(partner) < len(frames) or len(planned) < len(frames):
+        return None
+    own = np.stack(planned) if player.curls is None else player.curls[0, shown]
+    return np.stack([own, np.stack(partner)])
 
 
 def rest_joints_of(skeleton: types_pb2.Skeleton) -> Array:
@@ -200,12 +218,14 @@ def people_at(motion: Motion, frame: int, count: int, path: Path) -> People:
         quats_xyzw=motion.quats_xyzw[:count, frame],
         transl=motion.transl[:count, frame],
         betas=motion.betas[:count],
+        curls=None if motion.curls is None else motion.curls[:count, frame],
     )
 
 
 def motion_of(people: People) -> Motion:
     """People at one instant, or (person, frame, ...) at several, as a motion."""
-    quats, transl = people.quats_xyzw, people.transl
+    quats, transl, curls = people.quats_xyzw, people.transl, people.curls
     if transl.ndim == 2:
         quats, transl = quats[:, None], transl[:, None]
-    return Motion(quats_xyzw=quats, transl=transl, betas=people.betas)
+        curls = None if curls is None else curls[:, None]
+    return Motion(quats_xyzw=quats, transl=transl, betas=people.betas, curls=curls)

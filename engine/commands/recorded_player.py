@@ -30,13 +30,9 @@ def looped(player: Motion, frames: int) -> Motion:
     import numpy as np
 
     from engine.formats import resampled
-    from engine.motion.motion import FRAME_RATE, Motion
+    from engine.motion.motion import FRAME_RATE
 
     source = resampled(player, FRAME_RATE)
     there_and_back = [*range(source.frames), *range(source.frames - 2, 0, -1)]
     index = np.resize(there_and_back, frames)
-    return Motion(
-        quats_xyzw=source.quats_xyzw[:1, index],
-        transl=source.transl[:1, index],
-        betas=source.betas[:1],
-    )
+    return source.cut(slice(1), index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,16 @@ def test_what_the_engine_writes_comes_back_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(people.quats_xyzw[:, 0], PAIR.quats_xyzw, atol=1e-6)
     np.testing.assert_array_equal(people.transl[:, 0], PAIR.transl)
     assert people.frame_rate == 10
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".glb"])
+def test_hands_go_into_files_and_come_back(tmp_path: Path, suffix: str) -> None:
+    curls = np.linspace(0.1, 0.9, 20, dtype=np.float32).reshape(2, 10)
+    replace(PAIR, curls=curls).save(tmp_path / f"pair{suffix}")
+    back = People.load(tmp_path / f"pair{suffix}")
+    assert back.curls is not None
+    np.testing.assert_allclose(back.curls[:, 0], curls, atol=1e-4)
+    assert read_motion(tmp_path / f"pair{suffix}").curls is not None
 
 
 @pytest.mark.parametrize(

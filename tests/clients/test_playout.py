@@ -33,6 +33,30 @@ def test_a_later_revision_overwrites_what_was_not_shown() -> None:
     assert playout.report().late_frames == 0
 
 
+def test_a_frame_has_the_curls_that_were_sent_and_eases_into_later_ones() -> None:
+    playout, closed = PlayoutBuffer(0.2), chunk(2, 8)
+    for frame in closed.frames:
+        frame.partner.curls.extend([1.0] * 10)
+    playout.accept(chunk(0, 1), 0.0)
+    first = playout.show(RATE)
+    assert first is not None
+    assert first.curls is None
+    open_hands = chunk(1, 1)
+    open_hands.frames[0].partner.curls.extend([0.0] * 10)
+    playout.accept(open_hands, 0.1)
+    assert playout.show(RATE) is not None
+    playout.ease_in()
+    playout.accept(closed, 0.2)
+    shown = [
+        frame.curls[0]
+        for _ in range(7)
+        if (frame := playout.show(RATE)) and frame.curls is not None
+    ]
+    assert shown == sorted(shown)
+    assert 0 < shown[0] < 0.2
+    assert shown[-1] == 1
+
+
 def test_an_older_revision_that_comes_late_changes_nothing() -> None:
     playout = PlayoutBuffer(0.2)
     playout.accept(chunk(0, 5, revision=3, mark=3.0), 0.0)

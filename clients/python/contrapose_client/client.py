@@ -27,7 +27,7 @@ from contrapose_client.errors import ServerError, translated
 from contrapose_client.intent import kinds_message, respond_number
 from contrapose_client.interaction import Interaction
 from contrapose_client.people import People
-from contrapose_client.playout import Array, pose_arrays
+from contrapose_client.playout import Array, curls_array, pose_arrays
 from contrapose_client.targets import body_pose, mode_number
 
 CONNECT_TIMEOUT = 10.0
@@ -309,11 +309,13 @@ class Client:
                     info = response.info
                 played.extend(response.frames.frames)
         poses = [[pose_arrays(frame.player), pose_arrays(frame.partner)] for frame in played]
+        curls = [[curls_array(frame.player), curls_array(frame.partner)] for frame in played]
         return Generated(
             people=People(
                 quats_xyzw=np.stack([[quats for quats, _ in both] for both in poses], axis=1),
                 transl=np.stack([[transl for _, transl in both] for both in poses], axis=1),
                 betas=pair.betas,
+                curls=_stacked(curls),
             ),
             info=info,
         )
@@ -340,21 +342,27 @@ class Client:
             )
         people = [response.pair.player, response.pair.partner]
         poses = [pose_arrays(person.pose) for person in people]
+        curls = _stacked([[curls_array(person.pose) for person in people]])
         return Generated(
             people=People(
                 quats_xyzw=np.stack([quats for quats, _ in poses]),
                 transl=np.stack([transl for _, transl in poses]),
                 betas=np.array([person.betas for person in people], np.float32),
+                curls=None if curls is None else curls[:, 0],
             ),
             info=response.info,
         )
 
 
+def _stacked(curls: list[list[Array | None]]) -> Array | None:
+    """(2, frame, 10) of all frames; None unless all of them say it."""
+    told = [[hand for hand in both if hand is not None] for both in curls]
+    return np.stack(told, axis=1) if all(len(both) == 2 for both in told) else None
+
+
 def _person(people: People, index: int) -> types_pb2.Person:
-    pose = types_pb2.BodyPose(
-        root_translation=people.transl[index].tolist(),
-        rotations=people.quats_xyzw[index].ravel().tolist(),
-    )
+    curls = None if people.curls is None else people.curls[index]
+    pose = body_pose(people.quats_xyzw[index], people.transl[index], curls)
     return types_pb2.Person(pose=pose, betas=people.betas[index].tolist())
 
 

@@ -34,6 +34,7 @@ from contrapose_client.targets import (
     Place,
     PoseAt,
     Touch,
+    body_pose,
     contact_target,
     mode_number,
     place_target,
@@ -130,19 +131,22 @@ class Interaction:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def send_pose(
-        self, quats_xyzw: Array, transl: Array, time_code: float | None = None
+        self,
+        quats_xyzw: Array,
+        transl: Array,
+        time_code: float | None = None,
+        *,
+        curls: Array | None = None,
     ) -> int:
         """Send the player's pose: (22, 4) unit quaternions and (3,) metres; returns its sequence.
 
         time_code  seconds since the first pose; default: the session's clock
+        curls      (10,) of the fingers, 0 straight to 1 closed, left hand first, thumb first
         Warns if the first pose floats over the floor y = 0, or is under it; `standing()` is on it.
         """
         if self._sequence == 0:
             self._check_floor(quats_xyzw, transl)
-        body = types_pb2.BodyPose(
-            root_translation=transl.tolist(), rotations=quats_xyzw.ravel().tolist()
-        )
-        return await self._send_player(time_code, body=body)
+        return await self._send_player(time_code, body=body_pose(quats_xyzw, transl, curls))
 
     def _check_floor(self, quats_xyzw: Array, transl: Array) -> None:
         height = lowest_joint(self.accepted.player_skeleton, quats_xyzw, transl)

@@ -29,12 +29,14 @@ class People:
     transl      (person, ..., 3) metres, SMPL-X `transl`
     betas       (person, 10) body shapes
     frame_rate  frames a second, if it is a motion: (person, frame, ...)
+    curls       (person, ..., 10) of the fingers, 0 straight to 1 closed; None: not known
     """
 
     quats_xyzw: Array
     transl: Array
     betas: Array
     frame_rate: float = 10.0
+    curls: Array | None = None
 
     def __repr__(self) -> str:
         people = "1 person" if len(self.transl) == 1 else f"{len(self.transl)} people"
@@ -55,11 +57,12 @@ class People:
         joints: Array = _helper("joints", "joints()")(*self._motion())
         return joints if self.transl.ndim == 3 else joints[:, 0]
 
-    def _motion(self) -> tuple[Array, Array, Array, float]:
-        """Rotations, translations, shapes, frame rate; a pose is a motion of one frame."""
+    def _motion(self) -> tuple[Array, Array, Array, float, Array | None]:
+        """Rotations, translations, shapes, frame rate, curls; a pose is a motion of one frame."""
         if self.transl.ndim == 3:
-            return self.quats_xyzw, self.transl, self.betas, self.frame_rate
-        return self.quats_xyzw[:, None], self.transl[:, None], self.betas, self.frame_rate
+            return self.quats_xyzw, self.transl, self.betas, self.frame_rate, self.curls
+        curls = None if self.curls is None else self.curls[:, None]
+        return self.quats_xyzw[:, None], self.transl[:, None], self.betas, self.frame_rate, curls
 
     def save(self, path: Path | str) -> list[Path]:
         """Write a file of the kind that the suffix says; returns the paths written.
@@ -68,11 +71,12 @@ class People:
         `contrapose[engine]`. A pose becomes a motion of one frame.
         """
         path = Path(path)
-        quats, transl, betas, frame_rate = self._motion()
+        quats, transl, betas, frame_rate, curls = self._motion()
         if path.suffix.lower() != ".npz":
             write = _helper("write", f"{path.name} is no .npz; writing it")
-            paths: list[Path] = write(path, quats, transl, betas, frame_rate)
+            paths: list[Path] = write(path, quats, transl, betas, frame_rate, curls)
             return paths
+        hands: dict[str, Any] = {} if curls is None else {"curls": curls}
         with path.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -82,6 +86,7 @@ class People:
                 transl=transl,
                 betas=betas,
                 frame_rate=np.array(frame_rate),
+                **hands,
             )
         return [path]
 
@@ -92,10 +97,11 @@ class People:
         Raises ValueError if it is none, or one of another version.
         """
         if Path(path).suffix.lower() != ".npz":
-            quats, transl, betas, frame_rate = _helper("read", f"{path} is no .npz; reading it")(
-                Path(path)
+            read = _helper("read", f"{path} is no .npz; reading it")
+            quats, transl, betas, frame_rate, curls = read(Path(path))
+            return cls(
+                quats_xyzw=quats, transl=transl, betas=betas, frame_rate=frame_rate, curls=curls
             )
-            return cls(quats_xyzw=quats, transl=transl, betas=betas, frame_rate=frame_rate)
         with np.load(path) as file:
             found = {name: file[name] for name in file.files}
         missing = {"format", "version", "quats_xyzw", "transl", "betas", "frame_rate"} - set(found)
@@ -108,6 +114,7 @@ class People:
             transl=found["transl"].astype(np.float32),
             betas=found["betas"].astype(np.float32),
             frame_rate=float(found["frame_rate"]),
+            curls=found["curls"].astype(np.float32) if "curls" in found else None,
         )
 
 

@@ -27,6 +27,12 @@ def pose_arrays(body: types_pb2.BodyPose) -> tuple[Array, Array]:
     return quats, np.array(body.root_translation, np.float32)
 
 
+def curls_array(body: types_pb2.BodyPose) -> Array | None:
+    """How the fingers of a pose from the wire are bent: (10,) from 0, straight, to 1, closed; the
+    left hand, then the right, thumb first. None: it does not say."""
+    return np.array(body.curls, np.float32) if body.curls else None
+
+
 def quality_name(quality: int) -> str:
     """GENERATED, HELD or FALLBACK; UNSPECIFIED for one that only a newer server knows."""
     known = quality if quality in types_pb2.FrameQuality.values() else 0
@@ -100,6 +106,11 @@ class PlanFrame:
     player_quats_xyzw: Array
     """(22, 4) of the player as planned, to be shown in mode "follow_plan"."""
     player_transl: Array
+    curls: Array | None = None
+    """(10,) of the partner's fingers, 0 straight to 1 closed, left hand first, thumb first; None
+    from a server that does not know them."""
+    player_curls: Array | None = None
+    """(10,) of the player's, as planned."""
     is_late: bool = False
     """It was not there when its time came; an older pose is shown in its place."""
 
@@ -163,6 +174,8 @@ class PlayoutBuffer:
                 arrived=session_time if known is None else known.arrived,
                 player_quats_xyzw=player_quats,
                 player_transl=player_transl,
+                curls=curls_array(frame.partner),
+                player_curls=curls_array(frame.player),
             )
 
     def begin(self, session_time: float, frame_rate: float) -> None:
@@ -219,8 +232,12 @@ class PlayoutBuffer:
         sign = np.sign(np.sum(held.quats_xyzw * planned.quats_xyzw, axis=-1, keepdims=True))
         near = np.where(sign < 0, -held.quats_xyzw, held.quats_xyzw)
         quats = (1 - part) * near + part * planned.quats_xyzw
+        curls = planned.curls
+        if curls is not None and held.curls is not None:
+            curls = (1 - part) * held.curls + part * curls
         return replace(
             planned,
+            curls=curls,
             quats_xyzw=quats / np.linalg.norm(quats, axis=-1, keepdims=True),
             transl=(1 - part) * held.transl + part * planned.transl,
         )

@@ -89,8 +89,9 @@ def pose_target(pose: PoseAt) -> pb.PoseTarget:
     return pb.PoseTarget(frame_index=pose.frame, partner=partner, player=player)
 
 
-def body_pose(quats_xyzw: Array, transl: Array) -> types_pb2.BodyPose:
+def body_pose(quats_xyzw: Array, transl: Array, curls: Array | None = None) -> types_pb2.BodyPose:
     return types_pb2.BodyPose(
         root_translation=np.asarray(transl, np.float32).tolist(),
         rotations=np.asarray(quats_xyzw, np.float32).ravel().tolist(),
+        curls=() if curls is None else np.asarray(curls, np.float32).tolist(),
     )
