@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 import pytest
 from contrapose.v1 import generation_pb2 as gen
-from contrapose.v1 import generation_pb2_grpc, types_pb2
+from contrapose.v1 import generation_pb2_grpc, server_info_pb2, server_info_pb2_grpc, types_pb2
 from contrapose.v1 import interaction_pb2 as pb
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -206,6 +206,24 @@ def test_the_body_comes_as_a_glb_in_the_shape_that_is_asked_for(server: RunningS
     assert plain.body != tall.body
     for query in ("?betas=1,2", "?betas=tall", "?betas=9" + ",0" * 9):
         assert fetched(server, f"v1/body.glb{query}").status == 400
+
+
+def test_what_a_server_knows_comes_in_json_and_in_bytes(
+    server: RunningServer, channel: grpc.Channel
+) -> None:
+    stub = server_info_pb2_grpc.ServerInfoServiceStub(channel)
+    said = stub.GetServerInfo(server_info_pb2.GetServerInfoRequest(), timeout=PATIENCE_S)
+    plain = fetched(server, "v1/info")
+    serialized = fetched(server, "v1/info", headers={"accept": "application/x-protobuf"})
+    assert plain.headers["content-type"] == "application/json"
+    assert serialized.headers["content-type"] == "application/x-protobuf"
+    for told in (
+        json_format.Parse(plain.body, server_info_pb2.GetServerInfoResponse()),
+        server_info_pb2.GetServerInfoResponse.FromString(serialized.body),
+    ):
+        assert told.skeleton == said.skeleton
+        assert told.kinds == said.kinds
+        assert told.bundle == said.bundle == "tiny"
 
 
 def test_metrics_count_calls_of_every_door(server: RunningServer, channel: grpc.Channel) -> None:

@@ -41,6 +41,7 @@ from engine.serving.wire import betas_from_wire
 VIEWER = Path(engine.__file__).parent / "data/viewer"
 """The built page."""
 MOTION_PATH = "/v1/view/motion.npz"
+PROTOBUF = "application/x-protobuf"
 IS_ALIVE, IS_READY = "/healthz", "/readyz"
 """Open to whoever asks, by whatever name."""
 HEADERS = {
@@ -163,9 +164,12 @@ async def _is_alive(request: Request) -> Response:
 
 
 async def _info_answer(request: Request, served: Served, call: Call) -> Response:
-    """GetServerInfoResponse in JSON; defaults are left out, as protobuf has it."""
-    text = json_format.MessageToJson(await served.info(), indent=None)
-    return Response(text, media_type=JSON)
+    """GetServerInfoResponse: serialized for clients that accept that, in JSON for all others
+    (defaults are left out, as protobuf has it)."""
+    info = await served.info()
+    if PROTOBUF in request.headers.get("accept", ""):
+        return Response(info.SerializeToString(), media_type=PROTOBUF)
+    return Response(json_format.MessageToJson(info, indent=None), media_type=JSON)
 
 
 def _file_answer(content: bytes) -> Answer:
