@@ -330,6 +330,76 @@ describe("the page", () => {
     expect(Math.abs((await place()) - stood)).toBeGreaterThan(0.2);
   });
 
+  it("takes the player's height, and makes the body that is led as tall", async () => {
+    await open();
+    await live();
+    expect(await page.isVisible("#tall")).toBe(false);
+    await page.check("#source-you", { force: true });
+    /** Height of the head that is sent and of that which is drawn, once a body of that height is led. */
+    const heads = async (height: string) => {
+      await page.fill("#height", height);
+      await page.press("#height", "Enter");
+      await page.waitForFunction(
+        (wanted) => {
+          const app = globalThis.contrapose!;
+          const how = app.puppet?.header.calibration?.how;
+          return app.drawn && how?.case === "size" && how.value.height?.toFixed(2) === wanted && app.frameDue() > 10;
+        },
+        Number(height).toFixed(2),
+      );
+      return page.evaluate(() => {
+        const app = globalThis.contrapose!;
+        const input = app.source!.input(0);
+        const sent = input?.case === "trackers" ? input.value.trackers![0]!.position![1]! : NaN;
+        return { sent, drawn: app.stage.figure("player")!.joints()[46]! };
+      });
+    };
+    const tall = await heads("1.95");
+    const small = await heads("1.40");
+    expect(tall.sent - small.sent).toBeGreaterThan(0.4);
+    expect(Math.abs(tall.drawn - tall.sent)).toBeLessThan(0.02);
+    expect(Math.abs(small.drawn - small.sent)).toBeLessThan(0.02);
+    await page.fill("#height", "9");
+    await page.press("#height", "Enter");
+    expect(await page.inputValue("#height")).toBe("2.30");
+  });
+
+  it("is led by a gamepad: a stick walks, a trigger and a button raise a hand", async () => {
+    await open("about:blank", {}, "");
+    await page.addInitScript(() => {
+      const pad = { mapping: "standard", axes: [0, 0, 0, 0], buttons: Array.from({ length: 17 }, () => ({ pressed: false, value: 0 })) };
+      (globalThis as { pad?: typeof pad }).pad = pad;
+      navigator.getGamepads = () => [pad as unknown as Gamepad];
+    });
+    await page.goto(`${server.url}?quality=low`);
+    await live();
+    await page.check("#source-you", { force: true });
+    await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
+    const hands = () =>
+      page.evaluate(() => {
+        const input = globalThis.contrapose!.source!.input(0);
+        const sent = input?.case === "trackers" ? input.value.trackers!.map(({ position }) => position!) : [];
+        return { head: sent[0]!, left: sent[1]!, right: sent[2]! };
+      });
+    const hold = async (change: string, ms: number) => {
+      await page.evaluate(`(${change})(globalThis.pad)`);
+      await page.waitForTimeout(ms);
+    };
+    const stood = await hands();
+    await hold("(pad) => { pad.axes[1] = -1; }", 1200);
+    await hold("(pad) => { pad.axes[1] = 0; }", 600);
+    const walked = await hands();
+    expect(walked.head[2]! - stood.head[2]!).toBeGreaterThan(0.3);
+    await hold("(pad) => { pad.buttons[6].value = 1; }", 900);
+    const led = await hands();
+    expect(led.left[1]! - walked.left[1]!).toBeGreaterThan(0.15);
+    expect(Math.abs(led.right[1]! - walked.right[1]!)).toBeLessThan(0.05);
+    await hold("(pad) => { pad.buttons[6].value = 0; pad.buttons[0].pressed = true; }", 1500);
+    const offered = await hands();
+    expect(offered.right[1]! - walked.right[1]!).toBeGreaterThan(0.15);
+    expect(Math.abs(offered.left[1]! - walked.left[1]!)).toBeLessThan(0.05);
+  });
+
   it("asks whether the partner is to answer a hand that is held out", async () => {
     await open();
     await live();

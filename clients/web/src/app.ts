@@ -229,6 +229,7 @@ export class App {
   #accept(accepted: SessionAccepted): void {
     this.#playerRest = Float32Array.from(accepted.playerSkeleton?.restOffsets ?? this.rest);
     this.#partnerRest = Float32Array.from(accepted.partnerSkeleton?.restOffsets ?? this.rest);
+    this.#source?.fit?.(this.#playerRest);
     this.heard.accepted(accepted);
   }
 

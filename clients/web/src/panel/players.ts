@@ -12,15 +12,21 @@ import { canEnter, enter, leave } from "../scene/immersive";
 import { element, onClick, onToggle, say, setPressed } from "./elements";
 import { tell } from "./panel";
 
-/** Metres: the player in a headset, until the page asks. */
-const HEIGHT = 1.7;
+/** Metres that a person may be tall, by the contract. */
+const [LEAST_HEIGHT, MOST_HEIGHT] = [1, 2.3];
 type Choice = "recording" | "you";
 
 export class Players {
+  /** Metres: the player who is led or wears a headset. */
+  #height = element("height", HTMLInputElement).valueAsNumber;
+
   constructor(
     private readonly app: App,
     private motion: Motion,
   ) {
+    element("height", HTMLInputElement).addEventListener("change", () => {
+      this.#measure();
+    });
     for (const choice of ["recording", "you"] as const) {
       this.#radio(choice).addEventListener("change", () => {
         this.choose(choice);
@@ -38,17 +44,18 @@ export class Players {
     this.#radio(choice).checked = true;
     element("you", HTMLElement).hidden = choice !== "you";
     element("recording", HTMLElement).hidden = choice !== "recording";
+    element("tall", HTMLElement).hidden = choice !== "you" && element("headset", HTMLButtonElement).hidden;
     say("file-name", this.motion.name.replace(/\.\w+$/, "").replaceAll("_", " "));
     say("player-name", choice === "you" ? "you" : "player");
     this.#stopRecording();
-    this.app.play(choice === "you" ? new Puppet(this.app.rest) : new Recording(this.motion));
+    this.app.play(choice === "you" ? new Puppet(this.app.rest, this.#height) : new Recording(this.motion));
   }
 
   /** Offers the headset, if there is one. */
   async offerHeadset(): Promise<void> {
     const { renderer } = this.app.stage;
     if (!(await canEnter())) return;
-    element("headset", HTMLButtonElement).hidden = false;
+    element("headset", HTMLButtonElement).hidden = element("tall", HTMLElement).hidden = false;
     onClick("headset", () => {
       if (renderer.xr.isPresenting) void leave(renderer);
       else void this.#enterHeadset().catch(told);
@@ -67,7 +74,17 @@ export class Players {
     // Who wears the headset would see the own body from within.
     app.stage.setSeen("player", false);
     this.#stopRecording();
-    app.play(new Headset(HEIGHT));
+    app.play(new Headset(this.#height));
+  }
+
+  /** Takes the height that was given, as far as people are so tall; who it is of begins anew. */
+  #measure(): void {
+    const field = element("height", HTMLInputElement);
+    const given = field.valueAsNumber;
+    if (Number.isFinite(given)) this.#height = Math.min(Math.max(given, LEAST_HEIGHT), MOST_HEIGHT);
+    field.value = this.#height.toFixed(2);
+    if (this.app.puppet) this.choose("you");
+    else if (this.app.source instanceof Headset) this.app.play(new Headset(this.#height));
   }
 
   #radio(choice: Choice): HTMLInputElement {

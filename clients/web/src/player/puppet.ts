@@ -1,7 +1,7 @@
 // A player led by mouse, touch, keys or gamepad: a head and two hands that the server makes a whole
 // body of. Knows trackers and gestures; neither the scene nor which device leads.
 
-import { about, length, minus, plus, product, rotated, scaled, unit } from "../body/quaternions";
+import { about, length, minus, plus, product, rotated, scaled, unit, vec3At } from "../body/quaternions";
 import type { Quat, Vec3 } from "../body/quaternions";
 import { jointsOf, standing } from "../body/pose";
 import type { Pose } from "../body/pose";
@@ -40,6 +40,16 @@ const SWAY = 0.004;
 /** Part of the arm's length that a hand may be from its shoulder. */
 const REACH = 0.97;
 
+/** What of a body decides where devices are that are worn on it. */
+interface Build {
+  readonly rest: RestOffsets;
+  /** Joints of one who stands over the origin and faces +Z. */
+  readonly head: Vec3;
+  readonly shoulders: Record<Side, Vec3>;
+  readonly hanging: Record<Side, Vec3>;
+  readonly armLength: number;
+}
+
 interface Hand {
   /** In the puppet's own axes: x to the left, z ahead, over the floor. */
   place: Vec3;
@@ -48,12 +58,8 @@ interface Hand {
 
 export class Puppet implements PlayerSource {
   readonly name = "you";
-  readonly header: Header = { calibration: { axes: DeviceAxes.JOINTS } };
-  readonly #rest: RestOffsets;
-  readonly #head: Vec3;
-  readonly #shoulders: Record<Side, Vec3>;
-  readonly #hanging: Record<Side, Vec3>;
-  readonly #armLength: number;
+  readonly header: Header;
+  #build: Build;
   readonly #hands: Record<Side, Hand>;
   #x = 0;
   #z = 0;
@@ -64,17 +70,25 @@ export class Puppet implements PlayerSource {
   #bow = 0;
   #lead: Lead = { ahead: 0, aside: 0, turn: 0, leftHand: 0, rightHand: 0 };
 
-  constructor(rest: RestOffsets) {
-    this.#rest = rest;
-    const { places } = jointsOf(standing(rest), rest);
-    this.#head = places[JOINT.head]!;
-    this.#shoulders = { left: places[JOINT.left_shoulder]!, right: places[JOINT.right_shoulder]! };
-    this.#hanging = { left: places[JOINT.left_wrist]!, right: places[JOINT.right_wrist]! };
-    this.#armLength = length([rest[54]!, rest[55]!, rest[56]!]) + length([rest[60]!, rest[61]!, rest[62]!]);
+  /** `rest` of the average body, until the server has made one of the `height` in metres. */
+  constructor(rest: RestOffsets, height: number) {
+    const how = { case: "size", value: { height } } as const;
+    this.header = { calibration: { how, axes: DeviceAxes.JOINTS } };
+    const { hanging } = (this.#build = buildOf(rest));
     this.#hands = {
-      left: { place: this.#hanging.left, wanted: this.#hanging.left },
-      right: { place: this.#hanging.right, wanted: this.#hanging.right },
+      left: { place: hanging.left, wanted: hanging.left },
+      right: { place: hanging.right, wanted: hanging.right },
     };
+  }
+
+  /** The body that is led, as the server has it: devices are worn at its joints. */
+  fit(rest: RestOffsets): void {
+    const build = buildOf(rest);
+    for (const side of SIDES) {
+      const hand = this.#hands[side];
+      if (hand.wanted === this.#build.hanging[side]) hand.wanted = build.hanging[side];
+    }
+    this.#build = build;
   }
 
   lead(lead: Lead): void {
@@ -94,7 +108,7 @@ export class Puppet implements PlayerSource {
   /** Lets both hands hang. */
   relax(): void {
     this.#gesture = null;
-    for (const side of SIDES) this.#hands[side].wanted = this.#hanging[side];
+    for (const side of SIDES) this.#hands[side].wanted = this.#build.hanging[side];
   }
 
   /** Moves on; `time` is seconds since the puppet began, and must not decrease. */
@@ -141,7 +155,7 @@ export class Puppet implements PlayerSource {
 
   /** The body that the server planned, with head and hands where they are led now. */
   shown(_time: number, planned: Pose | null, rest: RestOffsets): Pose {
-    const pose = planned ?? standing(this.#rest, this.#x, this.#z, this.#heading);
+    const pose = planned ?? standing(this.#build.rest, this.#x, this.#z, this.#heading);
     return withLed(pose, this.#led(), rest);
   }
 
@@ -149,9 +163,9 @@ export class Puppet implements PlayerSource {
     const sway = SWAY * Math.sin(1.3 * this.#time);
     const breath = 0.5 * SWAY * Math.sin(2.1 * this.#time + 1);
     const head = this.#world([
-      this.#head[0] + sway,
-      this.#head[1] + breath - 0.16 * this.#bow,
-      this.#head[2] + 0.4 * sway + 0.36 * this.#bow,
+      this.#build.head[0] + sway,
+      this.#build.head[1] + breath - 0.16 * this.#bow,
+      this.#build.head[2] + 0.4 * sway + 0.36 * this.#bow,
     ]);
     return { head, leftHand: this.#hand("left", sway, breath), rightHand: this.#hand("right", sway, breath) };
   }
@@ -167,8 +181,8 @@ export class Puppet implements PlayerSource {
    * the arm is stretched to the side. */
   #turnOf(side: Side, place: Vec3): Quat {
     const inwards = side === "left" ? -1 : 1;
-    const way = unit(minus(place, this.#shoulders[side]));
-    const raised = Math.min(Math.max((place[1] - this.#shoulders[side][1]) / 0.15 + 0.6, 0), 1);
+    const way = unit(minus(place, this.#build.shoulders[side]));
+    const raised = Math.min(Math.max((place[1] - this.#build.shoulders[side][1]) / 0.15 + 0.6, 0), 1);
     const sideways = Math.max(-inwards * way[0], 0);
     const fingers: Vec3 = unit([way[0], way[1] + 2.5 * raised, way[2]]);
     const palm: Vec3 = [inwards * (1 - raised), -sideways * (1 - raised), 1.2 * raised];
@@ -192,7 +206,7 @@ export class Puppet implements PlayerSource {
 
   #wantedHand(side: Side): Vec3 {
     const outwards = side === "left" ? 1 : -1;
-    const shoulder = this.#shoulders[side];
+    const shoulder = this.#build.shoulders[side];
     let wanted = this.#hands[side].wanted;
     const towards = (place: Vec3, strength: number) => {
       const target = this.#reached(side, plus(shoulder, place));
@@ -211,11 +225,22 @@ export class Puppet implements PlayerSource {
   }
 
   #reached(side: Side, place: Vec3): Vec3 {
-    const way = minus(place, this.#shoulders[side]);
-    const most = REACH * this.#armLength;
+    const way = minus(place, this.#build.shoulders[side]);
+    const most = REACH * this.#build.armLength;
     const far = length(way);
-    return far <= most ? place : plus(this.#shoulders[side], scaled(way, most / far));
+    return far <= most ? place : plus(this.#build.shoulders[side], scaled(way, most / far));
   }
 }
 
 const SIDES: readonly Side[] = ["left", "right"];
+
+function buildOf(rest: RestOffsets): Build {
+  const { places } = jointsOf(standing(rest), rest);
+  return {
+    rest,
+    head: places[JOINT.head]!,
+    shoulders: { left: places[JOINT.left_shoulder]!, right: places[JOINT.right_shoulder]! },
+    hanging: { left: places[JOINT.left_wrist]!, right: places[JOINT.right_wrist]! },
+    armLength: length(vec3At(rest, JOINT.left_elbow)) + length(vec3At(rest, JOINT.left_wrist)),
+  };
+}

@@ -10,6 +10,8 @@ export interface PlayerSource {
   readonly name: string;
   /** What the header must say of this player. */
   readonly header: Header;
+  /** Hears of the body that the server made of the header: offsets of its joints at rest. */
+  fit?(rest: RestOffsets): void;
   /** What is to be sent at a time in seconds since the source began. */
   input(time: number): PlayerInput | null;
   /** The body to show; `planned` is the player as the server expects it, null before it does. */
