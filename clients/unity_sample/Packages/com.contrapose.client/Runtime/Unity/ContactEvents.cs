@@ -21,7 +21,8 @@ namespace Contrapose.Unity
     [Serializable]
     public sealed class TouchEvent : UnityEvent<Touch> { }
 
-    /// <summary>Tells touches ahead of time, for haptics and sound: a motor needs a tenth of a second to spin up.</summary>
+    /// <summary>Tells touches ahead of time, for animation and sound, and shakes the controller of a hand that is
+    /// about to be touched: a motor needs some time to be felt.</summary>
     [AddComponentMenu("Contrapose/Contact events")]
     public sealed class ContactEvents : MonoBehaviour
     {
@@ -35,18 +36,26 @@ namespace Contrapose.Unity
         [Tooltip("Shakes the controller of a hand that is touched, where XR is there.")]
         public bool isHaptic = true;
 
+        [Tooltip("Seconds ahead of a touch at which the controller's motor is started: 0.02 for voice coils, up to 0.1 for spinning weights. At most lead.")]
+        [Range(0, 0.2f)]
+        public float motorLead = 0.04f;
+
         public TouchEvent onComing = new TouchEvent();
         public TouchEvent onBegan = new TouchEvent();
         public TouchEvent onEnded = new TouchEvent();
 
         ContactSchedule heard;
 
+        void OnValidate() => motorLead = Mathf.Min(motorLead, lead);
+
         void OnDisable() => Listen(null);
 
         void Update()
         {
             Listen(session == null || session.Live == null ? null : session.Live.Contacts);
-            if (heard != null) heard.LeadSeconds = lead;
+            if (heard == null) return;
+            heard.LeadSeconds = lead;
+            heard.NearSeconds = motorLead;
         }
 
         void Listen(ContactSchedule contacts)
@@ -55,23 +64,26 @@ namespace Contrapose.Unity
             if (heard != null)
             {
                 heard.Coming -= OnComing;
+                heard.Near -= OnNear;
                 heard.Began -= OnBegan;
                 heard.Ended -= OnEnded;
             }
             heard = contacts;
             if (heard == null) return;
             heard.Coming += OnComing;
+            heard.Near += OnNear;
             heard.Began += OnBegan;
             heard.Ended += OnEnded;
         }
 
         void OnComing(Contact contact) => onComing.Invoke(Seen(contact));
 
-        void OnBegan(Contact contact)
+        void OnNear(Contact contact)
         {
-            if (isHaptic) Haptics.Pulse(contact.PlayerJoint, contact.ClosingSpeed);
-            onBegan.Invoke(Seen(contact));
+            if (isHaptic) Haptics.Pulse(contact.PlayerJoint, contact.ClosingSpeed, motorLead);
         }
+
+        void OnBegan(Contact contact) => onBegan.Invoke(Seen(contact));
 
         void OnEnded(Contact contact) => onEnded.Invoke(Seen(contact));
 

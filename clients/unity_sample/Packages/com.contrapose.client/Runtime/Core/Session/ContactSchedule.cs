@@ -20,12 +20,12 @@ namespace Contrapose.Core
         public Point Point;
     }
 
-    /// <summary>The touches of the newest plan, told ahead of time: each once before it begins (in time for
-    /// haptics), once when it begins and once when it ends. A touch that a later plan leaves out ends, if it had
-    /// begun, and is forgotten, if it had not.</summary>
+    /// <summary>The touches of the newest plan, told ahead of time: each twice before it begins (in time for an
+    /// animation, and for a motor), once when it begins and once when it ends. A touch that a later plan leaves out
+    /// ends, if it had begun, and is forgotten, if it had not.</summary>
     public sealed class ContactSchedule
     {
-        enum Told { Nothing, Ahead, Begun }
+        enum Told { Nothing, Ahead, Near, Begun }
 
         struct Entry
         {
@@ -39,7 +39,11 @@ namespace Contrapose.Core
         /// <summary>Seconds before its beginning at which a touch is told.</summary>
         public double LeadSeconds { get; set; } = 0.15;
 
+        /// <summary>Seconds before its beginning at which it is told again; never before the first time.</summary>
+        public double NearSeconds { get; set; } = 0.05;
+
         public event Action<Contact> Coming;
+        public event Action<Contact> Near;
         public event Action<Contact> Began;
         public event Action<Contact> Ended;
 
@@ -65,24 +69,27 @@ namespace Contrapose.Core
             for (var i = entries.Count - 1; i >= 0; i--)
             {
                 var entry = entries[i];
-                var begins = entry.Contact.Start / frameRate;
-                var isOver = !entry.IsPlanned || seen >= (entry.Contact.End + 1) / frameRate;
-                if (entry.Told == Told.Nothing && seen >= begins - LeadSeconds && !isOver)
+                var left = entry.Contact.Start / frameRate - seen;
+                if (!entry.IsPlanned || seen >= (entry.Contact.End + 1) / frameRate)
                 {
-                    entry.Told = Told.Ahead;
-                    entries[i] = entry;
-                    Coming?.Invoke(entry.Contact);
+                    entries.RemoveAt(i);
+                    if (entry.Told == Told.Begun) Ended?.Invoke(entry.Contact);
+                    continue;
                 }
-                if (entry.Told == Told.Ahead && seen >= begins && !isOver)
-                {
-                    entry.Told = Told.Begun;
-                    entries[i] = entry;
-                    Began?.Invoke(entry.Contact);
-                }
-                if (!isOver) continue;
-                entries.RemoveAt(i);
-                if (entry.Told == Told.Begun) Ended?.Invoke(entry.Contact);
+                if (left <= LeadSeconds) Tell(i, Told.Ahead, Coming);
+                if (left <= NearSeconds) Tell(i, Told.Near, Near);
+                if (left <= 0) Tell(i, Told.Begun, Began);
             }
+        }
+
+        /// <summary>Once, and after all that comes before it.</summary>
+        void Tell(int at, Told what, Action<Contact> said)
+        {
+            var entry = entries[at];
+            if (entry.Told != what - 1) return;
+            entry.Told = what;
+            entries[at] = entry;
+            said?.Invoke(entry.Contact);
         }
 
         void Mark(int at, bool isPlanned)
