@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("playout", playout()),
         ("curves", curves()),
         ("rigs", rigs()),
+        ("quaternions", quaternions()),
     ):
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
     return 0
@@ -214,6 +215,33 @@ def curves() -> Iterator[str]:
 def _catmull_rom(part: float) -> np.ndarray:
     matrix = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
     return np.array([1, part, part**2, part**3]) @ matrix
+
+
+# ------------------------------------------------------------------------------------ Unity's maths
+def quaternions() -> Iterator[str]:
+    """What UnityEngine.Quaternion's pages say of it, in scipy's numbers: `NAME ARGUMENTS RESULT`."""
+    draw = np.random.default_rng(13)
+    for _ in range(50):
+        degrees = draw.uniform(-180, 180, 3)
+        x, y, z = degrees
+        made = Rotation.from_euler("zxy", [z, x, y], degrees=True)  # first about z, then x, then y
+        yield f"euler {_numbers(degrees)} {_numbers(made.as_quat())}"
+        way, other = draw.normal(size=(2, 3))
+        made = Rotation.from_rotvec(x * way / np.linalg.norm(way), degrees=True)
+        yield f"about {_numbers([x, *way])} {_numbers(made.as_quat())}"
+        first, second = Rotation.random(2, random_state=int(draw.integers(10**6)))
+        yield f"product {_numbers([first.as_quat(), second.as_quat(), (first * second).as_quat()])}"
+        yield f"inverse {_numbers([first.as_quat(), first.inv().as_quat()])}"
+        yield f"turned {_numbers([*first.as_quat(), *way, *first.apply(way)])}"
+        axis = np.cross(way, other)
+        angle = np.arctan2(np.linalg.norm(axis), way @ other)
+        made = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis))
+        yield f"between {_numbers([*way, *other, *made.as_quat()])}"
+        ahead = way / np.linalg.norm(way)
+        right = np.cross([0, 1, 0], ahead)
+        right /= np.linalg.norm(right)
+        made = Rotation.from_matrix(np.stack([right, np.cross(ahead, right), ahead], axis=1))
+        yield f"look {_numbers([*way, *made.as_quat()])}"
 
 
 # --------------------------------------------------------------------------------------------- rigs

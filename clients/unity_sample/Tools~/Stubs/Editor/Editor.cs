@@ -24,6 +24,7 @@ namespace UnityEditor
         public void Repaint() { }
     }
 
+    /// CustomEditor
     [AttributeUsage(AttributeTargets.Class)] public sealed class CustomEditor : Attribute { public CustomEditor(Type inspected) { } }
 
     /// MenuItem
@@ -49,6 +50,12 @@ namespace UnityEditor
         public static void Space() { }
 
         public static string TextField(string label, string text) => text;
+
+        public static UnityEngine.Object ObjectField(string label, UnityEngine.Object chosen, Type type, bool allowSceneObjects) => chosen;
+
+        public static Rect BeginHorizontal(params GUILayoutOption[] options) => default;
+
+        public static void EndHorizontal() { }
     }
 
     /// MessageType
@@ -65,6 +72,8 @@ namespace UnityEditor
     public static class Undo
     {
         public static void RegisterCreatedObjectUndo(UnityEngine.Object made, string name) { }
+
+        public static void RecordObject(UnityEngine.Object changed, string name) { }
     }
 
     /// GameObjectUtility
@@ -89,6 +98,8 @@ namespace UnityEditor
     public static class EditorUtility
     {
         public static string SaveFilePanelInProject(string title, string defaultName, string extension, string message) => "";
+
+        public static void SetDirty(UnityEngine.Object target) { }
     }
 
     /// AssetDatabase
@@ -103,6 +114,22 @@ namespace UnityEditor
         public static event Action update { add { } remove { } }
         public static bool isPlaying => Application.isPlaying;
     }
+}
+
+namespace UnityEditor.PackageManager
+{
+    /// PackageManager.Client
+    public static class Client
+    {
+        /// PackageManager.Client.Add
+        public static Requests.AddRequest Add(string identifier) => new Requests.AddRequest();
+    }
+}
+
+namespace UnityEditor.PackageManager.Requests
+{
+    /// PackageManager.Requests.AddRequest
+    public sealed class AddRequest { }
 }
 
 namespace UnityEditor.Animations
@@ -132,6 +159,22 @@ namespace UnityEngine
     /// GUILayout
     public static class GUILayout
     {
-        public static bool Button(string text) => false;
+        public static bool Button(string text, params GUILayoutOption[] options) => false;
+
+        public static GUILayoutOption Width(float width) => new GUILayoutOption();
     }
+
+    /// GUILayoutOption
+    public sealed class GUILayoutOption { }
+
+    /// Event
+    public sealed class Event
+    {
+        public static Event current { get; } = new Event();
+
+        public EventType type => EventType.Layout;
+    }
+
+    /// EventType
+    public enum EventType { Repaint = 7, Layout = 8 }
 }

@@ -1,3 +1,4 @@
+// Written from the pages of docs.unity3d.com/ScriptReference that stand beside each type; only what is used.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -9,7 +10,14 @@ namespace UnityEngine
     {
         Hips, LeftUpperLeg, RightUpperLeg, LeftLowerLeg, RightLowerLeg, LeftFoot, RightFoot, Spine, Chest, Neck, Head,
         LeftShoulder, RightShoulder, LeftUpperArm, RightUpperArm, LeftLowerArm, RightLowerArm, LeftHand, RightHand,
-        LeftToes, RightToes, LeftEye, RightEye, Jaw, UpperChest = 54, LastBone = 55,
+        LeftToes, RightToes, LeftEye, RightEye, Jaw,
+        LeftThumbProximal, LeftThumbIntermediate, LeftThumbDistal, LeftIndexProximal, LeftIndexIntermediate, LeftIndexDistal,
+        LeftMiddleProximal, LeftMiddleIntermediate, LeftMiddleDistal, LeftRingProximal, LeftRingIntermediate, LeftRingDistal,
+        LeftLittleProximal, LeftLittleIntermediate, LeftLittleDistal,
+        RightThumbProximal, RightThumbIntermediate, RightThumbDistal, RightIndexProximal, RightIndexIntermediate, RightIndexDistal,
+        RightMiddleProximal, RightMiddleIntermediate, RightMiddleDistal, RightRingProximal, RightRingIntermediate, RightRingDistal,
+        RightLittleProximal, RightLittleIntermediate, RightLittleDistal,
+        UpperChest, LastBone,
     }
 
     /// SkeletonBone
@@ -106,6 +114,8 @@ namespace UnityEngine.XR
 
         public bool SendHapticImpulse(uint channel, float amplitude, float duration = 1) => false;
 
+        public bool TryGetFeatureValue(InputFeatureUsage<bool> usage, out bool value) => value = false;
+
         public bool TryGetFeatureValue(InputFeatureUsage<Vector3> usage, out Vector3 value)
         {
             value = Vector3.zero;
@@ -125,6 +135,7 @@ namespace UnityEngine.XR
     /// XR.CommonUsages
     public static class CommonUsages
     {
+        public static InputFeatureUsage<bool> primaryButton;
         public static InputFeatureUsage<Vector3> devicePosition;
         public static InputFeatureUsage<Quaternion> deviceRotation;
     }

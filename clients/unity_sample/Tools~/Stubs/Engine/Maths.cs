@@ -22,6 +22,10 @@ namespace UnityEngine
         public static float Sin(float a) => MathF.Sin(a);
 
         public static float Cos(float a) => MathF.Cos(a);
+
+        public static float Exp(float power) => MathF.Exp(power);
+
+        public static float Sqrt(float a) => MathF.Sqrt(a);
     }
 
     /// Vector2
@@ -78,6 +82,18 @@ namespace UnityEngine
 
         public static float Distance(Vector3 a, Vector3 b) => (a - b).magnitude;
 
+        public static float Dot(Vector3 a, Vector3 b) => a.x * b.x + a.y * b.y + a.z * b.z;
+
+        public static Vector3 Cross(Vector3 a, Vector3 b) =>
+            new Vector3(a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x);
+
+        /// Vector3.ProjectOnPlane: without what is along a normal.
+        public static Vector3 ProjectOnPlane(Vector3 vector, Vector3 planeNormal)
+        {
+            var square = Dot(planeNormal, planeNormal);
+            return square < 1e-10f ? vector : vector - Dot(vector, planeNormal) / square * planeNormal;
+        }
+
         public override string ToString() => $"({x}, {y}, {z})";
     }
 
@@ -119,6 +135,21 @@ namespace UnityEngine
             return new Quaternion(v.x, v.y, v.z, MathF.Cos(half));
         }
 
+        /// Quaternion.FromToRotation: the shortest way.
+        public static Quaternion FromToRotation(Vector3 from, Vector3 to)
+        {
+            Vector3 a = from.normalized, b = to.normalized;
+            var w = 1 + Vector3.Dot(a, b);
+            if (w < 1e-6f)
+            {
+                var axis = MathF.Abs(a.x) < 0.9f ? Vector3.Cross(a, Vector3.right) : Vector3.Cross(a, Vector3.up);
+                return AngleAxis(180, axis);
+            }
+            var v = Vector3.Cross(a, b);
+            var length = MathF.Sqrt(Vector3.Dot(v, v) + w * w);
+            return new Quaternion(v.x / length, v.y / length, v.z / length, w / length);
+        }
+
         /// Quaternion.LookRotation with up = +Y.
         public static Quaternion LookRotation(Vector3 forward)
         {
@@ -147,12 +178,9 @@ namespace UnityEngine
         public static Vector3 operator *(Quaternion q, Vector3 v)
         {
             var u = new Vector3(q.x, q.y, q.z);
-            var t = 2 * Cross(u, v);
-            return v + q.w * t + Cross(u, t);
+            var t = 2 * Vector3.Cross(u, v);
+            return v + q.w * t + Vector3.Cross(u, t);
         }
-
-        static Vector3 Cross(Vector3 a, Vector3 b) =>
-            new Vector3(a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x);
 
         public override string ToString() => $"({x}, {y}, {z}, {w})";
     }

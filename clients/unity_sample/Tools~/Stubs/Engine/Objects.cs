@@ -1,3 +1,4 @@
+// Written from the pages of docs.unity3d.com/ScriptReference that stand beside each type; only what is used.
 using System;
 using System.Collections;
 using System.Collections.Generic;

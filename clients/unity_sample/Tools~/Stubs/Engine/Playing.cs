@@ -1,3 +1,4 @@
+// Written from the pages of docs.unity3d.com/ScriptReference that stand beside each type; only what is used.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -175,6 +176,7 @@ namespace UnityEngine
         public string text => System.Text.Encoding.UTF8.GetString(bytes);
     }
 
+    /// DefaultExecutionOrder
     [AttributeUsage(AttributeTargets.Class)]
     public sealed class DefaultExecutionOrder : Attribute
     {
@@ -193,13 +195,28 @@ namespace UnityEngine
     /// RuntimeInitializeLoadType
     public enum RuntimeInitializeLoadType { AfterSceneLoad, BeforeSceneLoad, AfterAssembliesLoaded, BeforeSplashScreen, SubsystemRegistration }
 
+    /// AddComponentMenu
     [AttributeUsage(AttributeTargets.Class)] public sealed class AddComponentMenu : Attribute { public AddComponentMenu(string menuName) { } }
+
+    /// DisallowMultipleComponent
     [AttributeUsage(AttributeTargets.Class)] public sealed class DisallowMultipleComponent : Attribute { }
+
+    /// RequireComponent
     [AttributeUsage(AttributeTargets.Class)] public sealed class RequireComponent : Attribute { public RequireComponent(Type required) { } }
+
+    /// TooltipAttribute
     [AttributeUsage(AttributeTargets.Field)] public sealed class TooltipAttribute : Attribute { public TooltipAttribute(string tooltip) { } }
+
+    /// HeaderAttribute
     [AttributeUsage(AttributeTargets.Field)] public sealed class HeaderAttribute : Attribute { public HeaderAttribute(string header) { } }
+
+    /// SerializeField
     [AttributeUsage(AttributeTargets.Field)] public sealed class SerializeFieldAttribute : Attribute { }
+
+    /// RangeAttribute
     [AttributeUsage(AttributeTargets.Field)] public sealed class RangeAttribute : Attribute { public RangeAttribute(float min, float max) { } }
+
+    /// TextAreaAttribute
     [AttributeUsage(AttributeTargets.Field)] public sealed class TextAreaAttribute : Attribute { public TextAreaAttribute(int minLines, int maxLines) { } }
 }
 

@@ -1,3 +1,4 @@
+// Written from the pages of docs.unity3d.com/ScriptReference that stand beside each type; only what is used.
 using System;
 using System.Collections.Generic;
 
@@ -11,6 +12,7 @@ namespace UnityEngine
         public Bounds localBounds { get; set; }
     }
 
+    /// MeshRenderer
     public sealed class MeshRenderer : Renderer { }
 
     /// SkinnedMeshRenderer
@@ -28,6 +30,7 @@ namespace UnityEngine
         public Mesh sharedMesh { get; set; }
     }
 
+    /// Collider
     public class Collider : Component { }
 
     /// Bounds
@@ -107,6 +110,7 @@ namespace UnityEngine
         public Vector3 GetPoint(float distance) => origin + distance * direction;
     }
 
+    /// AudioListener
     public sealed class AudioListener : Behaviour { }
 
     /// Light
@@ -117,20 +121,28 @@ namespace UnityEngine
         public float intensity { get; set; }
     }
 
+    /// LightType
     public enum LightType { Spot, Directional, Point }
 
+    /// LightShadows
     public enum LightShadows { None, Hard, Soft }
 
     /// Physics
     public static class Physics
     {
+        /// <summary>Height of the ground at x and z, for tests; null: there is none.</summary>
+        public static System.Func<float, float, float> Ground;
+
         public static bool Raycast(Vector3 origin, Vector3 direction, out RaycastHit hit, float maxDistance, int layerMask)
         {
             hit = default;
-            return false;
+            if (Ground == null || direction.y > -0.999f) return false;
+            hit.point = new Vector3(origin.x, Ground(origin.x, origin.z), origin.z);
+            return hit.point.y <= origin.y && hit.point.y >= origin.y - maxDistance;
         }
     }
 
+    /// RaycastHit
     public struct RaycastHit
     {
         public Vector3 point;

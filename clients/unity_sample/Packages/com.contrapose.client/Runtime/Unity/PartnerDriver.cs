@@ -15,13 +15,14 @@ namespace Contrapose.Unity
         [Tooltip("The avatar to move; its rig must be a Humanoid. Empty: the Animator on this object.")]
         public Animator animator;
 
-        [Tooltip("Layers of ground that the partner stands on where it is not flat; none: the ground is flat.")]
+        [Tooltip("Layers of ground that the feet stand on where it is not flat (stairs, slopes); none: the ground is flat.")]
         public LayerMask uneven;
 
         [Tooltip("Hides the avatar until the first frame has come.")]
         public bool hideUntilHere = true;
 
         readonly BodyFrame pose = new BodyFrame();
+        UnevenGround ground;
         HumanoidRest rest;
         Renderer[] renderers;
         bool isShown = true;
@@ -32,6 +33,7 @@ namespace Contrapose.Unity
         void OnEnable()
         {
             rest = new HumanoidRest(animator != null ? animator : GetComponent<Animator>());
+            ground = new UnevenGround();
             renderers = GetComponentsInChildren<Renderer>();
             isShown = true;
             Show(!hideUntilHere);
@@ -45,7 +47,7 @@ namespace Contrapose.Unity
             Show(true);
             rest.Rig.Drive(pose, live.Accepted.PartnerSkeleton);
             Place(rest, session.transform);
-            StandOnGround(session.transform);
+            if (uneven.value != 0) ground.Stand(rest, session.transform, uneven.value, Time.deltaTime);
         }
 
         /// <summary>Puts bones where the rig has driven them, in a world that begins at an origin.</summary>
@@ -55,20 +57,6 @@ namespace Contrapose.Unity
             for (var joint = 0; joint < rest.Bones.Length; joint++)
                 if (rest.Rig.IsPresent(joint))
                     rest.Bones[joint].rotation = origin.rotation * rest.Rig.Rotation(joint).ToQuaternion();
-        }
-
-        void StandOnGround(Transform origin)
-        {
-            var hips = rest.Bones[0].position;
-            rest.Bones[0].position = hips + Vector3.up * GroundBelow(hips, origin.position.y);
-        }
-
-        /// <summary>Metres that the ground under the hips is over the session's floor.</summary>
-        float GroundBelow(Vector3 hips, float floor)
-        {
-            if (uneven.value == 0) return 0;
-            var isHit = Physics.Raycast(hips, Vector3.down, out var hit, 3, uneven.value);
-            return isHit ? hit.point.y - floor : 0;
         }
 
         void Show(bool isVisible)

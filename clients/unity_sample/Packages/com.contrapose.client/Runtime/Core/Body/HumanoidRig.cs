@@ -49,6 +49,9 @@ namespace Contrapose.Core
         /// children.</summary>
         public Turn Rotation(int joint) => world[joint] * rest[joint];
 
+        /// <summary>How a joint was turned from the T pose by the pose that was driven last, in the session's world.</summary>
+        public Turn World(int joint) => world[joint];
+
         /// <summary>World place of the hips in the pose that was driven last; metres.</summary>
         public Point Hips { get; private set; }
 
