@@ -18,6 +18,10 @@ CLASSES = {"GameObject": 1, "Transform": 4, "MonoBehaviour": 114}
 STATIC_FIELD = (
     r"\s*(?:public |internal |private )?static (?!readonly|class)[\w<>\[\], ]+ \w+(?: =[^>]|;)"
 )
+STUBS = sorted((TOOLS / "Stubs").rglob("*.cs"))
+TYPE = re.compile(
+    r" {4}(?:\[[^\]]*\]\s*)*public (?:sealed |static |abstract |readonly )*(?:class|struct|enum) (\w+)"
+)
 NEWER_THAN_2022 = ("Awaitable", "FindFirstObjectByType", "FindObjectsByType", "linearVelocity")
 """Names of Unity's API that 2022.3 does not have, or warns of."""
 
@@ -130,10 +134,46 @@ def test_no_script_uses_what_2022_does_not_have() -> None:
             assert not re.search(rf"\b{name}\b", code), f"{path.name} uses {name}"
 
 
-def test_every_declaration_of_unity_names_its_page() -> None:
-    for path in (TOOLS / "Stubs").rglob("*.cs"):
+@pytest.mark.parametrize("path", STUBS, ids=lambda path: path.stem)
+def test_every_declaration_of_unity_names_its_page(path: Path) -> None:
+    """Above each type and each member that says more than its type's page: `/// Quaternion.Euler`,
+    which is docs.unity3d.com/ScriptReference/Quaternion.Euler.html."""
+    lines = path.read_text().splitlines()
+    assert any("docs.unity3d.com" in line for line in lines[:3]), "where do the pages lie?"
+    declared, is_unitys = 0, False
+    for number, line in enumerate(lines):
+        if line.startswith("namespace "):
+            is_unitys = line.startswith("namespace Unity")
+        found = TYPE.match(line)
+        if found is None or not is_unitys:
+            continue
+        declared += 1
+        above = number - 1
+        while lines[above].strip().startswith("["):
+            above -= 1
+        named = re.match(r"\s*/// ([\w.]+)", lines[above])
+        assert named, f"{path.name}:{number + 1}: no page above {found[1]}"
+        assert named[1].split(".")[-1] in (found[1], found[1].removesuffix("Attribute")), (
+            f"{path.name}:{number + 1}: {found[1]} under the page of {named[1]}"
+        )
+    assert declared
+
+
+def test_every_setting_is_in_the_documentation() -> None:
+    page = (PACKAGE / "Documentation~/index.md").read_text()
+    sections = dict(re.findall(r"^##+ (\w+)$(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+    seen = 0
+    for path in sorted((PACKAGE / "Runtime/Unity").glob("*.cs")):
         text = path.read_text()
-        assert "docs.unity3d.com" in text or "Manual/" in text or "///" in text, path.name
+        if "AddComponentMenu" not in text:
+            continue
+        assert path.stem in sections, f"{path.stem} has no section"
+        body = text[text.index("[AddComponentMenu") :]
+        for names in re.findall(r"^        public [\w<>]+ ([\w, ]+)(?: = [^;{]*)?;", body, re.MULTILINE):
+            for name in names.split(", "):
+                seen += 1
+                assert re.search(rf"\b{name}\b", sections[path.stem]), f"{path.stem}.{name}"
+    assert seen > 35
 
 
 def test_nothing_in_a_script_is_static_and_changes() -> None:

@@ -16,14 +16,14 @@ import json
 import os
 import re
 import shutil
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -365,41 +365,67 @@ def _ready_sdk(args: argparse.Namespace, dotnet: str) -> tuple[Path, list[str], 
 
 @contextmanager
 def live_servers() -> Iterator[dict[str, str]]:
-    """Real servers, and where they are: one for all, and two with one key, of which the first is
-    killed when the tests write a file."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        key, kill = Path(folder) / "key", Path(folder) / "kill"
+    """Real servers, and where they are: one for all, four whom the tests tell to die, to drain or to
+    go on for another (all with one key), one with a place and a token, and one that is not started
+    before the tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
+        folder = Path(name)
+        orders, key, tokens = folder / "orders", folder / "key", folder / "tokens"
+        orders.mkdir()
         key.write_bytes(os.urandom(32))
-        for name in "one", "first", "second":
-            running.enter_context(_server(Path(folder) / name, key))
-        processes = {name: _wait(Path(folder) / name) for name in ("one", "first", "second")}
-        first = int((Path(folder) / "first/pid").read_text())
-        watching = threading.Thread(target=_kill_on, args=(kill, first), daemon=True)
-        watching.start()
+        token = _token(tokens)
+        resumable = ["--resume-key", str(key), "--drain-seconds", "1"]
+        flags = {name: resumable for name in ("one", "first", "second", "third", "fourth")}
+        flags["guarded"] = ["--token-file", str(tokens), "--max-sessions", "1"]
+        servers = {
+            name: running.enter_context(_server(folder / name, more))
+            for name, more in flags.items()
+        }
+        doors = {name: _wait(folder / name) for name in flags}
+        late = _free_port()
+
+        def start_late() -> None:
+            running.enter_context(_server(folder / "late", [], http_port=late))
+
+        acts: dict[str, Callable[[], object]] = {"late.start": start_late}
+        for name, server in servers.items():
+            acts[f"{name}.kill"] = server.kill
+            acts[f"{name}.stop"] = server.terminate
+        threading.Thread(target=_obey, args=(orders, acts), daemon=True).start()
         yield {
-            "CONTRAPOSE_GRPC": f"http://{processes['one'][0]}",
-            "CONTRAPOSE_WEBSOCKET": f"ws://{processes['one'][1]}",
-            "CONTRAPOSE_FIRST": f"ws://{processes['first'][1]}",
-            "CONTRAPOSE_SECOND": f"ws://{processes['second'][1]}",
-            "CONTRAPOSE_KILL_FILE": str(kill),
+            **{f"CONTRAPOSE_{name.upper()}_GRPC": f"http://{door[0]}" for name, door in doors.items()},
+            **{f"CONTRAPOSE_{name.upper()}": f"ws://{door[1]}" for name, door in doors.items()},
+            "CONTRAPOSE_LATE": f"ws://127.0.0.1:{late}",
+            "CONTRAPOSE_TOKEN": token,
+            "CONTRAPOSE_ORDERS": str(orders),
         }
 
 
+def _token(file: Path) -> str:
+    command = [sys.executable, "-m", "engine.cli", "token", "new", "unity", "--token-file", str(file)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port: int = held.getsockname()[1]
+    return port
+
+
 @contextmanager
-def _server(folder: Path, key: Path) -> Iterator[None]:
+def _server(
+    folder: Path, more: Sequence[str], http_port: int = 0
+) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir()
-    command = [sys.executable, "-m", "engine.cli", "serve", "--port", "0", "--http-port", "0"]
-    log = (folder / "log").open("w")
-    process = subprocess.Popen(
-        [*command, "--resume-key", str(key)], stdout=log, stderr=subprocess.STDOUT
-    )
-    (folder / "pid").write_text(str(process.pid))
+    command = [sys.executable, "-m", "engine.cli", "serve", "--port", "0"]
+    command += ["--http-port", str(http_port), *more]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()
-        log.close()
 
 
 def _wait(folder: Path) -> tuple[str, str]:
@@ -414,10 +440,12 @@ def _wait(folder: Path) -> tuple[str, str]:
     raise ToolError(f"the server did not start:\n{(folder / 'log').read_text()}")
 
 
-def _kill_on(file: Path, process: int) -> None:
-    while not file.exists():
-        time.sleep(0.05)
-    os.kill(process, signal.SIGKILL)
+def _obey(orders: Path, acts: dict[str, Callable[[], object]]) -> None:
+    """Do what a file asks for as soon as it is there, each once."""
+    while acts:
+        for name in [name for name in acts if (orders / name).exists()]:
+            acts.pop(name)()
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-// Against real servers: run by Tools~/csharp.py, which starts them and sets CONTRAPOSE_SERVER and the like.
+// Against real servers: run by Tools~/csharp.py, which starts them and sets CONTRAPOSE_ONE and the like.
 // Not part of the package: Unity's Test Runner has no server.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Net.Http;
+using System.Net.Sockets;
 using System.Threading;
 using Contrapose.Core;
 using Contrapose.V1;
@@ -17,19 +19,24 @@ namespace Contrapose.Tests
 
         static double Now => Watch.Elapsed.TotalSeconds;
 
-        static string Address(string name)
+        static string Setting(string name)
         {
-            var address = Environment.GetEnvironmentVariable("CONTRAPOSE_" + name);
-            if (string.IsNullOrEmpty(address)) Assert.Ignore("CONTRAPOSE_" + name + " is not set: Tools~/csharp.py test --live sets it");
-            return address;
+            var value = Environment.GetEnvironmentVariable("CONTRAPOSE_" + name);
+            if (string.IsNullOrEmpty(value)) Assert.Ignore("CONTRAPOSE_" + name + " is not set: Tools~/csharp.py test --live sets it");
+            return value;
         }
 
-        [TestCase("WEBSOCKET")]
-        [TestCase("GRPC")]
+        /// <summary>Has something done to a server, or a server started: see live_servers in csharp.py.</summary>
+        static void Order(string what) => System.IO.File.WriteAllText(System.IO.Path.Combine(Setting("ORDERS"), what), "");
+
+        static ITransport Door(string address, string token = "") => Transports.Create(address, token, null, Http2);
+
+        [TestCase("ONE")]
+        [TestCase("ONE_GRPC")]
         public void A_standing_player_gets_every_frame_in_time(string door)
         {
-            var address = Address(door);
-            using var session = new InteractionSession(() => Transports.Create(address, "", null, Http2));
+            var address = Setting(door);
+            using var session = new InteractionSession(() => Door(address));
             session.Header.ClientName = "csharp";
             session.Start(Now);
             var seconds = double.Parse(Environment.GetEnvironmentVariable("CONTRAPOSE_SECONDS") ?? "20");
@@ -49,8 +56,8 @@ namespace Contrapose.Tests
         [Test]
         public void A_pose_that_is_none_is_refused_with_the_servers_words()
         {
-            var address = Address("WEBSOCKET");
-            using var session = new InteractionSession(() => Transports.Create(address));
+            var address = Setting("ONE");
+            using var session = new InteractionSession(() => Door(address));
             session.Start(Now);
             Until(session, () => session.Phase == SessionPhase.Running, 20);
             var pose = session.NextPose(Now).SetBody();
@@ -64,22 +71,185 @@ namespace Contrapose.Tests
             Assert.AreEqual("BAD_POSE", session.Reason);
         }
 
-        [Test]
-        public void A_session_goes_on_at_another_server_when_its_own_is_killed()
+        [TestCase("FIRST", "SECOND")]
+        [TestCase("THIRD_GRPC", "SECOND_GRPC")]
+        public void A_session_goes_on_at_another_server_when_its_own_is_killed(string own, string other)
         {
-            var addresses = new[] { Address("FIRST"), Address("SECOND") };
-            var marker = Address("KILL_FILE");
-            var at = 0;
-            using var session = new InteractionSession(() => Transports.Create(addresses[Math.Min(at++, 1)]));
+            using var session = Playing(own, other);
+            Order(Name(own) + ".kill");
+            GoesOn(session);
+        }
+
+        [Test]
+        public void A_server_that_drains_says_so_and_another_goes_on()
+        {
+            using var session = Playing("FOURTH", "SECOND");
+            var drains = "";
+            session.EventArrived += told => drains += told.Kind == SessionEventKind.Draining ? told.Text : "";
+            var troubles = Troubles(session);
+            Order("fourth.stop");
+            GoesOn(session);
+            Assert.IsTrue(drains.Length > 0, "no event said that the server drains");
+            Assert.IsTrue(troubles.Contains($"{Statuses.Unavailable} DRAINING the server is going away; try another"), string.Join(", ", troubles));
+        }
+
+        [TestCase("GUARDED")]
+        [TestCase("GUARDED_GRPC")]
+        public void A_wrong_token_is_refused_and_said(string door)
+        {
+            var address = Setting(door);
+            foreach (var (token, says) in new[] { ("", "token"), ("guessed", "token") })
+            {
+                using var session = new InteractionSession(() => Door(address, token));
+                session.Start(Now);
+                Until(session, () => session.Phase == SessionPhase.Refused, 20);
+                Assert.AreEqual(SessionPhase.Refused, session.Phase, session.Trouble);
+                Assert.AreEqual(Statuses.Unauthenticated, session.TroubleStatus);
+                Assert.IsTrue(session.Trouble.Contains(says), session.Trouble);
+            }
+        }
+
+        [TestCase("GUARDED")]
+        [TestCase("GUARDED_GRPC")]
+        public void A_full_server_is_asked_again_when_it_says_and_lets_in_when_there_is_room(string door)
+        {
+            var (address, token) = (Setting(door), Setting("TOKEN"));
+            using var first = new InteractionSession(() => Door(address, token));
+            first.Start(Now);
+            Until(first, () => first.Phase == SessionPhase.Running, 20);
+            Assert.AreEqual(SessionPhase.Running, first.Phase, first.Trouble);
+            using var second = new InteractionSession(() => Door(address, token));
+            second.Start(Now);
+            Until(second, () => second.Phase == SessionPhase.Waiting, 20);
+            Assert.AreEqual(SessionPhase.Waiting, second.Phase, second.Trouble);
+            Assert.AreEqual(Statuses.ResourceExhausted, second.TroubleStatus);
+            Assert.IsTrue(second.Trouble.Contains("session"), second.Trouble);
+            Assert.Greater(second.RetryAt, Now);
+            first.Dispose();
+            Until(second, () => second.Phase == SessionPhase.Running, 30);
+            Assert.AreEqual(SessionPhase.Running, second.Phase, second.Trouble);
+        }
+
+        [Test]
+        public void A_server_that_loads_is_waited_for()
+        {
+            var address = Setting("LATE");
+            Order("late.start");
+            Assert.IsTrue(Listens(new Uri(address), 60), "the server does not begin");
+            using var session = new InteractionSession(() => Door(address));
+            var troubles = Troubles(session);
             session.Start(Now);
-            var pose = new BodyFrame();
-            Play(session, pose, () => session.Plan.Shown >= 40, 40);
+            Until(session, () => session.Phase == SessionPhase.Running, 60);
             Assert.AreEqual(SessionPhase.Running, session.Phase, session.Trouble);
-            System.IO.File.WriteAllText(marker, "kill it now");
+            Assert.IsTrue(troubles.Contains($"{Statuses.Unavailable} NOT_READY the bundle is still loading; try again"), string.Join(", ", troubles));
+            Assert.AreEqual("", session.Trouble);
+        }
+
+        [Test]
+        public void What_a_server_knows_is_told_without_a_session()
+        {
+            var (address, token) = (Setting("GUARDED"), Setting("TOKEN"));
+            var info = ServerQuestion.AskAsync(address, token).Result;
+            Assert.AreEqual("starter", info.Bundle);
+            Assert.Greater(info.Kinds.Count, 20);
+            Assert.AreEqual(22, info.Skeleton.JointNames.Count);
+            var refused = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync(address).Result).GetBaseException();
+            Assert.IsTrue(refused is InvalidOperationException && refused.Message.Contains("token"), refused.Message);
+            var nobody = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync("ws://127.0.0.1:9").Result).GetBaseException();
+            Assert.IsFalse(nobody is InvalidOperationException, nobody.Message);
+            var none = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync("http://127.0.0.1:50051").Result).GetBaseException();
+            Assert.IsTrue(none is ArgumentException && none.Message.Contains("ws://"), none.Message);
+        }
+
+        [TestCase(3)]
+        [TestCase(6)]
+        public void A_T_pose_is_understood_and_one_that_is_none_is_named(int devices)
+        {
+            var address = Setting("ONE");
+            using var session = new InteractionSession(() => Door(address));
+            StretchArms(session.Header, devices, 0.72f);
+            session.Start(Now);
+            Until(session, () => session.Phase == SessionPhase.Running, 20);
+            Assert.AreEqual(SessionPhase.Running, session.Phase, session.Trouble);
+            Assert.Greater(session.Accepted.PlayerSkeleton.Betas.Span.ToArray().Max(Math.Abs), 0.01, "a shape was measured");
+            using var folded = new InteractionSession(() => Door(address));
+            StretchArms(folded.Header, devices, 0.2f);
+            folded.Start(Now);
+            Until(folded, () => folded.Phase == SessionPhase.Refused, 20);
+            Assert.AreEqual(SessionPhase.Refused, folded.Phase);
+            Assert.IsTrue(folded.Trouble.Contains("stretch both arms out"), folded.Trouble);
+        }
+
+        /// <summary>Devices of one who stands in a T, in the wire's axes; hands are `reach` beside the middle.</summary>
+        static void StretchArms(SessionHeader header, int devices, float reach)
+        {
+            var calibration = header.SetCalibration();
+            calibration.Axes = DeviceAxes.Unity;
+            var trackers = calibration.SetTPose().SetTrackers().Trackers;
+            var places = new[]
+            {
+                (TrackerRole.Head, new[] { 0, 1.6f, 0.1f }),
+                (TrackerRole.LeftHand, new[] { reach, 1.4f, 0 }),
+                (TrackerRole.RightHand, new[] { -reach, 1.4f, 0 }),
+                (TrackerRole.Hips, new[] { 0, 0.95f, 0.1f }),
+                (TrackerRole.LeftFoot, new[] { 0.1f, 0.1f, 0.05f }),
+                (TrackerRole.RightFoot, new[] { -0.1f, 0.1f, 0.05f }),
+            };
+            foreach (var (role, place) in places.Take(devices))
+            {
+                var tracker = trackers.Add();
+                tracker.Role = role;
+                tracker.Position.Set(place);
+                tracker.Rotation.Set(new[] { 0, 0, 0, 1f });
+            }
+        }
+
+        static string Name(string door) => door.Replace("_GRPC", "").ToLowerInvariant();
+
+        /// <summary>A session that has played for four seconds at its own server, and knows another.</summary>
+        static InteractionSession Playing(string own, string other)
+        {
+            var addresses = new[] { Setting(own), Setting(other) };
+            var at = 0;
+            var session = new InteractionSession(() => Door(addresses[Math.Min(at++, 1)]));
+            session.Start(Now);
+            Play(session, new BodyFrame(), () => session.Plan.Shown >= 40, 40);
+            Assert.AreEqual(SessionPhase.Running, session.Phase, session.Trouble);
+            return session;
+        }
+
+        static void GoesOn(InteractionSession session)
+        {
             var until = session.Plan.Shown + 80;
-            var step = Play(session, pose, () => session.Plan.Shown >= until && session.Resumed == 1, 60);
+            var step = Play(session, new BodyFrame(), () => session.Plan.Shown >= until && session.Resumed == 1, 60);
             Assert.AreEqual(1, session.Resumed, session.Phase + " " + session.Trouble);
             Assert.Less(step, 0.05, "metres between two ticks");
+        }
+
+        /// <summary>Status, reason and text of whatever goes wrong from now on.</summary>
+        static List<string> Troubles(InteractionSession session)
+        {
+            var troubles = new List<string>();
+            session.PhaseChanged += phase =>
+            {
+                if (phase == SessionPhase.Waiting) troubles.Add($"{session.TroubleStatus} {session.Reason} {session.Trouble}");
+            };
+            return troubles;
+        }
+
+        static bool Listens(Uri address, double atMost)
+        {
+            for (var ends = Now + atMost; Now < ends; Thread.Sleep(5))
+                try
+                {
+                    using var client = new TcpClient(address.Host, address.Port);
+                    return true;
+                }
+                catch (SocketException)
+                {
+                    // Not yet.
+                }
+            return false;
         }
 
         [Test]

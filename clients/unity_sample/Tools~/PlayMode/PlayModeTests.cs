@@ -161,6 +161,72 @@ namespace Contrapose.Tests
         }
 
         [Test]
+        public void One_who_is_measured_in_a_T_pose_begins_a_session_with_it()
+        {
+            var server = new FakeServer();
+            var (session, _) = Scene(() => server.Connect(), begin: each =>
+            {
+                var tracked = each.gameObject.AddComponent<TrackedPlayer>();
+                tracked.head = At(0, 1.6f);
+                tracked.leftHand = At(-0.8f, 1.4f);
+                tracked.rightHand = At(0.8f, 1.4f);
+                each.player = tracked;
+            });
+            var calibrated = 0;
+            session.onCalibrated.AddListener(() => calibrated++);
+            Play(() => session.Live.Phase == SessionPhase.Running);
+            Assert.AreEqual(Calibration.HowCase.Size, server.LastHeader.Calibration.How);
+            session.CalibrateIn(0.05f);
+            Play(() => calibrated == 1 && session.Live.Phase == SessionPhase.Running);
+            Assert.AreEqual(1, calibrated);
+            Assert.AreEqual(2, server.Connections);
+            Assert.AreEqual(Calibration.HowCase.TPose, server.LastHeader.Calibration.How);
+            Assert.AreEqual(3, server.LastHeader.Calibration.TPose.Trackers.Trackers.Count);
+            ((TrackedPlayer)session.player).head.gameObject.SetActive(false);
+            session.CalibrateIn(0);
+            Play(() => false, 3);
+            Assert.AreEqual(1, calibrated, "a headset that is not there is not measured");
+            Assert.AreEqual(2, server.Connections);
+        }
+
+        static Transform At(float x, float y)
+        {
+            var device = new GameObject("device").transform;
+            device.position = new Vector3(x, y, 0);
+            return device;
+        }
+
+        [Test]
+        public void Feet_stand_on_the_ground_that_is_under_each()
+        {
+            var server = new FakeServer();
+            var (session, driver) = Scene(() => server.Connect());
+            Play(() => session.Live.Plan.Shown > 3);
+            var all = driver.GetComponentsInChildren<Transform>().ToDictionary(each => each.name);
+            Transform left = all["left_ankle"], right = all["right_ankle"], knee = all["left_knee"], hips = all["pelvis"];
+            Vector3 leftFlat = left.position, rightFlat = right.position, hipsFlat = hips.position;
+            var (turn, ahead) = (left.rotation, hips.forward);
+            var shin = Vector3.Distance(knee.position, left.position);
+            try
+            {
+                Physics.Ground = (x, z) => x < rightFlat.x - 0.05f == leftFlat.x < rightFlat.x ? 0.1f : -0.15f;
+                driver.uneven = new LayerMask { value = 1 };
+                Play(() => false, 60);
+            }
+            finally
+            {
+                Physics.Ground = null;
+            }
+            Assert.AreEqual(rightFlat.y - 0.15, right.position.y, 2e-3);
+            Assert.AreEqual(leftFlat.y + 0.1, left.position.y, 2e-3);
+            Assert.AreEqual(hipsFlat.y - 0.15, hips.position.y, 2e-3, "the hips go with the lower foot");
+            Assert.Less(Vector3.Distance(new Vector3(leftFlat.x, 0, leftFlat.z), new Vector3(left.position.x, 0, left.position.z)), 2e-3);
+            Assert.AreEqual(shin, Vector3.Distance(knee.position, left.position), 1e-4);
+            Assert.Greater(Vector3.Dot(knee.position - 0.5f * (left.position + all["left_hip"].position), ahead), 0.1, "the knee bends ahead");
+            Assert.Less(Vector3.Distance(turn * Vector3.forward, left.rotation * Vector3.forward), 1e-4, "a foot keeps its turn");
+        }
+
+        [Test]
         public void Driving_four_partners_allocates_nothing()
         {
             var server = new FakeServer();

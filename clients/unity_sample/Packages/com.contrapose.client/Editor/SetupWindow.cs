@@ -1,5 +1,6 @@
 using System;
-using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Contrapose.Core;
 using Contrapose.Unity;
 using UnityEditor;
 using UnityEngine;
@@ -10,7 +11,9 @@ namespace Contrapose.Editor
     public sealed class SetupWindow : EditorWindow
     {
         string address = "ws://127.0.0.1:50052";
-        string answer = "";
+        string token = "";
+        TextAsset rootCertificate;
+        readonly AskedServer server = new AskedServer();
 
         [MenuItem("Window/Contrapose/Setup")]
         static void Open() => GetWindow<SetupWindow>("Contrapose setup");
@@ -27,25 +30,18 @@ namespace Contrapose.Editor
         void Server()
         {
             address = EditorGUILayout.TextField("Server", address);
-            if (GUILayout.Button("Is it there?")) answer = Asked(address);
-            if (answer.Length > 0) EditorGUILayout.HelpBox(answer, answer.StartsWith("A server") ? MessageType.Info : MessageType.Error);
+            token = EditorGUILayout.TextField("Token", token);
+            rootCertificate = (TextAsset)EditorGUILayout.ObjectField("Root certificate", rootCertificate, typeof(TextAsset), false);
+            if (GUILayout.Button("Is it there?")) server.Ask(() => ServerQuestion.AskAsync(address, token, Root()));
+            server.Draw();
         }
 
-        static string Asked(string address)
+        void Update()
         {
-            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri)) return $"\"{address}\" is no address; expected ws://HOST:PORT";
-            try
-            {
-                using var client = new TcpClient();
-                return client.ConnectAsync(uri.Host, uri.Port).Wait(2000)
-                    ? $"A server answers at {uri.Host}:{uri.Port}."
-                    : $"Nothing answers at {uri.Host}:{uri.Port} within 2 s: is a firewall between?";
-            }
-            catch (AggregateException exception)
-            {
-                return $"{exception.InnerException.Message}: start one with `contrapose serve`.";
-            }
+            if (server.IsWaiting) Repaint();
         }
+
+        X509Certificate2 Root() => rootCertificate == null ? null : new X509Certificate2(rootCertificate.bytes);
 
         static void Avatar()
         {
@@ -81,6 +77,7 @@ namespace Contrapose.Editor
             }
 #if !CONTRAPOSE_INPUT_SYSTEM
             EditorGUILayout.HelpBox("The Input System package is not installed: the samples use the older input manager.", MessageType.Info);
+            if (GUILayout.Button("Install the Input System")) UnityEditor.PackageManager.Client.Add("com.unity.inputsystem");
 #endif
         }
     }

@@ -1,5 +1,6 @@
 using System;
 using System.Security.Cryptography.X509Certificates;
+using System.Threading.Tasks;
 using Contrapose.Core;
 using Contrapose.V1;
 using UnityEngine;
@@ -86,7 +87,11 @@ namespace Contrapose.Unity
         [Tooltip("The session is over, or was refused; the text says why.")]
         public TextEvent onEnded = new TextEvent();
 
+        [Tooltip("A T pose was measured, and the session begins anew with it. If the server does not take it for a T, onEnded says what to change.")]
+        public UnityEvent onCalibrated = new UnityEvent();
+
         double nextPose;
+        double calibrateAt = double.PositiveInfinity;
         bool isChanged;
         int resumed;
         ulong offered;
@@ -153,6 +158,8 @@ namespace Contrapose.Unity
 
         void LateUpdate()
         {
+            if (Now >= calibrateAt && !Calibrate())
+                Debug.LogWarning("Contrapose: nothing was calibrated: headset and both hands must be tracked.", this);
             if (Live == null) return;
             Live.Update(Now);
             if (Live.Phase != SessionPhase.Running) return;
@@ -160,6 +167,33 @@ namespace Contrapose.Unity
             if (player != null && Now >= nextPose) SendPlayer();
             if (Live.Plan.HasBegun) Live.Contacts.Update(SessionTime, Live.Plan.FrameRate, Live.Plan.PlayoutDelay);
         }
+
+        /// <summary>Measures the T pose that the player of a <see cref="TrackedPlayer"/> stands in now, and begins the
+        /// session anew with it. False, and nothing changes, if there is no such player, or its headset or a hand is
+        /// not there.</summary>
+        public bool Calibrate()
+        {
+            calibrateAt = double.PositiveInfinity;
+            if (!(player is TrackedPlayer tracked) || !tracked.MeasureTPose(transform)) return false;
+            Reopen();
+            onCalibrated.Invoke();
+            return true;
+        }
+
+        /// <summary>The same, so many seconds from now: one who has pressed a button still has to stretch the arms.</summary>
+        public void CalibrateIn(float seconds) => calibrateAt = Now + seconds;
+
+        /// <summary>Ends the session and begins a new one with all settings as they are now.</summary>
+        public void Reopen()
+        {
+            if (!isActiveAndEnabled) return;
+            OnDisable();
+            OnEnable();
+        }
+
+        /// <summary>What the server is and may do; its kinds are what its bundle was trained to do, with the words for
+        /// each. Over ws:// and wss:// alone, and not on WebGL.</summary>
+        public Task<GetServerInfoResponse> AskServerAsync() => ServerQuestion.AskAsync(address, token, Root());
 
         /// <summary>New words for the partner, from the next revision of the plan on; empty: none.</summary>
         public void SetWords(string text)
