@@ -47,6 +47,7 @@ RUNTIME_CONFIG = {
 }
 REFERENCES = (
     "System.Private.CoreLib",
+    "Microsoft.Win32.Primitives",
     "System.Private.Uri",
     "System.Collections",
     "System.Collections.Concurrent",

@@ -356,6 +356,7 @@ describe("the page", () => {
     };
     const tall = await heads("1.95");
     const small = await heads("1.40");
+    await page.screenshot({ path: join(PICTURES, "height.png") });
     expect(tall.sent - small.sent).toBeGreaterThan(0.4);
     expect(Math.abs(tall.drawn - tall.sent)).toBeLessThan(0.02);
     expect(Math.abs(small.drawn - small.sent)).toBeLessThan(0.02);

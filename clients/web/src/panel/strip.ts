@@ -28,6 +28,7 @@ const PLAIN: Readonly<Record<number, number>> = {
   [IntentPhase.MET]: 0.75,
 };
 const FAINT = 0.25;
+const FROZEN = "◂ frozen";
 
 export class Strip {
   readonly #context: CanvasRenderingContext2D;
@@ -97,10 +98,11 @@ export class Strip {
     const end = x((frozen + 1) / frameRate) - 1;
     context.fillStyle = theme.text;
     context.fillRect(end, 2, 1.5, 20);
-    if (plannedUntil <= frozen + 12) return;
-    this.#say("◂ frozen", end + 4, 12, theme.text, "left");
-    const ahead = ((plannedUntil - now * frameRate) / frameRate).toFixed(1);
-    this.#say(`horizon ${ahead} s`, x((plannedUntil + 1) / frameRate) - 4, 12, theme.text, "right");
+    const horizon = `horizon ${((plannedUntil - now * frameRate) / frameRate).toFixed(1)} s`;
+    const right = x((plannedUntil + 1) / frameRate) - 4;
+    if (right - end < context.measureText(FROZEN + horizon).width + 16) return;
+    this.#say(FROZEN, end + 4, 12, theme.text, "left");
+    this.#say(horizon, right, 12, theme.text, "right");
   }
 
   #revisions(chronicle: Chronicle, x: (time: number) => number, now: number, theme: Theme): void {
