@@ -77,6 +77,6 @@ def _same(kept: Any, made: Any, place: str) -> None:
         for index, pair in enumerate(zip(kept, made, strict=True)):
             _same(*pair, f"{place}[{index}]")
     elif isinstance(kept, float):
-        assert np.isclose(kept, made, atol=2e-6), place
+        assert np.isclose(kept, made, atol=1e-5), place
     else:
         assert kept == made, place
