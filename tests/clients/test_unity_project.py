@@ -20,7 +20,8 @@ STATIC_FIELD = (
 )
 STUBS = sorted((TOOLS / "Stubs").rglob("*.cs"))
 TYPE = re.compile(
-    r" {4}(?:\[[^\]]*\]\s*)*public (?:sealed |static |abstract |readonly )*(?:class|struct|enum) (\w+)"
+    r" {4}(?:\[[^\]]*\]\s*)*public (?:(?:sealed|static|abstract|readonly) )*"
+    r"(?:class|struct|enum) (\w+)"
 )
 NEWER_THAN_2022 = ("Awaitable", "FindFirstObjectByType", "FindObjectsByType", "linearVelocity")
 """Names of Unity's API that 2022.3 does not have, or warns of."""
@@ -169,7 +170,9 @@ def test_every_setting_is_in_the_documentation() -> None:
             continue
         assert path.stem in sections, f"{path.stem} has no section"
         body = text[text.index("[AddComponentMenu") :]
-        for names in re.findall(r"^        public [\w<>]+ ([\w, ]+)(?: = [^;{]*)?;", body, re.MULTILINE):
+        for names in re.findall(
+            r"^        public [\w<>]+ ([\w, ]+)(?: = [^;{]*)?;", body, re.MULTILINE
+        ):
             for name in names.split(", "):
                 seen += 1
                 assert re.search(rf"\b{name}\b", sections[path.stem]), f"{path.stem}.{name}"

@@ -366,9 +366,9 @@ def _ready_sdk(args: argparse.Namespace, dotnet: str) -> tuple[Path, list[str], 
 
 @contextmanager
 def live_servers() -> Iterator[dict[str, str]]:
-    """Real servers, and where they are: one for all, four whom the tests tell to die, to drain or to
-    go on for another (all with one key), one with a place and a token, and one that is not started
-    before the tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
+    """Real servers, and where they are: one for all, four that the tests tell to die or to drain, or
+    that go on for another (all with one key), one with a place and a token, and one that is started
+    when the tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         orders, key, tokens = folder / "orders", folder / "key", folder / "tokens"
@@ -394,7 +394,10 @@ def live_servers() -> Iterator[dict[str, str]]:
             acts[f"{name}.stop"] = server.terminate
         threading.Thread(target=_obey, args=(orders, acts), daemon=True).start()
         yield {
-            **{f"CONTRAPOSE_{name.upper()}_GRPC": f"http://{door[0]}" for name, door in doors.items()},
+            **{
+                f"CONTRAPOSE_{name.upper()}_GRPC": f"http://{door[0]}"
+                for name, door in doors.items()
+            },
             **{f"CONTRAPOSE_{name.upper()}": f"ws://{door[1]}" for name, door in doors.items()},
             "CONTRAPOSE_LATE": f"ws://127.0.0.1:{late}",
             "CONTRAPOSE_TOKEN": token,
@@ -403,7 +406,16 @@ def live_servers() -> Iterator[dict[str, str]]:
 
 
 def _token(file: Path) -> str:
-    command = [sys.executable, "-m", "engine.cli", "token", "new", "unity", "--token-file", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "engine.cli",
+        "token",
+        "new",
+        "unity",
+        "--token-file",
+        str(file),
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

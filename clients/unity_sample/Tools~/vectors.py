@@ -219,7 +219,7 @@ def _catmull_rom(part: float) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------ Unity's maths
 def quaternions() -> Iterator[str]:
-    """What UnityEngine.Quaternion's pages say of it, in scipy's numbers: `NAME ARGUMENTS RESULT`."""
+    """What UnityEngine.Quaternion's pages say, in scipy's numbers: `NAME ARGUMENTS RESULT`."""
     draw = np.random.default_rng(13)
     for _ in range(50):
         degrees = draw.uniform(-180, 180, 3)
