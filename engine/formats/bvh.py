@@ -19,6 +19,7 @@ from typing import NoReturn
 import numpy as np
 
 from engine.arrays import Array, IntArray
+from engine.body.fingers import finger_rotmats
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import (
     euler_zxy_from_rotmat,
@@ -27,7 +28,7 @@ from engine.body.rotations import (
     slerp_rotmat,
 )
 from engine.body.shape import Body
-from engine.body.skeleton import JOINT_NAMES, PARENTS
+from engine.body.skeleton import HAND_JOINT_NAMES, HAND_PARENTS, JOINT_NAMES, PARENTS
 from engine.body.vectors import rotated
 from engine.errors import InputError
 from engine.motion.motion import MOST_FRAMES, RATES, Motion
@@ -408,12 +409,23 @@ def write_bvh(
 ) -> None:
     """One person as a BVH file: our 22 joints in a T pose at rest, angles Z X Y, centimetres.
 
-    The root's position channels are the pelvis in the world.
+    The root's position channels are the pelvis in the world. Fingers are there where the motion
+    says how they are bent.
     """
     rest = body.rest_joints(motion.betas[person]).astype(np.float64)
     rotmats = motion.rotmats[person].astype(np.float64)
     pelvis = forward_kinematics(rest, rotmats, motion.transl[person])[0][:, 0]
-    order = _depth_first()
+    tree = _Tree(JOINT_NAMES, PARENTS, rest / metres_per_unit)
+    if motion.curls is not None and body.fingers is not None:
+        turned = finger_rotmats(body.fingers, motion.curls[person].astype(np.float64))
+        rotmats = np.concatenate([rotmats, turned], axis=1)
+        joints = body.all_rest_joints(motion.betas[person])[-len(HAND_JOINT_NAMES) :]
+        tree = _Tree(
+            JOINT_NAMES + HAND_JOINT_NAMES,
+            PARENTS + HAND_PARENTS,
+            np.concatenate([tree.rest, joints / metres_per_unit]),
+        )
+    order = tree.depth_first()
     # Without leaps from 180 to -180, which other tools would interpolate across.
     angles = np.degrees(np.unwrap(euler_zxy_from_rotmat(rotmats), axis=0))[:, order]
     values = np.concatenate(
@@ -422,35 +434,43 @@ def write_bvh(
     rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in values)
     path.write_text(
         "HIERARCHY\n"
-        + "\n".join(_joint_lines(0, rest / metres_per_unit, metres_per_unit))
+        + "\n".join(tree.lines(0, metres_per_unit))
         + f"\nMOTION\nFrames: {motion.frames}\nFrame Time: {1 / motion.frame_rate:.8f}\n{rows}\n",
         encoding="utf-8",
     )
 
 
-def _children(joint: int) -> list[int]:
-    return [child for child, parent in enumerate(PARENTS) if parent == joint]
+@dataclass(frozen=True)
+class _Tree:
+    """The joints of a file that is written: rest (J, 3) in its unit, parents first."""
 
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    rest: Array
 
-def _depth_first(joint: int = 0) -> list[int]:
-    return [joint] + [index for child in _children(joint) for index in _depth_first(child)]
+    def children(self, joint: int) -> list[int]:
+        return [child for child, parent in enumerate(self.parents) if parent == joint]
 
+    def depth_first(self, joint: int = 0) -> list[int]:
+        below = (self.depth_first(child) for child in self.children(joint))
+        return [joint, *(index for each in below for index in each)]
 
-def _joint_lines(joint: int, rest: Array, metres_per_unit: float) -> list[str]:
-    """HIERARCHY lines of a joint and all below it; rest (22, 3) in the file's unit."""
-    name = JOINT_NAMES[joint]
-    is_root = joint == 0
-    offset = np.zeros(3) if is_root else rest[joint] - rest[PARENTS[joint]]
-    positions = " ".join(POSITIONS) + " " if is_root else ""
-    lines = [
-        f"{'ROOT' if is_root else 'JOINT'} {name}",
-        "{",
-        "  OFFSET {:.6f} {:.6f} {:.6f}".format(*offset),
-        f"  CHANNELS {6 if is_root else 3} {positions}Zrotation Xrotation Yrotation",
-    ]
-    for child in _children(joint):
-        lines += ["  " + line for line in _joint_lines(child, rest, metres_per_unit)]
-    if name in END_OFFSETS:
-        end = np.array(END_OFFSETS[name]) / metres_per_unit
-        lines += ["  End Site", "  {", "    OFFSET {:.6f} {:.6f} {:.6f}".format(*end), "  }"]
-    return [*lines, "}"]
+    def lines(self, joint: int, metres_per_unit: float) -> list[str]:
+        """HIERARCHY lines of a joint and all below it."""
+        is_root = joint == 0
+        offset = np.zeros(3) if is_root else self.rest[joint] - self.rest[self.parents[joint]]
+        positions = " ".join(POSITIONS) + " " if is_root else ""
+        lines = [
+            f"{'ROOT' if is_root else 'JOINT'} {self.names[joint]}",
+            "{",
+            "  OFFSET {:.6f} {:.6f} {:.6f}".format(*offset),
+            f"  CHANNELS {6 if is_root else 3} {positions}Zrotation Xrotation Yrotation",
+        ]
+        for child in self.children(joint):
+            lines += ["  " + line for line in self.lines(child, metres_per_unit)]
+        if not self.children(joint):
+            # A finger's last bone goes on as the one before.
+            known = END_OFFSETS.get(self.names[joint])
+            end = offset if known is None else np.array(known) / metres_per_unit
+            lines += ["  End Site", "  {", "    OFFSET {:.6f} {:.6f} {:.6f}".format(*end), "  }"]
+        return [*lines, "}"]

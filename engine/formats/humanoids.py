@@ -16,7 +16,7 @@ from typing import Literal, Self
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.fingers import curls_from_rotmats
+from engine.body.fingers import FingerJoints, curls_from_rotmats, straight_hands
 from engine.body.shape import Body
 from engine.body.skeleton import HAND_JOINT_NAMES, HAND_PARENTS, JOINT_NAMES
 from engine.errors import InputError
@@ -25,7 +25,7 @@ from engine.formats.gltf_reading import Scene, read_scene
 from engine.formats.npz import SAME_BODY
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
-from engine.formats.vrma import VRM_BONES
+from engine.formats.vrma import VRM_BONES, VRM_FINGERS
 from engine.motion.motion import Motion
 
 SCENE = "scene"
@@ -113,7 +113,8 @@ def read_gltf(
             tell=None if is_ours else tell,
         )
         people.append(_with_shape_of(scene, chosen, skeleton, motion, body) if is_ours else motion)
-        hands.append(_curls_of(skeleton, body) if is_ours else None)
+        joints_of = straight_hands() if bones else body.fingers
+        hands.append(_curls_of(skeleton, joints_of) if is_ours and joints_of else None)
     curls = [hand for hand in hands if hand is not None]
     return Motion(
         quats_xyzw=np.concatenate([person.quats_xyzw for person in people]),
@@ -124,9 +125,9 @@ def read_gltf(
     )
 
 
-def _curls_of(skeleton: GltfSkeleton, body: Body) -> Array | None:
+def _curls_of(skeleton: GltfSkeleton, joints_of: FingerJoints) -> Array | None:
     """(T, 10) of the fingers, as we wrote them; None where they do not move from their rest."""
-    if body.fingers is None or not set(HAND_JOINT_NAMES) <= set(skeleton.names):
+    if not set(HAND_JOINT_NAMES) <= set(skeleton.names):
         return None
     names = JOINT_NAMES + HAND_JOINT_NAMES
     of = [skeleton.names.index(names[joint]) for joint in HAND_PARENTS]
@@ -135,7 +136,7 @@ def _curls_of(skeleton: GltfSkeleton, body: Body) -> Array | None:
     local = np.swapaxes(above, -1, -2) @ turns
     if np.abs(local - np.eye(3)).max() < UNTURNED:
         return None
-    return curls_from_rotmats(body.fingers, local).astype(np.float32)
+    return curls_from_rotmats(joints_of, local).astype(np.float32)
 
 
 def _joint_groups(scene: Scene) -> list[set[int]]:
@@ -184,7 +185,8 @@ def _names(
 
     bones  VRM's, where they are ours
     """
-    ours = {bones[bone]: joint for joint, bone in VRM_BONES.items() if bone in bones}
+    known = VRM_BONES | VRM_FINGERS
+    ours = {bones[bone]: joint for joint, bone in known.items() if bone in bones}
     raw = {node: str(scene.node(node).get("name") or f"node{node}") for node in chosen}
     prefix = _common_prefix([raw[node] for node in joints])
     names: list[str] = []

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.body.fingers import finger_rotmats
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle, quat_from_rotmat, rotmat_about
 from engine.body.rotations import rotmat_from_axis_angle as from_axis_angle
 from engine.body.shape import load_body
-from engine.body.skeleton import JOINT_COUNT
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT
 from engine.errors import InputError
 from engine.formats import WriteOptions, read_motion, write_motion
 from engine.formats.bvh import mended_leaps, parse_bvh, read_bvh
 from engine.formats.options import UNITS, Unit
 from engine.motion.motion import Motion
 from tests.data.make_motion_files import DATA
+from tests.engine.formats.random_motion import random_motion
 
 SMALL = """\
 HIERARCHY
@@ -160,3 +163,22 @@ def test_what_we_write_we_read(
             )
         ]
         np.testing.assert_allclose(joints[0], joints[1], atol=1e-3)
+
+
+def test_fingers_are_written_and_do_not_disturb_who_reads(tmp_path: Path) -> None:
+    body, motion = load_body(), random_motion(4, people=1, has_curls=True)
+    options = WriteOptions(frame_rate=10.0, units="m")
+    (path,) = write_motion(tmp_path / "a.bvh", motion, body, options=options)
+    written = read_bvh(path)
+    assert set(HAND_JOINT_NAMES) <= set(written.names)
+    joints, _ = written.world()
+    there = [written.names.index(name) for name in HAND_JOINT_NAMES]
+    rotmats = np.tile(np.eye(3), (motion.frames, len(body.parents), 1, 1))
+    rotmats[:, :JOINT_COUNT] = motion.rotmats[0]
+    assert body.fingers is not None
+    assert motion.curls is not None
+    rotmats[:, -len(there) :] = finger_rotmats(body.fingers, motion.curls[0].astype(np.float64))
+    rest = body.all_rest_joints(motion.betas[0])
+    expected, _ = forward_kinematics(rest, rotmats, motion.transl[0], body.parents)
+    np.testing.assert_allclose(joints[:, there], expected[:, -len(there) :], atol=1e-4)
+    assert geodesic_angle(read_motion(path).rotmats[0], motion.rotmats[0]).max() < 1e-3

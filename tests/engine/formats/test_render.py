@@ -106,6 +106,20 @@ def test_one_person_is_drawn_alone(body: Body) -> None:
     assert not partner.any()
 
 
+def test_hands_are_drawn_as_they_are_bent(body: Body) -> None:
+    """A fist shows less of a hand than open fingers do."""
+
+    def drawn(curl: float | None) -> np.ndarray:
+        motion = standing(1, 1)
+        curls = None if curl is None else np.full((1, 1, 10), curl, np.float32)
+        (image,) = render_frames(replace(motion, curls=curls), body, (640, 480), time_code=False)
+        return hues(image)[0]
+
+    still, flat, fist = drawn(None), drawn(0.0), drawn(1.0)
+    assert fist.sum() < flat.sum() - 50
+    assert fist.sum() < still.sum() - 50
+
+
 def test_the_nearer_person_hides_the_other(body: Body) -> None:
     motion = standing(2, frames=1)
     motion.transl[:, 0] = [[0, 1.3, 0], [0, 1.3, 0.02]]
