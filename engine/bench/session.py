@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engine.sampling.request import WindowRequest
     from engine.session.asking import WantedWindow
     from engine.session.config import SessionConfig
-    from engine.session.plan import Frames
+    from engine.session.session import Chunk
 
 SUMMARY = "CPU time of one live session, by part, besides the denoiser"
 HELP = """\
@@ -163,8 +163,8 @@ def measured(
     def tick(now: float, name: Callable[[Tick], str]) -> tuple[WantedWindow, ...]:
         tick = watch.timed(lambda: session.tick(now), name)
         if tick.chunk is not None:
-            frames = tick.chunk.frames
-            watch.timed(lambda: _bytes_of(frames), "encode")
+            chunk = tick.chunk
+            watch.timed(lambda: _bytes_of(chunk), "encode")
         return tick.wanted
 
     poses = _recorded_poses(rate)
@@ -184,13 +184,13 @@ def measured(
     return watch
 
 
-def _bytes_of(frames: Frames) -> bytes:
+def _bytes_of(chunk: Chunk) -> bytes:
     from contrapose.v1 import interaction_pb2, types_pb2
 
     from engine.serving.chunk_wire import frames_to_wire
 
-    chunk = types_pb2.FrameChunk(frames=frames_to_wire(frames))
-    return interaction_pb2.StreamInteractionResponse(frames=chunk).SerializeToString()
+    message = types_pb2.FrameChunk(frames=frames_to_wire(chunk.frames, chunk.curls))
+    return interaction_pb2.StreamInteractionResponse(frames=message).SerializeToString()
 
 
 def _recorded_poses(rate: int) -> Iterator[tuple[float, bytes]]:

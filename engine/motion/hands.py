@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -212,9 +213,18 @@ def _bodies(joints: Array, world: Array, rest_joints: Array) -> _Bodies:
 
 def _counted(ends: Mapping[str, tuple[float, float]], seen: Mapping[str, Array]) -> list[Array]:
     """How much of each thing that is seen counts, 0 to 1, in the order of `ends`."""
-    none, full = np.array(list(ends.values())).T[..., None, None, None]
-    values = np.stack([seen[name] for name in ends])
-    return list(smoothstep(np.clip((values - none) / (full - none), 0.0, 1.0)))
+    none, full = _ends(tuple(ends.values()))
+    values = np.array([seen[name] for name in ends])
+    values -= none
+    values /= full - none
+    return list(smoothstep(values.clip(0.0, 1.0)))
+
+
+@lru_cache
+def _ends(ends: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
+    """(thing, 1, 1, 1) where each counts for nothing, and for all."""
+    none, full = np.array(ends).T[..., None, None, None]
+    return none, full
 
 
 def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
