@@ -366,8 +366,8 @@ def _ready_sdk(args: argparse.Namespace, dotnet: str) -> tuple[Path, list[str], 
 
 @contextmanager
 def live_servers() -> Iterator[dict[str, str]]:
-    """Real servers, and where they are: one for all, four that the tests tell to die or to drain, or
-    that go on for another (all with one key), one with a place and a token, and one that is started
+    """Real servers, and where they are: one for all; four that tests tell to die or to drain, or
+    that go on for another, all with one key; one with a place and a token; and one that is started
     when the tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
