@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine.body.fingers import ORDER
+from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
+from engine.body.skeleton import JOINT_COUNT
 
 Array = npt.NDArray[np.floating]
 PROJECT = Path(__file__).resolve().parents[1]
@@ -44,17 +47,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def body() -> bytes:
-    """The average body on the floor: joints, vertices, triangles, four bones a vertex."""
+    """The average body on the floor: joints, what makes fingers straight, vertices, triangles, four
+    bones a vertex. Fingers are in the order of curls."""
     whole = load_body()
+    assert whole.fingers is not None
+    order = [*range(JOINT_COUNT), *(len(whole.parents) - ORDER.size + ORDER.ravel())]
     betas = np.zeros(10, np.float32)
-    vertices, joints = whole.rest_vertices(betas), whole.rest_joints(betas)
+    vertices, joints = whole.rest_vertices(betas), whole.all_rest_joints(betas)[order]
     lift = np.array([0, -vertices[:, 1].min(), 0])
     faces = whole.faces[:, ::-1].astype("<u2")
-    bones, weights = strongest(whole.body_weights())
+    straight = quat_from_rotmat(whole.fingers.straight[ORDER.ravel()]) * [1, -1, -1, 1]
+    bones, weights = strongest(whole.weights[:, order])
     return b"".join(
         [
-            b"CPB1",
+            b"CPB2",
             _points(joints + lift),
+            straight.astype("<f4").tobytes(),
             struct.pack("<i", len(vertices)),
             _points(vertices + lift),
             struct.pack("<i", len(faces)),

@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from scipy.spatial.transform import Rotation
 
+from engine.body.fingers import CURLS, ORDER, straight_hands
 from engine.body.shape import load_body
 from engine.body.skeleton import PARENTS
 
@@ -130,7 +131,7 @@ def playout() -> Iterator[str]:
     """Plans over networks that are late, lossy and out of order, and each frame that is shown.
 
     `new DELAY`, `accept TIME CHUNK` (base64), `ease`, `begin TIME`, and
-    `show INDEX IS_LATE QUALITY` with rotations and translation, or `show none`.
+    `show INDEX IS_LATE QUALITY` with rotations, translation and curls, or `show none`.
     """
     draw = random.Random(11)
     for _ in range(12):
@@ -160,7 +161,8 @@ def playout() -> Iterator[str]:
 def _shown(frame: PlanFrame | None) -> str:
     if frame is None:
         return "show none"
-    numbers = np.concatenate([frame.quats_xyzw.ravel(), frame.transl]).tolist()
+    assert frame.curls is not None
+    numbers = np.concatenate([frame.quats_xyzw.ravel(), frame.transl, frame.curls]).tolist()
     head = f"show {frame.index} {int(frame.is_late)} {frame.quality.capitalize()}"
     return head + " " + " ".join(map(repr, numbers))
 
@@ -192,12 +194,15 @@ def _body(draw: np.random.Generator) -> types_pb2.BodyPose:
     quats = draw.normal(size=(22, 4))
     quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
     return types_pb2.BodyPose(
-        root_translation=draw.normal(size=3).tolist(), rotations=quats.ravel().tolist()
+        root_translation=draw.normal(size=3).tolist(),
+        rotations=quats.ravel().tolist(),
+        curls=draw.uniform(size=CURLS).tolist(),
     )
 
 
 def curves() -> Iterator[str]:
-    """A part, four poses of 91 numbers, and the pose on the curve between the second and third."""
+    """A part, four poses of 101 numbers, and the pose on the curve between the second and third,
+    whose fingers are on a straight line."""
     draw = np.random.default_rng(5)
     for part in np.linspace(0, 1, 11):
         poses = [_body(draw) for _ in range(4)]
@@ -207,8 +212,10 @@ def curves() -> Iterator[str]:
         made = np.einsum("k,kjc->jc", weights, signs * quats)
         made /= np.linalg.norm(made, axis=-1, keepdims=True)
         transl = weights @ np.array([pose.root_translation for pose in poses])
-        rows = [[*pose.rotations, *pose.root_translation] for pose in poses]
-        numbers = [part, *np.ravel(rows), *made.ravel(), *transl]
+        rows = [[*pose.rotations, *pose.root_translation, *pose.curls] for pose in poses]
+        first, second = (np.array(pose.curls) for pose in poses[1:3])
+        curls = first + part * (second - first)
+        numbers = [part, *np.ravel(rows), *made.ravel(), *transl, *curls]
         yield " ".join(repr(float(number)) for number in numbers)
 
 
@@ -276,8 +283,15 @@ HUMAN_NAMES = [
     "RightLowerArm",
     "LeftHand",
     "RightHand",
+    *(
+        side + finger + part
+        for side in ("Left", "Right")
+        for finger in ("Thumb", "Index", "Middle", "Ring", "Little")
+        for part in ("Proximal", "Intermediate", "Distal")
+    ),
 ]
-"""UnityEngine.HumanBodyBones of the 22 joints."""
+"""UnityEngine.HumanBodyBones of the 22 joints, and of those of the fingers in the order of curls."""
+ALL_PARENTS = (*PARENTS, *((20 + k // 15) if k % 3 == 0 else 21 + k for k in range(30)))
 UNDER_TOES = 0.027
 """Metres from the toes' joint to the sole: HumanoidRig.cs."""
 
@@ -296,13 +310,15 @@ class Rig:
 BARE = (
     *("Chest", "UpperChest", "Neck"),
     *("LeftShoulder", "RightShoulder", "LeftToes", "RightToes"),
+    *HUMAN_NAMES[22:],
 )
+NO_TIPS = tuple(name for name in HUMAN_NAMES[22:] if name.endswith("Distal"))
 RIGS = (
     Rig(name="ours"),
-    Rig(name="mixamo", scale=1.05, missing=("Chest",), turned="limbs"),
+    Rig(name="mixamo", scale=1.05, missing=("Chest", *NO_TIPS), turned="limbs"),
     Rig(name="vrm", scale=0.85, missing=("UpperChest", "LeftToes", "RightToes")),
     Rig(name="mannequin", scale=1.1, turned="all"),
-    Rig(name="child", scale=0.53, turned="limbs"),
+    Rig(name="child", scale=0.53, missing=("LeftIndexIntermediate",), turned="limbs"),
     Rig(
         name="plain",
         missing=BARE,
@@ -316,8 +332,9 @@ def rigs() -> Iterator[str]:
     rest), then `pose NUMBERS` and `want NAME PLACE TURN` (world) for each bone. Unity's axes, but
     the pose and the skeleton."""
     draw = np.random.default_rng(9)
-    rest = load_body().rest_joints(np.zeros(10, np.float32)).astype(np.float64)
-    offsets = rest - np.where(np.arange(22)[:, None] > 0, rest[list(PARENTS)], 0)
+    body = load_body().all_rest_joints(np.zeros(10, np.float32)).astype(np.float64)
+    rest = np.concatenate([body[:22], body[len(body) - ORDER.size + ORDER.ravel()]])
+    offsets = rest[:22] - np.where(np.arange(22)[:, None] > 0, rest[list(PARENTS)], 0)
     for rig in RIGS:
         yield f"rig {rig.name}"
         yield "skeleton " + _numbers(offsets)
@@ -330,8 +347,8 @@ def _posed_rig(
     rig: Rig, rest: Array, place: Array, heading: Rotation, draw: np.random.Generator
 ) -> Iterator[str]:
     at = rig.scale * (rest - [0, rest[[10, 11], 1].min() - UNDER_TOES, 0]) * [-1, 1, 1]
-    there = [j for j in range(22) if HUMAN_NAMES[j] not in rig.missing]
-    parent = {j: _nearest(PARENTS[j], there) for j in there}
+    there = [j for j, name in enumerate(HUMAN_NAMES) if name not in rig.missing]
+    parent = {j: _nearest(ALL_PARENTS[j], there) for j in there}
     turns = {j: _rest_turn(rig, j, at, draw) for j in there}
     local = {}
     for j in there:
@@ -343,8 +360,8 @@ def _posed_rig(
         yield f"bone {HUMAN_NAMES[j]} {head} {_numbers(spot)} {_numbers(turn.as_quat())}"
     for _ in range(5):
         body = _body(draw)
-        yield "pose " + _numbers([*body.rotations, *body.root_translation])
-        world = _world(np.array(body.rotations).reshape(22, 4))
+        yield "pose " + _numbers([*body.rotations, *body.root_translation, *body.curls])
+        world = _world(np.array(body.rotations).reshape(22, 4), np.array(body.curls))
         hips = (np.array(body.root_translation) + rest[0]) * [-1, 1, 1]
         hips[1] *= at[0, 1] / (rest[0, 1] - rest[[10, 11], 1].min() + UNDER_TOES)
         spots, made = {}, {j: heading * world[j] * turns[j] for j in there}
@@ -360,26 +377,28 @@ def _posed_rig(
 
 def _nearest(joint: int, there: list[int]) -> int:
     while joint >= 0 and joint not in there:
-        joint = PARENTS[joint]
+        joint = ALL_PARENTS[joint]
     return joint
 
 
 def _rest_turn(rig: Rig, joint: int, at: Array, draw: np.random.Generator) -> Rotation:
     if rig.turned == "all":
         return Rotation.random(random_state=int(draw.integers(10**6)))
-    children = [j for j in range(22) if PARENTS[j] == joint]
+    children = [j for j, parent in enumerate(ALL_PARENTS) if parent == joint]
     if rig.turned == "none" or joint == 0 or not children:
         return Rotation.identity()
     along = at[children[0]] - at[joint]
     return Rotation.align_vectors(along[None], [[0, 1, 0]])[0]
 
 
-def _world(quats: Array) -> list[Rotation]:
+def _world(quats: Array, curls: Array) -> list[Rotation]:
     """Rotations of all joints in Unity's axes, from those relative to their parents on the wire."""
+    closing = straight_hands().closing[ORDER.ravel()] * np.repeat(curls, 3)[:, None]
+    turns = np.concatenate([quats, Rotation.from_rotvec(closing).as_quat()])
     world: list[Rotation] = []
-    for joint, (x, y, z, w) in enumerate(quats):
+    for joint, (x, y, z, w) in enumerate(turns):
         turn = Rotation.from_quat([x, -y, -z, w])
-        world.append(turn if joint == 0 else world[PARENTS[joint]] * turn)
+        world.append(turn if joint == 0 else world[ALL_PARENTS[joint]] * turn)
     return world
 
 

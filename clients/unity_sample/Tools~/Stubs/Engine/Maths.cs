@@ -120,6 +120,15 @@ namespace UnityEngine
 
         public static Quaternion identity => new Quaternion(0, 0, 0, 1);
 
+        public Quaternion normalized
+        {
+            get
+            {
+                var length = MathF.Sqrt(x * x + y * y + z * z + w * w);
+                return length < 1e-6f ? identity : new Quaternion(x / length, y / length, z / length, w / length);
+            }
+        }
+
         /// Quaternion.Inverse: of a unit quaternion.
         public static Quaternion Inverse(Quaternion q) => new Quaternion(-q.x, -q.y, -q.z, q.w);
 

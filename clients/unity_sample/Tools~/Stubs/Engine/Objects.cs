@@ -151,7 +151,15 @@ namespace UnityEngine
 
         public Transform parent { get; private set; }
         public Vector3 localPosition { get; set; }
-        public Quaternion localRotation { get; set; } = Quaternion.identity;
+        Quaternion ownRotation = Quaternion.identity;
+
+        /// Transform.localRotation: of length 1, so that rounding does not grow from parent to child.
+        public Quaternion localRotation
+        {
+            get => ownRotation;
+            set => ownRotation = value.normalized;
+        }
+
         public Vector3 localScale { get; set; } = Vector3.one;
         public int childCount => Children.Count;
 

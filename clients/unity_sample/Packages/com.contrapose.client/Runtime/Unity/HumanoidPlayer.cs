@@ -21,7 +21,7 @@ namespace Contrapose.Unity
             var humanoid = pose.SetHumanoid();
             humanoid.Space = HumanoidSpace.World;
             var home = Quaternion.Inverse(origin.rotation);
-            for (var joint = 0; joint < rest.Bones.Length; joint++)
+            for (var joint = 0; joint < BodyFrame.JointCount; joint++)
             {
                 if (!rest.Rig.IsPresent(joint)) continue;
                 var turn = rest.Rig.Normalised(joint, (home * rest.Bones[joint].rotation).ToTurn());

@@ -8,14 +8,15 @@ namespace Contrapose.Unity
     /// <summary>The bones of a Humanoid avatar, and how they rest in its T pose.</summary>
     public sealed class HumanoidRest
     {
+        /// <summary>What a Humanoid may lack, besides fingers.</summary>
         static readonly HashSet<HumanBodyBones> Optional = new HashSet<HumanBodyBones>
         {
             HumanBodyBones.Chest, HumanBodyBones.UpperChest, HumanBodyBones.Neck, HumanBodyBones.LeftShoulder,
             HumanBodyBones.RightShoulder, HumanBodyBones.LeftToes, HumanBodyBones.RightToes,
         };
 
-        /// <summary>By joint of the wire; null where the avatar has no such bone.</summary>
-        public readonly Transform[] Bones = new Transform[BodyFrame.JointCount];
+        /// <summary>By joint of the rig; null where the avatar has no such bone.</summary>
+        public readonly Transform[] Bones = new Transform[HumanoidRig.JointCount];
 
         public readonly HumanoidRig Rig;
 
@@ -25,14 +26,14 @@ namespace Contrapose.Unity
             if (animator == null || animator.avatar == null || !animator.isHuman)
                 throw new ArgumentException($"{(animator == null ? "no Animator" : animator.name)}: the rig must be a Humanoid (model's Rig tab, Animation Type)");
             var locals = RestLocals(animator);
-            var rest = new Turn[BodyFrame.JointCount];
-            var isPresent = new bool[BodyFrame.JointCount];
+            var rest = new Turn[Bones.Length];
+            var isPresent = new bool[Bones.Length];
             for (var joint = 0; joint < Bones.Length; joint++)
             {
                 var bone = (HumanBodyBones)HumanoidRig.Bones[joint];
                 Bones[joint] = animator.GetBoneTransform(bone);
                 isPresent[joint] = Bones[joint] != null;
-                if (!isPresent[joint] && !Optional.Contains(bone))
+                if (!isPresent[joint] && joint < BodyFrame.JointCount && !Optional.Contains(bone))
                     throw new ArgumentException($"{animator.name}: the avatar has no {bone}");
                 rest[joint] = isPresent[joint] ? RestRotation(Bones[joint], animator.transform, locals).ToTurn() : Turn.Identity;
             }

@@ -9,14 +9,18 @@ namespace Contrapose.Unity
     /// Tools~/assets.py writes: an avatar for those who have none at hand.</summary>
     public static class OpenBody
     {
-        const int Joints = BodyFrame.JointCount;
+        const int Joints = HumanoidRig.JointCount;
 
+        /// <summary>Of the wire's joints.</summary>
         static readonly string[] Names =
         {
             "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
             "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
             "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
         };
+
+        /// <summary>In the order of curls.</summary>
+        static readonly string[] FingerNames = { "thumb", "index", "middle", "ring", "pinky" };
 
         /// <summary>A new body that stands in a T pose with its feet on the origin.</summary>
         /// <exception cref="InvalidOperationException">body.bytes is not in the project, or of another version.</exception>
@@ -26,6 +30,7 @@ namespace Contrapose.Unity
             if (asset == null) throw new InvalidOperationException("Resources/Contrapose/body.bytes is missing: reinstall the package");
             var data = new Reader(asset.bytes);
             var places = data.Points(Joints);
+            var straight = data.Turns(Fingers.JointCount);
             var root = new GameObject(name);
             var bones = Bones(root.transform, places);
             var skin = new GameObject("skin").AddComponent<SkinnedMeshRenderer>();
@@ -36,7 +41,7 @@ namespace Contrapose.Unity
             skin.updateWhenOffscreen = true;
             skin.sharedMaterial = material;
             var animator = root.AddComponent<Animator>();
-            animator.avatar = AvatarBuilder.BuildHumanAvatar(root, Description(root, bones));
+            animator.avatar = AvatarBuilder.BuildHumanAvatar(root, Description(root, bones, straight));
             animator.applyRootMotion = false;
             return animator;
         }
@@ -47,11 +52,19 @@ namespace Contrapose.Unity
             for (var joint = 0; joint < Joints; joint++)
             {
                 var parent = HumanoidRig.Parents[joint];
-                bones[joint] = new GameObject(Names[joint]).transform;
+                bones[joint] = new GameObject(Name(joint)).transform;
                 bones[joint].SetParent(parent < 0 ? root : bones[parent], false);
                 bones[joint].localPosition = parent < 0 ? places[joint] : places[joint] - places[parent];
             }
             return bones;
+        }
+
+        static string Name(int joint)
+        {
+            if (joint < Names.Length) return Names[joint];
+            var finger = joint - Names.Length;
+            var side = finger < Fingers.JointCount / 2 ? "left_" : "right_";
+            return side + FingerNames[finger / 3 % FingerNames.Length] + (finger % 3 + 1);
         }
 
         static Mesh Skin(Reader data, Vector3[] places)
@@ -67,13 +80,14 @@ namespace Contrapose.Unity
             return mesh;
         }
 
-        static HumanDescription Description(GameObject root, Transform[] bones)
+        /// <summary>The avatar's T pose has straight fingers; those of the mesh are a little bent.</summary>
+        static HumanDescription Description(GameObject root, Transform[] bones, Quaternion[] straight)
         {
-            var skeleton = new List<SkeletonBone> { Bone(root.transform) };
+            var skeleton = new List<SkeletonBone> { Bone(root.transform, Quaternion.identity) };
             var human = new List<HumanBone>();
             for (var joint = 0; joint < Joints; joint++)
             {
-                skeleton.Add(Bone(bones[joint]));
+                skeleton.Add(Bone(bones[joint], joint < Names.Length ? Quaternion.identity : straight[joint - Names.Length]));
                 var limit = new HumanLimit { useDefaultValues = true };
                 var bone = (HumanBodyBones)HumanoidRig.Bones[joint];
                 human.Add(new HumanBone { boneName = bones[joint].name, humanName = bone.ToString(), limit = limit });
@@ -91,15 +105,15 @@ namespace Contrapose.Unity
             };
         }
 
-        static SkeletonBone Bone(Transform bone) => new SkeletonBone
+        static SkeletonBone Bone(Transform bone, Quaternion turn) => new SkeletonBone
         {
             name = bone.name,
             position = bone.localPosition,
-            rotation = bone.localRotation,
+            rotation = turn,
             scale = bone.localScale,
         };
 
-        /// <summary>Reads body.bytes: "CPB1", then little-endian numbers, in Unity's axes.</summary>
+        /// <summary>Reads body.bytes: "CPB2", then little-endian numbers, in Unity's axes.</summary>
         sealed class Reader
         {
             readonly byte[] bytes;
@@ -108,7 +122,7 @@ namespace Contrapose.Unity
             public Reader(byte[] bytes)
             {
                 this.bytes = bytes;
-                if (bytes.Length < 4 || bytes[0] != 'C' || bytes[1] != 'P' || bytes[2] != 'B' || bytes[3] != '1')
+                if (bytes.Length < 4 || bytes[0] != 'C' || bytes[1] != 'P' || bytes[2] != 'B' || bytes[3] != '2')
                     throw new InvalidOperationException("Resources/Contrapose/body.bytes is of another version: reinstall the package");
             }
 
@@ -120,6 +134,13 @@ namespace Contrapose.Unity
                 var points = new Vector3[count];
                 for (var i = 0; i < count; i++) points[i] = new Vector3(Short() / 10000f, Short() / 10000f, Short() / 10000f);
                 return points;
+            }
+
+            public Quaternion[] Turns(int count)
+            {
+                var turns = new Quaternion[count];
+                for (var i = 0; i < count; i++) turns[i] = new Quaternion(Single(), Single(), Single(), Single());
+                return turns;
             }
 
             public int[] Triangles(int count)
@@ -147,6 +168,8 @@ namespace Contrapose.Unity
                     };
                 return weights;
             }
+
+            float Single() => BitConverter.ToSingle(bytes, (at += 4) - 4);
 
             short Short() => BitConverter.ToInt16(bytes, (at += 2) - 2);
         }

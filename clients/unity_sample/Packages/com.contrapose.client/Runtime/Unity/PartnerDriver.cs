@@ -55,7 +55,7 @@ namespace Contrapose.Unity
         {
             rest.Bones[0].position = origin.TransformPoint(rest.Rig.Hips.ToVector());
             for (var joint = 0; joint < rest.Bones.Length; joint++)
-                if (rest.Rig.IsPresent(joint))
+                if (rest.Rig.IsDriven(joint))
                     rest.Bones[joint].rotation = origin.rotation * rest.Rig.Rotation(joint).ToQuaternion();
         }
 

@@ -39,6 +39,8 @@ namespace Contrapose.Tests
                         var n = Numbers(words, 1);
                         for (var i = 0; i < 88; i++) pose.Rotations[i] = (float)n[i];
                         for (var i = 0; i < 3; i++) pose.Translation[i] = (float)n[88 + i];
+                        for (var i = 0; i < 10; i++) pose.Curls[i] = (float)n[91 + i];
+                        pose.HasCurls = true;
                         model.Drive(pose);
                         break;
                     case "want":
@@ -47,7 +49,7 @@ namespace Contrapose.Tests
                         break;
                 }
             Assert.AreEqual(6, rigs);
-            Assert.Greater(compared, 500);
+            Assert.Greater(compared, 1000);
         }
 
         static void Compare(string[] words, Transform bone)
@@ -57,6 +59,27 @@ namespace Contrapose.Tests
             var sign = want.x * made.x + want.y * made.y + want.z * made.z + want.w * made.w < 0 ? -1 : 1;
             double x = want.x - sign * made.x, y = want.y - sign * made.y, z = want.z - sign * made.z, w = want.w - sign * made.w;
             Assert.Less(2 * Math.Sqrt(x * x + y * y + z * z + w * w), 1e-4, words[1] + ", radians");
+        }
+
+        [Test]
+        public void Fingers_of_which_a_pose_says_nothing_are_left_alone()
+        {
+            Model model = null;
+            foreach (var words in Vectors.Lines("rigs.txt"))
+            {
+                if (words[0] == "rig" && model != null) break;
+                if (words[0] == "rig") model = new Model(words[1]);
+                else if (words[0] == "skeleton") model.Skeleton.RestOffsets.Set(Numbers(words, 1).Select(n => (float)n).ToArray());
+                else if (words[0] == "bone") model.AddBone(words[1], words[2], Place(words, 3), Turned(words, 6));
+            }
+            var finger = model.Bones["LeftIndexProximal"];
+            finger.localRotation = Quaternion.Euler(1, 2, 3);
+            var pose = new BodyFrame();
+            model.Drive(pose);
+            Assert.Less(Vector3.Distance(Quaternion.Euler(1, 2, 3) * Vector3.one, finger.localRotation * Vector3.one), 1e-6);
+            pose.HasCurls = true;
+            model.Drive(pose);
+            Assert.Less(Vector3.Distance(Vector3.one, finger.localRotation * Vector3.one), 1e-5, "a curl of 0 is the T pose");
         }
 
         [Test]

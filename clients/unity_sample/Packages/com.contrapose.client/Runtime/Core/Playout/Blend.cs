@@ -2,7 +2,8 @@ using System;
 
 namespace Contrapose.Core
 {
-    /// <summary>Poses between poses. Rotations take the shortest arc and stay of length 1.</summary>
+    /// <summary>Poses between poses. Rotations take the shortest arc and stay of length 1. Fingers of which one of the
+    /// poses knows nothing are those of the pose that is on its way to.</summary>
     public static class Blend
     {
         /// <summary>Straight from one pose (part 0) to another (part 1).</summary>
@@ -17,6 +18,14 @@ namespace Contrapose.Core
                     result.Rotations[i] = sign * (1 - part) * from.Rotations[i] + part * to.Rotations[i];
                 Normalise(result.Rotations, at);
             }
+            LinearCurls(from, to, part, result);
+        }
+
+        static void LinearCurls(BodyFrame from, BodyFrame to, float part, BodyFrame result)
+        {
+            if (!from.HasCurls) part = 1;
+            for (var i = 0; i < Fingers.Curls; i++) result.Curls[i] = (1 - part) * from.Curls[i] + part * to.Curls[i];
+            result.HasCurls = to.HasCurls;
         }
 
         /// <summary>On the smooth curve (Catmull-Rom) through four frames of equal distance, between the second
@@ -38,6 +47,7 @@ namespace Contrapose.Core
                         + c * to.Rotations[i] + d * after.Rotations[i];
                 Normalise(result.Rotations, at);
             }
+            LinearCurls(from, to, part, result);
         }
 
         static (float, float, float, float) Weights(float t)
@@ -72,6 +82,7 @@ namespace Contrapose.Core
     {
         readonly float[] translation = new float[3];
         readonly Turn[] turns = new Turn[BodyFrame.JointCount];
+        readonly float[] curls = new float[Fingers.Curls];
 
         /// <summary>What brings `from` to `to`.</summary>
         public void Between(BodyFrame from, BodyFrame to)
@@ -79,6 +90,8 @@ namespace Contrapose.Core
             for (var i = 0; i < 3; i++) translation[i] = to.Translation[i] - from.Translation[i];
             for (var joint = 0; joint < turns.Length; joint++)
                 turns[joint] = to.Turn(joint) * from.Turn(joint).Inverse;
+            var isKnown = from.HasCurls && to.HasCurls;
+            for (var i = 0; i < curls.Length; i++) curls[i] = isKnown ? to.Curls[i] - from.Curls[i] : 0;
         }
 
         /// <summary>Adds a part of it, 0 to 1, to a pose.</summary>
@@ -93,6 +106,7 @@ namespace Contrapose.Core
                 pose.SetTurn(joint, some * pose.Turn(joint));
                 Blend.Normalise(pose.Rotations, 4 * joint);
             }
+            for (var i = 0; i < curls.Length; i++) pose.Curls[i] += part * curls[i];
         }
     }
 }

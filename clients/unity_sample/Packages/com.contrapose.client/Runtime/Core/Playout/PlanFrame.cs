@@ -14,6 +14,12 @@ namespace Contrapose.Core
         /// <summary>x, y, z in metres; not where the pelvis is, see <see cref="BodyPose.RootTranslation"/>.</summary>
         public readonly float[] Translation = new float[3];
 
+        /// <summary>10 numbers: how the fingers are bent, see <see cref="Fingers"/>.</summary>
+        public readonly float[] Curls = new float[Fingers.Curls];
+
+        /// <summary>Whether anything is known of the fingers.</summary>
+        public bool HasCurls;
+
         public BodyFrame()
         {
             for (var joint = 0; joint < JointCount; joint++) Rotations[4 * joint + 3] = 1;
@@ -35,6 +41,8 @@ namespace Contrapose.Core
         {
             Array.Copy(other.Rotations, Rotations, Rotations.Length);
             Array.Copy(other.Translation, Translation, Translation.Length);
+            Array.Copy(other.Curls, Curls, Curls.Length);
+            HasCurls = other.HasCurls;
         }
 
         /// <summary>False, and nothing changes, if the pose has another number of joints.</summary>
@@ -43,6 +51,8 @@ namespace Contrapose.Core
             if (pose.Rotations.Count != Rotations.Length || pose.RootTranslation.Count != 3) return false;
             pose.Rotations.Span.CopyTo(Rotations);
             pose.RootTranslation.Span.CopyTo(Translation);
+            HasCurls = pose.Curls.Count == Curls.Length;
+            if (HasCurls) pose.Curls.Span.CopyTo(Curls);
             return true;
         }
     }
