@@ -19,6 +19,8 @@ from contrapose_client import Interaction, PlanFrame, calibrate
 from contrapose_client.devices import humanoid_pose
 
 from engine.arrays import Array
+from engine.body.shape import SHAPE_COUNT, load_body
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT
 from engine.commands.live_client import connected, rest_joints_of
 from engine.commands.recorded_player import looped
 from engine.commands.server_process import ServerAddress
@@ -84,7 +86,7 @@ async def _session(
 
 async def _shown(session: Interaction, target: Any, count: int | None) -> None:
     """Send every frame of the plan when it is due, and those between it and the next."""
-    packets = PartnerPackets(rest_joints_of(session.accepted.partner_skeleton))
+    packets = PartnerPackets(with_fingers(rest_joints_of(session.accepted.partner_skeleton)))
     family, address = target
     host, port = address[:2]
     print(f"the partner goes to {host}:{port}, {SHOWN_RATE} frames a second", file=sys.stderr)
@@ -99,25 +101,38 @@ async def _shown(session: Interaction, target: Any, count: int | None) -> None:
                 if left < -1 / rate and step > 0:
                     break  # behind: the next frame of the plan is due already
                 await asyncio.sleep(max(left, 0.0))
-                quats, transl = between(frame, following, step / steps)
-                for packet in packets.frame(due, quats, transl):
+                quats, transl, curls = between(frame, following, step / steps)
+                for packet in packets.frame(due, quats, transl, curls):
                     sender.sendto(packet, address)
     report = session.playout.report()
     print(f"{report.frames} frames, {report.late_frames} late", file=sys.stderr)
 
 
-def between(frame: PlanFrame, following: PlanFrame | None, part: float) -> tuple[Array, Array]:
-    """Rotations (22, 4) and transl (3,) at a part of the way to the frame that follows.
+def with_fingers(rest_joints: Array) -> Array:
+    """(22, 3) joints at rest with the finger joints of the open body on their wrists (52, 3)."""
+    open_body = load_body().all_rest_joints(np.zeros(SHAPE_COUNT))
+    fingers = open_body[-len(HAND_JOINT_NAMES) :]
+    wrists = [JOINT[f"{name.split('_')[0]}_wrist"] for name in HAND_JOINT_NAMES]
+    return np.concatenate([rest_joints, rest_joints[wrists] + fingers - open_body[wrists]])
+
+
+def between(
+    frame: PlanFrame, following: PlanFrame | None, part: float
+) -> tuple[Array, Array, Array | None]:
+    """Rotations (22, 4), transl (3,) and curls (10,) at a part of the way to the frame that follows.
 
     Over a tenth of a second the shortest chord is as good as the arc.
     """
     if following is None or part == 0:
-        return frame.quats_xyzw, frame.transl
+        return frame.quats_xyzw, frame.transl, frame.curls
     dots = np.sum(frame.quats_xyzw * following.quats_xyzw, axis=-1, keepdims=True)
     near = np.where(dots < 0, -following.quats_xyzw, following.quats_xyzw)
     quats = (1 - part) * frame.quats_xyzw + part * near
     quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
-    return quats, frame.transl + part * (following.transl - frame.transl)
+    curls = following.curls
+    if curls is not None and frame.curls is not None:
+        curls = frame.curls + part * (curls - frame.curls)
+    return quats, frame.transl + part * (following.transl - frame.transl), curls
 
 
 def _recorded(recording: Motion) -> Feed:

@@ -1,6 +1,6 @@
 """Packets of the partner as a VMC performer. Knows bones, Unity's axes and OSC; no socket.
 
-A frame is some 25 messages of which only seven numbers change. They are laid out once; a frame is
+A frame is some 55 messages of which only seven numbers change. They are laid out once; a frame is
 then one copy of all numbers into their places. The root goes along the floor and the hips up and
 down: so receivers that turn bones and do not move them have the partner where it is.
 Source: protocol.vmc.info, performer specification: /VMC/Ext/OK, T, Root/Pos, Bone/Pos.
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
-from engine.vmc.bones import BONE_NAMES
+from engine.body.fingers import CURLS, ORDER, straight_hands
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.vmc.bones import BONE_NAMES, FINGER_BONE_NAMES
 from engine.vmc.osc import bundle, message
 
 LARGEST = 1400
@@ -25,19 +26,32 @@ UNITY_TURN = np.array([1, -1, -1, 1], np.float32)
 UPWARD = np.array([0, 1, 0], np.float32)
 ALONG_FLOOR = 1 - UPWARD
 LOADED = 1
+ALL_PARENTS = (
+    *PARENTS,
+    *(
+        JOINT_COUNT + number - 1 if name[-1] > "1" else JOINT[f"{name.split('_')[0]}_wrist"]
+        for number, name in enumerate(HAND_JOINT_NAMES)
+    ),
+)
+"""Of the 22 joints, and of the 30 of the fingers behind them."""
+CURL_OF_JOINT = np.argsort(ORDER.ravel()) // (ORDER.size // CURLS)
+"""(30,) which curl bends a finger joint."""
 
 
 class PartnerPackets:
     """Makes the packets of each frame of one partner.
 
-    rest_joints  (22, 3) of the partner at rest; places of bones follow from it
+    rest_joints  (52, 3) of the partner at rest, fingers last; places of bones follow from it
     """
 
     def __init__(self, rest_joints: Array) -> None:
         self._rest_pelvis = rest_joints[0].astype(np.float32)
         offsets = rest_joints.astype(np.float32)
-        offsets[1:] -= rest_joints[list(PARENTS[1:])]
-        self._values = np.zeros((JOINT_COUNT, 7), np.float32)
+        offsets[1:] -= rest_joints[list(ALL_PARENTS[1:])]
+        closing = straight_hands().closing
+        self._closed = np.linalg.norm(closing, axis=-1)
+        self._axes = closing / self._closed[:, None] * UNITY_TURN[:3]
+        self._values = np.zeros((len(ALL_PARENTS), 7), np.float32)
         self._values[:, :3] = offsets * UNITY_PLACE
         self._values[:, 6] = 1
         still = (0.0,) * 6 + (1.0,)
@@ -46,7 +60,8 @@ class PartnerPackets:
             message("/VMC/Ext/T", 0.0),
             message("/VMC/Ext/Root/Pos", "root", *still),
         ]
-        bones = [message("/VMC/Ext/Bone/Pos", BONE_NAMES[joint], *still) for joint in JOINT_NAMES]
+        names = (*(BONE_NAMES[joint] for joint in JOINT_NAMES), *FINGER_BONE_NAMES)
+        bones = [message("/VMC/Ext/Bone/Pos", name, *still) for name in names]
         self._packets = [
             np.frombuffer(bundle(group), np.uint8).copy() for group in _grouped([*head, *bones])
         ]
@@ -55,13 +70,20 @@ class PartnerPackets:
         self._places = _ends(self._packets, b"/VMC/Ext/Bone/Pos\0", 28)
         self._firsts = np.cumsum([0, *(len(group[1]) for group in self._places)])
 
-    def frame(self, time_s: float, quats_xyzw: Array, transl: Array) -> Sequence[memoryview]:
+    def frame(
+        self, time_s: float, quats_xyzw: Array, transl: Array, curls: Array | None = None
+    ) -> Sequence[memoryview]:
         """The packets of one frame; they hold until the next call.
 
         time_s  seconds, of the sender
         quats_xyzw (22, 4) and transl (3,) of the partner, as in the plan
+        curls   (10,) of its fingers; None: they stay as they are
         """
-        self._values[:, 3:] = quats_xyzw * UNITY_TURN
+        self._values[:JOINT_COUNT, 3:] = quats_xyzw * UNITY_TURN
+        if curls is not None:
+            half = 0.5 * self._closed * curls[CURL_OF_JOINT]
+            self._values[JOINT_COUNT:, 3:6] = np.sin(half)[:, None] * self._axes
+            self._values[JOINT_COUNT:, 6] = np.cos(half)
         pelvis = (self._rest_pelvis + transl) * UNITY_PLACE
         self._values[0, :3] = pelvis * UPWARD
         _put(self._root, pelvis * ALONG_FLOOR)

@@ -86,14 +86,16 @@ def test_a_recordings_partner_arrives_60_times_a_second(server: Any) -> None:
     for frame in marionette.frames:
         turns = np.stack([frame[bone][3:] for bone in frame if bone != "time"])
         np.testing.assert_allclose(np.linalg.norm(turns, axis=-1), 1, atol=1e-4)
-        assert len(turns) == 23  # 22 bones and the root
+        assert len(turns) == 53  # 22 bones, 30 of the fingers, and the root
     hips = rotmats_from_unity(rotmat_from_quat(marionette.frames[0]["Hips"][3:]))
     assert hips[1, 1] > 0.9  # upright
+    bends = np.stack([frame["RightMiddleProximal"][3:] for frame in marionette.frames])
+    assert np.abs(bends[:, :3]).max() > 0.05  # no hand is straight for long
 
 
 def test_a_performer_drives_the_player(server: Any) -> None:
     motion = standing_pair(frames=1, apart=1.0)
-    packets = PartnerPackets(load_body().rest_joints(np.zeros(10)))
+    packets = PartnerPackets(load_body().all_rest_joints(np.zeros(10)))
     with socket.socket(type=socket.SOCK_DGRAM) as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]

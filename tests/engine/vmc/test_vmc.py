@@ -15,16 +15,17 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from engine.body.fingers import CURLS, finger_rotmats, straight_hands
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.body.shape import load_body
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT, JOINT_NAMES
 from engine.devices.foreign import from_unity, humanoid_world, rotmats_from_unity
 from engine.vmc import OscError, PartnerPackets, PerformerState, bundle, message, messages
-from engine.vmc.bones import BONE_NAMES, BONE_NUMBERS
+from engine.vmc.bones import BONE_NAMES, BONE_NUMBERS, FINGER_BONE_NAMES
 from engine.vmc.performer import LARGEST
 from tests.engine.formats.random_motion import random_motion
 
-REST = load_body().rest_joints(np.zeros(10))
+REST = load_body().all_rest_joints(np.zeros(10))
 MOTION = random_motion(1, people=1)
 QUATS, TRANSL = MOTION.quats_xyzw[0], MOTION.transl[0]
 
@@ -44,16 +45,23 @@ def heard(packets: list[bytes]) -> dict[tuple[str, str], list[Any]]:
 def test_a_frame_says_where_every_bone_is_in_unitys_axes() -> None:
     packets = PartnerPackets(REST)
     for frame in (0, 3):  # the second frame overwrites the first
-        told = heard([bytes(p) for p in packets.frame(1.5, QUATS[frame], TRANSL[frame])])
+        curls = np.linspace(0, 1, CURLS) ** frame
+        told = heard([bytes(p) for p in packets.frame(1.5, QUATS[frame], TRANSL[frame], curls)])
     assert told["/VMC/Ext/OK", ""] == [1]
     assert told["/VMC/Ext/T", ""] == [1.5]
     root = told["/VMC/Ext/Root/Pos", "root"]
     assert (root[1], root[3:]) == (0, [0, 0, 0, 1])
-    assert len(told) == 3 + JOINT_COUNT
+    assert len(told) == 3 + JOINT_COUNT + len(HAND_JOINT_NAMES)
     for joint, name in enumerate(JOINT_NAMES):
         values = np.array(told["/VMC/Ext/Bone/Pos", BONE_NAMES[name]])
         ours = rotmats_from_unity(rotmat_from_quat(values[3:]))
         assert geodesic_angle(ours, MOTION.rotmats[0, 3, joint]) < 1e-4
+    fingers = finger_rotmats(straight_hands(), curls)
+    for joint, name in enumerate(FINGER_BONE_NAMES):
+        values = np.array(told["/VMC/Ext/Bone/Pos", name])
+        ours = rotmats_from_unity(rotmat_from_quat(values[3:]))
+        assert geodesic_angle(ours, fingers[joint]) < 1e-4
+        assert np.linalg.norm(values[:3]) < 0.12  # a hand's length, from the bone before it
     hips = np.array(told["/VMC/Ext/Bone/Pos", "Hips"][:3])
     assert hips[0] == hips[2] == 0
     np.testing.assert_allclose(from_unity(root[:3] + hips), REST[0] + TRANSL[3], atol=1e-6)
@@ -61,13 +69,30 @@ def test_a_frame_says_where_every_bone_is_in_unitys_axes() -> None:
 
 def test_packets_are_small_enough_for_every_network() -> None:
     sizes = [len(packet) for packet in PartnerPackets(REST).frame(0.0, QUATS[0], TRANSL[0])]
-    assert len(sizes) == 2
+    assert len(sizes) == 4
     assert max(sizes) <= LARGEST
+
+
+def test_fingers_of_which_a_frame_says_nothing_stay_as_they_are() -> None:
+    packets = PartnerPackets(REST)
+    packets.frame(0.0, QUATS[0], TRANSL[0], np.full(CURLS, 0.5))
+    told = heard([bytes(p) for p in packets.frame(0.1, QUATS[1], TRANSL[1])])
+    bent = told["/VMC/Ext/Bone/Pos", "LeftMiddleProximal"][3:]
+    assert 2 * math.acos(bent[3]) == pytest.approx(math.radians(85) / 2, abs=1e-3)
+
+
+def test_finger_bones_have_the_names_of_unity() -> None:
+    assert FINGER_BONE_NAMES[0] == "LeftIndexProximal"
+    assert len(set(FINGER_BONE_NAMES)) == 30
+    assert {"RightThumbProximal", "RightThumbIntermediate", "LeftLittleDistal"} <= {
+        *FINGER_BONE_NAMES
+    }
 
 
 def test_a_frame_costs_a_tenth_of_what_python_osc_takes() -> None:
     packets = PartnerPackets(REST)
-    ours = least_cpu(lambda: packets.frame(0.0, QUATS[0], TRANSL[0]))
+    curls = np.full(CURLS, 0.3)
+    ours = least_cpu(lambda: packets.frame(0.0, QUATS[0], TRANSL[0], curls))
     theirs = least_cpu(lambda: by_python_osc(QUATS[0]))
     assert ours < theirs / 10
 
@@ -95,7 +120,9 @@ def by_python_osc(quats: Any) -> bytes:
     made.add_content(part("/VMC/Ext/OK", 1))
     made.add_content(part("/VMC/Ext/T", 1.0))
     made.add_content(part("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
-    for name, quat in zip(BONE_NAMES.values(), quats.tolist(), strict=True):
+    fingers = [[0.0, 0.0, 0.0, 1.0]] * len(FINGER_BONE_NAMES)
+    names = [*BONE_NAMES.values(), *FINGER_BONE_NAMES]
+    for name, quat in zip(names, [*quats.tolist(), *fingers], strict=True):
         made.add_content(part("/VMC/Ext/Bone/Pos", name, 0.0, 0.0, 0.0, *quat))
     data: bytes = made.build().dgram
     return data
