@@ -16,14 +16,16 @@ import numpy as np
 from contrapose.v1 import types_pb2
 from contrapose_client import ClockSync, PlayoutBuffer, standing
 
+from engine.body.fingers import CURLS, finger_rotmats
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat, slerp_rotmat
 from engine.body.shape import load_body
-from engine.body.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.serving.wire import skeleton_to_wire
 
 VECTORS = Path(__file__).resolve().parents[2] / "clients/web/test/vectors.json"
 RATE, DELAY = 10.0, 0.2
+NO_SHAPE = np.zeros(10, np.float32)
 
 
 def vectors() -> dict[str, Any]:
@@ -34,6 +36,7 @@ def vectors() -> dict[str, Any]:
         "playouts": [_playout(seed) for seed in range(6)],
         "kinematics": _kinematics(rng),
         "slerps": _slerps(rng),
+        "hands": _hands(rng),
     }
 
 
@@ -96,7 +99,8 @@ def _chunk(rng: np.random.Generator, first: int, count: int, revision: int) -> t
         quats = np.tile([0.0, 0.0, 0.0, 1.0], (JOINT_COUNT, 1))
         quats[3] = _random_quats(rng, 1)[0]
         place, turns = rng.normal(size=3).tolist(), quats.ravel().tolist()
-        body = types_pb2.BodyPose(root_translation=place, rotations=turns)
+        curls = rng.uniform(size=CURLS).tolist()
+        body = types_pb2.BodyPose(root_translation=place, rotations=turns, curls=curls)
         quality = int(rng.integers(0, 5))  # 4 is a newer server's
         frames.append(types_pb2.Frame(partner=body, player=body, quality=quality, window=3))
     return types_pb2.FrameChunk(first_frame_index=first, revision=revision, frames=frames)
@@ -110,6 +114,7 @@ def _told(frame: Any) -> dict[str, Any]:
         "is_late": frame.is_late,
         "transl": _rounded(frame.transl),
         "spine1": _rounded(frame.quats_xyzw[3]),
+        "curls": _rounded(frame.curls),
     }
 
 
@@ -134,6 +139,23 @@ def _kinematics(rng: np.random.Generator) -> dict[str, Any]:
         "rest_offsets": _rounded(np.array(message.rest_offsets)),
         "poses": poses,
         "standing": {"quats": _rounded(quats), "transl": _rounded(transl)},
+    }
+
+
+def _hands(rng: np.random.Generator) -> dict[str, Any]:
+    """Where the finger joints of the average body are, of one who stands with such hands."""
+    body = load_body()
+    assert body.fingers is not None
+    quats, transl = standing(skeleton_to_wire(body.rest_joints(NO_SHAPE), NO_SHAPE))
+    curls = rng.uniform(size=CURLS)
+    turns = np.concatenate([rotmat_from_quat(quats), finger_rotmats(body.fingers, curls)])
+    places, _ = forward_kinematics(body.all_rest_joints(NO_SHAPE), turns, transl, body.parents)
+    fingers = zip(HAND_JOINT_NAMES, places[JOINT_COUNT:], strict=True)
+    return {
+        "quats": _rounded(quats),
+        "transl": _rounded(transl),
+        "curls": _rounded(curls),
+        "places": {name: _rounded(place) for name, place in fingers},
     }
 
 

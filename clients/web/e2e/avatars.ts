@@ -1,10 +1,16 @@
-// A VRM 1.0 avatar of our own body: `/v1/body.glb` with the extension VRMC_vrm, its soles on y = 0 as a
-// VRM's must be. Knows glTF's container and bones; no three.js.
+// A VRM 1.0 avatar of our own body: `/v1/body.glb` with the extension VRMC_vrm, its soles on y = 0 and its
+// fingers straight as a VRM's must be. Knows glTF's container and bones; no three.js.
 
 import { JOINT_NAMES } from "../src/body/skeleton";
 
 interface Gltf {
-  nodes: { name?: string; children?: number[]; translation?: number[] }[];
+  nodes: {
+    name?: string;
+    children?: number[];
+    translation?: number[];
+    rotation?: number[];
+    extras?: { straight?: number[] };
+  }[];
   accessors: { min?: number[] }[];
   meshes: { primitives: { attributes: { POSITION: number } }[] }[];
   extensionsUsed?: string[];
@@ -16,6 +22,14 @@ const BONES = [
   "rightFoot", "upperChest", "leftToes", "rightToes", "neck", "leftShoulder", "rightShoulder", "head",
   "leftUpperArm", "rightUpperArm", "leftLowerArm", "rightLowerArm", "leftHand", "rightHand",
 ];
+/** VRM's bones of our finger joints: left_index1 is leftIndexProximal. */
+function fingerBone(joint: string): string {
+  const [, side, finger, number] = /^(left|right)_(\w+)([123])$/.exec(joint)!;
+  const parts = finger === "thumb" ? ["Metacarpal", "Proximal", "Distal"] : ["Proximal", "Intermediate", "Distal"];
+  const name = finger === "pinky" ? "little" : finger!;
+  return `${side!}${name[0]!.toUpperCase()}${name.slice(1)}${parts[Number(number) - 1]!}`;
+}
+
 const META = {
   name: "Open body",
   version: "1",
@@ -31,7 +45,13 @@ export function vrmOf(glb: Buffer): Buffer {
   const node = (name: string) => gltf.nodes.findIndex((one) => one.name === name);
   const top = gltf.nodes.find(({ children }) => children?.includes(node("pelvis")))!;
   top.translation = [0, -gltf.accessors[gltf.meshes[0]!.primitives[0]!.attributes.POSITION]!.min![1]!, 0];
-  const humanBones = Object.fromEntries(JOINT_NAMES.map((joint, index) => [BONES[index]!, { node: node(joint) }]));
+  const body = JOINT_NAMES.map((joint, index) => [BONES[index]!, { node: node(joint) }] as const);
+  const fingers = gltf.nodes.flatMap((one, index) => {
+    if (!one.extras?.straight) return [];
+    one.rotation = one.extras.straight;
+    return [[fingerBone(one.name!), { node: index }] as const];
+  });
+  const humanBones = Object.fromEntries([...body, ...fingers]);
   gltf.extensionsUsed = ["VRMC_vrm"];
   gltf.extensions = { VRMC_vrm: { specVersion: "1.0", meta: META, humanoid: { humanBones } } };
   const text = Buffer.from(JSON.stringify(gltf));

@@ -15,6 +15,7 @@ import { StreamInteractionResponseSchema } from "../src/gen/contrapose/v1/intera
 import { poseAt } from "../src/motion/motion";
 import { poseOf } from "../src/session/playout";
 import { vrmOf } from "./avatars";
+import vectors from "../test/vectors.json";
 import { CHROMIUM, PYTHON, Proxy, ROOT, RunningServer } from "./server";
 
 const FLAGS = [
@@ -551,6 +552,35 @@ describe("the page", () => {
     await page.waitForFunction(() => document.getElementById("events")!.textContent.includes("is no VRM avatar"));
   });
 
+  it("bends the fingers of the body and of an avatar as the engine does", async () => {
+    await open();
+    await live();
+    const { hands } = vectors;
+    /** Millimetres that finger joints are off, of the partner in a pose of the engine's. */
+    const off = () =>
+      page.evaluate(({ quats, transl, curls, places }) => {
+        const { stage, rest } = globalThis.contrapose!;
+        const figure = stage.figure("partner")!;
+        stage.renderer.setAnimationLoop(null);
+        const pose = { quats: Float32Array.from(quats), transl: Float32Array.from(transl), curls: Float32Array.from(curls) };
+        figure.pose(pose, rest);
+        figure.root.updateMatrixWorld(true);
+        return Object.entries(places).map(([name, place]) => {
+          const bone = figure.root.getObjectByName(name)!;
+          const at = bone.matrixWorld.elements;
+          return 1000 * Math.hypot(...place.map((value, axis) => value - at[12 + axis]!));
+        });
+      }, hands);
+    const body = await off();
+    expect(body.length).toBe(30);
+    expect(Math.max(...body)).toBeLessThan(0.1);
+    await drop("open_body.vrm", vrmOf(Buffer.from(await (await fetch(`${server.url}v1/body.glb`)).arrayBuffer())));
+    await page.waitForFunction(() => document.getElementById("events")!.textContent.includes("opened open_body.vrm"));
+    const avatar = await off();
+    console.log(`finger joints: body within ${Math.max(...body).toFixed(3)} mm, avatar ${Math.max(...avatar).toFixed(3)} mm`);
+    expect(Math.max(...avatar)).toBeLessThan(1);
+  });
+
   it("takes places, touches, energy, space and pauses by the keyboard alone", async () => {
     await open();
     await live();
@@ -589,6 +619,32 @@ describe("the page", () => {
 });
 
 describe("pictures", () => {
+  it("a handshake: fingers close round the other's hand", async () => {
+    await open(server.url, { viewport: { width: 1280, height: 800 } });
+    await live();
+    await page.check("#source-you", { force: true });
+    await page.waitForFunction(() => globalThis.contrapose!.puppet && globalThis.contrapose!.drawn);
+    await page.focus("#view");
+    await page.keyboard.down("KeyG");
+    // The fingers of the partner's right hand, the thumb apart.
+    await page.waitForFunction(() => Math.min(...(globalThis.contrapose!.drawn?.partner.curls?.slice(6) ?? [0])) > 0.4);
+    const curls = await page.evaluate(() => {
+      const app = globalThis.contrapose!;
+      const { stage } = app;
+      stage.renderer.setAnimationLoop(null);
+      const hand = stage.controls.target.clone().fromArray(stage.figure("player")!.joints(), 63);
+      const other = stage.controls.target.clone().fromArray(stage.figure("partner")!.joints(), 63);
+      stage.controls.target.copy(hand.lerp(other, 0.5));
+      stage.camera.position.copy(stage.controls.target).add({ x: 0.55, y: 0.25, z: 0.1 });
+      stage.camera.lookAt(stage.controls.target);
+      stage.setLow(false);
+      stage.render();
+      return [...app.drawn!.partner.curls!];
+    });
+    await page.screenshot({ path: join(PICTURES, "handshake.png"), timeout: 120_000 });
+    expect(Math.max(...curls.slice(1, 5))).toBeLessThan(0.4); // the left hand hangs
+  });
+
   it.each([
     { name: "light", width: 1280, height: 800, colorScheme: "light" },
     { name: "dark", width: 1280, height: 800, colorScheme: "dark" },

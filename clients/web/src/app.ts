@@ -132,7 +132,7 @@ export class App {
       },
       shown: (frame) => {
         this.chronicle.shown(frame, this.interaction?.sessionTime() ?? 0);
-        this.recorder?.add(this.#playerAt(frame.index), frame.partner);
+        this.recorder?.add(withHandsOf(this.#playerAt(frame.index), frame.player), frame.partner);
       },
     });
   }
@@ -215,7 +215,8 @@ export class App {
     this.#readDevices(xrFrame);
     const shown = (this.drawn = interaction?.shown() ?? null);
     const sourceTime = this.#sourceTime(shown);
-    this.#player = this.#source?.shown(sourceTime, shown?.player ?? null, this.#playerRest) ?? this.#player;
+    const played = this.#source?.shown(sourceTime, shown?.player ?? null, this.#playerRest) ?? this.#player;
+    this.#player = withHandsOf(played, shown?.player);
     this.#partner = shown?.partner ?? this.#beside(this.#player);
     stage.figure("player")?.pose(this.#player, this.#playerRest);
     stage.figure("partner")?.pose(this.#partner, this.#partnerRest);
@@ -311,3 +312,7 @@ export class App {
   }
 }
 
+/** A pose with the fingers that were planned for it, where it says nothing of its own. */
+function withHandsOf(pose: Pose, planned: Pose | undefined): Pose {
+  return pose.curls || !planned?.curls ? pose : { ...pose, curls: planned.curls };
+}

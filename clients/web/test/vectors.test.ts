@@ -3,11 +3,13 @@
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import hands from "../../../tests/data/hands.json";
 import vectors from "./vectors.json";
+import { bent, closed } from "../src/body/fingers";
 import { FrameChunkSchema } from "../src/gen/contrapose/v1/types_pb";
-import { jointsOf, standing } from "../src/body/pose";
-import { rotated, slerp } from "../src/body/quaternions";
-import type { Quat } from "../src/body/quaternions";
+import { corrected, correction, differ, jointsOf, mixed, standing } from "../src/body/pose";
+import { product, rotated, slerp } from "../src/body/quaternions";
+import type { Quat, Vec3 } from "../src/body/quaternions";
 import { JOINT_NAMES, PARENTS, offsetsOf, restJointsOf } from "../src/body/skeleton";
 import { ClockSync } from "../src/session/clock";
 import { PlayoutBuffer } from "../src/session/playout";
@@ -67,11 +69,12 @@ describe("playout", () => {
           expect(frame === null).toBe(step.frame === null);
           if (!frame || !step.frame) continue;
           const { index, quality, revision, isLate } = frame;
-          const { is_late, transl, spine1, ...told } = step.frame;
+          const { is_late, transl, spine1, curls, ...told } = step.frame;
           expect({ index, quality, revision }).toEqual(told);
           expect(isLate).toBe(is_late);
           expectNear(frame.partner.transl, transl, 2e-6);
           expectNear(frame.partner.quats.slice(12, 16), spine1, 2e-6);
+          expectNear(frame.partner.curls!, curls, 2e-6);
           if (peeked && !isLate) expect(peeked.partner).toEqual(frame.partner);
         }
       }
@@ -113,5 +116,42 @@ describe("bodies", () => {
       const made = slerp(first as unknown as Quat, second as unknown as Quat, part);
       expect(turnOff(made, between as unknown as Quat)).toBeLessThan(1e-5);
     }
+  });
+});
+
+describe("fingers", () => {
+  it("of an avatar turn as the engine's, by five numbers a hand", () => {
+    for (const { curls, avatar } of hands.cases) {
+      hands.joints.forEach((name, index) => {
+        const curl = hands.curl_of_joint[index]!;
+        expect(name.slice(0, -1)).toBe(hands.curls[curl]);
+        const made = bent(curl, Number(name.at(-1)) - 1, curls[curl]!);
+        expect(turnOff(made, avatar[index] as unknown as Quat)).toBeLessThan(1e-5);
+      });
+    }
+  });
+
+  it("of the open body do too, from what its file says of them", () => {
+    const { closing, straight } = hands.open_body;
+    for (const { curls, open_body } of hands.cases) {
+      open_body.forEach((expected, index) => {
+        const turn = closed(closing[index] as unknown as Vec3, curls[hands.curl_of_joint[index]!]!);
+        const made = product(turn, straight[index] as unknown as Quat);
+        expect(turnOff(made, expected as unknown as Quat)).toBeLessThan(1e-5);
+      });
+    }
+  });
+
+  it("are between two poses on a straight line, and unknown where nothing is known", () => {
+    const rest = Float32Array.from(vectors.kinematics.rest_offsets);
+    const pose = standing(rest);
+    const [open, fist] = [0, 1].map((curl) => ({ ...pose, curls: new Float32Array(10).fill(curl) }));
+    expect([...mixed(open!, fist!, 0.25).curls!]).toEqual(Array(10).fill(0.25));
+    expect(mixed(pose, fist!, 0.25).curls).toEqual(fist!.curls);
+    expect(mixed(open!, pose, 0.25).curls).toBeUndefined();
+    const change = correction(open!, fist!);
+    expect([...corrected(open!, change, 0.5).curls!]).toEqual(Array(10).fill(0.5));
+    expect(differ(open!, fist!)).toBe(true);
+    expect(differ(fist!, fist!)).toBe(false);
   });
 });

@@ -3,6 +3,7 @@
 
 import { about, minus, plus, product, quatAt, rotated, slerp, vec3At, conjugate, IDENTITY } from "./quaternions";
 import type { Quat, Vec3 } from "./quaternions";
+import { mixedCurls } from "./fingers";
 import { JOINT, JOINT_COUNT, PARENTS, soleHeight } from "./skeleton";
 import type { RestOffsets } from "./skeleton";
 
@@ -11,6 +12,8 @@ export interface Pose {
   readonly quats: Float32Array;
   /** 3 numbers, metres: SMPL-X's `transl`; the pelvis is at its rest offset + transl. */
   readonly transl: Float32Array;
+  /** 10 numbers, 0 to 1: how the fingers are bent (fingers.ts). Absent: nothing is known of them. */
+  readonly curls?: Float32Array | undefined;
 }
 
 /** From `a` (part 0) to `b` (part 1): rotations by the shortest arc, the place on a straight line. */
@@ -21,13 +24,14 @@ export function mixed(a: Pose, b: Pose, part: number): Pose {
     quats.set(slerp(quatAt(a.quats, joint), quatAt(b.quats, joint), part), 4 * joint);
   }
   const transl = a.transl.map((value, axis) => value + part * (b.transl[axis]! - value));
-  return { quats, transl };
+  return { quats, transl, curls: mixedCurls(a.curls, b.curls, part) };
 }
 
 /** What turns one pose into another, to be applied in part. */
 export interface Correction {
   readonly turns: readonly Quat[];
   readonly shift: Vec3;
+  readonly curls: Float32Array | undefined;
 }
 
 /** The correction that makes `to` of `from`. */
@@ -36,7 +40,8 @@ export function correction(from: Pose, to: Pose): Correction {
   for (let joint = 0; joint < JOINT_COUNT; joint++) {
     turns.push(product(conjugate(quatAt(from.quats, joint)), quatAt(to.quats, joint)));
   }
-  return { turns, shift: minus(vec3At(to.transl, 0), vec3At(from.transl, 0)) };
+  const curls = from.curls && to.curls?.map((curl, at) => curl - from.curls![at]!);
+  return { turns, shift: minus(vec3At(to.transl, 0), vec3At(from.transl, 0)), curls };
 }
 
 /** A pose with a part (0 to 1) of a correction. */
@@ -47,7 +52,8 @@ export function corrected(pose: Pose, change: Correction, part: number): Pose {
     quats.set(product(quatAt(pose.quats, joint), turn), 4 * joint);
   }
   const transl = pose.transl.map((value, axis) => value + part * change.shift[axis]!);
-  return { quats, transl };
+  const curls = pose.curls?.map((curl, at) => curl + part * (change.curls?.[at] ?? 0));
+  return { quats, transl, curls };
 }
 
 /** Whether two poses differ by more than rounding. */
@@ -56,7 +62,8 @@ export function differ(a: Pose, b: Pose): boolean {
   const differs = (value: number, other: number) => Math.abs(value - other) > 1e-6;
   return (
     a.transl.some((value, index) => differs(value, b.transl[index]!)) ||
-    a.quats.some((value, index) => differs(value, b.quats[index]!))
+    a.quats.some((value, index) => differs(value, b.quats[index]!)) ||
+    (b.curls !== undefined && (a.curls?.some((value, index) => differs(value, b.curls![index]!)) ?? true))
   );
 }
 

@@ -1,6 +1,7 @@
 // Motion in our npz files: "contrapose-motion", version 1 (docs/formats.md, engine/formats/npz.py).
 // Knows arrays of NumPy; no file picker and no scene.
 
+import { CURL_COUNT } from "../body/fingers";
 import type { Motion, Person } from "../motion/motion";
 import { JOINT_COUNT, JOINT_NAMES, PARENTS, offsetsOf, restJointsOf } from "../body/skeleton";
 import { FileError } from "./errors";
@@ -37,6 +38,10 @@ export async function readNpz(file: string, bytes: Uint8Array): Promise<Motion> 
   const transl = numbers("transl", people, frames, 3).values;
   const betas = numbers("betas", people, 10).values;
   const restJoints = numbers("rest_joints", people, JOINT_COUNT, 3).values;
+  const curls = arrays.has("curls") ? numbers("curls", people, frames, CURL_COUNT).values : undefined;
+  if (curls?.some((curl) => curl < 0 || curl > 1)) {
+    throw new FileError(file, "curls has a number outside 0 to 1, straight to closed; convert the file again");
+  }
   const rate = Number(arrays.get("frame_rate")?.values[0]);
   if (!(rate > 0)) throw new FileError(file, "frame_rate is missing or not above 0");
   const persons: Person[] = [];
@@ -47,6 +52,7 @@ export async function readNpz(file: string, bytes: Uint8Array): Promise<Motion> 
         return {
           quats: quats.values.slice(88 * at, 88 * at + 88),
           transl: transl.slice(3 * at, 3 * at + 3),
+          curls: curls?.slice(CURL_COUNT * at, CURL_COUNT * (at + 1)),
         };
       }),
       betas: [...betas.slice(10 * person, 10 * person + 10)],
@@ -98,6 +104,11 @@ export function writeNpz(motion: Motion): Uint8Array {
     ["rest_joints.npy", npyFloats([count, JOINT_COUNT, 3], flat((person) => restJointsOf(person.rest)))],
     ["frame_rate.npy", npy("<f8", [], new Uint8Array(Float64Array.of(motion.frameRate).buffer))],
   ]);
+  const hands = motion.people.flatMap((person) => person.frames.map(({ curls }) => curls));
+  if (hands.every((curls) => curls !== undefined)) {
+    const curls = Float32Array.from(hands.flatMap((hand) => [...hand]));
+    members.set("curls.npy", npyFloats([count, frames, CURL_COUNT], curls));
+  }
   return zip(members);
 }
 

@@ -20,7 +20,7 @@ export interface Led {
 export function withLed(pose: Pose, led: Led, rest: RestOffsets): Pose {
   const head = jointsOf(pose, rest).places[JOINT.head]!;
   const transl = pose.transl.map((value, axis) => value + led.head[axis]! - head[axis]!);
-  const moved = { quats: pose.quats.slice(), transl };
+  const moved = { quats: pose.quats.slice(), transl, curls: pose.curls };
   bend(moved, rest, [JOINT.left_shoulder, JOINT.left_elbow, JOINT.left_wrist], led.leftHand);
   bend(moved, rest, [JOINT.right_shoulder, JOINT.right_elbow, JOINT.right_wrist], led.rightHand);
   return moved;

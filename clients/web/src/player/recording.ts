@@ -19,8 +19,8 @@ export class Recording implements PlayerSource {
   }
 
   input(time: number): PlayerInput {
-    const { quats, transl } = this.shown(time);
-    return { case: "body", value: { rotations: [...quats], rootTranslation: [...transl] } };
+    const { quats, transl, curls = [] } = this.shown(time);
+    return { case: "body", value: { rotations: [...quats], rootTranslation: [...transl], curls: [...curls] } };
   }
 
   shown(time: number): Pose {

@@ -168,8 +168,9 @@ export class Stage {
       const mark = (this.#contacts[index] ??= this.#newMark(0.05, 0.55));
       mark.visible = true;
       mark.position.set(point[0]!, point[1]!, point[2]);
-      mark.scale.setScalar(inSeconds <= 0 ? 1.4 : 0.45 + 0.55 * Math.max(0, 1 - inSeconds));
-      mark.material.opacity = inSeconds <= 0 ? 0.85 : 0.25 + 0.35 * Math.max(0, 1 - inSeconds);
+      // It grows until they touch; then it lets the hands be seen.
+      mark.scale.setScalar(inSeconds <= 0 ? 0.7 : 0.45 + 0.55 * Math.max(0, 1 - inSeconds));
+      mark.material.opacity = inSeconds <= 0 ? 0.3 : 0.25 + 0.35 * Math.max(0, 1 - inSeconds);
     });
     this.#contacts.slice(contacts.length).forEach((mark) => (mark.visible = false));
   }

@@ -4,6 +4,7 @@
 
 import type { BodyPose, FrameChunk } from "../gen/contrapose/v1/types_pb";
 import { FrameQuality } from "../gen/contrapose/v1/types_pb";
+import { CURL_COUNT, mixedCurls } from "../body/fingers";
 import type { Pose } from "../body/pose";
 import { JOINT_COUNT } from "../body/skeleton";
 
@@ -30,6 +31,7 @@ export function poseOf(body: BodyPose | undefined): Pose {
   return {
     quats: Float32Array.from(body?.rotations ?? []),
     transl: Float32Array.from(body?.rootTranslation ?? []),
+    curls: body?.curls.length === CURL_COUNT ? Float32Array.from(body.curls) : undefined,
   };
 }
 
@@ -184,5 +186,5 @@ function easedPose(held: Pose, planned: Pose, part: number): Pose {
     for (let i = at; i < at + 4; i++) quats[i]! /= Math.sqrt(square);
   }
   const transl = held.transl.map((value, i) => (1 - part) * value + part * planned.transl[i]!);
-  return { quats, transl };
+  return { quats, transl, curls: mixedCurls(held.curls, planned.curls, part) };
 }
