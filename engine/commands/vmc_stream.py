@@ -119,7 +119,7 @@ def with_fingers(rest_joints: Array) -> Array:
 def between(
     frame: PlanFrame, following: PlanFrame | None, part: float
 ) -> tuple[Array, Array, Array | None]:
-    """Rotations (22, 4), transl (3,) and curls (10,) at a part of the way to the frame that follows.
+    """Rotations (22, 4), transl (3,), curls (10,) at a part of the way to the frame that follows.
 
     Over a tenth of a second the shortest chord is as good as the arc.
     """

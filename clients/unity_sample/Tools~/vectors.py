@@ -290,7 +290,7 @@ HUMAN_NAMES = [
         for part in ("Proximal", "Intermediate", "Distal")
     ),
 ]
-"""UnityEngine.HumanBodyBones of the 22 joints, and of those of the fingers in the order of curls."""
+"""UnityEngine.HumanBodyBones of the 22 joints, and of the fingers' in the order of curls."""
 ALL_PARENTS = (*PARENTS, *((20 + k // 15) if k % 3 == 0 else 21 + k for k in range(30)))
 UNDER_TOES = 0.027
 """Metres from the toes' joint to the sole: HumanoidRig.cs."""
