@@ -187,6 +187,8 @@ class Session:
         self._windows = WantedWindows(state.windows)
         self._expectation = Expectation(state.expected)
         self._is_resting, self._is_resumed = state.is_resting, state.is_resumed
+        self._sent_hands: dict[int, Array] = {}
+        """The partner's curls (10,) in frames that were sent and are not over."""
         self._revision, self._departure = state.revision, state.departure
         self._due = np.array(state.due)
 
@@ -335,6 +337,7 @@ class Session:
         keep_away = None if self._keeper is None else self._keeper.keep_away
         wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
         timeline.plan.forget_before(timeline.oldest)
+        self._sent_hands = {at: hand for at, hand in self._sent_hands.items() if at >= frame}
         self._expectation.forget_before(timeline.oldest)
         events = self._targets.take_events()
         return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events, offer=offer)
@@ -468,11 +471,16 @@ class Session:
                 world[:, rows],
                 plan.editions(touched, plan.last),
             )
+        curls = curls[:, LOOKBACK:]
+        for frame in range(first, min(last, self._timeline.frozen_until) + 1):
+            if frame in self._sent_hands:  # beside another player, where the plan takes over
+                curls[1, frame - first] = self._sent_hands[frame]
+        self._sent_hands |= dict(enumerate(curls[1], first))
         return Chunk(
             revision=self._revision,
             frames=plan.frames(first, last),
             contacts=contacts,
-            curls=curls[:, LOOKBACK:],
+            curls=curls,
         )
 
     def _count_due(self, before: int) -> None:

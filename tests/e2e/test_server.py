@@ -36,7 +36,7 @@ async def played(session: Interaction, count: int) -> list[PlanFrame]:
     frames = []
     async for frame in session.frames(count):
         frames.append(frame)
-        await session.send_pose(STILL, HERE)
+        await session.send_pose(STILL, HERE, curls=np.full(10, 0.3))
     return frames
 
 
@@ -60,6 +60,8 @@ def test_a_session_plays_every_frame_in_time_and_ends_with_a_summary(
         np.testing.assert_allclose(
             [np.linalg.norm(frame.quats_xyzw, axis=-1) for frame in frames], 1, atol=1e-5
         )
+        hands = [curls for frame in frames for curls in (frame.curls, frame.player_curls)]
+        assert all(curls is not None and curls.shape == (10,) for curls in hands)
         assert frames[-1].quality == "GENERATED"
         assert frames[-1].window > 1
         assert summary.poses_received == 26
@@ -203,6 +205,8 @@ def test_a_motion_holds_its_pair_unchanged_at_the_anchor(
 
     people = asyncio.run(motion())
     assert people.quats_xyzw.shape == (2, frames, 22, 4)
+    assert people.curls is not None
+    assert people.curls.shape == (2, frames, 10)
     turned = geodesic_angle(rotmat_from_quat(people.quats_xyzw[:, anchor]), rotmat_from_quat(quats))
     assert turned.max() < 2e-3
     np.testing.assert_allclose(people.transl[:, anchor], pair.transl, atol=1e-4)
@@ -217,6 +221,8 @@ def test_a_pair_is_invented_around_a_single_person(server: RunningServer) -> Non
 
     people = asyncio.run(pair())
     assert people.betas.shape == (2, 10)
+    assert people.curls is not None
+    assert people.curls.shape == (2, 10)
     assert (
         geodesic_angle(rotmat_from_quat(people.quats_xyzw[0]), rotmat_from_quat(STILL)).max() < 2e-3
     )

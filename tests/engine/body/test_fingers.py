@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +25,10 @@ from engine.body.fingers import (
 from engine.body.kinematics import forward_kinematics
 from engine.body.pose import Pose
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about
-from engine.body.shape import load_body
+from engine.body.shape import Body, load_body
 from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT, PARENTS
+from engine.formats import read_motion, write_motion
+from engine.motion.motion import Motion
 from tests.data.make_hand_vectors import VECTORS, vectors
 
 HANGING = {
@@ -154,3 +158,34 @@ def test_the_vectors_for_other_languages_are_up_to_date() -> None:
             np.testing.assert_allclose(kept[body][name], values, atol=2e-6)
         for case, made in zip(kept["cases"], now["cases"], strict=True):
             np.testing.assert_allclose(case[body], made[body], atol=2e-6)
+
+
+def without_fingers(body: Body) -> Body:
+    """The body as files had it that fold what follows a finger into the wrist."""
+    return replace(
+        body,
+        joint_regressor=body.joint_regressor[:JOINT_COUNT],
+        weights=body.body_weights(),
+        parents=body.parents[:JOINT_COUNT],
+        joint_template=body.joint_template[:JOINT_COUNT],
+        joint_directions=body.joint_directions[:JOINT_COUNT],
+    )
+
+
+def test_a_body_of_22_joints_keeps_its_hands_of_one_piece(tmp_path: Path) -> None:
+    old, whole = without_fingers(load_body()), load_body()
+    assert old.fingers is None
+    pose = Pose(np.tile(np.eye(3), (JOINT_COUNT, 1, 1)), np.zeros(3))
+    closed = np.ones(10)
+    np.testing.assert_allclose(
+        old.vertices(pose, np.zeros(10), closed), whole.vertices(pose, np.zeros(10)), atol=1e-6
+    )
+    motion = Motion(
+        quats_xyzw=np.tile(np.float32([0, 0, 0, 1]), (1, 2, JOINT_COUNT, 1)),
+        transl=np.zeros((1, 2, 3), np.float32),
+        betas=np.zeros((1, 10), np.float32),
+        curls=np.ones((1, 2, 10), np.float32),
+    )
+    for name in ("old.npz", "old.glb", "old.vrma", "old.bvh"):
+        (path,) = write_motion(tmp_path / name, motion, old)
+        assert read_motion(path, body=old).people == 1

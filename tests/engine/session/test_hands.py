@@ -6,7 +6,7 @@ The windows stand still here, so that all that moves comes from the layers over 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -23,11 +23,13 @@ from engine.motion.hands import LOOKBACK, curls_over
 from engine.motion.intent import load_intent
 from engine.sampling.request import SampledWindow
 from engine.session.config import SessionConfig
+from engine.session.direction import Mode
 from engine.session.plan import Frames
 from engine.session.session import Chunk, Session
 from engine.session.state import SessionState
-from engine.testing import still_windows
+from engine.testing import noisy_windows, still_windows
 from trainer.evaluation.live import players
+from trainer.evaluation.live.episode import Episode
 
 CONFIG = SessionConfig(guard=True, company=True, responses=True)
 SEEDS = range(7, 10)
@@ -71,10 +73,9 @@ class Played:
         return np.stack([self.curls[frame][1, hand] for frame in frames])
 
 
-@cache
-def played(kind: str, seed: int) -> Played:
-    episode, body = players.patient(kind, seed), load_body()
-    session = Session(
+def new_session(episode: Episode, seed: int) -> Session:
+    body = load_body()
+    return Session(
         CONFIG,
         rest_joints=episode.rest_joints,
         seed=seed,
@@ -82,6 +83,12 @@ def played(kind: str, seed: int) -> Played:
         partner_start=Pose(*episode.start),
         intent=load_intent(STARTER / INTENT_FILE),
     )
+
+
+@cache
+def played(kind: str, seed: int) -> Played:
+    episode = players.patient(kind, seed)
+    session = new_session(episode, seed)
     result = Played(session, {}, {}, [], {})
     for frame in range(len(episode.transl)):
         session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
@@ -141,6 +148,31 @@ def test_fingers_are_no_faster_than_fingers_are(kind: str) -> None:
     curls = np.stack([of.curls[frame] for frame in sorted(of.curls)])
     closing = np.linalg.norm(fingers.CLOSING, axis=-1).max()
     assert np.abs(np.diff(curls, axis=0)).max() * 10 * closing < FASTEST
+
+
+@pytest.mark.parametrize("kind", ["right_hand", "high_five"])
+def test_a_plan_that_takes_the_player_over_bends_no_frozen_finger(kind: str) -> None:
+    """The player of frozen frames is another then; the partner stays as it was sent."""
+    episode, sample = players.patient(kind, 7), noisy_windows(3.0)
+    session = new_session(episode, seed=1)
+    sent: dict[int, Array] = {}
+    again = 0
+    for frame in range(60):
+        session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
+        if frame == 50:
+            session.direct(replace(session.direction, mode=Mode.FOLLOW_PLAN))
+        tick = session.tick(frame / 10 + 0.01)
+        for wanted in tick.wanted:
+            (x0,) = sample([wanted.request])
+            session.accept(wanted.ticket, SampledWindow(x0=x0))
+        if tick.chunk is None or tick.chunk.curls is None:
+            continue
+        for row, index in enumerate(tick.chunk.frames.indices.tolist()):
+            if index in sent and index <= frame + CONFIG.commit_frames:
+                np.testing.assert_array_equal(tick.chunk.curls[1, row], sent[index])
+                again += 1
+            sent[index] = tick.chunk.curls[1, row]
+    assert again > 0
 
 
 def test_curls_follow_from_the_frames_that_were_sent() -> None:
