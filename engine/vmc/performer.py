@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.fingers import CURLS, ORDER, straight_hands
-from engine.body.skeleton import HAND_JOINT_NAMES, JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
+from engine.body.skeleton import HAND_PARENTS, JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.vmc.bones import BONE_NAMES, FINGER_BONE_NAMES
 from engine.vmc.osc import bundle, message
 
@@ -26,14 +26,7 @@ UNITY_TURN = np.array([1, -1, -1, 1], np.float32)
 UPWARD = np.array([0, 1, 0], np.float32)
 ALONG_FLOOR = 1 - UPWARD
 LOADED = 1
-ALL_PARENTS = (
-    *PARENTS,
-    *(
-        JOINT_COUNT + number - 1 if name[-1] > "1" else JOINT[f"{name.split('_')[0]}_wrist"]
-        for number, name in enumerate(HAND_JOINT_NAMES)
-    ),
-)
-"""Of the 22 joints, and of the 30 of the fingers behind them."""
+ALL_PARENTS = (*PARENTS, *HAND_PARENTS)
 CURL_OF_JOINT = np.argsort(ORDER.ravel()) // (ORDER.size // CURLS)
 """(30,) which curl bends a finger joint."""
 

@@ -1,5 +1,5 @@
-// A VRM 1.0 avatar of our own body: `/v1/body.glb` with the extension VRMC_vrm, its soles on y = 0 and its
-// fingers straight as a VRM's must be. Knows glTF's container and bones; no three.js.
+// A VRM avatar of our own body: `/v1/body.glb` with the extension VRMC_vrm (1.0) or VRM (0.x), its soles on
+// y = 0 and its fingers straight as a VRM's must be. Knows glTF's container and bones; no three.js.
 
 import { JOINT_NAMES } from "../src/body/skeleton";
 
@@ -30,15 +30,19 @@ function fingerBone(joint: string): string {
   return `${side!}${name[0]!.toUpperCase()}${name.slice(1)}${parts[Number(number) - 1]!}`;
 }
 
+/** About Y: models of 0.x face -Z. */
+const HALF_A_TURN = [0, 1, 0, 0];
 const META = {
   name: "Open body",
   version: "1",
   authors: ["Contrapose"],
   licenseUrl: "https://vrm.dev/licenses/1.0/",
 };
+/** 0.x calls the thumb's bones as those of all fingers. */
+const OLD_THUMB: Readonly<Record<string, string>> = { ThumbProximal: "ThumbIntermediate", ThumbMetacarpal: "ThumbProximal" };
 const [HEADER_BYTES, CHUNK_HEADER_BYTES] = [12, 8];
 
-export function vrmOf(glb: Buffer): Buffer {
+export function vrmOf(glb: Buffer, version: "1.0" | "0.x" = "1.0"): Buffer {
   const at = HEADER_BYTES + CHUNK_HEADER_BYTES;
   const length = glb.readUInt32LE(HEADER_BYTES);
   const gltf = JSON.parse(glb.toString("utf8", at, at + length)) as Gltf;
@@ -51,9 +55,17 @@ export function vrmOf(glb: Buffer): Buffer {
     one.rotation = one.extras.straight;
     return [[fingerBone(one.name!), { node: index }] as const];
   });
-  const humanBones = Object.fromEntries([...body, ...fingers]);
-  gltf.extensionsUsed = ["VRMC_vrm"];
-  gltf.extensions = { VRMC_vrm: { specVersion: "1.0", meta: META, humanoid: { humanBones } } };
+  if (version === "1.0") {
+    const humanBones = Object.fromEntries([...body, ...fingers]);
+    gltf.extensionsUsed = ["VRMC_vrm"];
+    gltf.extensions = { VRMC_vrm: { specVersion: "1.0", meta: META, humanoid: { humanBones } } };
+  } else {
+    const old = (bone: string) => bone.replace(/Thumb(Metacarpal|Proximal)/, (part) => OLD_THUMB[part]!);
+    const humanBones = [...body, ...fingers].map(([bone, { node }]) => ({ bone: old(bone), node, useDefaultValues: true }));
+    top.rotation = HALF_A_TURN;
+    gltf.extensionsUsed = ["VRM"];
+    gltf.extensions = { VRM: { specVersion: "0.0", meta: { title: META.name }, humanoid: { humanBones } } };
+  }
   const text = Buffer.from(JSON.stringify(gltf));
   const json = Buffer.concat([text, Buffer.alloc(-text.length & 3, " ")]);
   const head = Buffer.from(glb.subarray(0, at));
