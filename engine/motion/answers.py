@@ -197,6 +197,28 @@ def reaches_of(
     )
 
 
+def touched(kind: str, player: tuple[Array, Array, Array]) -> dict[int, Array]:
+    """Where one of CONTACTS lays the partner's palms, (..., 3) by hand.
+
+    player  joints (..., 22, 3), world (..., 22, 3, 3), rest (22, 3)
+    """
+    if kind == "open_arms":
+        return {side: _on_the_back(side, player) for side in (LEFT, RIGHT)}
+    palms, fingers, _ = palms_of(*player)
+    places = {ours: palms[..., theirs, :] for theirs, ours in OFFERED[kind]}
+    if kind in ("left_hand", "right_hand"):
+        for theirs, ours in OFFERED[kind]:
+            places[ours] = places[ours] - OVERLAP * unit(fingers[..., theirs, :] * [1.0, 0.2, 1.0])
+    return places
+
+
+def _on_the_back(side: int, player: tuple[Array, Array, Array]) -> Array:
+    """One arm goes over, one under."""
+    joints, world, _ = player
+    spot = np.array([-0.06 * SIGN[side], 0.10 if side == RIGHT else -0.10, -0.125])
+    return np.asarray(joints[..., CHEST, :] + rotated(world[..., CHEST, :, :], spot))
+
+
 def _offering(
     kind: str,
     side: int,
@@ -232,8 +254,12 @@ def _taking(
     player: tuple[Array, Array, Array],
 ) -> Reach:
     """A hand in, on or against one that is held out: palm on palm."""
-    palms, fingers, faces = palms_of(*player)
-    palm, their_fingers, their_face = palms[:, theirs], fingers[:, theirs], faces[:, theirs]
+    _, fingers, faces = palms_of(*player)
+    palm, their_fingers, their_face = (
+        touched(kind, player)[ours],
+        fingers[:, theirs],
+        faces[:, theirs],
+    )
     if kind.startswith("high_five"):
         point = unit(UP + 0.5 * ahead - 0.3 * their_fingers * [1.0, 0.0, 1.0])
         elbow = unit(np.array([0.0, -1.0, 0.0]) + 0.6 * SIGN[ours] * _left(ahead))
@@ -244,11 +270,10 @@ def _taking(
         return Reach(
             side=ours, weight=weights, palm=palm, fingers=unit(ahead - 0.1 * UP), faces=-their_face
         )
-    level = unit(their_fingers * [1.0, 0.2, 1.0])
     return Reach(
         side=ours,
         weight=weights,
-        palm=palm - OVERLAP * level,
+        palm=palm,
         fingers=unit(ahead - 0.1 * UP),
         faces=-their_face,
     )
@@ -258,12 +283,7 @@ def _embracing(
     side: int, weights: Array, ahead: Array, player: tuple[Array, Array, Array]
 ) -> Reach:
     """One arm over, one under, the hands laid on the other's back."""
-    their_joints, their_world, _ = player
-    chest, at = their_world[:, CHEST], their_joints[:, CHEST]
-    is_over = side == RIGHT
-    across = 0.06 * SIGN[side]
-    spot = np.array([-across, 0.10 if is_over else -0.10, -0.125])
-    palm = at + rotated(chest, spot)
+    chest, palm, is_over = player[1][:, CHEST], _on_the_back(side, player), side == RIGHT
     faces = rotated(chest, np.array([0.0, 0.0, 1.0]))
     fingers = rotated(chest, np.array([SIGN[side], 0.35 if is_over else 0.1, 0.0]))
     out = SIGN[side] * _left(ahead)

@@ -1,4 +1,4 @@
-"""Access: who may call, and over what; for every transport.
+"""Access: who may call, over what, and how much at once; for every transport.
 
 Tokens are random, so a plain hash of one tells nothing of it: files hold hashes, and a token is
 seen once, when it is made. Knows files and addresses; no message and no socket.
@@ -17,6 +17,9 @@ from pathlib import Path
 
 from engine.errors import AccessError, ConfigError
 
+MOST_MESSAGE_BYTES = 1 << 18
+"""That come in at any door; the largest that makes sense, a control with all its targets, has
+60 kB."""
 TOKEN_BYTES = 32
 HASH = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -42,26 +42,26 @@ async def motion_responses(
     anchor = wire.count_from_wire(request.anchor_index, 0, frames - 1, "anchor_index")
     info = _info(request, loaded, host.config.session.steps)
     words = _motion_words(request.text, loaded)
-    with host.generation_slot(), patient_windows(loaded.executor) as sample:
-        text = await _encoded(loaded, words) if words else None
-        rest = loaded.body.rest_joints(pair.betas)
-        capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
-        made = await asyncio.to_thread(
-            generate_motion,
-            pair.pose,
-            rest_joints=rest,
-            anchor_index=anchor,
-            frames=frames,
-            seed=info.seed,
-            steps=info.steps,
-            sample=sample,
-            history_frames=loaded.bundle.manifest.animator.history_frames,
-            text=text,
-            foot_lock=host.config.session.foot_lock,
-            capsules=capsules,
-        )
-
-    curls = curls_over(made, rest)
+    async with host.generation_slot():
+        with patient_windows(loaded.executor) as sample:
+            text = await _encoded(loaded, words) if words else None
+            rest = loaded.body.rest_joints(pair.betas)
+            capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
+            made = await asyncio.to_thread(
+                generate_motion,
+                pair.pose,
+                rest_joints=rest,
+                anchor_index=anchor,
+                frames=frames,
+                seed=info.seed,
+                steps=info.steps,
+                sample=sample,
+                history_frames=loaded.bundle.manifest.animator.history_frames,
+                text=text,
+                foot_lock=host.config.session.foot_lock,
+                capsules=capsules,
+            )
+        curls = await asyncio.to_thread(curls_over, made, rest)
 
     def responses() -> Iterator[generation_pb2.GenerateMotionResponse]:
         yield generation_pb2.GenerateMotionResponse(info=info)
@@ -89,20 +89,18 @@ async def pair_response(
             f"bundle {loaded.name} has no generator; load one that has", reason="NO_GENERATOR"
         )
     info = _info(request, loaded, spec.steps_default)
-    with (
-        host.generation_slot(),
-        patient_pairs(loaded.executor, spec.guidance, info.steps) as sample,
-    ):
-        no_words = np.zeros(spec.text_width, np.float32)
-        text = await _encoded(loaded, words) if words else no_words
-        pair = await asyncio.to_thread(
-            generate_pair,
-            body=loaded.body,
-            text=text,
-            single=single,
-            seed=info.seed,
-            sample=sample,
-        )
+    async with host.generation_slot():
+        with patient_pairs(loaded.executor, spec.guidance, info.steps) as sample:
+            no_words = np.zeros(spec.text_width, np.float32)
+            text = await _encoded(loaded, words) if words else no_words
+            pair = await asyncio.to_thread(
+                generate_pair,
+                body=loaded.body,
+                text=text,
+                single=single,
+                seed=info.seed,
+                sample=sample,
+            )
     rest = loaded.body.rest_joints(pair.betas)
     curls = curls_over(pair.pose[:, None], rest)[:, 0]
     player, partner = (

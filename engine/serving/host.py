@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from engine.errors import ConfigError, OverloadedError, SessionError
@@ -34,6 +34,9 @@ MOST_SESSIONS = 10_000
 """Before anything is known."""
 TAKE_OVER_SECONDS = 2.0
 """How long a client who is back waits for its old connection to end."""
+GENERATION_SLOT_SECONDS = 0.5
+"""How long a motion or a pair waits for others to be done: one that asks again and again at once
+would cost more than it is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,7 @@ class Host:
         """What open sessions hold, by their ids."""
         self._closed = asyncio.Event()
         """Set when a session closes, for those that wait for it."""
-        self._generations = 0
+        self._generations = asyncio.Semaphore(config.max_generations)
         self._queue = SlotQueue()
 
     def serve(self, loaded: LoadedBundle) -> None:
@@ -233,14 +236,17 @@ class Host:
                 self.look_for_stall()
 
     # -- generation --------------------------------------------------------------------------------
-    @contextmanager
-    def generation_slot(self) -> Iterator[None]:
-        if self._generations >= self.config.max_generations:
+    @asynccontextmanager
+    async def generation_slot(self) -> AsyncIterator[None]:
+        """Raises OverloadedError if none is free for a while."""
+        try:
+            async with asyncio.timeout(GENERATION_SLOT_SECONDS):
+                await self._generations.acquire()
+        except TimeoutError:
             raise OverloadedError(
-                f"{self._generations} motions and pairs are being generated; try again"
-            )
-        self._generations += 1
+                f"{self.config.max_generations} motions and pairs are being generated; try again"
+            ) from None
         try:
             yield
         finally:
-            self._generations -= 1
+            self._generations.release()

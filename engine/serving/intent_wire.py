@@ -83,6 +83,7 @@ def intent_to_wire(report: IntentReport) -> interaction_pb2.Intent:
         phase=PHASE[report.phase],
         hand=HAND.get(report.kind, interaction_pb2.INTENT_HAND_UNSPECIFIED),
         seconds_to_contact=report.seconds_to_contact,
+        contact_point=[] if report.contact_point is None else report.contact_point.tolist(),
         kinds=KINDS,
         probabilities=report.probabilities.tolist(),
     )

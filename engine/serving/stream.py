@@ -61,6 +61,8 @@ MOST_CHANGES = 16
 CHANGE_SECONDS = 0.02
 """Between a change that the session is told of and the next: a client may want something else many
 times a second, but what that costs comes out of the time of all."""
+PINGS_AT_ONCE, PING_SECONDS = 50, 0.02
+"""So many pings are read as they come, and then one in this time: what comes after them waits."""
 POSES_AS_ONE = 4
 """Wanted poses that weigh as much as one change."""
 MOST_REACTIONS = 10_000
@@ -148,6 +150,8 @@ class LiveStream:
         self._room = asyncio.Event()
         self._writes = asyncio.Lock()
         self._told_of_drops = -np.inf
+        self._pinged = -np.inf
+        """When the last ping would have come, had they come one by one."""
         self._sent_until = -1
         self._is_resumed = resumes is not None
 
@@ -306,11 +310,19 @@ class LiveStream:
             if part == "end":
                 break
             handlers[part](getattr(request, part))
+            if part == "ping":
+                await self._spread_pings()
             while _weight(self._changes) >= MOST_CHANGES:
                 self._room.clear()
                 await self._room.wait()
         self._is_complete = True
         self._news.set()
+
+    async def _spread_pings(self) -> None:
+        now = self._loop.time()
+        self._pinged = max(self._pinged, now - PINGS_AT_ONCE * PING_SECONDS) + PING_SECONDS
+        if self._pinged > now:
+            await asyncio.sleep(self._pinged - now)
 
     async def _next(self, requests: AsyncIterator[Request]) -> Request | None:
         try:

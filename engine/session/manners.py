@@ -65,8 +65,10 @@ from engine.session.responding import (
     OFFER_FRAMES,
     IntentReport,
     Offer,
+    frames_until,
+    in_front,
     phase_of,
-    seconds_to_contact,
+    places_of,
 )
 
 SURE, UNSURE = 0.6, 0.3
@@ -301,17 +303,32 @@ class Manners:
         )
         return False
 
-    def report(self, frame: int) -> IntentReport | None:
-        """What the client is told; None: nobody has looked."""
+    def report(
+        self, scene: Scene, frame: int, palms_ahead: Callable[[], Array]
+    ) -> IntentReport | None:
+        """What the client is told; None: nobody has looked.
+
+        palms_ahead  the partner's palms (frame, 2, 3) from this frame on, as planned
+        """
         if self._looked < 0:
             return None
         offer = self.offer
         if offer is not None and not self._stands(offer, frame):
             offer = None
+        answer, joints, world = self.answer, *scene.posed_at(scene.newest)
+        kind = self.intent.kind if answer is None else answer.kind
+        places = places_of(kind, (joints, world, scene.rest_joints[0]))
+        is_coming = answer is not None and (answer.until is None or frame < answer.until)
+        seconds, is_met = None, answer is not None and frame >= answer.arrives
+        if answer is not None and is_coming and places:
+            left = frames_until(places, palms_ahead())
+            left = max(answer.arrives - frame, 1) if left is None else left
+            seconds, is_met = left / FRAME_RATE, left == 0
         return IntentReport(
             kind=self.intent.kind,
-            phase=phase_of(self.intent.kind, self.answer, offer, frame),
-            seconds_to_contact=seconds_to_contact(self.answer, frame),
+            phase=phase_of(self.intent.kind, answer, offer, frame, is_met=is_met),
+            seconds_to_contact=seconds,
+            contact_point=in_front(places, joints, world),
             probabilities=self.probabilities,
         )
 

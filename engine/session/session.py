@@ -23,6 +23,7 @@ from functools import partial
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.arms import palms_of
 from engine.body.capsules import Capsules
 from engine.body.pose import Pose
 from engine.errors import ConfigError, SessionError
@@ -372,8 +373,22 @@ class Session:
             fallback_frames=int(self._due[Quality.FALLBACK]),
             windows_accepted=self._windows.state.accepted,
             windows_failed=self._windows.state.failed,
-            intent=self._manners.report(self._timeline.now),
+            intent=self._intent_report(),
         )
+
+    def _intent_report(self) -> IntentReport | None:
+        timeline = self._timeline
+        if not timeline.floors:
+            return None
+        scene = scene_of(timeline, self.direction)
+        return self._manners.report(scene, timeline.now, self._palms_ahead)
+
+    def _palms_ahead(self) -> Array:
+        """(frame, 2, 3) the partner's palms from now on, as planned."""
+        plan, now, rest = self._timeline.plan, self._timeline.now, self.rest_joints[1]
+        count = max(plan.last + 1 - now, 1)
+        partner = plan.stretch(now, count, is_shown=True)[1]
+        return palms_of(*partner.in_world(rest), rest)[0]
 
     def _keeper_of(self, config: SessionConfig) -> SpaceKeeper | None:
         """The keeper of the zone that the settings want; None: they want none."""

@@ -79,6 +79,7 @@ def test_what_the_player_is_about_is_told_by_name() -> None:
             seconds_to_contact=0.5,
             kinds=["nothing", "right_hand"],
             probabilities=[0.25, 0.75],
+            contact_point=[-0.25, 0.125, 0.5],
         )
     )
     intent = received(pb.StreamInteractionResponse(status=status)).intent
@@ -88,6 +89,7 @@ def test_what_the_player_is_about_is_told_by_name() -> None:
         hand="right",
         seconds_to_contact=0.5,
         probabilities={"nothing": 0.25, "right_hand": 0.75},
+        contact_point=(-0.25, 0.125, 0.5),
     )
 
 
@@ -101,6 +103,7 @@ def test_a_phase_and_a_hand_that_only_a_newer_server_knows_are_none() -> None:
     intent = received(pb.StreamInteractionResponse(status=pb.SessionStatus(intent=newer))).intent
     assert intent is not None
     assert (intent.phase, intent.hand, intent.seconds_to_contact) == ("none", None, None)
+    assert intent.contact_point is None
 
 
 def test_offers_wait_for_the_client_and_are_confirmed_by_number() -> None:

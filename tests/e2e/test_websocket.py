@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from engine.bench.doors import Stream, grpc_stream, websocket_stream
 from engine.body.shape import load_body
 from engine.formats.glb import body_glb
+from engine.serving.access import MOST_MESSAGE_BYTES
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
 from tests.e2e.fetching import Answer, fetched
 from tests.e2e.refusals import doors, heard, refusal_heard, refused_websocket, websocket
@@ -106,13 +107,13 @@ def test_what_is_no_message_of_the_contract_is_refused(server: RunningServer) ->
         assert says in refusal.message
 
 
-def test_a_message_over_a_megabyte_is_refused_and_one_over_two_cuts_the_connection(
+def test_a_message_that_is_too_big_is_refused_and_one_over_twice_that_cuts_the_connection(
     server: RunningServer,
 ) -> None:
-    refusal = refused_websocket(server, [header(text="x" * (1 << 20))])
+    refusal = refused_websocket(server, [header(text="x" * MOST_MESSAGE_BYTES)])
     assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     with websocket(server) as connection:
-        connection.send(bytes((2 << 20) + 1))
+        connection.send(bytes(2 * MOST_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed) as closed:
             connection.recv(PATIENCE_S)
     assert closed.value.rcvd is not None
@@ -192,7 +193,7 @@ def test_what_is_not_json_is_refused(server: RunningServer) -> None:
         (b"{", "application/json", 400, "BAD_JSON"),
         (b'{"txt": "hug"}', "application/json; charset=utf-8", 400, "BAD_JSON"),
         (b"\xff", "application/json", 400, "BAD_JSON"),
-        (b" " * (2 << 20), "application/json", 413, "MESSAGE_TOO_BIG"),
+        (b" " * (2 * MOST_MESSAGE_BYTES), "application/json", 413, "MESSAGE_TOO_BIG"),
     ):
         answer = fetched(server, "v1/pair", body, {"content-type": type_})
         assert (answer.status, json.loads(answer.text)["reason"]) == (status, reason)

@@ -1,8 +1,9 @@
 """Makes the player of `contrapose demo`: `python -m trainer.choreography.demo_player`.
 
-One person, twelve seconds: stands, waves hello, steps up, holds out the right hand and shakes,
-steps back, waves goodbye. Composed like the training clips, but not one of them: there is no
-partner. Ours, so the project may ship it (engine/data/demo_player.npz).
+One person, 24 seconds: stands, waves hello, holds out the right hand and shakes, walks three metres
+to the side, turns round, hugs, waves goodbye. Composed like the training clips, but not one of
+them: the second body is not written, it only marks where somebody is hugged. Ours, so the project
+may ship it (engine/data/demo_player.npz).
 """
 
 from __future__ import annotations
@@ -21,25 +22,34 @@ from engine.motion.motion import Motion
 from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.clips import draw_figure
 from trainer.choreography.hands import lay_palm
-from trainer.choreography.performer import Performer, look, stand
+from trainer.choreography.kinds.closeness import hugging
+from trainer.choreography.performer import UP, Performer, look, stand
 from trainer.choreography.score import Manner, Score
-from trainer.choreography.stage import KEEP, PLAYER, Cast, clock, new_score
-from trainer.choreography.stepping import RIGHT
-from trainer.choreography.timing import pulse, ramp
+from trainer.choreography.stage import KEEP, PARTNER, PLAYER, Cast, brisk, clock, new_score
+from trainer.choreography.stepping import RIGHT, ground_forward
+from trainer.choreography.timing import pulse, ramp, smoothed
 
 OUTPUT = Path(__file__).parents[2] / "engine" / "data" / "demo_player.npz"
-SECONDS = 12.0
+SECONDS = 24.0
 SEED = 20
-HELLO = (0.9, 1.6, 3.0, 3.7)
+HELLO = (1.2, 1.9, 3.3, 4.0)
 """Seconds: the hand begins to rise, is up, begins to fall, is down."""
-STEP_UP = (3.5, 4.7)
-SHAKE = (4.5, 5.3, 7.3, 8.1)
-STEP_BACK = (8.0, 9.2)
-GOODBYE = (9.2, 9.9, 11.0, 11.7)
-FACE = np.array([0.0, 1.6, 1.4])
-"""Where a partner's face is expected, metres from where the player starts."""
-CLOSER = 0.45
-"""Metres that the player steps up to a partner who stands 1.4 m away: within reach of a hand."""
+SHAKE = (4.8, 5.5, 7.9, 8.6)
+WALK = (9.2, 13.0)
+TURN_BACK = (13.2, 14.3)
+HUG = (14.8, 16.6, 19.0)
+"""Seconds: the arms begin to open, are closed, let go."""
+GOODBYE = (20.6, 21.3, 22.6, 23.3)
+AWAY = 3.0
+"""Metres that the player walks, to the left."""
+MET = 1.4
+"""Metres ahead, where the partner of a session stands at first."""
+BESIDE = 0.9
+"""Metres from the player to the partner who has come along."""
+FACING = np.pi / 2 - 2.0
+"""Radians that the player has turned to, to face who came along."""
+FACE = 1.55
+"""Metres that faces are looked for above the floor."""
 
 
 def player(seed: int = SEED) -> Motion:
@@ -49,10 +59,13 @@ def player(seed: int = SEED) -> Motion:
     manner = Manner()
     cast = Cast(rng=rng, figures=(figure, figure), manners=(manner, manner))
     time = clock(SECONDS)
-    body = stand(_score(cast, time))
-    target = FACE - np.array([0.0, 0.35, 0.25]) * pulse(time, *SHAKE)[:, None]
-    look(body, target)
-    move_arms(body, [_waving(body, HELLO), _shaking(body), _waving(body, GOODBYE)])
+    body, other = (stand(score) for score in _scores(cast, time))
+    look(
+        body,
+        np.column_stack([other.score.path[:, 0], np.full_like(time, FACE), other.score.path[:, 1]]),
+    )
+    hug = hugging(cast, (body, other), PLAYER, 1.0, 0.0, time, *HUG)
+    move_arms(body, [_waving(body, HELLO), _shaking(body), *hug, _waving(body, GOODBYE)])
     pose = body.pose()[::KEEP]
     return Motion(
         quats_xyzw=quat_from_rotmat(pose.rotmats).astype(np.float32)[None],
@@ -61,13 +74,21 @@ def player(seed: int = SEED) -> Motion:
     )
 
 
-def _score(cast: Cast, time: Array) -> Score:
-    closer = CLOSER * (ramp(time, *STEP_UP) - ramp(time, *STEP_BACK))
-    path = np.column_stack([np.zeros_like(time), closer])
-    score = new_score(cast, PLAYER, time, path, np.zeros_like(time))
-    score.lean[:, 0] += 0.08 * pulse(time, *SHAKE)
-    score.lean[:, 2] += 0.12 * pulse(time, *SHAKE)
-    return score
+def _scores(cast: Cast, time: Array) -> tuple[Score, Score]:
+    """The player's, and that of somebody who stands where a partner may be."""
+    walked = AWAY * brisk((time - WALK[0] - 0.3) / (WALK[1] - WALK[0]))
+    path = np.column_stack([walked, np.zeros_like(time)])
+    heading = np.pi / 2 * ramp(time, WALK[0], WALK[0] + 1.0)
+    heading = smoothed(heading + (FACING - np.pi / 2) * ramp(time, *TURN_BACK), 5)
+    score = new_score(cast, PLAYER, time, path, heading)
+    shaking, hugging_ = pulse(time, *SHAKE), pulse(time, HUG[0], HUG[1], HUG[2], HUG[2] + 0.8)
+    score.lean[:, 0] += 0.08 * shaking + 0.06 * hugging_
+    score.lean[:, 2] += 0.12 * shaking
+    near = sum(figure.chest for figure in cast.figures) + 0.04
+    apart = MET + (BESIDE - MET) * ramp(time, *WALK) + (near - BESIDE) * hugging_
+    bearing = FACING * ramp(time, *WALK)
+    place = path + apart[:, None] * ground_forward(bearing)
+    return score, new_score(cast, PARTNER, time, place, bearing + np.pi)
 
 
 def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
@@ -77,7 +98,7 @@ def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
     centre = body.at("right_shoulder") + body.direction([-0.18, 0.20, 0.22])
     weight = pulse(time, *when)
     wrist = centre + (0.09 * swing)[:, None] * aside
-    fingers = unit(np.array([0.0, 1.0, 0.0]) + (0.1 + 0.45 * swing)[:, None] * aside)
+    fingers = unit(UP + (0.1 + 0.45 * swing)[:, None] * aside)
     palm = body.direction([0.0, 0.0, 1.0])
     elbow = body.direction([-0.7, -0.7, -0.15])
     return Reach(RIGHT, weight, wrist, fingers, palm, elbow=elbow)
@@ -86,12 +107,12 @@ def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
 def _shaking(body: Performer) -> Reach:
     time, (_, up, fall, _) = body.score.time, SHAKE
     shake = np.sin(2 * np.pi * 2.0 * (time - up)) * pulse(
-        time, up + 0.4, up + 0.7, fall - 0.5, fall
+        time, up + 1.0, up + 1.3, fall - 0.5, fall
     )
     ahead, left = body.direction([0.0, 0.0, 1.0]), body.direction([1.0, 0.0, 0.0])
-    fingers = unit(ahead + 0.25 * left - 0.1 * np.array([0.0, 1.0, 0.0]))
+    fingers = unit(ahead + 0.25 * left - 0.1 * UP)
     palm_at = body.at("right_shoulder") + body.direction([0.16, -0.32, 0.85 * body.figure.arm])
-    palm_at = palm_at + (0.035 * shake)[:, None] * np.array([0.0, 1.0, 0.0])
+    palm_at = palm_at + (0.035 * shake)[:, None] * UP
     return lay_palm(RIGHT, pulse(time, *SHAKE), palm_at, fingers, left)
 
 

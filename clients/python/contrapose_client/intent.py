@@ -34,13 +34,15 @@ HANDS = {
 class Intent:
     """The kind now seen; the phase of the partner's answer: "none", "seen" (and left alone),
     "offered" (the client can confirm), "coming", "met" or "leaving"; the player's hand ("left",
-    "right", "both"); seconds until the partner touches, 0 while it does; all kinds by name."""
+    "right", "both"); seconds until the partner touches, 0 while it does; all kinds by name; metres
+    left, up and forward from the player's pelvis to where palms meet."""
 
     kind: str
     phase: str
     hand: str | None
     seconds_to_contact: float | None
     probabilities: Mapping[str, float]
+    contact_point: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def intent_of(status: pb.SessionStatus | None) -> Intent | None:
         hand=HANDS.get(told.hand),
         seconds_to_contact=told.seconds_to_contact if has_time else None,
         probabilities=dict(zip(told.kinds, told.probabilities, strict=False)),
+        contact_point=tuple(told.contact_point) if len(told.contact_point) == 3 else None,
     )
 
 

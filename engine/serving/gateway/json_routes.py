@@ -16,12 +16,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from engine.errors import InputError, OverloadedError
+from engine.serving.access import MOST_MESSAGE_BYTES
 from engine.serving.calls import Call, CallKind
 from engine.serving.gateway.served import Served
 
 JSON = "application/json"
-MOST_BODY_BYTES = 1 << 20
-"""As with gRPC."""
 GENERATION = generation_pb2.DESCRIPTOR.services_by_name["GenerationService"].full_name
 PAIR = CallKind("http", "unary", GENERATION, "GeneratePair")
 MOTION = CallKind("http", "server_stream", GENERATION, "GenerateMotion")
@@ -77,9 +76,9 @@ async def _body(request: Request) -> bytes:
         async for part in request.stream():
             parts.append(part)
             size += len(part)
-            if size > MOST_BODY_BYTES:
+            if size > MOST_MESSAGE_BYTES:
                 raise OverloadedError(
-                    f"the body is larger than {MOST_BODY_BYTES} bytes", reason="MESSAGE_TOO_BIG"
+                    f"the body is larger than {MOST_MESSAGE_BYTES} bytes", reason="MESSAGE_TOO_BIG"
                 )
     except ClientDisconnect as exc:
         raise InputError("the client left before its request was whole") from exc

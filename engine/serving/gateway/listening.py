@@ -17,9 +17,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from engine.errors import ConfigError
-from engine.serving.access import TlsFiles
+from engine.serving.access import MOST_MESSAGE_BYTES, TlsFiles
 
-MOST_FRAME_BYTES = 2 << 20
+MOST_FRAME_BYTES = 2 * MOST_MESSAGE_BYTES
 """Beyond this a connection is cut; what a message may have is less, and refused by a status."""
 PING_SECONDS = 20.0
 PONG_SECONDS = 20.0

@@ -14,6 +14,7 @@ from contrapose.v1 import interaction_pb2
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engine.errors import InputError, OverloadedError
+from engine.serving.access import MOST_MESSAGE_BYTES
 from engine.serving.calls import CallKind
 from engine.serving.gateway.doorman import Doorman
 from engine.serving.gateway.ending import CLOSED_WELL, CLOSED_WITH, close_reason, error_to_wire
@@ -29,8 +30,6 @@ SESSION = CallKind(
     interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name,
     "StreamInteraction",
 )
-MOST_MESSAGE_BYTES = 1 << 20
-"""As with gRPC."""
 LAST_WRITE_SECONDS = 1.0
 """Time that a client has to take the last message."""
 

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection
 
 from engine.errors import ConfigError
-from engine.serving.access import Access, TlsFiles
+from engine.serving.access import MOST_MESSAGE_BYTES, Access, TlsFiles
 from engine.serving.grpc.guard import TokenGuard
 
 SERVICES = (
@@ -22,7 +22,7 @@ SERVICES = (
 )
 OPTIONS = [
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
-    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),

@@ -72,26 +72,28 @@ def test_a_refused_request_costs_neither_capsules_nor_words(
         raise AssertionError("computed for a request that is refused")
 
     async def refusals() -> None:
-        with new_host(talking_models) as host, host.generation_slot():
-            monkeypatch.setattr(LoadedBundle, "fitted_capsules", costs)
-            monkeypatch.setattr(LoadedBundle, "animator_takes_text", True)
-            monkeypatch.setattr("engine.serving.generating.encode_text", costs)
-            motion = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30, text="hug")
-            with pytest.raises(OverloadedError):
-                await motion_responses(host, motion)
-            with pytest.raises(OverloadedError):
-                await pair_response(host, generation_pb2.GeneratePairRequest(text="hug"))
+        with new_host(talking_models) as host:
+            async with host.generation_slot():
+                monkeypatch.setattr(LoadedBundle, "fitted_capsules", costs)
+                monkeypatch.setattr(LoadedBundle, "animator_takes_text", True)
+                monkeypatch.setattr("engine.serving.generating.encode_text", costs)
+                motion = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30, text="hug")
+                with pytest.raises(OverloadedError):
+                    await motion_responses(host, motion)
+                with pytest.raises(OverloadedError):
+                    await pair_response(host, generation_pb2.GeneratePairRequest(text="hug"))
 
     asyncio.run(refusals())
 
 
 def test_one_more_than_may_be_is_refused_and_what_is_wrong_is_said_first() -> None:
     async def refusals() -> None:
-        with new_host() as host, host.generation_slot():
-            request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30)
-            with pytest.raises(OverloadedError):
-                await motion_responses(host, request)
-            with pytest.raises(InputError):
-                await pair_response(host, generation_pb2.GeneratePairRequest())
+        with new_host() as host:
+            async with host.generation_slot():
+                request = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=30)
+                with pytest.raises(OverloadedError):
+                    await motion_responses(host, request)
+                with pytest.raises(InputError):
+                    await pair_response(host, generation_pb2.GeneratePairRequest())
 
     asyncio.run(refusals())

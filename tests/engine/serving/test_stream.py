@@ -17,7 +17,7 @@ from engine.errors import BackendError, InputError, OverloadedError, SessionErro
 from engine.sampling.kinds import Kinds
 from engine.sampling.models import Models, encode_text
 from engine.serving.load import LoadLevel
-from engine.serving.stream import CHANGE_SECONDS
+from engine.serving.stream import CHANGE_SECONDS, PING_SECONDS, PINGS_AT_ONCE
 from engine.serving.stream_session import MOST_FAILURES
 from engine.session.direction import Direction
 from engine.testing import InlineSessionThread, run_virtually
@@ -454,3 +454,27 @@ def test_a_client_with_trackers_gets_plans_and_hears_which_device_is_lost() -> N
     states = {status.role: status.state for status in told[-1].trackers}
     assert states[types_pb2.TRACKER_ROLE_LEFT_HAND] == types_pb2.TRACKING_STATE_BRIDGED
     assert states[types_pb2.TRACKER_ROLE_HIPS] == types_pb2.TRACKING_STATE_ABSENT
+
+
+def test_a_flood_of_pings_is_read_at_its_own_pace_and_a_few_at_once() -> None:
+    async def pinging() -> Requests:
+        yield still_pose(1, 10.0)
+        for number in range(10 * PINGS_AT_ONCE):
+            ping = pb.ClockPing(ping_id=number, client_time=loop_time())
+            yield pb.StreamInteractionRequest(ping=ping)
+
+    def loop_time() -> float:
+        return asyncio.get_running_loop().time()
+
+    read: list[float] = []
+
+    async def note(response: pb.StreamInteractionResponse) -> None:
+        if response.HasField("pong"):
+            read.append(response.pong.client_time)
+
+    responses_to(pinging(), write=note)
+    times = np.array(read) - read[0]
+    assert len(times) == 10 * PINGS_AT_ONCE
+    assert times[PINGS_AT_ONCE - 1] < PING_SECONDS
+    last = PING_SECONDS * (len(times) - 1 - PINGS_AT_ONCE)
+    assert abs(times[-1] - last) < 2 * PING_SECONDS

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from engine.errors import ConfigError, OverloadedError
-from engine.serving.access import Access
+from engine.serving.access import MOST_MESSAGE_BYTES, Access
 from engine.serving.calls import Calls
 from engine.serving.gateway.door import GatewayConfig, opened_gateway
 from engine.serving.gateway.ending import close_reason
@@ -24,7 +24,7 @@ from engine.serving.gateway.listening import Gateway
 
 Write = Callable[[bytes], Awaitable[None]]
 Interact = Callable[[AsyncIterator[bytes], Write], Awaitable[None]]
-BIG = bytes(1 << 20)
+BIG = bytes(MOST_MESSAGE_BYTES)
 MOST_BUFFERED = 64
 """Megabytes that the buffers of any system have room for, and far fewer than a flood."""
 
