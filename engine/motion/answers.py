@@ -54,7 +54,7 @@ WALK_SPEED = 1.4
 """Metres a second on the way to where the answer is given."""
 ARM_USED = 0.84
 """Part of the arm's length that is used in a contact."""
-APART = {"open_arms": 0.38, "come_closer": 0.85, "step_back": 2.05}
+APART = {"open_arms": 0.42, "come_closer": 0.85, "step_back": 2.05}
 """Metres between two pelvises where an answer says how near it is given: a hug, and two acts."""
 HUG_LEAN, REACH_LEAN = 0.10, 0.05
 """Radians of the trunk."""

@@ -18,14 +18,15 @@ from functools import cached_property
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.arms import chest_of, reaching
+from engine.body.arms import CHEST, LINKS, chest_of, palms_of, reaching
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
-from engine.body.vectors import lengths
+from engine.body.vectors import lengths, unit
 from engine.motion.answers import (
     CONTACTS,
     INVITING,
     OFFERED,
+    PELVIS,
     Answer,
     arrives_after,
     bent,
@@ -87,6 +88,11 @@ STILL, STIRRED = 0.10, 0.25
 """Metres a second of hands or head, seen from the chest: under the first nothing is done, whatever
 the posture looks like; from the second on something is."""
 OTHER = KINDS[-1]
+HELD = ("right_hand", "left_hand", "both_hands")
+HELD_OUT = 0.25
+"""Metres over the ground from the shoulder to a palm that is held out."""
+OVER_HIPS, AHEAD = 0.15, 0.15
+"""Metres that palms which hug are over the hips and ahead of the chest."""
 UNSEEN = np.eye(len(KINDS))[0]
 """Probabilities of KINDS before anything was seen."""
 
@@ -247,6 +253,8 @@ class Manners:
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
         answer, kind, act = self.answer, self.intent.kind, scene.act
+        if answer is not None and kind not in CONTACTS and _goes_on(answer.kind, kind, scene):
+            kind = answer.kind
         is_over = answer is not None and answer.last is not None and from_frame > answer.last
         if is_over and (answer is None or answer.kind != act):
             self.answer = answer = None
@@ -394,6 +402,22 @@ class Manners:
         course = accompany(state, player.ground[-free:], rest[1], stand)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
+
+
+def _goes_on(answered: str, seen: str, scene: Scene) -> bool:
+    """Whether the player does what is answered still, whatever it is seen as by now: a hand that is
+    shaken is held out, and closed arms are round somebody."""
+    joints, world = scene.posed_at(scene.newest)
+    palms, _, _ = palms_of(joints, world, scene.rest_joints[0])
+    if answered == "open_arms":
+        forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
+        over, ahead = palms[:, 1] - joints[PELVIS, 1], (palms - joints[CHEST]) @ forward
+        return bool(np.all((over > OVER_HIPS) & (ahead > AHEAD)))
+    if answered not in HELD or seen == NOTHING:
+        return False
+    sides = [theirs for theirs, _ in OFFERED[answered]]
+    out = lengths((palms - joints[LINKS[1]])[sides][:, [0, 2]])
+    return bool(out.min() > HELD_OUT)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,17 +36,17 @@ HELLO = (1.2, 1.9, 3.3, 4.0)
 """Seconds: the hand begins to rise, is up, begins to fall, is down."""
 SHAKE = (4.8, 5.5, 7.9, 8.6)
 WALK = (9.2, 13.0)
-TURN_BACK = (13.2, 14.3)
-HUG = (14.8, 16.6, 19.0)
+TURN_BACK = (13.2, 14.7)
+HUG = (15.0, 16.7, 19.2)
 """Seconds: the arms begin to open, are closed, let go."""
-GOODBYE = (20.6, 21.3, 22.6, 23.3)
+GOODBYE = (20.4, 21.1, 22.4, 23.1)
 AWAY = 3.0
 """Metres that the player walks, to the left."""
 MET = 1.4
 """Metres ahead, where the partner of a session stands at first."""
-BESIDE = 0.9
-"""Metres from the player to the partner who has come along."""
-FACING = np.pi / 2 - 2.0
+BEHIND = 1.2
+"""Metres from the player to a partner who has come along."""
+FACING = np.radians(-78)
 """Radians that the player has turned to, to face who came along."""
 FACE = 1.55
 """Metres that faces are looked for above the floor."""
@@ -85,7 +85,7 @@ def _scores(cast: Cast, time: Array) -> tuple[Score, Score]:
     score.lean[:, 0] += 0.08 * shaking + 0.06 * hugging_
     score.lean[:, 2] += 0.12 * shaking
     near = sum(figure.chest for figure in cast.figures) + 0.04
-    apart = MET + (BESIDE - MET) * ramp(time, *WALK) + (near - BESIDE) * hugging_
+    apart = MET + (BEHIND - MET) * ramp(time, *WALK) + (near - BEHIND) * hugging_
     bearing = FACING * ramp(time, *WALK)
     place = path + apart[:, None] * ground_forward(bearing)
     return score, new_score(cast, PARTNER, time, place, bearing + np.pi)
