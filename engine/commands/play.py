@@ -75,12 +75,12 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
 def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "demo",
-        help="ten seconds of a recorded player and a live partner, with a picture",
+        help="a recorded player meets a live partner, with a picture",
         description="`react` with the recording that is shipped. Writes interaction.gif, "
         "interaction.npz and report.json. At a terminal its server goes on: open the address that "
         "is printed and meet the partner yourself, until Ctrl-C.",
     )
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="(%(default)s)")
+    parser.add_argument("--seconds", type=float, default=18.0, metavar="S", help="(%(default)s)")
     parser.add_argument(
         "--headless", action="store_true", help="show nothing, and end when the files are there"
     )

@@ -21,7 +21,7 @@ from engine.motion.motion import FRAME_RATE
 NOTHING = KINDS[0]
 OFFER_FRAMES = int(FRAME_RATE)
 """For which an offer stands."""
-THERE = 0.10
+THERE = 0.13
 """Metres that a palm may be from its place, to have met."""
 UP = np.array([0.0, 1.0, 0.0])
 PELVIS = JOINT["pelvis"]

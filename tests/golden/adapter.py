@@ -38,7 +38,7 @@ from engine.session.recording import Recorder
 from engine.session.replay import read_recording, recordings_in, replayed
 from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually
 
-RECORDED_PLAYER = STARTER.parent / "demo_player.npz"
+RECORDED_PLAYER = Path(__file__).parent / "data" / "recorded_player.npz"
 BUCKETS = (1, 2)
 USUAL: Mapping[str, Any] = {"steps": 4, "transit_frames": 4}
 KEYS = ResumeKeys((bytes(range(32)),))

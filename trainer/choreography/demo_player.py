@@ -1,6 +1,6 @@
 """Makes the player of `contrapose demo`: `python -m trainer.choreography.demo_player`.
 
-One person, 24 seconds: stands, waves hello, holds out the right hand and shakes, walks three metres
+One person, 18 seconds: stands, waves hello, holds out the right hand and shakes, walks three metres
 to the side, turns round, hugs, waves goodbye. Composed like the training clips, but not one of
 them: the second body is not written, it only marks where somebody is hugged. Ours, so the project
 may ship it (engine/data/demo_player.npz).
@@ -30,16 +30,16 @@ from trainer.choreography.stepping import RIGHT, ground_forward
 from trainer.choreography.timing import pulse, ramp, smoothed
 
 OUTPUT = Path(__file__).parents[2] / "engine" / "data" / "demo_player.npz"
-SECONDS = 24.0
+SECONDS = 18.0
 SEED = 20
-HELLO = (1.2, 1.9, 3.3, 4.0)
+HELLO = (0.8, 1.4, 2.5, 3.1)
 """Seconds: the hand begins to rise, is up, begins to fall, is down."""
-SHAKE = (4.8, 5.5, 7.9, 8.6)
-WALK = (9.2, 13.0)
-TURN_BACK = (13.2, 14.7)
-HUG = (15.0, 16.7, 19.2)
+SHAKE = (3.5, 4.2, 6.2, 6.9)
+WALK = (7.2, 10.4)
+TURN_BACK = (10.5, 11.9)
+HUG = (12.0, 13.6, 15.3)
 """Seconds: the arms begin to open, are closed, let go."""
-GOODBYE = (20.4, 21.1, 22.4, 23.1)
+GOODBYE = (16.0, 16.6, 17.4, 18.0)
 AWAY = 3.0
 """Metres that the player walks, to the left."""
 MET = 1.4

@@ -186,7 +186,8 @@ def test_the_answer_is_told_from_the_first_step_to_the_last() -> None:
     )
     assert coming[0] is not None
     assert coming[0] > 0.3
-    assert coming == sorted(coming, reverse=True)
+    assert coming[5] is not None
+    assert coming[0] - coming[5] > 0.35
     assert min(coming) > 0
     assert set(met) == {0}
     ends = [each for each in found.reports if each is not None and each.phase is Phase.LEAVING]

@@ -135,7 +135,7 @@ namespace Contrapose.V1
         }
 
         ClockPing pingValue;
-        /// <summary>Answered at once with a pong.</summary>
+        /// <summary>Answered at once with a pong; over 50 a second they wait, and what comes after them.</summary>
         public ClockPing Ping => pingValue ??= new ClockPing();
         /// <summary>Makes it present, and empty.</summary>
         public ClockPing SetPing()
@@ -2088,7 +2088,7 @@ namespace Contrapose.V1
         /// <summary>The hand that is offered.</summary>
         public IntentHand Hand;
 
-        /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player, as planned when the answer began; 0 while they do. Absent: no such touch is under way. Which parts touch, and when, FrameChunk.contacts says for the plan of now.</summary>
+        /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player, as planned now; 0 while they do. Absent: no such touch is under way. Which parts touch, and when, FrameChunk.contacts says.</summary>
         public float? SecondsToContact;
 
         /// <summary>Names of all kinds that this server tells apart, the same ones and in the same order throughout a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".</summary>
@@ -2096,6 +2096,9 @@ namespace Contrapose.V1
 
         /// <summary>Of each of `kinds`, 0 to 1; together 1.</summary>
         public readonly WireArray<float> Probabilities = new WireArray<float>();
+
+        /// <summary>3 floats, metres: where the partner's palms go for what is offered, between them if they are two, from the player's pelvis: left, up, forward of the way that it faces over the ground. Empty: nothing is offered that is touched.</summary>
+        public readonly WireArray<float> ContactPoint = new WireArray<float>();
 
         public void Clear()
         {
@@ -2105,6 +2108,7 @@ namespace Contrapose.V1
             SecondsToContact = null;
             Kinds.Clear();
             Probabilities.Clear();
+            ContactPoint.Clear();
         }
 
         public int ByteCount()
@@ -2117,6 +2121,7 @@ namespace Contrapose.V1
             for (var i = 0; i < Kinds.Count; i++)
                 size += 1 + WireSize.Text(Kinds[i]);
             if (Probabilities.Count > 0) size += 1 + WireSize.Block(4 * Probabilities.Count);
+            if (ContactPoint.Count > 0) size += 1 + WireSize.Block(4 * ContactPoint.Count);
             return size;
         }
 
@@ -2153,6 +2158,12 @@ namespace Contrapose.V1
                 writer.Varint((ulong)(4 * Probabilities.Count));
                 writer.Raw(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Probabilities.Span));
             }
+            if (ContactPoint.Count > 0)
+            {
+                writer.Varint(58);
+                writer.Varint((ulong)(4 * ContactPoint.Count));
+                writer.Raw(System.Runtime.InteropServices.MemoryMarshal.AsBytes(ContactPoint.Span));
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -2182,6 +2193,12 @@ namespace Contrapose.V1
                         break;
                     case 6 when type == 5:
                         Probabilities.Add(reader.Float());
+                        break;
+                    case 7 when type == 2:
+                        ContactPoint.AddRaw(reader.Block());
+                        break;
+                    case 7 when type == 5:
+                        ContactPoint.Add(reader.Float());
                         break;
                     default:
                         reader.Skip(type);
