@@ -1,6 +1,6 @@
 """Makes the player of `contrapose demo`: `python -m trainer.choreography.demo_player`.
 
-One person, 18 seconds: stands, waves hello, holds out the right hand and shakes, walks three metres
+One person, 18 seconds: stands, waves hello, holds out the right hand and shakes, walks some steps
 to the side, turns round, hugs, waves goodbye. Composed like the training clips, but not one of
 them: the second body is not written, it only marks where somebody is hugged. Ours, so the project
 may ship it (engine/data/demo_player.npz).
@@ -40,7 +40,7 @@ TURN_BACK = (10.5, 11.9)
 HUG = (12.0, 13.6, 15.3)
 """Seconds: the arms begin to open, are closed, let go."""
 GOODBYE = (16.0, 16.6, 17.4, 18.0)
-AWAY = 3.0
+AWAY = 2.6
 """Metres that the player walks, to the left."""
 MET = 1.4
 """Metres ahead, where the partner of a session stands at first."""
