@@ -266,17 +266,8 @@ def _taking(
         return Reach(
             side=ours, weight=weights, palm=palm, fingers=point, faces=-their_face, elbow=elbow
         )
-    if kind == "both_hands":
-        return Reach(
-            side=ours, weight=weights, palm=palm, fingers=unit(ahead - 0.1 * UP), faces=-their_face
-        )
-    return Reach(
-        side=ours,
-        weight=weights,
-        palm=palm,
-        fingers=unit(ahead - 0.1 * UP),
-        faces=-their_face,
-    )
+    point = unit(ahead - 0.1 * UP) if kind == "both_hands" else unit(ahead - 2.0 * their_fingers)
+    return Reach(side=ours, weight=weights, palm=palm, fingers=point, faces=-their_face)
 
 
 def _embracing(
