@@ -15,6 +15,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 ROOTS = ("Assets", "Packages/com.contrapose.client")
 ENDING = "  externalObjects: {}\n  userData:\n  assetBundleName:\n  assetBundleVariant:\n"
+SAMPLES = "Samples~"
 TEXTS = (".json", ".txt", ".bytes", ".md")
 
 
@@ -38,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def assets() -> Iterator[Path]:
-    """Files and folders that Unity imports: all but hidden ones and what is in folders with `~`,
-    and the samples, which have metas of their own for when they are copied."""
+    """Files and folders that Unity imports: all but hidden ones and what is in folders with `~`. What is
+    in a sample is imported when the sample is copied, with the metas that it has."""
     for root in ROOTS:
         for path in sorted((PROJECT / root).rglob("*")):
             if path.suffix != ".meta" and not _is_hidden(path):
@@ -47,9 +48,11 @@ def assets() -> Iterator[Path]:
 
 
 def _is_hidden(path: Path) -> bool:
-    return any(
-        part.startswith(".") or part.endswith("~") for part in path.relative_to(PROJECT).parts
-    )
+    parts = path.relative_to(PROJECT).parts
+    if SAMPLES in parts:
+        at = parts.index(SAMPLES)
+        parts = (*parts[:at], *(parts[at + 2 :] or (SAMPLES,)))  # neither the folder nor the sample
+    return any(part.startswith(".") or part.endswith("~") for part in parts)
 
 
 def meta_path(asset: Path) -> Path:

@@ -45,6 +45,8 @@ namespace Contrapose.Tests
             Assert.AreEqual(SessionPhase.Running, session.Phase, session.Trouble);
             Assert.GreaterOrEqual(session.Plan.Shown, 10 * seconds, session.Phase + " " + session.Trouble);
             Assert.AreEqual(0, session.Plan.Late);
+            Assert.Greater(session.ReactionMs, 0);
+            Assert.IsTrue(pose.HasCurls && pose.Curls.Max() > 0.1f, "no hand is straight for long");
             Assert.Greater(Math.Abs(pose.Translation[1]), 0.5, "the partner stands on the floor");
             session.End(Now);
             Until(session, () => session.Phase == SessionPhase.Ended, 10);

@@ -30,7 +30,7 @@ namespace Contrapose.Editor
             if (live.Trouble.Length > 0) EditorGUILayout.HelpBox(live.Trouble, Severity(live.Phase));
             EditorGUILayout.LabelField("Frames", $"{live.Plan.Shown} shown, {live.Plan.Late} late, {live.Plan.Ahead} ahead");
             EditorGUILayout.LabelField("Revision", live.Plan.Revision.ToString());
-            EditorGUILayout.LabelField("Round trip", $"{1000 * live.Clock.RoundTrip:0} ms");
+            EditorGUILayout.LabelField("Latency", $"reaction {live.ReactionMs:0} ms, round trip {1000 * live.Clock.RoundTrip:0} ms");
             var intent = session.Intent;
             EditorGUILayout.LabelField("Player's intent", intent == null ? "not told" : $"{intent.Kind} ({intent.Phase})");
             EditorGUILayout.LabelField("Server", $"{live.Accepted.Bundle} {live.Accepted.ServerVersion}, {live.Accepted.Backend} {live.Accepted.Precision}");

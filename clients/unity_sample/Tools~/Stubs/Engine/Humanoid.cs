@@ -20,6 +20,20 @@ namespace UnityEngine
         UpperChest, LastBone,
     }
 
+    /// HumanTrait
+    public static class HumanTrait
+    {
+        /// HumanTrait.BoneName: in the order of HumanBodyBones; words of fingers have spaces between them.
+        public static string[] BoneName => Enumerable.Range(0, (int)HumanBodyBones.LastBone).Select(Spoken).ToArray();
+
+        static string Spoken(int bone)
+        {
+            var name = ((HumanBodyBones)bone).ToString();
+            var isFinger = bone >= (int)HumanBodyBones.LeftThumbProximal && bone <= (int)HumanBodyBones.RightLittleDistal;
+            return isFinger ? string.Concat(name.Select((letter, at) => at > 0 && char.IsUpper(letter) ? " " + letter : "" + letter)) : name;
+        }
+    }
+
     /// SkeletonBone
     [Serializable]
     public struct SkeletonBone
@@ -90,7 +104,7 @@ namespace UnityEngine
         public Transform GetBoneTransform(HumanBodyBones bone)
         {
             byHumanName ??= Found();
-            return byHumanName.TryGetValue(bone.ToString(), out var found) ? found : null;
+            return byHumanName.TryGetValue(HumanTrait.BoneName[(int)bone], out var found) ? found : null;
         }
 
         Dictionary<string, Transform> Found()

@@ -36,7 +36,7 @@ namespace Contrapose.Unity
                 text.Append(": ").Append(live.Trouble);
             text.Append($"\nframes {live.Plan.Shown}, late {live.Plan.Late}, ahead {live.Plan.Ahead}");
             if (live.Status.HasIntent) text.Append($"\nplayer: {live.Status.Intent.Kind} ({live.Status.Intent.Phase})");
-            text.Append($"\nrevision {live.Plan.Revision}, round trip {1000 * live.Clock.RoundTrip:0} ms, steps {live.Status.Steps}");
+            text.Append($"\nrevision {live.Plan.Revision}, reaction {live.ReactionMs:0} ms, round trip {1000 * live.Clock.RoundTrip:0} ms, steps {live.Status.Steps}");
             return text.ToString();
         }
     }

@@ -85,12 +85,12 @@ namespace Contrapose.Unity
         {
             var skeleton = new List<SkeletonBone> { Bone(root.transform, Quaternion.identity) };
             var human = new List<HumanBone>();
+            var names = HumanTrait.BoneName; // of fingers with spaces: "Left Thumb Proximal"
             for (var joint = 0; joint < Joints; joint++)
             {
                 skeleton.Add(Bone(bones[joint], joint < Names.Length ? Quaternion.identity : straight[joint - Names.Length]));
                 var limit = new HumanLimit { useDefaultValues = true };
-                var bone = (HumanBodyBones)HumanoidRig.Bones[joint];
-                human.Add(new HumanBone { boneName = bones[joint].name, humanName = bone.ToString(), limit = limit });
+                human.Add(new HumanBone { boneName = bones[joint].name, humanName = names[HumanoidRig.Bones[joint]], limit = limit });
             }
             return new HumanDescription
             {

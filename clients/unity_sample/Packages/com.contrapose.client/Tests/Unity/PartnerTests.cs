@@ -135,7 +135,8 @@ namespace Contrapose.Tests
                 bone.localRotation = turn;
                 Bones[name] = bone;
                 skeleton.Add(new SkeletonBone { name = bone.name, position = place, rotation = turn, scale = Vector3.one });
-                human.Add(new HumanBone { boneName = bone.name, humanName = name });
+                var trait = HumanTrait.BoneName[(int)Enum.Parse(typeof(HumanBodyBones), name)];
+                human.Add(new HumanBone { boneName = bone.name, humanName = trait });
             }
 
             /// <summary>As PartnerDriver does it.</summary>

@@ -94,6 +94,10 @@ namespace Contrapose.Core
         public readonly SessionStatus Status = new SessionStatus();
         public readonly SessionSummary Summary = new SessionSummary();
 
+        /// <summary>Milliseconds, on the server, from the newest pose that a plan was made of to its first frames; 0: not
+        /// told yet.</summary>
+        public float ReactionMs { get; private set; }
+
         /// <summary>What the session is opened with; change it before Start.</summary>
         public SessionHeader Header => wanted;
 
@@ -224,7 +228,7 @@ namespace Contrapose.Core
             Accepted.Clear();
             Summary.Clear();
             sequence = pings = 0;
-            lastTimeCode = drainSeconds = 0;
+            lastTimeCode = drainSeconds = ReactionMs = 0;
             isResuming = isEnding = false;
         }
 
@@ -384,6 +388,7 @@ namespace Contrapose.Core
         void TakeFrames(FrameChunk chunk, double now)
         {
             attempts = 0;
+            if (chunk.HasLatency) ReactionMs = chunk.Latency.ReactionMs ?? ReactionMs;
             Plan.Accept(chunk, Clock.HasBegun ? Clock.SessionTime(now) : 0);
             Contacts.Replace(chunk.Contacts);
         }
