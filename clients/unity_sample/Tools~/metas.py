@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def assets() -> Iterator[Path]:
-    """Files and folders that Unity imports: all but hidden ones and what is in folders with `~`. What is
-    in a sample is imported when the sample is copied, with the metas that it has."""
+    """Files and folders that Unity imports: all but hidden ones and what is in folders with `~`. A
+    sample's are imported when it is copied, with the metas that they have."""
     for root in ROOTS:
         for path in sorted((PROJECT / root).rglob("*")):
             if path.suffix != ".meta" and not _is_hidden(path):
