@@ -40,13 +40,13 @@ TURN_BACK = (10.5, 11.9)
 HUG = (12.0, 13.6, 15.3)
 """Seconds: the arms begin to open, are closed, let go."""
 GOODBYE = (16.0, 16.6, 17.4, 18.0)
-AWAY = 2.6
-"""Metres that the player walks, to the left."""
+AWAY = 2.4
+"""Metres that the player walks, to the right."""
 MET = 1.4
 """Metres ahead, where the partner of a session stands at first."""
 BEHIND = 1.2
 """Metres from the player to a partner who has come along."""
-FACING = np.radians(-78)
+FACING = np.radians(78)
 """Radians that the player has turned to, to face who came along."""
 FACE = 1.55
 """Metres that faces are looked for above the floor."""
@@ -77,9 +77,9 @@ def player(seed: int = SEED) -> Motion:
 def _scores(cast: Cast, time: Array) -> tuple[Score, Score]:
     """The player's, and that of somebody who stands where a partner may be."""
     walked = AWAY * brisk((time - WALK[0] - 0.3) / (WALK[1] - WALK[0]))
-    path = np.column_stack([walked, np.zeros_like(time)])
-    heading = np.pi / 2 * ramp(time, WALK[0], WALK[0] + 1.0)
-    heading = smoothed(heading + (FACING - np.pi / 2) * ramp(time, *TURN_BACK), 5)
+    path = np.column_stack([-walked, np.zeros_like(time)])
+    heading = -np.pi / 2 * ramp(time, WALK[0], WALK[0] + 1.0)
+    heading = smoothed(heading + (FACING + np.pi / 2) * ramp(time, *TURN_BACK), 5)
     score = new_score(cast, PLAYER, time, path, heading)
     shaking, hugging_ = pulse(time, *SHAKE), pulse(time, HUG[0], HUG[1], HUG[2], HUG[2] + 0.8)
     score.lean[:, 0] += 0.08 * shaking + 0.06 * hugging_
