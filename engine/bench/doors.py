@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import grpc
 import grpc.aio
 from contrapose.v1 import interaction_pb2 as pb
 
-from engine.serving.process import usage_of
+from engine.serving.process import busy_seconds
 
 STREAM = "/contrapose.v1.InteractionService/StreamInteraction"
 SUBPROTOCOL = "contrapose.v1"
 CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
-PINGS = 2000
+BURSTS, BURST_PINGS, REST_S = 5, 50, 1.1
+"""A server answers 50 pings of a session as they come, and so many again a second later."""
 PINGS_AT_ONCE = 16
 """Fewer than the pongs that a server keeps for a client that does not read."""
 
@@ -41,6 +42,10 @@ class Stream(Protocol):
     async def read(self) -> pb.StreamInteractionResponse | None: ...
 
     async def done_writing(self) -> None: ...
+
+
+Door = Callable[[], AbstractAsyncContextManager[Stream]]
+"""Opens a stream."""
 
 
 class GrpcStream:
@@ -118,36 +123,44 @@ async def websocket_stream(page: str) -> AsyncIterator[Stream]:
         yield WebSocketStream(connection)
 
 
-async def cpu_per_message(stream: Stream, pid: int) -> float | None:
+async def cpu_per_message(door: Door, pid: int, sessions: int) -> float | None:
     """Seconds of a server's processor for a small message, up or down, when it does nothing else.
 
-    Pings are answered by the event loop alone. None where the system does not say.
+    Pings are answered by the event loop alone; so many sessions send, one after the other, as many
+    as a server answers without waiting, BURSTS times. None where the system does not say.
     """
     header = pb.StreamInteractionRequest(header=pb.SessionHeader(client_name="contrapose-bench"))
-    await stream.write(header.SerializeToString())
-    await stream.read()
-    await _exchange(stream, PINGS // 10)
-    before = usage_of(pid)
-    await _exchange(stream, PINGS)
-    after = usage_of(pid)
-    await stream.done_writing()
-    while await stream.read() is not None:
-        pass
-    if before is None or after is None:
-        return None
-    return (after.cpu_s - before.cpu_s) / (2 * PINGS)
+    spent = 0.0
+    async with AsyncExitStack() as open_streams:
+        streams = [await open_streams.enter_async_context(door()) for _ in range(sessions)]
+        for stream in streams:
+            await stream.write(header.SerializeToString())
+            await stream.read()
+        for burst in range(-1, BURSTS):  # the first warms up
+            before = busy_seconds(pid)
+            for stream in streams:
+                await _exchange(stream)
+            after = busy_seconds(pid)
+            if before is None or after is None:
+                return None
+            spent += after - before if burst >= 0 else 0.0
+            await asyncio.sleep(REST_S)
+        for stream in streams:
+            await stream.done_writing()
+            while await stream.read() is not None:
+                pass
+    return spent / (2 * BURST_PINGS * sessions * BURSTS)
 
 
-async def _exchange(stream: Stream, pings: int) -> None:
-    """So many pings, some at once, and their pongs."""
+async def _exchange(stream: Stream) -> None:
+    """A burst of pings, and their pongs."""
     ping = pb.StreamInteractionRequest(ping=pb.ClockPing(client_time=time.monotonic()))
-    message = ping.SerializeToString()
-    for _ in range(0, pings, PINGS_AT_ONCE):
-        for _ in range(PINGS_AT_ONCE):
+    message, asked, answered = ping.SerializeToString(), 0, 0
+    while answered < BURST_PINGS:
+        while asked < min(answered + PINGS_AT_ONCE, BURST_PINGS):
             await stream.write(message)
-        answered = 0
-        while answered < PINGS_AT_ONCE:
-            response = await stream.read()
-            if response is None:
-                raise EndedError("OK", "the server ended the stream while it was pinged")
-            answered += response.HasField("pong")
+            asked += 1
+        response = await stream.read()
+        if response is None:
+            raise EndedError("OK", "the server ended the stream while it was pinged")
+        answered += response.HasField("pong")

@@ -56,13 +56,15 @@ says       sessions that the server, empty, said it could carry
 
 With --websocket every other player comes through the WebSocket, and each door has a line of its
 own: late frames, reaction, and what a small message, up or down, costs the server's processor there
-(pings before any session is open, so nothing but the door is at work).
+(pings of sessions that send no pose, before the players come, so nothing but the door is at work).
 """
 DOORS = ("grpc", "websocket")
 SHORT_SECONDS = 15.0
 FULL_SIZE_STEPS = 10
 MOST_STARVED = 0.01
 MOST_SESSIONS = 1024
+PINGING_SESSIONS = 8
+"""That measure what a message costs, where a server carries as many."""
 OPENING_GAP_S = 0.2
 """Between two sessions: N games do not start at the same instant."""
 SAMPLE_SECONDS = 1.0
@@ -373,8 +375,8 @@ async def _trial(
         capacity = (await told()).max_sessions
         costs: dict[str, float | None] = {}
         for name, door in doors.items() if len(doors) > 1 else ():
-            async with door() as stream:
-                costs[name] = await cpu_per_message(stream, server.pid)
+            asked = max(min(PINGING_SESSIONS, capacity), 1)
+            costs[name] = await cpu_per_message(door, server.pid, asked)
 
         async def play(number: int) -> None:
             await asyncio.sleep(OPENING_GAP_S * number)

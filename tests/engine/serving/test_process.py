@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.serving.process import stop_event, usage_of
+from engine.serving.process import busy_seconds, stop_event, usage_of
 from tests.conftest import REPOSITORY
 
 
@@ -82,8 +84,20 @@ def test_usage_is_that_of_a_process() -> None:
     assert mine.cpu_s > 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/schedstat").is_file(), reason="this kernel does not say")
+def test_processor_time_is_counted_finely() -> None:
+    before, until = busy_seconds(os.getpid()), time.thread_time() + 0.004
+    while time.thread_time() < until:
+        pass
+    after = busy_seconds(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert after - before > 0.0035
+
+
 def test_of_a_process_that_is_not_there_nothing_is_known() -> None:
     assert usage_of(2**22 + 1) is None
+    assert busy_seconds(2**22 + 1) is None
 
 
 def test_commands_are_listed_without_what_windows_lacks_and_without_what_takes_long() -> None:
