@@ -357,6 +357,8 @@ describe("the page", () => {
     };
     const tall = await heads("1.95");
     const small = await heads("1.40");
+    await page.waitForFunction(() => (globalThis.contrapose!.stage.figure("player") as { shape?: string }).shape);
+    expect(await page.evaluate(() => (globalThis.contrapose!.stage.figure("partner") as { shape?: string }).shape)).toBe("");
     await page.screenshot({ path: join(PICTURES, "height.png") });
     expect(tall.sent - small.sent).toBeGreaterThan(0.4);
     expect(Math.abs(tall.drawn - tall.sent)).toBeLessThan(0.02);

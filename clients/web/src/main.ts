@@ -1,6 +1,7 @@
 // The page: puts stage, app, controls and strip together. `?quality=low` draws without shadows.
 
 import { App } from "./app";
+import type { SessionAccepted } from "./gen/contrapose/v1/interaction_pb";
 import { readNpz } from "./formats/npz";
 import type { Motion } from "./motion/motion";
 import { element, onClick, say } from "./panel/elements";
@@ -16,6 +17,8 @@ import { PEOPLE, Stage } from "./scene/stage";
 import { TOKEN, fetched, serverInfo, sessionAddress } from "./server";
 
 const STRIP_MS = 100;
+/** Of a shape: less shows nowhere. */
+const LEAST_BETA = 0.01;
 
 declare global {
   /** For scripts in the console, and for tests. */
@@ -40,9 +43,12 @@ async function open(): Promise<void> {
     phase: (phase, ending) => {
       showPhase(app!, phase, ending);
     },
-    accepted: () => {
+    accepted: (accepted) => {
       tellBundle(app!).catch((error: unknown) => {
         tell(`the server does not say what it knows: ${String(error)}`);
+      });
+      dress(app!, accepted).catch((error: unknown) => {
+        tell(`the server has no body of that shape: ${String(error)}`);
       });
     },
     event: tell,
@@ -74,6 +80,24 @@ async function open(): Promise<void> {
   setInterval(() => {
     showFigures(app, strip);
   }, STRIP_MS);
+}
+
+/** Gives both people skins of their own shapes; where their joints are, the session says in any case. */
+async function dress(app: App, accepted: SessionAccepted): Promise<void> {
+  for (const [person, skeleton] of [["player", accepted.playerSkeleton], ["partner", accepted.partnerSkeleton]] as const) {
+    const shape = shapeOf(skeleton?.betas ?? []);
+    const figure = app.stage.figure(person);
+    if (!(figure instanceof BodyFigure) || figure.shape === shape) continue;
+    const made = await BodyFigure.from(await fetched(shape ? `v1/body.glb?betas=${shape}` : "v1/body.glb"), shape);
+    const isWanted = app.interaction?.accepted === accepted && app.stage.figure(person) === figure;
+    if (isWanted) app.stage.setFigure(person, made);
+    else made.dispose();
+  }
+}
+
+/** Empty: the average body's. */
+function shapeOf(betas: readonly number[]): string {
+  return betas.some((beta) => Math.abs(beta) >= LEAST_BETA) ? betas.map((beta) => beta.toFixed(3)).join(",") : "";
 }
 
 /** What the bundle was trained to do; known as soon as a session is accepted. */

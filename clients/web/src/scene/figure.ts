@@ -42,7 +42,11 @@ export class BodyFigure implements Figure {
   readonly #fingers: readonly FingerJoint[];
   readonly #place = new Vector3();
 
-  private constructor(scene: Object3D) {
+  private constructor(
+    scene: Object3D,
+    /** Betas with commas, as the server was asked for them; empty: the average body. */
+    readonly shape: string,
+  ) {
     this.root.add(scene);
     const bones = bonesOf(scene);
     this.#bones = jointsAmong(bones);
@@ -57,9 +61,9 @@ export class BodyFigure implements Figure {
   }
 
   /** Throws Error if the file holds no body with the 22 joints. */
-  static async from(glb: ArrayBuffer): Promise<BodyFigure> {
+  static async from(glb: ArrayBuffer, shape = ""): Promise<BodyFigure> {
     const { scene } = await new GLTFLoader().parseAsync(glb, "");
-    return new BodyFigure(scene);
+    return new BodyFigure(scene, shape);
   }
 
   pose(pose: Pose, rest: RestOffsets): void {

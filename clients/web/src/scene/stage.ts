@@ -128,7 +128,9 @@ export class Stage {
 
   /** Puts a figure on the stage in the place of the person's former one. */
   setFigure(person: Person, figure: Figure): void {
-    this.#figures.get(person)?.dispose();
+    const former = this.#figures.get(person);
+    figure.root.visible = former?.root.visible ?? true;
+    former?.dispose();
     this.#figures.set(person, figure);
     figure.tint(this.#palette[person]);
     this.#scene.add(figure.root);
