@@ -8,9 +8,9 @@ Source: closest points of two segments, Ericson, "Real-Time Collision Detection"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -68,14 +68,19 @@ class Capsules:
     starts  (C, 3) from that joint to one end of the axis in the rest pose, metres
     axes    (C, 3) from there to the other end
     radii   (C,) to the skin, in the mean
-    covers  (C,) radii within which all skin lies, in any pose
+    cover   works out `covers`, which few ask for
     """
 
     joints: IntArray
     starts: Array
     axes: Array
     radii: Array
-    covers: Array
+    cover: Callable[[], Array]
+
+    @cached_property
+    def covers(self) -> Array:
+        """(C,) radii within which all skin lies, in any pose."""
+        return self.cover()
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -95,6 +100,9 @@ class Segments:
 
     starts: Array
     axes: Array
+
+    def __getitem__(self, frames: IntArray) -> Segments:
+        return Segments(starts=self.starts[frames], axes=self.axes[frames])
 
 
 # ---------------------------------------------------------------------------------------- distances
@@ -214,24 +222,27 @@ class _Skin:
     """Vertices in the order of the capsules that are fitted to them.
 
     vertices  (n,) indices into the body's; owners (n,) the capsule of each, ascending
-    firsts    (C,) where each capsule's begin
+    firsts    (C,) where each capsule's begin; counts (C,) how many they are
     areas     (n,) of the skin about each vertex
     """
 
     vertices: IntArray
     owners: IntArray
     firsts: IntArray
+    counts: IntArray
     areas: Array
 
     def products(self, left: Array, right: Array) -> Array:
-        """(n, a) and (n, b) -> (C, a, b): of the transpose of the one with the other."""
-        ends = [*self.firsts[1:].tolist(), len(self.owners)]
-        spans = zip(self.firsts.tolist(), ends, strict=True)
-        return np.stack([left[first:end].T @ right[first:end] for first, end in spans])
+        """(a, n) and (b, n) -> (C, a, b): of the one with the transpose of the other."""
+        result = np.empty((len(self.firsts), len(left), len(right)))
+        ends = (self.firsts + self.counts).tolist()
+        for capsule, (first, end) in enumerate(zip(self.firsts.tolist(), ends, strict=True)):
+            np.matmul(left[:, first:end], right[:, first:end].T, out=result[capsule])
+        return result
 
     def sums(self, values: Array) -> Array:
-        """(n, ...) -> (C, ...) over the vertices of each capsule."""
-        return np.asarray(np.add.reduceat(values, self.firsts, axis=0))
+        """(..., n) -> (..., C) over the vertices of each capsule."""
+        return np.asarray(np.add.reduceat(values, self.firsts, axis=-1))
 
 
 def _skin(groups: Sequence[IntArray], areas: Array) -> _Skin:
@@ -242,6 +253,7 @@ def _skin(groups: Sequence[IntArray], areas: Array) -> _Skin:
         vertices=vertices,
         owners=np.repeat(np.arange(len(groups)), sizes),
         firsts=np.cumsum([0, *sizes[:-1]]),
+        counts=np.array(sizes),
         areas=areas[vertices],
     )
 
@@ -258,17 +270,23 @@ def _fitted(body: Body, betas_bytes: bytes) -> Capsules:
     template = _template(body)
     skin, fit = template.skin, template.fit
     moved = (vertices - body.template).take(skin.vertices, axis=0)
-    shift = skin.sums(moved) / skin.sums(np.ones((len(moved), 1)))
+    shift = (skin.sums(np.ascontiguousarray(moved.T)) / skin.counts).T
     guess = _Fit(starts=fit.starts + shift, ends=fit.ends + shift, radii=fit.radii)
-    fit = _refined(vertices[skin.vertices], skin, guess, WARM_ROUNDS)
+    fit = _refined(vertices.take(skin.vertices, axis=0), skin, guess, WARM_ROUNDS)
     joints_rest = body.rest_joints(betas).astype(np.float64)[template.joints]
     return Capsules(
         joints=template.joints,
         starts=fit.starts - joints_rest,
         axes=fit.ends - fit.starts,
         radii=fit.radii,
-        covers=fit.radii + _sticking_out(template, vertices, fit) + template.bulges,
+        cover=partial(_covers, body, betas, fit),
     )
+
+
+def _covers(body: Body, betas: Array, fit: _Fit) -> Array:
+    """Radii (C,) within which all skin lies, in any pose."""
+    template, vertices = _template(body), body.rest_vertices(betas).astype(np.float64)
+    return np.asarray(fit.radii + _sticking_out(template, vertices, fit) + template.bulges)
 
 
 def _sticking_out(template: _Template, vertices: Array, fit: _Fit) -> Array:
@@ -392,8 +410,9 @@ def _nearest(points: Array, seeds: Array) -> IntArray:
 
 def _apart(points: Array, fit: _Fit) -> Array:
     """Signed distances (n,) of points (n, 3) from the surfaces of capsules (n,), or of one."""
-    offsets, _ = _offsets(points, fit.starts, fit.ends)
-    return np.asarray(lengths(offsets) - fit.radii)
+    axes, ahead = fit.ends - fit.starts, points - fit.starts
+    t = np.clip(dots(ahead, axes) / np.maximum(dots(axes, axes), 1e-12), 0.0, 1.0)
+    return np.asarray(lengths(ahead - t[:, None] * axes) - fit.radii)
 
 
 def _longest(points: Array, areas: Array) -> _Fit:
@@ -421,19 +440,25 @@ def _refined(points: Array, skin: _Skin, fit: _Fit, rounds: int = ROUNDS) -> _Fi
     """
     starts, ends, radii = fit.starts, fit.ends, fit.radii
     damping = 0.01 * skin.sums(skin.areas)[:, None, None] * np.eye(7)
-    slopes = np.full((len(points), 7), -1.0)
+    x_y_z = np.ascontiguousarray(points.T)  # a row an axis: a sum over three rows is quick
+    # Fresh memory for arrays of this size costs more than what is done with them.
+    of_each, slopes, weighted = (np.full((8, len(points)), -1.0) for _ in range(3))
+    ahead, axis, size, radius = of_each[:3], of_each[3:6], of_each[6], of_each[7]
     for _ in range(rounds):
-        offsets, t = _offsets(
-            points, starts.take(skin.owners, axis=0), ends.take(skin.owners, axis=0)
-        )
-        distances = np.maximum(lengths(offsets), 1e-9)
-        np.divide(offsets, -distances[:, None], out=slopes[:, :3])
-        np.multiply(slopes[:, :3], t[:, None], out=slopes[:, 3:6])
-        slopes[:, :3] -= slopes[:, 3:6]
-        weighted = slopes * skin.areas[:, None]
-        residual = (radii.take(skin.owners) - distances)[:, None]
-        normal = skin.products(weighted, slopes) + damping
-        step = np.linalg.solve(normal, skin.products(weighted, residual))[..., 0]
+        axes = ends - starts
+        capsules = np.column_stack([starts, axes, np.maximum(dots(axes, axes), 1e-12), radii])
+        capsules.T.take(skin.owners, axis=1, out=of_each, mode="clip")
+        np.subtract(x_y_z, ahead, out=ahead)
+        t = np.clip(np.einsum("an,an->n", ahead, axis) / size, 0.0, 1.0)
+        offsets = np.subtract(ahead, np.multiply(axis, t, out=axis), out=ahead)
+        distances = np.maximum(np.sqrt(np.einsum("an,an->n", offsets, offsets)), 1e-9)
+        np.divide(offsets, -distances, out=slopes[:3])
+        np.multiply(slopes[:3], t, out=slopes[3:6])
+        slopes[:3] -= slopes[3:6]
+        np.subtract(radius, distances, out=slopes[7])
+        np.multiply(slopes, skin.areas, out=weighted)
+        products = skin.products(weighted[:7], slopes)
+        step = np.linalg.solve(products[:, :, :7] + damping, products[:, :, 7:])[..., 0]
         starts, ends, radii = starts + step[:, :3], ends + step[:, 3:6], radii + step[:, 6]
         radii = np.maximum(radii, LEAST_RADIUS)
     axes = ends - starts
@@ -441,13 +466,6 @@ def _refined(points: Array, skin: _Skin, fit: _Fit, rounds: int = ROUNDS) -> _Fi
     direction = np.where(reach > 0, axes / np.maximum(reach, 1e-300), np.eye(3)[0])
     ends = np.where(reach < LEAST_LENGTH, starts + LEAST_LENGTH * direction, ends)
     return _Fit(starts=starts, ends=ends, radii=radii)
-
-
-def _offsets(points: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
-    """From the nearest place of its axis to each point (n, 3), and where that is, 0..1."""
-    axes, ahead = ends - starts, points - starts
-    t = np.clip(dots(ahead, axes) / np.maximum(dots(axes, axes), 1e-12), 0.0, 1.0)
-    return ahead - t[:, None] * axes, t
 
 
 def _vertex_areas(vertices: Array, faces: IntArray) -> Array:

@@ -79,7 +79,8 @@ class Body:
 
     def rest_vertices(self, betas: Array) -> Array:
         """(10,) -> (V, 3)"""
-        return self.template + self.shape_directions @ betas
+        moved = self.shape_directions.reshape(-1, SHAPE_COUNT) @ betas
+        return np.asarray(self.template + moved.reshape(-1, 3))
 
     @cached_property
     def fingers(self) -> FingerJoints | None:

@@ -54,13 +54,13 @@ def corrected(track: Track, given: BoolArray, rest_joints: Array, config: Cleanu
     if config.top_speed is not None:
         reach = config.top_speed / FRAME_RATE
         result = _speed_limited(result, posed[0], given, rest_joints, reach)
-    if config.capsules is not None:
-        apart = parted(result.pose, given, rest_joints, config.capsules)
+    if result is not track:
+        posed = result.pose.in_world(rest_joints[:, None])
+    if config.capsules is not None:  # which moves nobody up or down: `posed` will do for heights
+        apart = parted(result.transl, posed, given, config.capsules)
         result = replace(result, pose=Pose(result.rotmats, apart))
     if config.floor is None:
         return result
-    if result is not track:
-        posed = result.pose.in_world(rest_joints[:, None])
     lowest = lowest_heights(*posed, rest_joints[:, None]) - config.floor
     return _floored(result, lowest, given, config)
 

@@ -12,7 +12,6 @@ import numpy as np
 from engine.arrays import Array, BoolArray
 from engine.body.capsules import Capsules, Segments, near_pairs
 from engine.body.easing import frames_from
-from engine.body.pose import Pose
 
 GIVE = 0.01
 """Metres that skin gives way: hands that press and chests that hug sink in so far."""
@@ -27,36 +26,40 @@ SMOOTH = np.array([0.25, 0.5, 0.25])
 
 
 def parted(
-    pose: Pose,
+    transl: Array,
+    posed: tuple[Array, Array],
     given: BoolArray,
-    rest_joints: Array,
     capsules: tuple[Capsules, Capsules],
 ) -> Array:
-    """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible.
+    """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible;
+    nobody goes up or down.
 
-    pose (2, frame), rest_joints (2, 22, 3)
-    given (2, frame)  poses that must stay; if only one may move, that one goes all the way
+    transl (2, frame, 3)  as they are; posed: joints and orientations of both people there
+    given (2, frame)      poses that must stay; if only one may move, that one goes all the way
 
     Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
         minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
     """
-    posed = [
-        capsules[person].posed(*pose[person].in_world(rest_joints[person])) for person in range(2)
-    ]
+    joints, world = posed
+    first, second = (capsules[person].posed(joints[person], world[person]) for person in range(2))
     share = np.where(given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
     most = np.minimum(frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
-    apart: Array = np.zeros_like(pose.transl[0])
+    apart: Array = np.zeros_like(transl[0])
+    frames = np.arange(len(apart))
     for _ in range(ROUNDS):
-        step = _way_apart(posed[0], _moved(posed[1], apart), capsules)
-        if not step.any():
+        step = _way_apart(first[frames], _moved(second[frames], apart[frames]), capsules)
+        # Where nobody is in the other any more, nothing changes in the next round.
+        goes_on = step.any(axis=-1)
+        frames, step = frames[goes_on], step[goes_on]
+        if not len(frames):
             break
-        apart = _shortened(apart + step, most)
+        apart[frames] = _shortened(apart[frames] + step, most[frames])
     if not apart.any():
-        return pose.transl
+        return transl
     apart = _shortened(_smoothed(apart), most)
     signs = np.array([-1.0, 1.0])[:, None]
-    return np.asarray(pose.transl + (signs * share)[..., None] * apart)
+    return np.asarray(transl + (signs * share)[..., None] * apart)
 
 
 def _way_apart(first: Segments, second: Segments, capsules: tuple[Capsules, Capsules]) -> Array:

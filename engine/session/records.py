@@ -8,7 +8,10 @@ the parts of a session and the kinds of `codec.py`; no file, key or graph.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from engine.body.canonical import CanonicalFrame
 from engine.body.capsules import Capsules, Segments
@@ -352,6 +355,7 @@ def _checked_state(data: object) -> SessionState:
 
 
 STATE = Kind(_STATE.write, _checked_state, _STATE.told)
+COVERS = array(None, most=MOST_METRES)
 CAPSULES = record(
     Capsules,
     {
@@ -359,8 +363,13 @@ CAPSULES = record(
         "starts": AXES,
         "axes": AXES,
         "radii": array(None, most=MOST_METRES),
-        "covers": array(None, most=MOST_METRES),
+        "covers": Kind(
+            lambda cover: COVERS.write(cover()),
+            lambda data: partial(np.asarray, COVERS.read(data)),
+            COVERS.told,
+        ),
     },
+    covers="cover",
 )
 INTENT_NET = record(
     IntentNet,

@@ -44,7 +44,7 @@ def only(capsules: Capsules, joint: int) -> Capsules:
         starts=capsules.starts[keep],
         axes=capsules.axes[keep],
         radii=capsules.radii[keep],
-        covers=capsules.covers[keep],
+        cover=lambda: capsules.covers[keep],
     )
 
 

@@ -227,16 +227,17 @@ RECORDS = {
     "CAPSULES": Capsules,
     "CHUNK": Chunk,
 }
-MADE_AGAIN = {"rest_joints", "far", "_made", "_coming", "curls"}
+MADE_AGAIN = {"rest_joints", "far", "_made", "_coming", "curls", "cover"}
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_no_attribute_is_forgotten(name: str) -> None:
-    """Each has a tag, but for those of a session's body, of a cache, and of what frames tell."""
+    """Each has a tag, but for those of a session's body, of a cache, and of what frames tell or
+    what works out another."""
     kind: Kind[Any] = getattr(records, name)
     tags = re.findall(r"^  (\w+):", kind.told, re.MULTILINE)
     attributes = {field.name for field in fields(RECORDS[name])}
-    assert set(tags) <= attributes
+    assert all(tag in attributes or hasattr(RECORDS[name], tag) for tag in tags)
     assert attributes - set(tags) <= MADE_AGAIN
 
 
