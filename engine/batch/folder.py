@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,15 +120,13 @@ class BatchFolder:
         self._write_manifest()
 
 
-def stored(folder: Path, prompt: Prompt, motion: Motion, body: Body, suffix: str) -> Entry:
-    """Write a motion's files, which appear when they are whole; any number of writers at once."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
-        paths = write_motion(
-            Path(part) / f"{prompt.name}{suffix}", motion, body, caption=prompt.text
-        )
-        files = {path.name: _sha256(path) for path in paths}
-        for path in paths:
-            os.replace(path, folder / path.name)
+def stored(part: Path, prompt: Prompt, motion: Motion, body: Body, suffix: str) -> Entry:
+    """Write a motion's files, which appear when they are whole, beside the folder `part` of one
+    writer or of several threads."""
+    paths = write_motion(part / f"{prompt.name}{suffix}", motion, body, caption=prompt.text)
+    files = {path.name: _sha256(path) for path in paths}
+    for path in paths:
+        os.replace(path, part.parent / path.name)
     return Entry(
         name=prompt.name,
         line=prompt.line,

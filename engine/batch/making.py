@@ -6,8 +6,10 @@ windows of all prompts under way share calls.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,10 @@ from engine.errors import BundleError, ContraposeError, InputError
 from engine.formats import read_motion
 from engine.motion.hands import curls_over
 from engine.motion.motion import Motion
-from engine.sampling.generation import People, generate_motion, generate_pairs
+from engine.sampling.generation import People, SampleWindows, generate_motion, generate_pairs
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
+from engine.sampling.request import WindowRequest
 from engine.serving.loaded import LoadedBundle
 
 
@@ -49,6 +52,8 @@ class Maker:
         manifest = loaded.bundle.manifest
         self.steps = manifest.animator.steps_default if steps is None else steps
         self._foot_lock = foot_lock
+        self.turn = threading.Lock()
+        """Held by who computes: threads that take turns at each array only slow each other down."""
 
     def begin(self, prompts: Sequence[Prompt]) -> dict[Prompt, Begun | ContraposeError]:
         """The pairs of some prompts, read or denoised together; an error for one that has none."""
@@ -77,7 +82,7 @@ class Maker:
     def finish(self, begun: Begun) -> Motion:
         """The motion around a pair. Raises ContraposeError."""
         pair, loaded = begun.pair, self.loaded
-        with patient_windows(loaded.executor) as sample:
+        with patient_windows(loaded.executor) as sample, self.turn:
             made = generate_motion(
                 pair.pose,
                 rest_joints=loaded.body.rest_joints(pair.betas),
@@ -85,7 +90,7 @@ class Maker:
                 frames=begun.prompt.frames,
                 seed=begun.prompt.seed,
                 steps=self.steps,
-                sample=sample,
+                sample=partial(self._sampled, sample),
                 history_frames=loaded.bundle.manifest.animator.history_frames,
                 text=begun.words,
                 foot_lock=self._foot_lock,
@@ -97,6 +102,14 @@ class Maker:
             betas=pair.betas.astype(np.float32),
             curls=curls_over(made, loaded.body.rest_joints(pair.betas)).astype(np.float32),
         )
+
+    def _sampled(self, sample: SampleWindows, requests: list[WindowRequest]) -> Array:
+        """Windows, while others have their turn."""
+        self.turn.release()
+        try:
+            return sample(requests)
+        finally:
+            self.turn.acquire()
 
     def _words(self, prompts: Sequence[Prompt]) -> Mapping[str, Array]:
         """The vector of each text; none where the bundle reads no words."""

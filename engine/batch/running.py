@@ -6,6 +6,7 @@ Knows makers and folders; no file of prompts and no terminal.
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -52,12 +53,15 @@ def made_motions(
         outside_s += outcome.cpu_s
         return outcome
 
-    with ThreadPoolExecutor(TOGETHER) as pool:
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part,
+        ThreadPoolExecutor(TOGETHER) as pool,
+    ):
         under_way: set[Future[Outcome]] = set()
         for first in range(0, len(prompts), TOGETHER):
             begun = maker.begin(prompts[first : first + TOGETHER])
             under_way |= {
-                pool.submit(_finished, maker, prompt, start, folder, suffix)
+                pool.submit(_finished, maker, prompt, start, Path(part), suffix)
                 for prompt, start in begun.items()
             }
             while len(under_way) > TOGETHER:
@@ -69,14 +73,15 @@ def made_motions(
 
 
 def _finished(
-    maker: Maker, prompt: Prompt, begun: Begun | ContraposeError, folder: Path, suffix: str
+    maker: Maker, prompt: Prompt, begun: Begun | ContraposeError, part: Path, suffix: str
 ) -> Outcome:
     started = time.thread_time()
     if isinstance(begun, ContraposeError):
         return Outcome(prompt=prompt, problem=str(begun))
     try:
         motion = maker.finish(begun)
-        entry = stored(folder, prompt, motion, maker.loaded.body, suffix)
+        with maker.turn:
+            entry = stored(part, prompt, motion, maker.loaded.body, suffix)
     except ContraposeError as error:
         return Outcome(prompt=prompt, problem=str(error))
     cpu_s = time.thread_time() - started

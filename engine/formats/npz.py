@@ -13,6 +13,7 @@ AMASS's hold axis-angle rotations and SMPL translations, mostly with Z up (facts
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,21 +64,22 @@ def write_npz(path: Path, motion: Motion, body: Body) -> None:
             "hand_parents": np.array(HAND_PARENTS),
             "hand_rest_joints": joints.astype(np.float32),
         }
-    with path.open("wb") as file:
-        np.savez_compressed(
-            file,
-            format=np.array(FORMAT),
-            version=np.array(VERSION),
-            joint_names=np.array(JOINT_NAMES),
-            parents=np.array(PARENTS),
-            body=np.array(body.name),
-            quats_xyzw=motion.quats_xyzw.astype(np.float32),
-            transl=motion.transl.astype(np.float32),
-            betas=motion.betas.astype(np.float32),
-            rest_joints=body.rest_joints(motion.betas).astype(np.float32),
-            frame_rate=np.array(motion.frame_rate),
-            **hands,
-        )
+    written = io.BytesIO()  # an archive is written to and fro
+    np.savez_compressed(
+        written,
+        format=np.array(FORMAT),
+        version=np.array(VERSION),
+        joint_names=np.array(JOINT_NAMES),
+        parents=np.array(PARENTS),
+        body=np.array(body.name),
+        quats_xyzw=motion.quats_xyzw.astype(np.float32),
+        transl=motion.transl.astype(np.float32),
+        betas=motion.betas.astype(np.float32),
+        rest_joints=body.rest_joints(motion.betas).astype(np.float32),
+        frame_rate=np.array(motion.frame_rate),
+        **hands,
+    )
+    path.write_bytes(written.getbuffer())
 
 
 # ------------------------------------------------------------------------------------------ reading
