@@ -1,0 +1,160 @@
+"""How near `contrapose generate` comes to what its networks alone could do, on this machine.
+
+Makes motions of the first prompts of a file as the command does, and counts the processor time of
+all that is no graph call: of the same run, so that other work on the machine slows down both. Then
+it makes the same graph calls again, one after the other, with nothing in between, and compares what
+the clock says of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.backends import Graph, Precision, open_backend
+from engine.backends.ports import Inputs
+from engine.batch import Maker, Outcome, made_motions, read_prompts
+from engine.batch.prompts import Defaults, Prompt
+from engine.body.shape import load_body
+from engine.bundle import KINDS_FILE, STARTER, Bundle, load_bundle
+from engine.sampling.executor import Executor
+from engine.sampling.kinds import load_kinds
+from engine.sampling.models import Models, load_models
+from engine.serving.loaded import LoadedBundle
+
+PROMPTS = Path("tests/data/people_sentences.txt")
+TURN = 40
+"""Motions that are made before their graph calls are made again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Seconds of the clock, of all the process's threads, and of those that are no graph call."""
+
+    clock_s: float
+    cpu_s: float
+    outside_s: float
+
+
+class Calls:
+    """Calls of graphs, in order; of each graph and shape the last one can be made again."""
+
+    def __init__(self) -> None:
+        self.thread_s = 0.0
+        """Of the calling thread, in calls."""
+        self._order: list[tuple[object, ...]] = []
+        self._last: dict[tuple[object, ...], Callable[[], object]] = {}
+
+    def noting(self, graph: Graph) -> Graph:
+        """The graph, whose calls are noted from now on."""
+
+        def call(inputs: Inputs) -> dict[str, Array]:
+            key = id(graph), *(np.shape(value) for value in inputs.values())
+            self._order.append(key)
+            self._last[key] = lambda: graph(inputs)
+            begun = time.thread_time()
+            outputs = graph(inputs)
+            self.thread_s += time.thread_time() - begun
+            return outputs
+
+        return call
+
+    def forget(self) -> None:
+        self._order.clear()
+        self._last.clear()
+
+    def again(self) -> float:
+        """Make all calls again; returns seconds of the clock."""
+        begun = time.perf_counter()
+        for key in self._order:
+            self._last[key]()
+        return time.perf_counter() - begun
+
+
+def noted(models: Models, calls: Calls) -> Models:
+    """The models of a bundle that holds all of them, their calls noted."""
+    condition, step = models.generator_condition, models.generator_step
+    assert condition is not None
+    assert step is not None
+    assert models.text is not None
+    return replace(
+        models,
+        animator_condition=calls.noting(models.animator_condition),
+        animator_step=calls.noting(models.animator_step),
+        generator_condition=calls.noting(condition),
+        generator_step=calls.noting(step),
+        text=replace(models.text, graph=calls.noting(models.text.graph)),
+    )
+
+
+def made(maker: Maker, calls: Calls, prompts: Sequence[Prompt]) -> Spent:
+    """What making the motions takes."""
+
+    def counted() -> tuple[float, float, float]:
+        executors = maker.loaded.executor.call(lambda _: time.thread_time()).result()
+        return time.process_time(), time.thread_time(), executors - calls.thread_s
+
+    with tempfile.TemporaryDirectory() as folder:
+        before, begun = counted(), time.perf_counter()
+        outcomes: list[Outcome] = list(made_motions(maker, prompts, Path(folder), ".npz"))
+        clock_s = time.perf_counter() - begun
+        cpu_s, *ours = (now - then for now, then in zip(counted(), before, strict=True))
+    assert all(outcome.entry is not None for outcome in outcomes)
+    outside_s = sum(outcome.cpu_s for outcome in outcomes) + sum(ours)
+    return Spent(clock_s=clock_s, cpu_s=cpu_s, outside_s=outside_s)
+
+
+def measured(
+    bundle: Bundle, prompts: Sequence[Prompt], precision: Precision
+) -> tuple[list[Spent], list[float]]:
+    """What making the motions takes, TURN after TURN, and seconds of the clock of the graph calls
+    of each turn alone."""
+    models, calls = load_models(bundle, open_backend(precision=precision)), Calls()
+    spent, alone = [], []
+    with Executor(noted(models, calls)) as executor:
+        loaded = LoadedBundle(
+            bundle=bundle,
+            executor=executor,
+            body=load_body(),
+            backend="",
+            precision="",
+            kinds=load_kinds(bundle.file(KINDS_FILE)),
+        )
+        executor.measure()
+        maker = Maker(loaded, steps=None, foot_lock=True)
+        made(maker, calls, prompts[:8])  # first calls allocate
+        for first in range(0, len(prompts), TURN):
+            calls.forget()
+            spent.append(made(maker, calls, prompts[first : first + TURN]))
+            alone.append(executor.call(lambda _: calls.again()).result())
+    return spent, alone
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.offline", description=__doc__)
+    parser.add_argument("--prompts", type=Path, default=PROMPTS, help="(%(default)s)")
+    parser.add_argument("--count", type=int, default=200, metavar="N", help="(%(default)s)")
+    parser.add_argument("--bundle", type=Path, default=STARTER)
+    parser.add_argument("--precision", choices=("auto", "f32", "bf16"), default="auto")
+    args = parser.parse_args()
+    prompts = read_prompts(args.prompts, Defaults())[0][: args.count]
+    spent, alone = measured(load_bundle(args.bundle), prompts, args.precision)
+    clock_s, cpu_s, outside_s = (
+        sum(getattr(turn, name) for turn in spent) for name in ("clock_s", "cpu_s", "outside_s")
+    )
+    print(
+        f"{len(prompts)} motions: {cpu_s:.1f} s of processor time, {outside_s:.1f} s of it outside "
+        f"the networks ({1 - outside_s / cpu_s:.1%} in them); by the clock {clock_s:.1f} s, the "
+        f"graph calls alone {sum(alone):.1f} s ({sum(alone) / clock_s:.1%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
