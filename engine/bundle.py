@@ -35,8 +35,9 @@ ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
 GENERATOR_FILES = ("generator/condition.onnx", "generator/step.onnx")
 TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
 INTENT_FILE = "intent/net.npz"
-KINDS_FILE = "text/kinds.npz"
-"""What the networks were trained to do, in words: may be missing."""
+KINDS_FILE, ACTS_FILE = "text/kinds.npz", "text/acts.npz"
+"""What the networks were trained to do, in words, and words for what needs no network, as
+`sampling/kinds.py` keeps them: may be missing."""
 
 
 Natural = Annotated[int, 0, MOST]
@@ -158,10 +159,9 @@ class Bundle:
     path: Path
     manifest: Manifest
 
-    @property
-    def kinds_file(self) -> Path | None:
-        """Its kinds, in words, if it says what they are; see `sampling/kinds.py`."""
-        return self.file(KINDS_FILE) if KINDS_FILE in self.manifest.files else None
+    def optional(self, relative: str) -> Path | None:
+        """The path of a file that a bundle may lack; None: this one does."""
+        return self.file(relative) if relative in self.manifest.files else None
 
     def file(self, relative: str) -> Path:
         """The path of a file that the manifest lists. Raises BundleError for any other."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.bundle import STARTER, load_bundle
+from engine.bundle import KINDS_FILE, STARTER, load_bundle
 from engine.errors import BundleError
 
 LINE = 99
@@ -33,9 +33,10 @@ def run(args: argparse.Namespace) -> int:
     from engine.sampling.kinds import load_kinds
 
     bundle = load_bundle(args.bundle)
-    if bundle.kinds_file is None:
+    path = bundle.optional(KINDS_FILE)
+    if path is None:
         raise BundleError(f"{args.bundle}: does not say what it was trained on; export again")
-    kinds = load_kinds(bundle.kinds_file)
+    kinds = load_kinds(path)
     width = max(map(len, kinds.names), default=0)
     for number, name in enumerate(kinds.names):
         wordings = kinds.wordings(number)

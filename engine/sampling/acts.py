@@ -7,12 +7,10 @@ session, and not how an act is done (`motion/answers.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from engine.arrays import Array
+from engine.bundle import ACTS_FILE, Bundle
 from engine.motion.answers import ACTS
+from engine.sampling.kinds import Kinds, kinds_by, load_kinds
 from engine.sampling.models import Models, encode_text
 
 PHRASES: dict[str, tuple[str, ...]] = {
@@ -112,24 +110,23 @@ LEAST = 0.45
 """Cosine of words and the nearest sentence under which no act is meant."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ActWords:
-    """vectors (n, text width), of unit length; acts: of each, None for none."""
-
-    vectors: Array
-    acts: tuple[str | None, ...]
-
-    def act_of(self, text: Array) -> str | None:
-        """Which of ACTS a text vector (text width,) asks for, if any."""
-        cosines = self.vectors @ text / max(float(np.linalg.norm(text)), 1e-9)
-        nearest = int(cosines.argmax())
-        return self.acts[nearest] if cosines[nearest] >= LEAST else None
+OTHER = "other"
+SENTENCES = {OTHER: OTHERS, **{act: PHRASES[act] for act in ACTS}}
 
 
-def act_words(models: Models) -> ActWords:
-    """As a bundle's encoder reads them. Raises InputError if it has none."""
-    sentences: list[tuple[str, str | None]] = [(sentence, None) for sentence in OTHERS]
-    sentences += [(sentence, act) for act in ACTS for sentence in PHRASES[act]]
-    vectors = encode_text(models, [sentence for sentence, _ in sentences])
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return ActWords(vectors=vectors / norms, acts=tuple(act for _, act in sentences))
+def acts_of(bundle: Bundle, models: Models) -> Kinds:
+    """SENTENCES as the bundle holds them; if it holds others or none, as its encoder reads them.
+
+    Raises InputError if it has no encoder, BundleError for a file that holds no such thing.
+    """
+    path = bundle.optional(ACTS_FILE)
+    if path is not None and (held := load_kinds(path)).sentences == SENTENCES:
+        return held
+    return kinds_by(lambda texts: encode_text(models, texts), SENTENCES)
+
+
+def act_of(acts: Kinds, text: Array) -> str | None:
+    """Which of ACTS a text vector (text width,) asks for, if any."""
+    row, cosine = acts.nearest(text)
+    name = acts.names[acts.kind_of[row]]
+    return name if cosine >= LEAST and name != OTHER else None

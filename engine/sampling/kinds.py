@@ -6,6 +6,7 @@ Knows the wordings of the training clips and their vectors; no encoder and no ne
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,19 +46,43 @@ class Kinds:
         """(K,) the first wording of each kind."""
         return tuple(self.wordings(kind)[0] for kind in range(len(self.names)))
 
+    @property
+    def sentences(self) -> dict[str, tuple[str, ...]]:
+        """The wordings of each kind."""
+        return {name: tuple(self.wordings(kind)) for kind, name in enumerate(self.names)}
+
+    def nearest(self, vector: Array) -> tuple[int, float]:
+        """The wording nearest to a text vector (width,), and their cosine; of no words, 0."""
+        cosines = self.vectors @ vector / max(float(np.linalg.norm(vector)), 1e-9)
+        row = int(cosines.argmax())
+        return row, float(cosines[row])
+
     def notice(self, words: str, vector: Array) -> str:
         """One line for people if words (width,) are far from every kind; else nothing."""
-        length = float(np.linalg.norm(vector))
-        if not length or not self.texts:
+        if not vector.any() or not self.texts:
             return ""
-        nearness = self.vectors @ vector / length
-        if float(nearness.max()) >= FAR:
+        row, cosine = self.nearest(vector)
+        if cosine >= FAR:
             return ""
         shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
         return (
             f'"{shown}" is far from all that this bundle knows, nearest is '
-            f'"{self.texts[int(nearness.argmax())]}"; `contrapose kinds` lists it'
+            f'"{self.texts[row]}"; `contrapose kinds` lists it'
         )
+
+
+def kinds_by(
+    encode: Callable[[Sequence[str]], Array], sentences: Mapping[str, Sequence[str]]
+) -> Kinds:
+    """Kinds by name, with the wordings of each, as an encoder (texts -> (n, width)) reads them."""
+    texts = tuple(text for of_kind in sentences.values() for text in of_kind)
+    vectors = encode(texts)
+    return Kinds(
+        names=tuple(sentences),
+        texts=texts,
+        kind_of=np.repeat(np.arange(len(sentences)), [len(s) for s in sentences.values()]),
+        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+    )
 
 
 def save_kinds(path: Path, kinds: Kinds) -> None:

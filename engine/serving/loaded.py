@@ -19,11 +19,11 @@ from engine.backends import Backend, Precision, open_backend
 from engine.body.capsules import Capsules, fitted_capsules
 from engine.body.pose import Pose
 from engine.body.shape import SHAPE_COUNT, Body, load_body
-from engine.bundle import Bundle
+from engine.bundle import KINDS_FILE, Bundle
 from engine.motion.intent import IntentNet, load_intent
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
-from engine.sampling.acts import ActWords, act_words
+from engine.sampling.acts import acts_of
 from engine.sampling.executor import Executor
 from engine.sampling.kinds import Kinds, load_kinds
 from engine.sampling.models import load_models
@@ -64,7 +64,7 @@ class LoadedBundle:
     precision: str
     intent: IntentNet | None = None
     """Tells what players offer; None: no offer is answered."""
-    acts: ActWords | None = None
+    acts: Kinds | None = None
     """Tells which words ask for something that needs no network; None: none do."""
     kinds: Kinds | None = None
     """What the networks were trained to do; None: the bundle does not say."""
@@ -114,14 +114,14 @@ def loaded_bundle(
         f"graphs of {config.bundle.manifest.name} for {backend.name} ({backend.precision}): from "
         "the cache, or compiled, which takes up to a minute the first time"
     )
-    models = load_models(config.bundle, backend)
+    models, kinds = load_models(config.bundle, backend), config.bundle.optional(KINDS_FILE)
     loaded = LoadedBundle(
         bundle=config.bundle,
         executor=Executor(models),
         body=_body(config),
         intent=_intent(config.bundle),
-        acts=act_words(models) if models.animator_text_width else None,
-        kinds=None if (kinds := config.bundle.kinds_file) is None else load_kinds(kinds),
+        acts=acts_of(config.bundle, models) if models.animator_text_width else None,
+        kinds=None if kinds is None else load_kinds(kinds),
         backend=backend.name,
         precision=backend.precision,
     )

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -20,6 +21,7 @@ from contrapose.v1 import interaction_pb2
 from engine.arrays import Array
 from engine.errors import BundleError, SessionError
 from engine.motion.motion import FRAME_RATE
+from engine.sampling.acts import act_of
 from engine.serving import wire
 from engine.serving.direction_wire import first_direction, start_from_wire
 from engine.serving.host import Host
@@ -152,7 +154,7 @@ async def _opened(
         idle_seconds=host.config.idle_seconds,
         player=TrackedPlayer(calibration),
         takes_text=loaded.animator_takes_text,
-        act_of=None if loaded.acts is None else loaded.acts.act_of,
+        act_of=None if loaded.acts is None else partial(act_of, loaded.acts),
         kinds=loaded.kinds,
         tells_intent=session.intent is not None and config.guard and config.company,
         sealer=Sealer(

@@ -16,6 +16,7 @@ from typing import Literal
 import onnx
 
 from engine.bundle import (
+    ACTS_FILE,
     INTENT_FILE,
     KINDS_FILE,
     MANIFEST,
@@ -26,9 +27,11 @@ from engine.bundle import (
     write_manifest,
 )
 from engine.errors import BundleError
+from engine.sampling.acts import SENTENCES
+from engine.sampling.kinds import kinds_by, save_kinds
 from trainer.graphs.storing import store_halves, store_int8, store_sinusoids
 from trainer.models.family import Part
-from trainer.text.encoder import TextEncoder
+from trainer.text.encoder import TextEncoder, encode_texts
 
 BODY_FILE = "body.npz"
 Weights = Literal["compact", "f16", "f32"]
@@ -55,6 +58,7 @@ def export_bundle(
     intent_file  of `python -m trainer.intent.train`; None: no offer of a player is answered
     kinds_file   of `python -m trainer.text.kinds`, with the vectors of `text`; None: no words are
                  told apart from what it knows
+    text       if the animator takes words, those that it is not needed for are read by it, too
     weights    f32 keeps every bit of a checkpoint; f16 stores matrices in half the bytes;
                compact stores products in int8 and computes the sinusoids
     Raises BundleError if `path` holds something else than a bundle, if text encoder and networks
@@ -81,6 +85,9 @@ def export_bundle(
             shutil.copyfile(intent_file, partial / INTENT_FILE)
         if kinds_file is not None and text is not None:
             shutil.copyfile(kinds_file, partial / KINDS_FILE)
+        if text is not None and any(_steered_by_words(part) for part in parts):
+            acts = kinds_by(lambda texts: encode_texts(texts, text), SENTENCES)
+            save_kinds(partial / ACTS_FILE, acts)
         bundle = write_manifest(
             partial,
             name=name,
@@ -96,6 +103,10 @@ def export_bundle(
             path.rename(Path(scratch) / "old")
         partial.rename(path)
     return dataclasses.replace(bundle, path=path)
+
+
+def _steered_by_words(part: Part) -> bool:
+    return part.family.name == "animator" and part.network.config.text_width > 0
 
 
 def _save(path: Path, model: onnx.ModelProto, weights: Weights) -> None:

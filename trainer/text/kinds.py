@@ -10,10 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from engine.errors import ContraposeError
-from engine.sampling.kinds import Kinds, save_kinds
+from engine.sampling.kinds import Kinds, kinds_by, save_kinds
 from trainer.data.shards import Clips, load_clips
 from trainer.text.encoder import TextEncoder, encode_texts
 from trainer.text.minilm import minilm_text
@@ -24,16 +22,12 @@ def kinds_of(clips: Clips, encoder: TextEncoder) -> Kinds:
     counts: dict[str, Counter[str]] = {}
     for kind, captions in zip(clips.kinds, clips.captions, strict=True):
         counts.setdefault(kind, Counter()).update(captions)
-    names = tuple(sorted(name for name in counts if counts[name]))
-    wordings = [[text for text, _ in counts[name].most_common()] for name in names]
-    texts = tuple(text for of_kind in wordings for text in of_kind)
-    vectors = encode_texts(texts, encoder)
-    return Kinds(
-        names=names,
-        texts=texts,
-        kind_of=np.repeat(np.arange(len(names)), [len(of_kind) for of_kind in wordings]),
-        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-    )
+    wordings = {
+        name: [text for text, _ in counts[name].most_common()]
+        for name in sorted(counts)
+        if counts[name]
+    }
+    return kinds_by(lambda texts: encode_texts(texts, encoder), wordings)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from engine.backends import open_backend
-from engine.bundle import STARTER, load_bundle
-from engine.sampling.acts import OTHERS, PHRASES, ActWords, act_words
+from engine.bundle import ACTS_FILE, STARTER, load_bundle, reseal
+from engine.sampling.acts import SENTENCES, act_of, acts_of
+from engine.sampling.kinds import Kinds, save_kinds
 from engine.sampling.models import Models, encode_text, load_models
 
 pytestmark = pytest.mark.slow
@@ -18,8 +23,8 @@ def models() -> Models:
 
 
 @pytest.fixture(scope="module")
-def words(models: Models) -> ActWords:
-    return act_words(models)
+def acts(models: Models) -> Kinds:
+    return acts_of(load_bundle(STARTER), models)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +51,27 @@ def words(models: Models) -> ActWords:
     ],
 )
 def test_words_ask_for_an_act_or_for_none(
-    models: Models, words: ActWords, sentence: str, act: str | None
+    models: Models, acts: Kinds, sentence: str, act: str | None
 ) -> None:
-    assert sentence not in {*OTHERS, *(each for phrases in PHRASES.values() for each in phrases)}
-    assert words.act_of(encode_text(models, [sentence])[0]) == act
+    assert not any(sentence in sentences for sentences in SENTENCES.values())
+    assert act_of(acts, encode_text(models, [sentence])[0]) == act
 
 
-def test_no_words_ask_for_nothing(models: Models, words: ActWords) -> None:
-    assert words.act_of(encode_text(models, [""])[0]) is None
+def test_no_words_ask_for_nothing(models: Models, acts: Kinds) -> None:
+    assert act_of(acts, encode_text(models, [""])[0]) is None
+
+
+def test_a_bundle_without_the_sentences_or_with_others_reads_them_by_its_encoder(
+    models: Models, acts: Kinds, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(STARTER, tmp_path / "old.bundle"))
+    manifest = load_bundle(path).manifest
+    for texts in (None, (*acts.texts[1:], "sit")):
+        if texts is None:
+            (path / ACTS_FILE).unlink()
+        else:
+            save_kinds(path / ACTS_FILE, replace(acts, texts=texts))
+        encoded = acts_of(reseal(path, manifest), models)
+        assert encoded.sentences == acts.sentences
+        # what a bundle holds is rounded to a byte a number
+        assert 0.9995 < (encoded.vectors * acts.vectors).sum(axis=1).min() < 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.backends import open_backend
-from engine.bundle import STARTER, load_bundle
+from engine.bundle import KINDS_FILE, STARTER, load_bundle
 from engine.errors import BundleError
 from engine.sampling.kinds import Kinds, load_kinds, save_kinds
 from engine.sampling.text import encode_with, load_text
@@ -52,8 +52,7 @@ def split(sentences: str) -> list[str]:
 @pytest.mark.slow
 def test_the_starter_tells_what_it_knows_from_what_it_does_not() -> None:
     bundle = load_bundle(STARTER)
-    assert bundle.kinds_file is not None
-    kinds = load_kinds(bundle.kinds_file)
+    kinds = load_kinds(bundle.file(KINDS_FILE))
     graph = open_backend(precision="f32", cache_dir=None).load(bundle.file("text/encoder.onnx"))
     encoder = load_text(bundle, graph)
     told = {

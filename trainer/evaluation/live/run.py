@@ -21,13 +21,13 @@ from engine.arrays import Array
 from engine.backends import Precision, open_backend
 from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
-from engine.bundle import load_bundle
+from engine.bundle import Bundle, load_bundle
 from engine.errors import InputError
 from engine.formats.render import contact_sheet
 from engine.motion.hands import with_hands
 from engine.motion.intent import load_intent
 from engine.motion.motion import Motion
-from engine.sampling.acts import act_words
+from engine.sampling.acts import act_of, acts_of
 from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
@@ -144,7 +144,7 @@ def play_share(
             drawn[kind] = drawn.get(kind, 0) + 1
             draw(played, settings.sheets / f"{label}-{episode.name.replace('/', '-')}.png")
 
-    words = _encoder(models) if models.animator_text_width else None
+    words = _encoder(bundle, models) if models.animator_text_width else None
     play(
         builds,
         replace(
@@ -160,14 +160,14 @@ def play_share(
     return found
 
 
-def _encoder(models: Models) -> EncodeWords:
+def _encoder(bundle: Bundle, models: Models) -> EncodeWords:
     known: dict[str, tuple[Array, str | None]] = {}
-    acts = act_words(models)
+    acts = acts_of(bundle, models)
 
     def encode(words: str) -> tuple[Array, str | None]:
         if words not in known:
             text = encode_text(models, [words])[0]
-            known[words] = text, acts.act_of(text)
+            known[words] = text, act_of(acts, text)
         return known[words]
 
     return encode
