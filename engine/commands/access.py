@@ -29,10 +29,10 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     actions = certs.add_subparsers(dest="action", required=True, metavar="ACTION")
     dev = actions.add_parser(
         "dev",
-        help="make a private root and a server's certificate",
+        help="make a private root, a server's certificate, and clients'",
         description="Writes root.pem, root.key, server.pem and server.key. Let your devices trust "
         "root.pem and nothing else; keep both keys to yourself. Run again, it keeps the root and "
-        "makes a new certificate.",
+        "makes new certificates.",
     )
     dev.add_argument("-o", "--out", type=Path, default=Path("certs"), metavar="DIR")
     dev.add_argument(
@@ -42,6 +42,14 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="HOST",
         help="a name or address that the server is reached by, beside localhost, this machine's "
         "name and its addresses",
+    )
+    dev.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also write NAME.pem and NAME.key, which a client shows to a server that was started "
+        "with --tls-client-ca root.pem; several times: for several clients",
     )
     dev.add_argument("--days", type=int, default=30, metavar="N", help="validity (%(default)s)")
     dev.set_defaults(run=run_certs)
@@ -79,7 +87,7 @@ def run_certs(args: argparse.Namespace) -> int:
     if not 1 <= args.days <= 397:
         raise InputError.at("--days", f"{args.days}, expected 1 to 397: browsers take no more")
     try:
-        names = write_dev_certs(args.out, args.name, days=args.days)
+        names = write_dev_certs(args.out, args.name, days=args.days, clients=args.client)
     except OSError as exc:
         raise InputError(f"{args.out}: cannot be written: {exc.strerror}", field="--out") from exc
     print(f"wrote {args.out}/server.pem for {', '.join(names)}")
@@ -87,4 +95,9 @@ def run_certs(args: argparse.Namespace) -> int:
         f"serve with --tls-cert {args.out}/server.pem --tls-key {args.out}/server.key; "
         f"devices trust {args.out}/root.pem"
     )
+    for client in args.client:
+        print(
+            f"serve with --tls-client-ca {args.out}/root.pem, too; then {client} shows "
+            f"{args.out}/{client}.pem and {args.out}/{client}.key"
+        )
     return 0

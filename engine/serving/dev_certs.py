@@ -1,4 +1,4 @@
-"""Certificates to try encryption with: a private root, and a server's certificate signed by it.
+"""Certificates to try encryption with: a private root, and what it signs for servers and clients.
 
 WebXR and browsers want an encrypted page as soon as a server is not on the same machine. Knows
 files and names; no server.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,34 +22,53 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from engine.errors import InputError
 
 ROOT_DAYS = 3650
+CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OURS = ("root", "server")
 
 
-def write_dev_certs(folder: Path, names: Sequence[str], *, days: int) -> list[str]:
+def write_dev_certs(
+    folder: Path, names: Sequence[str], *, days: int, clients: Sequence[str] = ()
+) -> list[str]:
     """Write root.pem, root.key, server.pem and server.key; a root that is there is kept.
 
-    names  that the server is reached by, beside localhost and this machine's own
-    Returns all names in the certificate. Raises OSError, and InputError for a root that is no good.
+    names    that the server is reached by, beside localhost and this machine's own
+    clients  who get a certificate of their own to show, NAME.pem, and NAME.key
+    Returns all names in the server's certificate. Raises OSError, and InputError for a root that is
+    no good, or a client's name that is no name of a file, or one of those above.
     """
+    for client in clients:
+        if not CLIENT.fullmatch(client) or client in OURS:
+            raise InputError.at(
+                "--client",
+                f"{client!r}; letters, digits, dots, _ and - make a name, but for "
+                f"{' and '.join(OURS)}",
+            )
     folder.mkdir(parents=True, exist_ok=True)
     root, root_key = _root(folder)
-    key = ec.generate_private_key(ec.SECP256R1())
     every = list(dict.fromkeys([*names, *own_names()]))
-    certificate = (
-        _builder("Contrapose server", key.public_key(), days)
-        .issuer_name(root.subject)
-        .add_extension(x509.SubjectAlternativeName([_general(name) for name in every]), False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False
+
+    def write(file: str, name: str, usage: x509.ObjectIdentifier, known_as: list[str]) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(name, key.public_key(), days)
+            .issuer_name(root.subject)
+            .add_extension(x509.SubjectAlternativeName([_general(n) for n in known_as]), False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False
+            )
+            .sign(root_key, hashes.SHA256())
         )
-        .sign(root_key, hashes.SHA256())
-    )
-    _write_key(folder / "server.key", key)
-    chain = [certificate, root]
-    (folder / "server.pem").write_bytes(
-        b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain)
-    )
+        _write_key(folder / f"{file}.key", key)
+        chain = [certificate, root]
+        (folder / f"{file}.pem").write_bytes(
+            b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain)
+        )
+
+    write("server", "Contrapose server", ExtendedKeyUsageOID.SERVER_AUTH, every)
+    for client in clients:
+        write(client, client, ExtendedKeyUsageOID.CLIENT_AUTH, [client])
     return every
 
 

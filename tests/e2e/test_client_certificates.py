@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,13 +12,9 @@ import grpc
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import ServerError, Tls, connect
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.exceptions import WebSocketException
 
-from engine.serving.dev_certs import write_dev_certs
+from engine.cli import main
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, started_server
 from tests.e2e.fetching import fetched
 from tests.e2e.refusals import heard, websocket
@@ -36,33 +31,9 @@ class Certificate:
 
 
 def signed_by(folder: Path) -> Certificate:
-    """A client's certificate, signed by the root that `certs dev` left in a folder."""
-    write_dev_certs(folder, [], days=1)
-    root = x509.load_pem_x509_certificate((folder / "root.pem").read_bytes())
-    root_key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
-    assert isinstance(root_key, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "headset")]))
-        .issuer_name(root.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(root_key, hashes.SHA256())
-    )
-    made = Certificate(folder / "client.pem", folder / "client.key")
-    made.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    made.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return made
+    """A client's certificate, as `contrapose certs dev` writes it."""
+    assert main(["certs", "dev", "-o", str(folder), "--client", "headset", "--days", "1"]) == 0
+    return Certificate(folder / "headset.pem", folder / "headset.key")
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +104,9 @@ def test_who_shows_none_or_another_roots_is_refused_at_both_doors(
         connection.recv(PATIENCE_S)
     with pytest.raises(hung_up):
         fetched(client, "healthz")
+
+
+@pytest.mark.parametrize("name", ["../mine", "server", "root", ""])
+def test_a_clients_name_that_is_no_file_of_its_own_is_refused(tmp_path: Path, name: str) -> None:
+    assert main(["certs", "dev", "-o", str(tmp_path / "certs"), "--client", name]) != 0
+    assert list(tmp_path.iterdir()) == []
