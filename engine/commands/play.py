@@ -65,9 +65,7 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="E",
         help="how lively the partner moves, 0.5 to 1.5 (%(default)s)",
     )
-    _add_text(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
-    _add_server_options(parser)
+    _add_making_options(parser)
     add_outputs(parser)
     parser.set_defaults(run=run_react)
 
@@ -85,9 +83,7 @@ def _add_demo(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--headless", action="store_true", help="show nothing, and end when the files are there"
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), metavar="DIR")
-    _add_text(parser)
-    parser.add_argument("--seed", type=int, default=DEMO_SEED, metavar="N", help="(%(default)s)")
-    _add_server_options(parser)
+    _add_making_options(parser, seed=DEMO_SEED)
     parser.set_defaults(mode="react", energy=1.0)
     parser.set_defaults(run=run_demo)
 
@@ -112,9 +108,7 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--frame", type=int, default=0, metavar="N", help="of PAIR, if it is a motion (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="(%(default)s)")
-    _add_text(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
-    _add_server_options(parser)
+    _add_making_options(parser)
     add_outputs(parser)
     parser.set_defaults(run=run_animate)
 
@@ -130,18 +124,16 @@ def _add_pose(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--frame", type=int, default=0, metavar="N", help="of SINGLE, if it is a motion"
     )
-    _add_text(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="PAIR")
-    parser.add_argument("--seed", type=int, metavar="N", help="default: a random one")
-    _add_server_options(parser)
+    _add_making_options(parser)
     parser.set_defaults(run=run_pose)
 
 
-def _add_text(parser: argparse.ArgumentParser) -> None:
+def _add_making_options(parser: argparse.ArgumentParser, seed: int | None = None) -> None:
+    """What is made, and by which server."""
     parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
-
-
-def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    usual = "default: a random one" if seed is None else "(%(default)s)"
+    parser.add_argument("--seed", type=int, default=seed, metavar="N", help=usual)
     add_server_option(parser)
     add_engine_options(parser)
 

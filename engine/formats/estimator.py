@@ -21,7 +21,7 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.formats.fields import LARGEST
 from engine.formats.npz import betas_for
-from engine.formats.pickles import load_numeric_pickle
+from engine.formats.pickles import load_numeric_dict
 from engine.motion.motion import Motion
 
 BUDDI_TURN = np.diag([-1.0, -1.0, 1.0])
@@ -37,9 +37,7 @@ def read_estimate(path: Path, body: Body) -> Motion:
     A SMPL-X body keeps the shapes; the open body, to which they mean nothing, takes its mean shape.
     Raises InputError that names the file and the key.
     """
-    result = load_numeric_pickle(path)
-    if not isinstance(result, dict):
-        raise InputError(f"{path}: holds a {type(result).__name__}, expected a dict", field="path")
+    result = load_numeric_dict(path)
     if "humans" in result:
         humans = result["humans"]
         if not isinstance(humans, dict):

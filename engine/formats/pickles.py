@@ -36,6 +36,16 @@ def load_numeric_pickle(path: Path) -> Any:
     return _load(path, "pickle", _unpickled)
 
 
+def load_numeric_dict(path: Path, expected: str = "a dict") -> dict[str, Any]:
+    """The same of a file that must hold a dict; `expected` says more of it, in the error."""
+    content = load_numeric_pickle(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, expected {expected}", field="path"
+        )
+    return content
+
+
 def load_numeric_npy(path: Path) -> Any:
     """An array from an .npy file, or the object (a dict, mostly) that NumPy pickled into one.
 

@@ -5,7 +5,8 @@ Knows the named inputs of the generator's graphs; no body and no socket.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import ParamSpec
 
 import numpy as np
 
@@ -14,35 +15,7 @@ from engine.errors import BackendError
 from engine.sampling.models import Models
 from engine.sampling.schedule import ddim_update, step_schedule
 
-
-def sample_generator(
-    models: Models,
-    noise: Array,
-    pose: Array,
-    pose_mask: Array,
-    text: Array,
-    guidance: float | Array,
-    steps: int,
-) -> Array:
-    """Denoise pairs under classifier-free guidance; each row has its own conditions.
-
-    noise, pose  (batch, 2, 201) 135 pose features and 22 rest joints xyz per person
-    pose_mask    (batch, 2) 1 where a person's pose is given
-    text         (batch, text width); a row of zeros has no text
-    guidance     s, a number or (batch,)
-    returns      x0 (batch, 2, 201)
-
-    With u, p, tau the network's outputs given nothing, the pose alone and the text alone, a row is
-        u + s (p - u) [if a pose is given] + s (tau - u) [if a text is given]
-    as published: the joint prediction is never evaluated (facts/ponimator.md section 10).
-    """
-    stepper = generator_steps(models, noise, pose, pose_mask, text, guidance, steps)
-    while True:
-        try:
-            next(stepper)
-        except StopIteration as end:
-            result: Array = end.value
-            return result
+Inputs = ParamSpec("Inputs")
 
 
 def generator_steps(
@@ -54,7 +27,20 @@ def generator_steps(
     guidance: float | Array,
     steps: int,
 ) -> Generator[None, None, Array]:
-    """`sample_generator` in pieces: one denoiser call, then a pause, until x0 is returned."""
+    """Denoise pairs under classifier-free guidance; each row has its own conditions.
+
+    In pieces: one denoiser call, then a pause, until x0 is returned.
+
+    noise, pose  (batch, 2, 201) 135 pose features and 22 rest joints xyz per person
+    pose_mask    (batch, 2) 1 where a person's pose is given
+    text         (batch, text width); a row of zeros has no text
+    guidance     s, a number or (batch,)
+    returns      x0 (batch, 2, 201)
+
+    With u, p, tau the network's outputs given nothing, the pose alone and the text alone, a row is
+        u + s (p - u) [if a pose is given] + s (tau - u) [if a text is given]
+    as published: the joint prediction is never evaluated (facts/ponimator.md section 10).
+    """
     condition, denoise = models.generator_condition, models.generator_step
     if condition is None or denoise is None:
         raise BackendError("the bundle holds no generator; choose one that does", field="generator")
@@ -89,3 +75,20 @@ def generator_steps(
         x_t = ddim_update(x_t, x0, schedule.abar_t[step, None], schedule.abar_s[step, None])
         yield
     return x0
+
+
+def _at_once(pieces: Callable[Inputs, Generator[None, None, Array]]) -> Callable[Inputs, Array]:
+    """The same without a pause."""
+
+    def whole(*inputs: Inputs.args, **named: Inputs.kwargs) -> Array:
+        steps = pieces(*inputs, **named)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return np.asarray(end.value)
+
+    return whole
+
+
+sample_generator = _at_once(generator_steps)

@@ -30,9 +30,8 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_rot6d
 from engine.body.shape import Body, bone_lengths, fit_betas, load_body
 from engine.body.skeleton import JOINT_COUNT, PARENTS
-from engine.errors import InputError
 from engine.formats.fields import Fields
-from engine.formats.pickles import load_numeric_npy, load_numeric_pickle
+from engine.formats.pickles import load_numeric_dict, load_numeric_npy
 from trainer.data.readers.listing import (
     listed_sources,
     read_captions,
@@ -95,14 +94,7 @@ def _read_raw(source: Source, body: Body | None) -> Recording:
 
 
 def _raw_content(path: Path) -> dict[str, Any]:
-    content = load_numeric_pickle(path)
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path}: holds a {type(content).__name__}, expected a dict with person1 and person2; "
-            "download it again",
-            field="path",
-        )
-    return content
+    return load_numeric_dict(path, "a dict with person1 and person2; download it again")
 
 
 def _raw_person(path: Path, content: dict[str, Any], key: str) -> Person:

@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.body.shape import Body
 from engine.errors import InputError
 from engine.formats.fields import Archive, Fields
-from engine.formats.pickles import load_numeric_pickle
+from engine.formats.pickles import load_numeric_dict
 from trainer.data.readers.listing import listed_sources, read_captions, read_splits
 from trainer.data.readers.people import Person, body_recording, person_of
 from trainer.data.readers.recording import Recording, Source
@@ -76,11 +76,4 @@ def _second_acts(root: Path, name: str) -> bool:
 @lru_cache(maxsize=2)
 def _read_order(path: Path) -> dict[str, int]:
     """Clip name -> 0 if P1 is the actor, 1 if P2 is."""
-    order = load_numeric_pickle(path)
-    if not isinstance(order, dict):
-        raise InputError(
-            f"{path}: holds a {type(order).__name__}, expected a dict of clip names; "
-            "download it again",
-            field="interaction_order",
-        )
-    return order
+    return load_numeric_dict(path, "a dict of clip names; download it again")
