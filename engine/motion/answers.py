@@ -21,6 +21,7 @@ from engine.body.kinematics import along_chain
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
+from engine.motion.company import FARTHEST, GAP, NOT_THERE, SLACK
 from engine.motion.motion import FRAME_RATE
 
 CONTACTS = (
@@ -38,6 +39,8 @@ ACTS = ("wave", "bow", "offer_hand", "offer_arms", "come_closer", "step_back")
 """What the partner does when words ask for it."""
 INVITING = ("offer_hand", "offer_arms")
 """Acts that end when the player takes what is offered."""
+PLACES = ("come_closer", "step_back")
+"""Acts that are done by standing somewhere; hands have nothing to do with them."""
 LEFT, RIGHT = 0, 1
 OFFERED = {
     "right_hand": ((RIGHT, RIGHT),),
@@ -48,14 +51,17 @@ OFFERED = {
 }
 """For each kind the player's hand, and the partner's that goes to it."""
 REACH_FRAMES = 6
-"""In which a hand arrives that need not walk; and in which it lets go."""
-RELEASE_FRAMES = 7
+"""In which a hand arrives that need not walk."""
+RELEASE_FRAMES, RETURN_FRAMES = 7, 18
+"""In which a hand lets go; in which the partner is back where it stood."""
 WALK_SPEED = 1.4
 """Metres a second on the way to where the answer is given."""
 ARM_USED = 0.84
 """Part of the arm's length that is used in a contact."""
 APART = {"open_arms": 0.42, "come_closer": 0.85, "step_back": 2.05}
 """Metres between two pelvises where an answer says how near it is given: a hug, and two acts."""
+AT_EASE = GAP - SLACK, FARTHEST - SLACK
+"""The least and the most at which one stands who was asked to stand nowhere."""
 HUG_LEAN, REACH_LEAN = 0.10, 0.05
 """Radians of the trunk."""
 WAVE_HERTZ, WAVE_RADIANS = 1.7, 0.35
@@ -74,18 +80,22 @@ PELVIS = JOINT["pelvis"]
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """kind of ANSWERED; begins: frame of the first move; arrives: frame at which hands are there;
-    until: frame from which they let go, None: not yet known"""
+    apart: metres between both pelvises before it; until: frame from which hands let go, None: not
+    yet known"""
 
     kind: str
     begins: int
     arrives: int
+    apart: float
     until: int | None = None
 
     @property
     def last(self) -> int | None:
         if self.kind == "bow":
             return self.begins + BOW_FRAMES[2]
-        return None if self.until is None else self.until + RELEASE_FRAMES + 2
+        if self.until is None:
+            return None
+        return self.until + (RETURN_FRAMES if self.kind in PLACES else RELEASE_FRAMES + 2)
 
     def weights(self, frames: IntArray) -> Array:
         """(frame,) of the answer: 0 to 1, and back."""
@@ -136,6 +146,24 @@ def stand_for(
     return float(x), float(z)
 
 
+def stand_after(
+    answer: Answer, player_hips: Array, partner_hips: tuple[float, float, float]
+) -> tuple[float, float] | None:
+    """x, z of the partner's hips when PLACES are asked for no more: as far off as before, at ease.
+    None: where they are, because the player has moved on.
+
+    player_hips  (2,) x, z
+    """
+    bearing = np.array(partner_hips[:2]) - player_hips
+    distance = max(float(np.hypot(*bearing)), 1e-6)
+    wanted = float(np.clip(answer.apart, *AT_EASE))
+    nearer = wanted - distance
+    if (nearer if answer.kind == "come_closer" else -nearer) < -NOT_THERE:
+        return None
+    x, z = player_hips + wanted / distance * bearing
+    return float(x), float(z)
+
+
 def arrives_after(distance: float) -> int:
     """Frames until hands can be there, with so many metres to go."""
     return REACH_FRAMES + round(FRAME_RATE * max(distance - 0.15, 0.0) / WALK_SPEED)
@@ -179,7 +207,7 @@ def reaches_of(
     partner  rotmats (frame, 22, 3, 3), chest as `chest_of` has it, rest (22, 3)
     player   joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
     """
-    if answer.kind in ("bow", "come_closer", "step_back") or not weights.any():
+    if answer.kind in ("bow", *PLACES) or not weights.any():
         return ()
     rotmats, chest, rest = partner
     ahead = unit(chest[1][..., 2] * [1.0, 0.0, 1.0])

@@ -484,10 +484,7 @@ def rooted(
 
     forward  (frame,) metres that the hips are ahead of the course, over the same feet
     """
-    faces, yaw = rotmats[:, 0, :, 2], course.hips[:, 2]
-    result = rotmats.copy()
-    turn = rotmat_about("y", yaw - np.arctan2(faces[:, 0], faces[:, 2]))
-    result[:, 0] = turn @ rotmats[:, 0]
+    result, yaw = _facing(rotmats, course), course.hips[:, 2]
     pelvis = np.empty((len(rotmats), 3))
     pelvis[:, 0] = course.hips[:, 0] + forward * np.sin(yaw)
     pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT
@@ -498,15 +495,12 @@ def rooted(
     return result, pelvis - rest_joints[0]
 
 
-def posed(
-    rotmats: Array,
-    course: Course,
-    rest_joints: Array,
-    floor: float,
-    forward: Array | float = 0.0,
-) -> tuple[Array, Array]:
-    """As `rooted`, with legs that stand and step as the course has it."""
-    result, transl = rooted(rotmats, course, rest_joints, floor, forward)
+def on_legs(
+    rotmats: Array, transl: Array, course: Course, rest_joints: Array, floor: float
+) -> Array:
+    """Frames (frame, 22, 3, 3) at the transl that `rooted` gives them, which face along the course,
+    on legs that stand and step as it has it."""
+    result = _facing(rotmats, course)
     hips = _hips_of(result, transl + rest_joints[0], rest_joints)
     ankles = _ankles(course, rest_joints, floor)
     feet = Ends(
@@ -514,7 +508,15 @@ def posed(
         rotmats=rotmat_about("y", course.places[..., 2]),
     )
     under = Hips(places=hips, pelvis=result[:, 0])
-    return with_legs(rest_joints, under, result, feet, floor), transl
+    return with_legs(rest_joints, under, result, feet, floor)
+
+
+def _facing(rotmats: Array, course: Course) -> Array:
+    """Frames whose hips face as the course has them; they lean as they did."""
+    faces, result = rotmats[:, 0, :, 2], rotmats.copy()
+    turn = rotmat_about("y", course.hips[:, 2] - np.arctan2(faces[:, 0], faces[:, 2]))
+    result[:, 0] = turn @ rotmats[:, 0]
+    return result
 
 
 def _hips_of(rotmats: Array, pelvis: Array, rest_joints: Array) -> Array:

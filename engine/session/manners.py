@@ -27,11 +27,13 @@ from engine.motion.answers import (
     INVITING,
     OFFERED,
     PELVIS,
+    PLACES,
     Answer,
     arrives_after,
     bent,
     hips_ahead,
     reaches_of,
+    stand_after,
     stand_for,
 )
 from engine.motion.company import (
@@ -40,7 +42,7 @@ from engine.motion.company import (
     Place,
     accompany,
     companion_of,
-    posed,
+    on_legs,
     rooted,
     swinging,
 )
@@ -59,7 +61,7 @@ from engine.motion.intent import (
 from engine.motion.motion import FRAME_RATE
 from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY
 from engine.motion.track import Track
-from engine.session.outlook import HAND_SECONDS, Outlook
+from engine.session.outlook import Outlook
 from engine.session.player import PlayerTrack
 from engine.session.responding import (
     NOTHING,
@@ -87,6 +89,8 @@ STIRRING = tuple(range(0, 16, 3))
 STILL, STIRRED = 0.10, 0.25
 """Metres a second of hands or head, seen from the chest: under the first nothing is done, whatever
 the posture looks like; from the second on something is."""
+SETTLED_FRAMES = 8
+"""After which a player's hands, which slow down, have come to rest."""
 OTHER = KINDS[-1]
 HELD = ("right_hand", "left_hand", "both_hands")
 HELD_OUT = 0.25
@@ -227,9 +231,8 @@ class Manners:
         return np.asarray(self._seen[slots])
 
     def _aim(self, scene: Scene) -> Array:
-        """(2, 3) where the player's palms come to rest if they slow down from now on."""
-        now, before = self._sights(scene, (0, 1))[:, HANDS]
-        return np.asarray(now + HAND_SECONDS * FRAME_RATE * (now - before))
+        """(2, 3) where the player's palms come to rest."""
+        return palms_of(*_at_rest(scene), scene.rest_joints[0])[0]
 
     def _misses(self, scene: Scene) -> bool:
         """Whether an offered palm comes to rest elsewhere than it was taken to."""
@@ -255,27 +258,26 @@ class Manners:
         answer, kind, act = self.answer, self.intent.kind, scene.act
         if answer is not None and kind not in CONTACTS and _goes_on(answer.kind, kind, scene):
             kind = answer.kind
-        is_over = answer is not None and answer.last is not None and from_frame > answer.last
-        if is_over and (answer is None or answer.kind != act):
-            self.answer = answer = None
         is_wanted = kind in answered and not scene.is_led
         if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
             kind, is_wanted, asks = act, True, False
+        if answer is not None:
+            is_over = answer.last is not None and from_frame > answer.last
+            gives_way = answer.kind in PLACES and is_wanted and not asks
+            if (is_over or gives_way) and (answer.kind != act or answer.until is not None):
+                self.answer = answer = None
         if answer is None:
             if not is_wanted or (asks and not self._ask(frame)):
                 return False
             self.offer = None
-            rest = scene.rest_joints
-            joints, world = Outlook(scene.player, scene.newest, rest[0], scene.newest + 8, 1).posed
-            stand = stand_for(
-                kind,
-                (joints[0], world[0], rest[0]),
-                partner,
-                rest[1],
-            )
+            rest, (joints, world) = scene.rest_joints, _at_rest(scene)
+            stand = stand_for(kind, (joints, world, rest[0]), partner, rest[1])
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
             self.answer = Answer(
-                kind=kind, begins=from_frame, arrives=from_frame + arrives_after(way)
+                kind=kind,
+                begins=from_frame,
+                arrives=from_frame + arrives_after(way),
+                apart=math.dist(joints[PELVIS, [0, 2]], partner[:2]),
             )
             return True
         if answer.until is None and answer.kind != "bow" and (kind != answer.kind or not is_wanted):
@@ -398,6 +400,8 @@ class Manners:
             joints, world = player.posed
             last = joints[-1], world[-1], rest[0]
             stand = stand_for(self.answer.kind, last, state.hips, rest[1])
+        elif self.answer is not None and self.answer.kind in PLACES:
+            stand = stand_after(self.answer, player.ground[-1], state.hips)
         free = known.frames - until - 1
         course = accompany(state, player.ground[-free:], rest[1], stand)
         self._companions |= dict(enumerate(course.states, frame + 1))
@@ -418,6 +422,13 @@ def _goes_on(answered: str, seen: str, scene: Scene) -> bool:
     sides = [theirs for theirs, _ in OFFERED[answered]]
     out = lengths((palms - joints[LINKS[1]])[sides][:, [0, 2]])
     return bool(out.min() > HELD_OUT)
+
+
+def _at_rest(scene: Scene) -> tuple[Array, Array]:
+    """Joints (22, 3) and orientations (22, 3, 3) of the player whose hands have come to rest."""
+    frame = scene.newest + SETTLED_FRAMES
+    joints, world = Outlook(scene.player, scene.newest, scene.rest_joints[0], frame, 1).posed
+    return joints[0], world[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -488,33 +499,24 @@ class Layers:
         rows = slice(self.until + 1 - known, self.until + 1)
         rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
         transl[:known] = self.known.transl[1, rows]
+        ahead = 0.0 if self.answer is None else hips_ahead(self.answer, self.weights[free])
         rotmats[free], transl[free] = rooted(
-            rotmats[free],
-            course,
-            self.scene.rest_joints[1],
-            self.scene.floor,
-            self._hips_ahead(len(course.pace)),
+            rotmats[free], course, self.scene.rest_joints[1], self.scene.floor, ahead
         )
         return rotmats, transl
 
-    def carried(self, result: Track) -> Track:
-        """A joined window, without margins, whose partner's root and legs go along the course."""
+    def carried(self, result: Track, believed: Track) -> Track:
+        """A joined window, without margins, whose partner goes along the course on its legs.
+
+        believed  as `believable` has it, which says where the root is
+        """
         if self.course is None:
             return result
         free = slice(self.until + 1 - MARGIN, None)
         rotmats, transl = result.rotmats.copy(), result.transl.copy()
         course = self.course.cut(result.frames - free.start)
-        rotmats[1, free], transl[1, free] = posed(
-            rotmats[1, free],
-            course,
-            self.scene.rest_joints[1],
-            self.scene.floor,
-            self._hips_ahead(len(self.course.pace))[: len(course.pace)],
+        transl[1, free] = believed.transl[1, self.until + 1 :][: len(course.pace)]
+        rotmats[1, free] = on_legs(
+            rotmats[1, free], transl[1, free], course, self.scene.rest_joints[1], self.scene.floor
         )
         return replace(result, pose=Pose(rotmats, transl))
-
-    def _hips_ahead(self, rows: int) -> Array:
-        """Metres (rows,) that the hips are ahead of the course in the last frames."""
-        if self.answer is None:
-            return np.zeros(rows)
-        return hips_ahead(self.answer, self.weights[-rows:])

@@ -74,7 +74,8 @@ def merge(
     if config.guard and not scene.is_aimed:
         layers = manners.over(scene, known, first - MARGIN, has_company=config.company)
         is_on_course = layers.course is not None
-        result = layers.carried(joined_to(layers.believable(sampled), known, layers.decay))
+        believed = layers.believable(sampled)
+        result = layers.carried(joined_to(believed, known, layers.decay), believed)
     else:
         result = joined_to(sampled, known)
     shown = timeline.track(first, WINDOW_FRAMES, player_until, kept, ahead=exact, is_shown=True)

@@ -181,7 +181,11 @@ INTENT = record(Intent, {"kind": word(*KINDS), "probability": number(0.0, 1.0), 
 ANSWER = record(
     Answer,
     each(FRAME, "begins arrives")
-    | {"kind": word(*dict.fromkeys(ANSWERED + ACTS)), "until": optional(FRAME)},
+    | {
+        "kind": word(*dict.fromkeys(ANSWERED + ACTS)),
+        "apart": number(0.0, MOST_VALUE),
+        "until": optional(FRAME),
+    },
 )
 OFFER = record(
     Offer,

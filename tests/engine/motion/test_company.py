@@ -16,7 +16,8 @@ from engine.motion.company import (
     accompany,
     companion_of,
     expected,
-    posed,
+    on_legs,
+    rooted,
     swinging,
 )
 from engine.motion.floor import floor_height
@@ -118,11 +119,16 @@ def test_what_is_expected_goes_on_as_it_went_and_slows_down() -> None:
     assert steps[-1] < 0.005
 
 
+def on_course(rotmats: Array, course: Course) -> tuple[Array, Array]:
+    rotmats, transl = rooted(rotmats, course, REST, 0.0)
+    return on_legs(rotmats, transl, course, REST, 0.0), transl
+
+
 def test_legs_and_root_go_along_the_course_with_feet_on_the_floor() -> None:
     course = beside(walking(1.0, 60))
     rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
     rotmats = swinging(rotmats, rotmats, course)
-    carried, transl = posed(rotmats, course, REST, 0.0)
+    carried, transl = on_course(rotmats, course)
     joints, _ = forward_kinematics(REST, carried, transl)
     np.testing.assert_allclose(joints[:, 0, [0, 2]], course.hips[:, :2], atol=1e-9)
     ankles = joints[:, [JOINT["left_ankle"], JOINT["right_ankle"]]]
@@ -136,7 +142,7 @@ def test_legs_and_root_go_along_the_course_with_feet_on_the_floor() -> None:
 def test_arms_swing_against_the_legs() -> None:
     course = beside(walking(1.2, 60))
     rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
-    carried, transl = posed(swinging(rotmats, rotmats, course), course, REST, 0.0)
+    carried, transl = on_course(swinging(rotmats, rotmats, course), course)
     joints, _ = forward_kinematics(REST, carried, transl)
     forward = np.stack([np.sin(course.hips[:, 2]), np.cos(course.hips[:, 2])], axis=-1)
     hand = joints[:, JOINT["left_wrist"]] - joints[:, 0]
@@ -152,5 +158,5 @@ def test_a_turn_in_place_is_made_with_steps() -> None:
     assert course.hips[-1, 2] == pytest.approx(np.pi, abs=0.2)
     assert (course.lift > 0).any(axis=0).all()
     rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
-    _, transl = posed(rotmats, course, REST, 0.0)
+    _, transl = on_course(rotmats, course)
     assert np.linalg.norm(transl[-1, [0, 2]] + REST[0, [0, 2]]) < 0.2

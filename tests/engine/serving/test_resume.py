@@ -127,7 +127,7 @@ def a_state(
         plan=plan_of(frames),
         manners=MannersState(
             intent=Intent(kind="wave", probability=0.9, since=95),
-            answer=Answer(kind="wave", begins=98, arrives=104),
+            answer=Answer(kind="wave", begins=98, arrives=104, apart=1.5),
             offer=Offer(number=3, kind="wave", since=95, until=105, is_confirmed=True),
             offers=3,
         ),
@@ -296,7 +296,7 @@ def test_a_token_that_is_too_long_is_refused_unread() -> None:
 
 
 def test_another_version_says_so() -> None:
-    assert "version 2, this server reads 4" in str(refusal(b"\x02" + TOKEN[1:]))
+    assert f"version 2, this server reads {VERSION}" in str(refusal(b"\x02" + TOKEN[1:]))
 
 
 def test_another_key_is_refused() -> None:

@@ -5,6 +5,7 @@ The windows stand still here, so that all that moves comes from the layers over 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +14,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.pose import Pose
-from engine.motion.answers import ACTS
+from engine.motion.answers import ACTS, PLACES
 from engine.sampling.request import SampledWindow
 from engine.session.config import Respond, SessionConfig
 from engine.session.session import Session
@@ -33,8 +34,14 @@ def stands() -> Episode:
     return players.worded("wave", 3)
 
 
-def told(act: str, config: SessionConfig = LAYERS) -> tuple[Person, Person]:
-    """The player, and a partner whom words for an act reach at SAID; they go at TAKEN_BACK."""
+def told(
+    act: str, config: SessionConfig = LAYERS, then: Mapping[int, str | None] | None = None
+) -> tuple[Person, Person]:
+    """The player, and a partner whom words for an act reach at SAID.
+
+    then  what the words of later frames ask for; None: they go at TAKEN_BACK
+    """
+    asked = {SAID: act, **({TAKEN_BACK: None} if then is None else then)}
     episode = stands()
     session = Session(
         config,
@@ -45,10 +52,9 @@ def told(act: str, config: SessionConfig = LAYERS) -> tuple[Person, Person]:
     held: dict[int, Pose] = {}
     for frame in range(LAST):
         session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
-        if frame == SAID:
-            session.direct(replace(session.direction, text=np.ones(4), act=act))
-        if frame == TAKEN_BACK:
-            session.direct(replace(session.direction, text=None, act=None))
+        if frame in asked:
+            text = None if asked[frame] is None else np.ones(4)
+            session.direct(replace(session.direction, text=text, act=asked[frame]))
         tick = session.tick(frame / 10 + 0.01)
         for wanted in tick.wanted:
             (x0,) = still_windows([wanted.request])
@@ -104,6 +110,27 @@ def test_the_partner_comes_closer_or_steps_back() -> None:
     gaps = {act: apart(*told(act)) for act in ("come_closer", "step_back")}
     assert abs(gaps["come_closer"][TAKEN_BACK] - 0.85) < 0.1
     assert abs(gaps["step_back"][TAKEN_BACK] - 2.05) < 0.1
+
+
+@pytest.mark.parametrize("act", PLACES)
+def test_the_partner_goes_back_to_where_it_stood_when_the_words_go(act: str) -> None:
+    gap = apart(*told(act))
+    assert abs(gap[TAKEN_BACK] - gap[SAID]) > 0.2
+    assert np.abs(gap[OVER] - gap[SAID]).max() < 0.1
+
+
+def test_words_that_come_again_are_done_again_and_others_are_done_at_once() -> None:
+    again = apart(*told("come_closer", then={TAKEN_BACK: None, TAKEN_BACK + 6: "come_closer"}))
+    assert np.abs(again[OVER] - 0.85).max() < 0.1
+    player, partner = told("come_closer", then={TAKEN_BACK: "offer_hand"})
+    assert (partner.seen(RIGHT, CHEST)[OVER, 2] > 0.28).all()
+    assert np.abs(apart(player, partner)[OVER] - 0.85).max() < 0.15
+
+
+def test_a_wave_that_is_asked_for_again_is_made_again() -> None:
+    _, partner = told("wave", then={TAKEN_BACK: None, TAKEN_BACK + 4: "wave"})
+    over_shoulder = partner.points[:, RIGHT, 1] - partner.points[:, SHOULDERS, 1].mean(axis=-1)
+    assert (over_shoulder[OVER][-5:] > 0).all()
 
 
 def test_never_is_about_what_the_player_offers_alone() -> None:

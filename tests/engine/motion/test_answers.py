@@ -1,0 +1,39 @@
+"""Where one stands who is asked to be nearer or farther off, and afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.motion.answers import AT_EASE, Answer, stand_after
+
+PLAYER = np.array([1.0, 0.0])
+CLOSER = Answer(kind="come_closer", begins=0, arrives=6, apart=1.6, until=20)
+FARTHER = replace(CLOSER, kind="step_back")
+
+
+def back_from(answer: Answer, distance: float) -> float | None:
+    """Metres from the player of where a partner goes back to who stands so far off, behind it."""
+    place = stand_after(answer, PLAYER, (1.0, distance, np.pi))
+    if place is None:
+        return None
+    assert place[0] == pytest.approx(PLAYER[0])
+    return place[1]
+
+
+def test_who_was_asked_near_or_far_goes_back_to_where_it_stood() -> None:
+    assert back_from(CLOSER, 0.85) == pytest.approx(1.6)
+    assert back_from(FARTHER, 2.05) == pytest.approx(1.6)
+
+
+def test_who_stood_too_near_or_too_far_to_be_at_ease_goes_where_it_is() -> None:
+    assert back_from(replace(CLOSER, apart=0.7), 0.85) == pytest.approx(AT_EASE[0])
+    assert back_from(replace(FARTHER, apart=3.0), 1.0) is None
+    assert back_from(replace(FARTHER, apart=3.0), 2.05) == pytest.approx(AT_EASE[1])
+
+
+def test_who_has_been_left_or_come_up_to_meanwhile_stays() -> None:
+    assert back_from(CLOSER, 1.9) is None
+    assert back_from(FARTHER, 1.2) is None
