@@ -96,12 +96,12 @@ class Maker:
                 foot_lock=self._foot_lock,
                 capsules=loaded.fitted_capsules(pair.betas),
             )
-        return Motion(
-            quats_xyzw=quat_from_rotmat(made.rotmats).astype(np.float32),
-            transl=made.transl.astype(np.float32),
-            betas=pair.betas.astype(np.float32),
-            curls=curls_over(made, loaded.body.rest_joints(pair.betas)).astype(np.float32),
-        )
+            return Motion(
+                quats_xyzw=quat_from_rotmat(made.rotmats).astype(np.float32),
+                transl=made.transl.astype(np.float32),
+                betas=pair.betas.astype(np.float32),
+                curls=curls_over(made, loaded.body.rest_joints(pair.betas)).astype(np.float32),
+            )
 
     def _sampled(self, sample: SampleWindows, requests: list[WindowRequest]) -> Array:
         """Windows, while others have their turn."""

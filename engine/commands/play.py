@@ -211,6 +211,7 @@ def run_animate(args: argparse.Namespace) -> int:
     where = ", ".join(map(str, paths)) or "standard output"
     made_how = f"{frames} frames, the pose at frame {anchor}; {_how(made.info)}"
     print(f"{where}: {made_how}", file=told(args))
+    _tell_notice(made.info)
     return 0
 
 
@@ -232,6 +233,7 @@ def run_pose(args: argparse.Namespace) -> int:
         made = finished(generate_pair(server, **settings))
     write_motion(args.out, motion_of(made.people), body, caption=args.text)
     print(f"{args.out}: {_how(made.info)}")
+    _tell_notice(made.info)
     return 0
 
 
@@ -250,6 +252,11 @@ def _how(info: generation_pb2.GenerationInfo) -> str:
     return (
         f"seed {info.seed}, {info.steps} steps, {info.bundle} on {info.backend} ({info.precision})"
     )
+
+
+def _tell_notice(info: generation_pb2.GenerationInfo) -> None:
+    if info.notice:
+        print(info.notice, file=sys.stderr)
 
 
 def wait_for_interrupt(told: str) -> None:

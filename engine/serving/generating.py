@@ -7,7 +7,6 @@ session and no socket. What is wrong raises the ContraposeError that the call en
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Iterator
 
@@ -26,8 +25,6 @@ from engine.serving.chunk_wire import motion_chunk
 from engine.serving.host import Host
 from engine.serving.loaded import LoadedBundle
 
-logger = logging.getLogger(__name__)
-
 Request = generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest
 
 
@@ -44,7 +41,7 @@ async def motion_responses(
     words = _motion_words(request.text, loaded)
     async with host.generation_slot():
         with patient_windows(loaded.executor) as sample:
-            text = await _encoded(loaded, words) if words else None
+            text = await _encoded(loaded, words, info) if words else None
             rest = loaded.body.rest_joints(pair.betas)
             capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
             made = await asyncio.to_thread(
@@ -92,7 +89,7 @@ async def pair_response(
     async with host.generation_slot():
         with patient_pairs(loaded.executor, spec.guidance, info.steps) as sample:
             no_words = np.zeros(spec.text_width, np.float32)
-            text = await _encoded(loaded, words) if words else no_words
+            text = await _encoded(loaded, words, info) if words else no_words
             pair = await asyncio.to_thread(
                 generate_pair,
                 body=loaded.body,
@@ -149,10 +146,10 @@ def _pair_words(text: str, loaded: LoadedBundle) -> str:
     return words
 
 
-async def _encoded(loaded: LoadedBundle, words: str) -> Array:
-    """The sentence vector (width,). What is far from all that the bundle knows is logged."""
+async def _encoded(loaded: LoadedBundle, words: str, info: generation_pb2.GenerationInfo) -> Array:
+    """The sentence vector (width,). `info` tells of words far from all that the bundle knows."""
     call = loaded.executor.call(lambda models: encode_text(models, [words]))
     encoded: Array = (await asyncio.wrap_future(call))[0]
-    if loaded.kinds is not None and (notice := loaded.kinds.notice(words, encoded)):
-        logger.warning("%s", notice)
+    if loaded.kinds is not None:
+        info.notice = loaded.kinds.notice(words, encoded)
     return encoded

@@ -21,7 +21,7 @@ from engine.serving.host import Host
 from engine.serving.load_watch import resident_mb
 from engine.serving.loaded import LoadedBundle
 
-PROTOCOL_MINOR = 7
+PROTOCOL_MINOR = 8
 
 
 def server_info(host: Host) -> server_info_pb2.GetServerInfoResponse:

@@ -47,6 +47,7 @@ class Generated:
     people: People
     """A pair (2, 22, 4), or a motion (2, frames, 22, 4)."""
     info: generation_pb2.GenerationInfo
+    """`info.notice` tells of words that are far from all that the server's bundle knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +240,7 @@ class Client:
         """A motion (2, frames, ...) from words: they make a pair, and the motion around it."""
         pair = await self.generate_pair(text=text, seed=seed)
         takes_text = (await self.server_info()).animator_takes_text
-        return await self.generate_motion(
+        made = await self.generate_motion(
             pair.people,
             frames=frames,
             anchor_index=anchor_index,
@@ -247,6 +248,8 @@ class Client:
             seed=seed,
             steps=steps,
         )
+        made.info.notice = pair.info.notice
+        return made
 
     async def generate_many(
         self,

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 import pytest
 from contrapose.v1 import generation_pb2, types_pb2
 
+from engine.backends import open_backend
 from engine.body.shape import load_body
-from engine.bundle import STARTER, load_bundle
+from engine.bundle import KINDS_FILE, STARTER, load_bundle
 from engine.errors import InputError, OverloadedError
 from engine.sampling.executor import Executor
-from engine.sampling.models import Models
+from engine.sampling.kinds import Kinds, load_kinds
+from engine.sampling.models import Models, load_models
 from engine.serving.generating import motion_responses, pair_response
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
@@ -29,13 +31,18 @@ PAIR = types_pb2.Pair(player=person(0.0), partner=person(1.0))
 
 
 @contextmanager
-def new_host(models: Models | None = None) -> Iterator[Host]:
+def new_host(models: Models | None = None, kinds: Kinds | None = None) -> Iterator[Host]:
     host = Host(ServiceConfig(max_generations=1))
     with Executor(models or still_models()) as executor:
         bundle, body = load_bundle(STARTER), load_body()
         host.serve(
             LoadedBundle(
-                bundle=bundle, executor=executor, body=body, backend="still", precision="f32"
+                bundle=bundle,
+                executor=executor,
+                body=body,
+                backend="still",
+                precision="f32",
+                kinds=kinds,
             )
         )
         yield host
@@ -52,6 +59,25 @@ def test_a_motion_comes_in_pieces_behind_how_it_was_made() -> None:
     assert (info.info.seed, info.info.steps, info.info.backend) == (3, 2, "still")
     assert [chunk.frames.first_frame_index for chunk in chunks] == [0, 30]
     assert [len(chunk.frames.frames) for chunk in chunks] == [30, 10]
+
+
+def test_words_far_from_all_that_the_bundle_knows_are_told_with_what_was_made() -> None:
+    def told(kinds: Kinds | None) -> list[str]:
+        async def notices() -> list[str]:
+            motion = generation_pb2.GenerateMotionRequest(pair=PAIR, frames=5, text="a recipe")
+            pair = generation_pb2.GeneratePairRequest(text="a recipe", seed=3)
+            bundle = load_bundle(STARTER)
+            models = load_models(bundle, open_backend(threads=1), is_lazy=True)
+            with new_host(models, kinds) as host:
+                first, *_ = await motion_responses(host, motion)
+                return [first.info.notice, (await pair_response(host, pair)).info.notice]
+
+        return asyncio.run(notices())
+
+    known = load_kinds(load_bundle(STARTER).file(KINDS_FILE))
+    for notice in told(known):
+        assert notice.startswith('"a recipe" is far from all that this bundle knows')
+    assert told(None) == ["", ""]
 
 
 def test_a_pair_keeps_the_person_that_was_given() -> None:

@@ -268,7 +268,7 @@ def test_a_file_of_another_format_says_which_version_can_read_it(tmp_path: Path)
     path = tmp_path / f"a{SUFFIX}"
     about = {"format": 1, "engine_version": "0.3.1"}
     path.write_bytes(msgpack.packb(about) + msgpack.packb(b"x"))
-    with pytest.raises(InputError, match=r"a\.recording: no recording of format 4; .*'0\.3\.1'"):
+    with pytest.raises(InputError, match=r"a\.recording: no recording of format 5; .*'0\.3\.1'"):
         read_recording(path)
 
 

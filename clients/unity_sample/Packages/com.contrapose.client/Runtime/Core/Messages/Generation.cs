@@ -237,6 +237,10 @@ namespace Contrapose.V1
         /// <summary>Frames a second.</summary>
         public float FrameRate;
 
+        /// <summary>A line for people whose words are far from all that the bundle knows, at most 400 characters: what was made is rarely what was meant. Empty: there were no words, or they are near enough.</summary>
+        public string Notice = "";
+        string lastNotice = "";
+
         public void Clear()
         {
             Seed = 0;
@@ -245,6 +249,7 @@ namespace Contrapose.V1
             Backend = "";
             Precision = "";
             FrameRate = 0;
+            Notice = "";
         }
 
         public int ByteCount()
@@ -256,6 +261,7 @@ namespace Contrapose.V1
             if (Backend.Length > 0) size += 1 + WireSize.Text(Backend);
             if (Precision.Length > 0) size += 1 + WireSize.Text(Precision);
             if (System.BitConverter.SingleToInt32Bits(FrameRate) != 0) size += 1 + 4;
+            if (Notice.Length > 0) size += 1 + WireSize.Text(Notice);
             return size;
         }
 
@@ -291,6 +297,11 @@ namespace Contrapose.V1
                 writer.Varint(53);
                 writer.Float(FrameRate);
             }
+            if (Notice.Length > 0)
+            {
+                writer.Varint(58);
+                writer.Text(Notice);
+            }
         }
 
         public void ReadFrom(WireReader reader)
@@ -317,6 +328,9 @@ namespace Contrapose.V1
                         break;
                     case 6 when type == 5:
                         FrameRate = reader.Float();
+                        break;
+                    case 7 when type == 2:
+                        Notice = lastNotice = reader.Text(lastNotice);
                         break;
                     default:
                         reader.Skip(type);
