@@ -376,7 +376,8 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
         way_x, way_z = stand[0] - x, stand[1] - z
         way = math.hypot(way_x, way_z)
         is_going = way > (THERE if was_going else NOT_THERE)
-        quick = min(APPROACH * way, STRIDE) / max(way, 1e-6) if is_going else 0.0
+        most_speed = STRIDE if way_x * ahead_x + way_z * ahead_z > 0 else BACK_SPEED
+        quick = min(APPROACH * way, most_speed) / max(way, 1e-6) if is_going else 0.0
         goal_x, goal_z, is_pressed = quick * way_x, quick * way_z, True
     push_x, push_z = 5 * (goal_x - v_x), 5 * (goal_z - v_z)
     most = ACCELERATION if is_pressed or wish > pace else BRAKING
