@@ -367,8 +367,8 @@ def _ready_sdk(args: argparse.Namespace, dotnet: str) -> tuple[Path, list[str], 
 @contextmanager
 def live_servers() -> Iterator[dict[str, str]]:
     """Real servers, and where they are: one for all; four that tests tell to die or to drain, or
-    that go on for another, all with one key; one with a place and a token; and one that is started
-    when the tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
+    that go on for another, all with one key; one with a place, a token and a certificate; and one
+    that starts when tests say so. They say it by files in CONTRAPOSE_ORDERS, named NAME.ORDER."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         orders, key, tokens = folder / "orders", folder / "key", folder / "tokens"
@@ -378,6 +378,8 @@ def live_servers() -> Iterator[dict[str, str]]:
         resumable = ["--resume-key", str(key), "--drain-seconds", "1"]
         flags = {name: resumable for name in ("one", "first", "second", "third", "fourth")}
         flags["guarded"] = ["--token-file", str(tokens), "--max-sessions", "1"]
+        flags["guarded"] += _certificates(folder / "certs")
+        _certificates(folder / "others")
         servers = {
             name: running.enter_context(_server(folder / name, more))
             for name, more in flags.items()
@@ -394,29 +396,30 @@ def live_servers() -> Iterator[dict[str, str]]:
             acts[f"{name}.stop"] = server.terminate
         threading.Thread(target=_obey, args=(orders, acts), daemon=True).start()
         yield {
-            **{
-                f"CONTRAPOSE_{name.upper()}_GRPC": f"http://{door[0]}"
-                for name, door in doors.items()
-            },
-            **{f"CONTRAPOSE_{name.upper()}": f"ws://{door[1]}" for name, door in doors.items()},
+            **{f"CONTRAPOSE_{name.upper()}_GRPC": door[0] for name, door in doors.items()},
+            **{f"CONTRAPOSE_{name.upper()}": door[1] for name, door in doors.items()},
+            "CONTRAPOSE_ROOT": str(folder / "certs/root.pem"),
+            "CONTRAPOSE_OTHER_ROOT": str(folder / "others/root.pem"),
             "CONTRAPOSE_LATE": f"ws://127.0.0.1:{late}",
             "CONTRAPOSE_TOKEN": token,
             "CONTRAPOSE_ORDERS": str(orders),
         }
 
 
-def _token(file: Path) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "engine.cli",
-        "token",
-        "new",
-        "unity",
-        "--token-file",
-        str(file),
-    ]
+def _contrapose(*arguments: str) -> str:
+    """What a command says that does not go on."""
+    command = [sys.executable, "-m", "engine.cli", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _token(file: Path) -> str:
+    return _contrapose("token", "new", "unity", "--token-file", str(file))
+
+
+def _certificates(folder: Path) -> list[str]:
+    """Flags of a server that encrypts, with a root of its own in the folder."""
+    _contrapose("certs", "dev", "-o", str(folder))
+    return ["--tls-cert", str(folder / "server.pem"), "--tls-key", str(folder / "server.key")]
 
 
 def _free_port() -> int:
@@ -442,13 +445,13 @@ def _server(
 
 
 def _wait(folder: Path) -> tuple[str, str]:
-    """HOST:PORT of gRPC and of the WebSocket, once a server has said them."""
-    pattern = re.compile(r"listening on (\S+).*page on http://([^/\s]+)", re.DOTALL)
+    """Addresses of gRPC and of the WebSocket, once a server has said them."""
+    pattern = re.compile(r"listening on (\S+).*page on http(s?)://([^/\s]+)", re.DOTALL)
     ends = time.monotonic() + 120
     while time.monotonic() < ends:
         said = pattern.search((folder / "log").read_text())
         if said:
-            return said[1], said[2]
+            return f"http{said[2]}://{said[1]}", f"ws{said[2]}://{said[3]}"
         time.sleep(0.1)
     raise ToolError(f"the server did not start:\n{(folder / 'log').read_text()}")
 

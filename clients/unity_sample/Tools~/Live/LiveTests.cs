@@ -6,6 +6,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Net.Http;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Threading;
 using Contrapose.Core;
 using Contrapose.V1;
@@ -29,7 +30,14 @@ namespace Contrapose.Tests
         /// <summary>Has something done to a server, or a server started: see live_servers in csharp.py.</summary>
         static void Order(string what) => System.IO.File.WriteAllText(System.IO.Path.Combine(Setting("ORDERS"), what), "");
 
-        static ITransport Door(string address, string token = "") => Transports.Create(address, token, null, Http2);
+        static ITransport Door(string address, string token = "") => Door(address, token, Root(address, "ROOT"));
+
+        static ITransport Door(string address, string token, X509Certificate2 root) =>
+            Transports.Create(address, token, root, () => Http2(root));
+
+        /// <summary>What signed the server's certificate; null: the address is not encrypted.</summary>
+        static X509Certificate2 Root(string address, string which) =>
+            new Uri(address).Scheme.EndsWith("s") ? new X509Certificate2(System.IO.File.ReadAllBytes(Setting(which))) : null;
 
         [TestCase("ONE")]
         [TestCase("ONE_GRPC")]
@@ -113,6 +121,27 @@ namespace Contrapose.Tests
 
         [TestCase("GUARDED")]
         [TestCase("GUARDED_GRPC")]
+        public void A_root_of_ones_own_is_trusted_and_no_other(string door)
+        {
+            var (address, token) = (Setting(door), Setting("TOKEN"));
+            foreach (var root in new[] { null, Root(address, "OTHER_ROOT") })
+            {
+                using var stranger = new InteractionSession(() => Door(address, token, root));
+                stranger.Start(Now);
+                Until(stranger, () => stranger.Phase == SessionPhase.Waiting, 20);
+                Assert.AreEqual(SessionPhase.Waiting, stranger.Phase);
+                Assert.IsTrue(stranger.Trouble.Contains("certificate"), stranger.Trouble);
+                var asked = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync(Setting("GUARDED"), token, root).Result);
+                Assert.IsTrue(asked.GetBaseException().Message.Contains("certificate"), asked.GetBaseException().Message);
+            }
+            using var known = new InteractionSession(() => Door(address, token));
+            known.Start(Now);
+            Until(known, () => known.Phase == SessionPhase.Running, 20);
+            Assert.AreEqual(SessionPhase.Running, known.Phase, known.Trouble);
+        }
+
+        [TestCase("GUARDED")]
+        [TestCase("GUARDED_GRPC")]
         public void A_full_server_is_asked_again_when_it_says_and_lets_in_when_there_is_room(string door)
         {
             var (address, token) = (Setting(door), Setting("TOKEN"));
@@ -151,11 +180,12 @@ namespace Contrapose.Tests
         public void What_a_server_knows_is_told_without_a_session()
         {
             var (address, token) = (Setting("GUARDED"), Setting("TOKEN"));
-            var info = ServerQuestion.AskAsync(address, token).Result;
+            var root = Root(address, "ROOT");
+            var info = ServerQuestion.AskAsync(address, token, root).Result;
             Assert.AreEqual("starter", info.Bundle);
             Assert.Greater(info.Kinds.Count, 20);
             Assert.AreEqual(22, info.Skeleton.JointNames.Count);
-            var refused = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync(address).Result).GetBaseException();
+            var refused = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync(address, "", root).Result).GetBaseException();
             Assert.IsTrue(refused is InvalidOperationException && refused.Message.Contains("token"), refused.Message);
             var nobody = Assert.Throws<AggregateException>(() => _ = ServerQuestion.AskAsync("ws://127.0.0.1:9").Result).GetBaseException();
             Assert.IsFalse(nobody is InvalidOperationException, nobody.Message);
@@ -310,7 +340,12 @@ namespace Contrapose.Tests
 
         /// <summary>HTTP/2 without TLS, which has to be known beforehand; .NET 5 has a property for that, which the
         /// references do not know.</summary>
-        static HttpMessageHandler Http2() => new PriorKnowledge(new HttpClientHandler());
+        static HttpMessageHandler Http2(X509Certificate2 root)
+        {
+            var inner = new HttpClientHandler();
+            if (root != null) inner.ServerCertificateCustomValidationCallback = PrivateRoot.Callback(root).Invoke;
+            return new PriorKnowledge(inner);
+        }
 
         sealed class PriorKnowledge : DelegatingHandler
         {

@@ -117,7 +117,8 @@ namespace Contrapose.Core
             closing = end;
         }
 
-        static Exception Innermost(Exception exception) =>
+        /// <summary>What went wrong at the bottom: what is over it says "see inner exception".</summary>
+        internal static Exception Innermost(Exception exception) =>
             exception.InnerException == null ? exception : Innermost(exception.InnerException);
     }
 }

@@ -18,7 +18,7 @@ namespace Contrapose.Core
         /// <param name="root">a private root certificate to trust beside the system's; null: none</param>
         /// <exception cref="ArgumentException">The address is no such address.</exception>
         /// <exception cref="InvalidOperationException">The server refuses to answer; the text says why.</exception>
-        /// <exception cref="HttpRequestException">Nothing answers there.</exception>
+        /// <exception cref="HttpRequestException">Nothing answers there, or its certificate is not trusted.</exception>
         /// <exception cref="WireException">What came is no answer.</exception>
         public static async Task<GetServerInfoResponse> AskAsync(string address, string token = "", X509Certificate2 root = null)
         {
@@ -28,7 +28,7 @@ namespace Contrapose.Core
             using var request = new HttpRequestMessage(HttpMethod.Get, Of(address));
             request.Headers.TryAddWithoutValidation("accept", Protobuf);
             if (!string.IsNullOrEmpty(token)) request.Headers.TryAddWithoutValidation("authorization", "Bearer " + token);
-            using var response = await client.SendAsync(request).ConfigureAwait(false);
+            using var response = await SendAsync(client, request).ConfigureAwait(false);
             if (response.StatusCode == HttpStatusCode.Unauthorized)
                 throw new InvalidOperationException("the server asks for a token: `contrapose token new NAME` prints one");
             if (!response.IsSuccessStatusCode)
@@ -36,6 +36,22 @@ namespace Contrapose.Core
             if (response.Content.Headers.ContentType?.MediaType != Protobuf)
                 throw new InvalidOperationException("no Contrapose server answers there, or one of an older version");
             return Read(await response.Content.ReadAsByteArrayAsync().ConfigureAwait(false));
+        }
+
+        static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request)
+        {
+            try
+            {
+                return await client.SendAsync(request).ConfigureAwait(false);
+            }
+            catch (HttpRequestException exception)
+            {
+                throw new HttpRequestException(QueuedTransport.Innermost(exception).Message, exception);
+            }
+            catch (OperationCanceledException exception)
+            {
+                throw new HttpRequestException($"nothing answers at {request.RequestUri.Authority} within {PatienceSeconds} s: is a firewall between?", exception);
+            }
         }
 
         static GetServerInfoResponse Read(byte[] answer)
