@@ -44,6 +44,8 @@ class Episode:
     """Joints of player and partner that touch in the truth; a wrist stands for its palm."""
     words: tuple[tuple[int, str], ...] = ()
     """From which frame on the partner is told which words."""
+    parts: tuple[tuple[int, Episode], ...] = ()
+    """Of which a long one is made, and at which frame each begins; they are scored one by one."""
 
     @property
     def frames(self) -> int:

@@ -35,6 +35,7 @@ from trainer.choreography.base_motion import load_recordings
 from trainer.evaluation.live.baselines import hand_held_out
 from trainer.evaluation.live.episode import Episode, standing_still
 from trainer.evaluation.live.goals import Kind, goal_table
+from trainer.evaluation.live.hour import HOUR_SECONDS, hour, parts_of
 from trainer.evaluation.live.players import GROUPS, episodes_of, idle, recorded
 from trainer.evaluation.live.playing import EncodeWords, Played, as_played, play
 from trainer.evaluation.live.scoring import Person, Scores, scored
@@ -55,7 +56,7 @@ ROWS = {PARTNER: BY_RULE, BARE: SessionConfig()}
 """Partners of the network: as a server plays it, and alone."""
 SHEETS_OF_KIND = 2
 QUICK = 2
-QUICK_IDLE_S = 60.0
+QUICK_IDLE_S, QUICK_HOUR_S = 60.0, 240.0
 Build = Callable[[], Episode]
 Found = dict[Kind, list[Scores]]
 
@@ -65,6 +66,7 @@ class LiveSettings:
     """What is played.
 
     players   of each kind
+    hours     of mixed play, by so many people
     groups    that are played; empty: all
     real      folders of recordings, for the group "real"
     sheets    folder for contact sheets; None: none
@@ -75,6 +77,8 @@ class LiveSettings:
     seed: int = 0
     idle_s: float = 600.0
     idle_players: int = 20
+    hours: int = 2
+    hour_s: float = HOUR_SECONDS
     groups: tuple[str, ...] = ()
     real: tuple[Path, ...] = ()
     sheets: Path | None = None
@@ -85,20 +89,29 @@ class LiveSettings:
 
 def quick(settings: LiveSettings) -> LiveSettings:
     """A minute's worth of it: enough to see that it runs, not what it is worth."""
-    return replace(settings, players=QUICK, idle_players=QUICK, idle_s=QUICK_IDLE_S)
+    return replace(
+        settings,
+        players=QUICK,
+        idle_players=QUICK,
+        idle_s=QUICK_IDLE_S,
+        hours=1,
+        hour_s=QUICK_HOUR_S,
+    )
 
 
 def builds_of(settings: LiveSettings) -> list[Build]:
     """How to make each episode, longest first, so that no process ends long after the others."""
-    unknown = set(settings.groups) - {*GROUPS, "real"}
+    known = ("hour", *GROUPS, "real")
+    unknown = set(settings.groups) - set(known)
     if unknown:
         raise InputError(
-            f"--groups: there is no {', '.join(sorted(unknown))}; there are "
-            f"{', '.join([*GROUPS, 'real'])}",
+            f"--groups: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}",
             field="groups",
         )
-    groups = settings.groups or (*GROUPS, "real")
+    groups = settings.groups or known
     builds: list[Build] = []
+    if "hour" in groups:
+        builds += [partial(hour, settings.seed + i, settings.hour_s) for i in range(settings.hours)]
     if "idle" in groups:
         builds += [
             partial(idle, "made", settings.seed + i, settings.idle_s)
@@ -139,7 +152,9 @@ def play_share(
     def on_played(played: Played) -> None:
         episode = played.episode
         kind = episode.group, episode.kind
-        found.append((kind, scored(played, truth_of(episode))))
+        found.extend(
+            (named, scored(part, truth_of(part.episode))) for named, part in parts_of(played)
+        )
         if settings.sheets is not None and drawn.get(kind, 0) < SHEETS_OF_KIND:
             drawn[kind] = drawn.get(kind, 0) + 1
             draw(played, settings.sheets / f"{label}-{episode.name.replace('/', '-')}.png")
@@ -196,6 +211,8 @@ def score_known(
     found: dict[str, list[tuple[Kind, Scores]]] = {TRUTH: [], STILL: [], HELD: []}
     for build in builds:
         episode = build()
+        if episode.parts:
+            continue
         truth, kind = truth_of(episode), (episode.group, episode.kind)
         motions = {STILL: standing_still(episode), HELD: hand_held_out(episode)}
         if episode.truth is not None:
@@ -254,6 +271,7 @@ def live_report(rows: Mapping[str, Found], settings: LiveSettings, seconds: floa
             "players of each kind": settings.players,
             "seed": settings.seed,
             "idle": f"{settings.idle_players} people for {settings.idle_s:g} s",
+            "hour": f"{settings.hours} people for {settings.hour_s:g} s",
             "recordings": ", ".join(map(str, settings.real)) or "none",
             "episodes": sum(map(len, rows[PARTNER].values())),
             "seconds": round(seconds),

@@ -20,6 +20,7 @@ from engine.testing import still_windows
 from trainer.evaluation.live import players
 from trainer.evaluation.live.episode import Episode, standing_still
 from trainer.evaluation.live.goals import GOALS, goal_table
+from trainer.evaluation.live.hour import BLOCKS, hour, parts_of
 from trainer.evaluation.live.playing import Played, as_played, play
 from trainer.evaluation.live.run import BY_RULE, LiveSettings, builds_of, truth_of
 from trainer.evaluation.live.scoring import Scores, scored
@@ -90,10 +91,31 @@ def test_a_goal_is_judged_by_the_partner_alone() -> None:
 
 def test_every_group_makes_episodes_and_another_is_refused() -> None:
     settings = LiveSettings(bundle=Path("none"), players=1, idle_players=1)
-    for group in players.GROUPS:
+    for group in ("hour", *players.GROUPS):
         assert builds_of(replace(settings, groups=(group,)))
     with pytest.raises(InputError, match="there is no juggling"):
         builds_of(replace(settings, groups=("juggling",)))
+
+
+def test_an_hour_is_one_person_who_does_the_same_each_ten_minutes() -> None:
+    episode = hour(3, 120.0)
+    steps = np.linalg.norm(np.diff(episode.transl, axis=0), axis=-1)
+    assert steps.max() < 0.2
+    parts = [part for _, part in episode.parts]
+    assert sum(part.frames for part in parts) == episode.frames
+    assert {part.betas.tobytes() for part in parts} == {episode.betas.tobytes()}
+    each = len(parts) // BLOCKS
+    assert [part.kind for part in parts] == BLOCKS * [part.kind for part in parts[:each]]
+
+
+def test_an_hour_is_scored_part_by_part_and_named_by_its_minutes() -> None:
+    found = [(kind, scored(part)) for kind, part in parts_of(played(hour(3, 120.0)))]
+    assert {kind for kind, _ in found} == {
+        ("hour", f"minutes {each / 3:g} to {(each + 1) / 3:g}") for each in range(BLOCKS)
+    }
+    met = [scores["meets"] for _, scores in found if "meets" in scores]
+    assert len(met) == BLOCKS
+    assert np.mean(met) == 1
 
 
 def test_an_episode_follows_from_its_seed() -> None:
