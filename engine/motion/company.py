@@ -55,11 +55,13 @@ COMES = 0.25
 """Metres a second towards us at which the other is waited for."""
 FORESIGHT = 0.45
 """Seconds by which the change of distance is taken ahead."""
-ROOM, COMING_S = 0.95, 0.2
-"""Metres between two pelvises under which, so many seconds later, one steps aside from another who
-comes."""
-AVOIDS, LEAST_ROOM = 0.35, 0.70
+ROOM, COMES_TO_STAND = 0.62, 2.0
+"""Metres between two pelvises under which another who comes, and slows down by so many metres a
+second squared, comes to stand: one steps aside."""
+AVOIDS, LEAST_ROOM = 0.3, 0.56
 """Seconds of closing in after which the distance must not be under so many metres."""
+CLOSE = 0.70
+"""Metres to which one gives way to another who has come up to one, or stands."""
 TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
 ACCELERATION, BRAKING = 6.0, 5.0
 THERE, NOT_THERE = 0.02, 0.07
@@ -351,11 +353,13 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
     pace, their = math.hypot(v_x, v_z), math.hypot(u_x, u_z)
     leaving = u_x * ahead_x + u_z * ahead_z
     closing = leaving - v_x * ahead_x - v_z * ahead_z
-    is_coming = leaving < -COMES and distance + COMING_S * leaving < ROOM
+    halt = distance - leaving * leaving / (2 * COMES_TO_STAND)
+    is_coming = leaving < -COMES and halt < ROOM
     is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM
     waited = waited + fine if distance > FARTHEST and leaving > -COMES else 0.0
     over = distance + FORESIGHT * max(closing, 0.0) - GAP
-    beyond = math.copysign(max(abs(over) - SLACK, 0.0), over)
+    short = over + SLACK if their > 0.3 and leaving > -COMES else distance - CLOSE
+    beyond = max(over - SLACK, 0.0) + min(short, 0.0)
     if was_going:
         is_there = beyond == 0 or (beyond < 0 and distance > NEAREST)
         is_going = is_pressed or not (is_there and pace < STOPPED and their < 0.15)

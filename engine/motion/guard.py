@@ -35,11 +35,16 @@ from engine.body.vectors import lengths, rotated, unit
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 
-TILT, MOST_TILT = np.radians(4.0), np.radians(7.0)
+TILT, MOST_TILT = np.radians(2.0), np.radians(7.0)
 """Lean of the pelvis from upright: free up to the first, never beyond the second."""
-SPINE_BACK, SPINE_BENT = np.radians(2.0), np.radians(6.0)
-"""Limits of each spine joint: extension, and any other bend or twist."""
-BACK_ROOM, BENT_ROOM = np.radians(1.0), np.radians(4.0)
+SPINE_BACK, SPINE_BENT = np.radians(1.0), np.radians(1.0)
+"""Of each spine joint, extension, and any other bend or twist: free up to here, and drawn back the
+more the further it is beyond."""
+BACK_ROOM, BENT_ROOM = np.radians(2.0), np.radians(6.0)
+"""As much more is never reached."""
+NECK_BENT = np.radians([8.0, 10.0, 3.0])
+NECK_ROOM = np.radians([25.0, 45.0, 9.0])
+"""The same of neck and head: nod, turn, and tilt to a side."""
 OVER_FEET = np.array([[-0.07, -0.03], [0.07, 0.09]])
 """Least and most metres that the pelvis is left and ahead of the middle of the ankles."""
 ELBOWS_FROM = 0.1
@@ -203,6 +208,7 @@ def attentive(
     chest  as `chest_of` has it
     """
     at, turned = chest
+    rotmats = _with_free_neck(rotmats)
     (_, eyes), (neck, head) = along_chain(rest_joints, rotmats, [NECK, HEAD], (CHEST, at, turned))
     away = rotated(np.swapaxes(turned, -1, -2), attends_to - eyes - EYES)
     level = np.hypot(away[:, 0], away[:, 2])
@@ -214,7 +220,16 @@ def attentive(
     over = np.maximum(angle - LOOKS_PAST, 0.0) / np.maximum(angle, 1e-9)
     share = np.array([NECK_SHARE, 1.0])[:, None, None]
     neck, head = rotmat_from_axis_angle(share * (over[:, None] * turn)) @ np.stack([neck, head])
+    rotmats[:, NECK] = np.swapaxes(turned, -1, -2) @ neck
+    rotmats[:, HEAD] = np.swapaxes(neck, -1, -2) @ head
+    return rotmats
+
+
+def _with_free_neck(rotmats: Array) -> Array:
+    """A copy whose neck and head are within what people do, each for itself: gaze alone would let
+    one bend as far as the other bends back."""
     result = rotmats.copy()
-    result[:, NECK] = np.swapaxes(turned, -1, -2) @ neck
-    result[:, HEAD] = np.swapaxes(neck, -1, -2) @ head
+    bend = axis_angle_from_rotmat(rotmats[:, [NECK, HEAD]])
+    kept = soft_limit(bend, NECK_BENT, NECK_BENT + NECK_ROOM)
+    result[:, [NECK, HEAD]] = rotmat_from_axis_angle(kept)
     return result

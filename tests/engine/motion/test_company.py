@@ -160,3 +160,12 @@ def test_a_turn_in_place_is_made_with_steps() -> None:
     rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))
     _, transl = on_course(rotmats, course)
     assert np.linalg.norm(transl[-1, [0, 2]] + REST[0, [0, 2]]) < 0.2
+
+
+def test_who_comes_up_to_touch_is_let_near() -> None:
+    """At a walk to 0.65 m, slowing down as people do."""
+    time = np.arange(1, 31) / 10
+    part = np.clip(time / 1.6, 0, 1)
+    way = 10 * part**3 - 15 * part**4 + 6 * part**5
+    other = np.column_stack([np.zeros(30), GAP - (GAP - 0.65) * way])
+    assert np.abs(beside(other).hips[:, :2]).max() < 0.06

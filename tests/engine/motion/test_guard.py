@@ -105,3 +105,28 @@ def test_a_raised_hand_is_higher_than_where_it_hangs_and_a_swinging_one_hardly_i
     swung[:, arm] = rotmat_about("x", -0.4) @ rotmats[:, arm]
     held[:, arm] = rotmat_about("x", -1.4) @ rotmats[:, arm]
     assert 0 < raised(swung, REST)[0, 1] < 0.10 < 0.35 < raised(held, REST)[0, 1]
+
+
+def test_a_neck_that_is_bent_one_way_and_a_head_the_other_way_come_back_by_and_by() -> None:
+    """The face looks at the other all the while: gaze alone would leave them as they are."""
+    rotmats, transl = at_ease()
+    head = forward_kinematics(REST, rotmats, transl)[0][:, JOINT["head"]]
+    rotmats[:, JOINT["neck"]] = rotmat_about("z", np.array(-1.0))
+    rotmats[:, JOINT["head"]] = rotmat_about("z", np.array(1.0))
+    chest = chest_of(rotmats, transl, REST)
+    for _ in range(12):
+        rotmats = attentive(rotmats, chest, REST, head + [0.0, 0.08, 1.5])
+    for name in ("neck", "head"):
+        side = np.arcsin(rotmats[:, JOINT[name], 1, 0])
+        assert np.abs(side).max() < np.radians(7)
+
+
+def test_a_bent_spine_comes_back_by_and_by() -> None:
+    """As windows go on from each other; a bend of some degrees is what people have."""
+    rotmats, transl = at_ease()
+    for name in ("spine1", "spine2", "spine3"):
+        rotmats[:, JOINT[name]] = rotmat_about("x", np.array(np.radians(6.0)))
+    for _ in range(12):
+        rotmats, _ = guarded(rotmats, transl, REST, 0.0, balance=False)
+    bend = [np.arcsin(rotmats[:, JOINT[f"spine{n}"], 2, 1]).max() for n in (1, 2, 3)]
+    assert np.radians(3) < sum(bend) < np.radians(9)
