@@ -62,6 +62,8 @@ AVOIDS, LEAST_ROOM = 0.3, 0.56
 """Seconds of closing in after which the distance must not be under so many metres."""
 CLOSE = 0.70
 """Metres to which one gives way to another who has come up to one, or stands."""
+USUAL, BEARS_S = 1.0, 2.5
+"""Metres under which one who stands has had enough of it after so many seconds, and steps back."""
 TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
 ACCELERATION, BRAKING = 6.0, 5.0
 THERE, NOT_THERE = 0.02, 0.07
@@ -356,16 +358,19 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
     halt = distance - leaving * leaving / (2 * COMES_TO_STAND)
     is_coming = leaving < -COMES and halt < ROOM
     is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM
-    waited = waited + fine if distance > FARTHEST and leaving > -COMES else 0.0
+    is_off = distance > FARTHEST or distance < USUAL
+    waited = waited + fine if is_off and leaving > -COMES else 0.0
+    is_enough = waited > (BEARS_S if distance < USUAL else PATIENCE)
     over = distance + FORESIGHT * max(closing, 0.0) - GAP
-    short = over + SLACK if their > 0.3 and leaving > -COMES else distance - CLOSE
+    keeps_gap = is_enough or (their > 0.3 and leaving > -COMES)
+    short = over + SLACK if keeps_gap else distance - CLOSE
     beyond = max(over - SLACK, 0.0) + min(short, 0.0)
     if was_going:
-        is_there = beyond == 0 or (beyond < 0 and distance > NEAREST)
+        is_there = beyond == 0 or (beyond < 0 and distance > NEAREST and not is_enough)
         is_going = is_pressed or not (is_there and pace < STOPPED and their < 0.15)
     else:
         is_left = leaving > LEAVES and distance + FORESIGHT * leaving > LEAVING
-        is_going = distance < NEAREST or is_left or is_pressed or waited > PATIENCE
+        is_going = distance < NEAREST or is_left or is_pressed or is_enough
     wish = aside = 0.0
     if is_pressed:
         clear = (u_z - v_z) * away_x - (u_x - v_x) * away_z

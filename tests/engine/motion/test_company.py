@@ -169,3 +169,10 @@ def test_who_comes_up_to_touch_is_let_near() -> None:
     way = 10 * part**3 - 15 * part**4 + 6 * part**5
     other = np.column_stack([np.zeros(30), GAP - (GAP - 0.65) * way])
     assert np.abs(beside(other).hips[:, :2]).max() < 0.06
+
+
+def test_who_stays_close_is_given_room_after_a_while() -> None:
+    other = np.array([[0.0, 0.72]] * 90)
+    away = 0.72 - beside(other).hips[:, 1]
+    assert away[:20].max() < 0.76
+    assert away[-1] > 0.95
