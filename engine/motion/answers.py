@@ -71,6 +71,8 @@ BOW_FRAMES = (9, 13, 24)
 """Down, up again from, and upright."""
 BOW_BACK = 0.10
 """Metres that the hips go back in a bow."""
+LEADS = 0.06
+"""Metres by which an elbow is higher of an arm that goes over in a hug."""
 OVERLAP = 0.03
 """Metres that palms are laid past each other in a shake, so that thumbs meet."""
 UP = np.array([0.0, 1.0, 0.0])
@@ -241,10 +243,22 @@ def touched(kind: str, player: tuple[Array, Array, Array]) -> dict[int, Array]:
 
 
 def _on_the_back(side: int, player: tuple[Array, Array, Array]) -> Array:
-    """One arm goes over, one under."""
     joints, world, _ = player
-    spot = np.array([-0.06 * SIGN[side], 0.10 if side == RIGHT else -0.10, -0.125])
+    spot = np.zeros((*joints.shape[:-2], 3))
+    spot[..., 0], spot[..., 1], spot[..., 2] = (
+        -0.06 * SIGN[side],
+        0.10 * _over(side, joints),
+        -0.125,
+    )
     return np.asarray(joints[..., CHEST, :] + rotated(world[..., CHEST, :, :], spot))
+
+
+def _over(side: int, joints: Array) -> Array:
+    """1: this arm of the partner goes over in a hug; -1: under. The right one over, or that of the
+    player's higher elbow."""
+    left, right = (joints[..., JOINT[f"{name}_elbow"], 1] for name in ("left", "right"))
+    lead = np.clip((right - left + LEADS) / LEADS, -1.0, 1.0)
+    return np.asarray(lead if side == RIGHT else -lead)
 
 
 def _offering(
@@ -302,11 +316,12 @@ def _embracing(
     side: int, weights: Array, ahead: Array, player: tuple[Array, Array, Array]
 ) -> Reach:
     """One arm over, one under, the hands laid on the other's back."""
-    chest, palm, is_over = player[1][:, CHEST], _on_the_back(side, player), side == RIGHT
+    chest, palm = player[1][:, CHEST], _on_the_back(side, player)
+    over = _over(side, player[0])[:, None]
     faces = rotated(chest, np.array([0.0, 0.0, 1.0]))
-    fingers = rotated(chest, np.array([SIGN[side], 0.35 if is_over else 0.1, 0.0]))
+    fingers = rotated(chest, SIGN[side] * np.eye(3)[0] + (0.225 + 0.125 * over) * UP)
     out = SIGN[side] * _left(ahead)
-    elbow = unit(out + (0.5 if is_over else -0.4) * UP + 0.2 * ahead)
+    elbow = unit(out + (0.05 + 0.45 * over) * UP + 0.2 * ahead)
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces, elbow=elbow)
 
 
