@@ -62,7 +62,7 @@ AVOIDS, LEAST_ROOM = 0.3, 0.56
 """Seconds of closing in after which the distance must not be under so many metres."""
 CLOSE = 0.70
 """Metres to which one gives way to another who has come up to one, or stands."""
-USUAL, BEARS_S = 1.0, 2.5
+USUAL, BEARS_S = 0.8, 2.5
 """Metres under which one who stands has had enough of it after so many seconds, and steps back."""
 TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
 ACCELERATION, BRAKING = 6.0, 5.0

@@ -175,4 +175,4 @@ def test_who_stays_close_is_given_room_after_a_while() -> None:
     other = np.array([[0.0, 0.72]] * 90)
     away = 0.72 - beside(other).hips[:, 1]
     assert away[:20].max() < 0.76
-    assert away[-1] > 0.95
+    assert away[-1] > 0.82
