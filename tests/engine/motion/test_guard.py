@@ -115,7 +115,7 @@ def test_a_neck_that_is_bent_one_way_and_a_head_the_other_way_come_back_by_and_b
     rotmats[:, JOINT["head"]] = rotmat_about("z", np.array(1.0))
     chest = chest_of(rotmats, transl, REST)
     for _ in range(12):
-        rotmats = attentive(rotmats, chest, REST, head + [0.0, 0.08, 1.5])
+        rotmats = attentive(rotmats, chest, REST, head + np.array([0.0, 0.08, 1.5]))
     for name in ("neck", "head"):
         side = np.arcsin(rotmats[:, JOINT[name], 1, 0])
         assert np.abs(side).max() < np.radians(7)
