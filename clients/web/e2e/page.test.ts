@@ -633,6 +633,7 @@ describe("pictures", () => {
     await page.keyboard.down("KeyG");
     // The fingers of the partner's right hand, the thumb apart.
     await page.waitForFunction(() => Math.min(...(globalThis.contrapose!.drawn?.partner.curls?.slice(6) ?? [0])) > 0.4);
+    await page.waitForTimeout(1200); // until the hands lie in each other
     const curls = await page.evaluate(() => {
       const app = globalThis.contrapose!;
       const { stage } = app;
