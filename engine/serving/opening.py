@@ -34,6 +34,7 @@ from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
 from engine.session.config import SessionConfig
 from engine.session.recording import AnySession, RecordedSession
 from engine.session.session import Session
+from engine.session.state import taken_up
 
 logger = logging.getLogger(__name__)
 
@@ -143,8 +144,11 @@ async def _opened(
         )
         session.direct(first_direction(header))
     else:
-        session = Session.resumed(
-            state.session, rest_joints=rest_joints, capsules=capsules, intent=loaded.intent
+        session = Session.restored(
+            taken_up(state.session),
+            rest_joints=rest_joints,
+            capsules=capsules,
+            intent=loaded.intent,
         )
     stream = LiveStream(
         await _recorded(session, host, session_id, seed, betas),

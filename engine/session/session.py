@@ -50,7 +50,7 @@ from engine.session.plan import (
 )
 from engine.session.player import PlayerTrack, frame_at
 from engine.session.responding import IntentReport, Offer
-from engine.session.state import SessionState, taken_up
+from engine.session.state import SessionState
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
 
@@ -154,20 +154,6 @@ class Session:
         )
         session._restore(state)
         return session
-
-    @classmethod
-    def resumed(
-        cls,
-        state: SessionState,
-        *,
-        rest_joints: Array,
-        capsules: tuple[Capsules, Capsules] | None = None,
-        intent: IntentNet | None = None,
-    ) -> Session:
-        """The session that goes on from what a client can know of another: `taken_up`."""
-        return cls.restored(
-            taken_up(state), rest_joints=rest_joints, capsules=capsules, intent=intent
-        )
 
     def _restore(self, state: SessionState) -> None:
         timeline = self._timeline

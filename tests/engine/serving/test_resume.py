@@ -48,7 +48,7 @@ from engine.session.plan import LABEL, Frames, plan_of
 from engine.session.player import STAMP, PlayerStamp, PlayerState
 from engine.session.responding import Offer
 from engine.session.session import Session
-from engine.session.state import SessionState, carried
+from engine.session.state import SessionState, carried, taken_up
 from engine.session.targets.pursuit import Pursuit
 from tests.engine.broken import OTHERS, changed, places_in
 
@@ -360,7 +360,7 @@ def test_a_signed_token_of_another_shape_is_refused_and_nothing_else(data: st.Da
         assert "\n" not in str(state)
         return
     with suppress(ContraposeError), np.errstate(all="ignore"):
-        session = Session.resumed(state.session, rest_joints=REST, capsules=CAPSULES)
+        session = Session.restored(taken_up(state.session), rest_joints=REST, capsules=CAPSULES)
         assert len(session.plan_again().frames)
         session.feed(11.0, state.session.player.pose[-1])
         session.tick(11.0)

@@ -26,7 +26,7 @@ from engine.session.config import SessionConfig
 from engine.session.direction import Mode
 from engine.session.plan import Frames
 from engine.session.session import Chunk, Session
-from engine.session.state import SessionState
+from engine.session.state import SessionState, taken_up
 from engine.testing import noisy_windows, still_windows
 from trainer.evaluation.live import players
 from trainer.evaluation.live.episode import Episode
@@ -190,7 +190,9 @@ def test_curls_follow_from_the_frames_that_were_sent() -> None:
 def test_a_session_that_goes_on_elsewhere_sends_the_same_hands() -> None:
     of = played("right_hand", 7)
     state: SessionState = of.session.state()
-    there = Session.resumed(state, rest_joints=of.session.rest_joints, capsules=of.session.capsules)
+    there = Session.restored(
+        taken_up(state), rest_joints=of.session.rest_joints, capsules=of.session.capsules
+    )
     chunk = there.plan_again()
     frames: Frames = chunk.frames
     sent = np.stack([of.curls[frame] for frame in frames.indices.tolist()], axis=1)

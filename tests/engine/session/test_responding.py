@@ -32,7 +32,7 @@ from engine.session.recording import AnySession, RecordedSession, Recorder
 from engine.session.replay import read_recording, recordings_in, replayed
 from engine.session.responding import OFFER_FRAMES, IntentReport, Offer, Phase
 from engine.session.session import Session
-from engine.session.state import SessionState
+from engine.session.state import SessionState, taken_up
 from engine.testing import still_windows
 from trainer.evaluation.live import players
 from trainer.evaluation.live.episode import Episode
@@ -316,8 +316,11 @@ def test_a_kind_that_nobody_answers_is_refused() -> None:
 def test_a_session_that_is_taken_up_elsewhere_still_knows_what_it_offered() -> None:
     frame, offer = offered_at()
     before = Played(new_session(ASK)).run(range(frame + 2))
-    session = Session.resumed(
-        _state(before), rest_joints=offering().rest_joints, capsules=capsules(), intent=INTENT
+    session = Session.restored(
+        taken_up(_state(before)),
+        rest_joints=offering().rest_joints,
+        capsules=capsules(),
+        intent=INTENT,
     )
     acts: dict[int, Act] = {frame + 4: lambda again: again.confirm(offer.number)}
     after = Played(session).run(range(frame + 2, frame + 20), acts)
@@ -329,8 +332,11 @@ def test_a_session_that_is_taken_up_elsewhere_still_knows_what_it_offered() -> N
 def test_the_numbers_of_a_session_that_is_taken_up_do_not_come_twice() -> None:
     """A client may have heard of offers that its token does not know."""
     before = Played(new_session(ASK)).run(range(offered_at()[0]))
-    session = Session.resumed(
-        _state(before), rest_joints=offering().rest_joints, capsules=capsules(), intent=INTENT
+    session = Session.restored(
+        taken_up(_state(before)),
+        rest_joints=offering().rest_joints,
+        capsules=capsules(),
+        intent=INTENT,
     )
     after = Played(session).run(range(offered_at()[0], offered_at()[0] + 5))
     assert [offer.number > 50 for offer in after.offers.values()] == [True]

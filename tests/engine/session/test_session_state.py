@@ -24,7 +24,7 @@ from engine.session.direction import Direction, Mode
 from engine.session.plan import Frames, Quality
 from engine.session.records import STATE
 from engine.session.session import Session
-from engine.session.state import carried
+from engine.session.state import carried, taken_up
 from engine.testing import noisy_windows, still_windows
 from tests.engine.playing import SentFrame, answer, each
 
@@ -100,7 +100,7 @@ def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
     client = Client(noisy_windows(0.03))
     session = new_session()
     client.run(session, range(cut))
-    resumed = Session.resumed(session.state(), rest_joints=REST)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST)
     expected = dict(client.held)
     for frame in range(cut, cut + gap):
         client.show(frame)
@@ -122,7 +122,7 @@ def test_every_mode_goes_on_from_the_frame_that_is_shown(mode: Mode, gap: int) -
     session.direct(Direction(mode=mode, energy=1.2))
     client.run(session, range(20, 40))
     before, last = dict(client.held), max(client.held)
-    resumed = Session.resumed(session.state(), rest_joints=REST)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST)
     assert resumed.direction.mode is mode
     again = resumed.plan_again()
     client.take(again.revision, again.frames)
@@ -136,7 +136,7 @@ def test_without_a_gap_the_resumed_plan_is_the_plan() -> None:
     client = Client(noisy_windows(0.03))
     session = new_session()
     client.run(session, range(30))
-    again = Session.resumed(session.state(), rest_joints=REST).plan_again()
+    again = Session.restored(taken_up(session.state()), rest_joints=REST).plan_again()
     assert again.frames.first == 29
     for frame in each(again.frames):
         held = client.held[frame.index].pose
@@ -153,7 +153,7 @@ def test_revisions_tickets_and_counts_go_on() -> None:
     session = new_session()
     client.run(session, range(25))
     before = session.status()
-    resumed = Session.resumed(session.state(), rest_joints=REST)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST)
     client.run(resumed, range(25, 50))
     after = resumed.status()
     assert after.revision > before.revision
@@ -167,7 +167,7 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
     session = new_session()
     client.run(session, range(25))
     last = max(client.held)
-    resumed = Session.resumed(session.state(), rest_joints=REST)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST)
     resumed.feed(8.0, player_at(8.0))
     chunk = resumed.tick(8.0).chunk
     assert chunk is not None
@@ -183,7 +183,7 @@ def test_a_contact_keeps_its_id(capsules: tuple[Capsules, Capsules]) -> None:
     chunk = session.tick(0.01).chunk
     assert chunk is not None
     assert chunk.contacts
-    resumed = Session.resumed(session.state(), rest_joints=REST, capsules=capsules)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules)
     known = {contact.parts: contact.id for contact in chunk.contacts}
     assert {contact.parts: contact.id for contact in resumed.plan_again().contacts} == known
 
@@ -192,7 +192,7 @@ def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules
     session = new_session(capsules)
     session.update(replace(session.config, zone_radius=0.3))
     Client(still_windows).run(session, range(20))
-    resumed = Session.resumed(session.state(), rest_joints=REST, capsules=capsules)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules)
     sent = resumed.plan_again()
     player = player_at(0.0)
     player.transl[[0, 2]] = sent.frames.pose.transl[1, 0, [0, 2]]  # where the partner stands
