@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.bundle import load_bundle
+from engine.bundle import ACTS_FILE, load_bundle
 from engine.errors import BundleError, InputError
+from engine.sampling.acts import SENTENCES
+from engine.sampling.kinds import load_kinds
 from trainer import starter
 from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
@@ -49,7 +51,9 @@ def test_the_starter_carries_both_networks_words_and_measured_schedules(
     report.write_text(json.dumps({"tables": [{"title": "windows from the anchor", "rows": rows}]}))
     path = tmp_path / "s.bundle"
     make_starter(*checkpoints, path, text=minilm_text(), report=report, counts=(4,))
-    manifest = load_bundle(path).manifest
+    bundle = load_bundle(path)
+    manifest = bundle.manifest
+    assert load_kinds(bundle.file(ACTS_FILE)).sentences == SENTENCES
     assert manifest.animator.text_width == 384
     assert manifest.text is not None
     assert manifest.animator.steps_default == 1
