@@ -1,8 +1,9 @@
 """An hour of mixed play: the same ten minutes, six times over, before one session.
 
-The player offers, waves, bows, walks away and back, and stands about between. As each ten minutes
-have the same player, what differs between the first and the last is what an hour makes of the
-partner. Knows the players of other groups; no measure.
+The player offers, waves, bows, and stands about between, always to the same side: one who walks
+about would offer a hand to where the partner is no more. As each ten minutes have the same player,
+what differs between the first and the last is what an hour makes of the partner. Knows the players
+of other groups; no measure.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from engine.body.rotations import slerp_rotmat
 from engine.motion.motion import FRAME_RATE
 from trainer.choreography.timing import ramp
 from trainer.evaluation.live.episode import Episode, frame_of
-from trainer.evaluation.live.players import idle, patient, walking
+from trainer.evaluation.live.players import idle, patient
 from trainer.evaluation.live.playing import Played
 
 HOUR_SECONDS = 3600.0
@@ -71,8 +72,7 @@ def _block(seed: int, frames: int) -> Iterator[Episode]:
 @cache
 def _cycle(seed: int) -> tuple[Episode, ...]:
     stands = idle("made", seed, 40.0)
-    parts = [part for act in ACTS for part in (patient(act, seed), stands)]
-    return (*parts[:6], walking("away_and_back", seed), *parts[6:])
+    return tuple(part for act in ACTS for part in (patient(act, seed), stands))
 
 
 def _blended(rotmats: Array, transl: Array, at: int) -> None:
