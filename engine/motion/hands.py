@@ -64,7 +64,7 @@ ALONE = {
 TOWARDS = {
     "on_its_way": (0.90, 0.40),  # from palm to palm
     "soon": (0.60, 0.30),
-    "held": (0.13, 0.07),
+    "held": (0.26, 0.13),
     "either_upright": (0.35, 0.60),
     "on_skin": (0.12, 0.05),  # from the palm to the other's trunk, head or upper arms
     "on_forearm": (0.05, 0.01),
