@@ -17,7 +17,7 @@ describe("npz", () => {
     const motion = await readNpz("demo_player.npz", bytesOf("engine/data/demo_player.npz"));
     expect(motion.frameRate).toBe(10);
     expect(motion.people.length).toBe(1);
-    expect(motion.people[0]!.frames.length).toBe(120);
+    expect(motion.people[0]!.frames.length).toBe(180);
     expect(motion.people[0]!.rest.length).toBe(66);
     for (const frame of motion.people[0]!.frames) {
       expect(Math.hypot(...frame.quats.slice(0, 4))).toBeCloseTo(1, 4);
