@@ -244,12 +244,7 @@ def touched(kind: str, player: tuple[Array, Array, Array]) -> dict[int, Array]:
 
 def _on_the_back(side: int, player: tuple[Array, Array, Array]) -> Array:
     joints, world, _ = player
-    spot = np.zeros((*joints.shape[:-2], 3))
-    spot[..., 0], spot[..., 1], spot[..., 2] = (
-        -0.06 * SIGN[side],
-        0.10 * _over(side, joints),
-        -0.125,
-    )
+    spot = np.array([-0.06 * SIGN[side], 0.0, -0.125]) + 0.10 * _over(side, joints)[..., None] * UP
     return np.asarray(joints[..., CHEST, :] + rotated(world[..., CHEST, :, :], spot))
 
 

@@ -12,9 +12,8 @@ from enum import Enum
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
-from engine.motion.answers import CONTACTS, Answer, touched
+from engine.motion.answers import CONTACTS, PELVIS, UP, Answer, touched
 from engine.motion.intent import KINDS
 from engine.motion.motion import FRAME_RATE
 
@@ -23,8 +22,6 @@ OFFER_FRAMES = int(FRAME_RATE)
 """For which an offer stands."""
 THERE = 0.13
 """Metres that a palm may be from its place, to have met."""
-UP = np.array([0.0, 1.0, 0.0])
-PELVIS = JOINT["pelvis"]
 
 
 @dataclass(frozen=True, kw_only=True)

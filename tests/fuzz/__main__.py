@@ -1,4 +1,4 @@
-"""`make fuzz`: python -m tests.fuzz --inputs 100000 --seed 1; a table, and every failure.
+"""`make fuzz`: python -m tests.fuzz --inputs 5000 --first 1; a table, and every failure.
 
 Each failure names the target and the seed: `--only bvh --first 123 --inputs 1` does it again.
 """
