@@ -44,11 +44,12 @@ class Marionette:
         return self
 
     def _receive(self) -> None:
-        while not self._is_over.is_set():
+        while True:
             try:
                 self._packets.append(self.sock.recv(4096))
             except TimeoutError:
-                continue
+                if self._is_over.is_set():
+                    return
 
     def __exit__(self, *_: object) -> None:
         self._is_over.set()
