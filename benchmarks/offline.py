@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,9 +27,10 @@ from engine.body.shape import load_body
 from engine.bundle import KINDS_FILE, STARTER, Bundle, load_bundle
 from engine.sampling.executor import Executor
 from engine.sampling.kinds import load_kinds
-from engine.sampling.models import Models, load_models
+from engine.sampling.models import Models, Network, load_models
 from engine.serving.loaded import LoadedBundle
 
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 PROMPTS = Path("tests/data/people_sentences.txt")
 TURN = 40
 """Motions that are made before their graph calls are made again."""
@@ -80,16 +82,17 @@ class Calls:
 
 def noted(models: Models, calls: Calls) -> Models:
     """The models of a bundle that holds all of them, their calls noted."""
-    condition, step = models.generator_condition, models.generator_step
-    assert condition is not None
-    assert step is not None
+    assert models.generator is not None
     assert models.text is not None
+
+    def of(network: AnyNetwork) -> AnyNetwork:
+        noting = calls.noting
+        return replace(network, condition=noting(network.condition), step=noting(network.step))
+
     return replace(
         models,
-        animator_condition=calls.noting(models.animator_condition),
-        animator_step=calls.noting(models.animator_step),
-        generator_condition=calls.noting(condition),
-        generator_step=calls.noting(step),
+        animator=of(models.animator),
+        generator=of(models.generator),
         text=replace(models.text, graph=calls.noting(models.text.graph)),
     )
 

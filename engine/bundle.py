@@ -31,9 +31,6 @@ DIFFUSION_STEPS = 1000
 """Steps of the process that the networks were trained on."""
 STARTER = Path(__file__).parent / "data" / "starter.bundle"
 
-ANIMATOR_FILES = ("animator/condition.onnx", "animator/step.onnx")
-GENERATOR_FILES = ("generator/condition.onnx", "generator/step.onnx")
-TEXT_FILES = ("text/encoder.onnx", "text/tokenizer.json")
 INTENT_FILE = "intent/net.npz"
 KINDS_FILE, ACTS_FILE = "text/kinds.npz", "text/acts.npz"
 """What the networks were trained to do, in words, and words for what needs no network, as
@@ -72,8 +69,18 @@ class ScheduleSpec:
     """None: not measured."""
 
 
+@typing.runtime_checkable
+class Part(typing.Protocol):
+    """What a bundle may hold: a field of `Manifest` that names its files."""
+
+    @property
+    def files(self) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnimatorSpec:
+    files = ("animator/condition.onnx", "animator/step.onnx")
+
     width: int
     heads: int
     layers: int
@@ -91,6 +98,8 @@ class AnimatorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSpec:
+    files = ("generator/condition.onnx", "generator/step.onnx")
+
     width: int
     heads: int
     layers: int
@@ -101,6 +110,8 @@ class GeneratorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TextSpec:
+    files = ("text/encoder.onnx", "text/tokenizer.json")
+
     kind: Literal["minilm", "clip"]
     max_tokens: int
 
@@ -109,6 +120,10 @@ class TextSpec:
 class BodySpec:
     file: str
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class IntentSpec:
@@ -116,10 +131,17 @@ class IntentSpec:
 
     file: str
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.file,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Field by field what `manifest.json` holds; None stands for a network the bundle lacks."""
+    """Field by field what `manifest.json` holds; None stands for a part that the bundle lacks.
+
+    One more network is one more field here, of a type that says its sizes and files.
+    """
 
     format: int
     name: str
@@ -128,9 +150,9 @@ class Manifest:
     description: str
     files: dict[str, FileRecord]
     animator: AnimatorSpec
-    generator: GeneratorSpec | None
-    text: TextSpec | None
-    body: BodySpec | None
+    generator: GeneratorSpec | None = None
+    text: TextSpec | None = None
+    body: BodySpec | None = None
     intent: IntentSpec | None = None
 
     @property
@@ -145,13 +167,8 @@ class Manifest:
         return hashlib.sha256(_encode(self).encode()).hexdigest()
 
     def required_files(self) -> tuple[str, ...]:
-        return (
-            *ANIMATOR_FILES,
-            *(GENERATOR_FILES if self.generator else ()),
-            *(TEXT_FILES if self.text else ()),
-            *((self.body.file,) if self.body else ()),
-            *((self.intent.file,) if self.intent else ()),
-        )
+        held = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(file for part in held if isinstance(part, Part) for file in part.files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -386,14 +403,12 @@ def write_manifest(
     name: str,
     licence: str,
     description: str,
-    animator: AnimatorSpec,
-    generator: GeneratorSpec | None = None,
-    text: TextSpec | None = None,
-    body: BodySpec | None = None,
-    intent: IntentSpec | None = None,
     created: str | None = None,
+    **parts: Any,
 ) -> Bundle:
     """Seal a bundle: list every file below `path` with its hash, and write `manifest.json` last.
+
+    parts  what it holds, by the fields of `Manifest`
 
     Raises BundleError when the files that the given networks need are not all there.
     """
@@ -404,11 +419,7 @@ def write_manifest(
         licence=licence,
         description=description,
         files={},
-        animator=animator,
-        generator=generator,
-        text=text,
-        body=body,
-        intent=intent,
+        **parts,
     )
     return reseal(path, manifest)
 

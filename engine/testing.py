@@ -10,7 +10,7 @@ import asyncio
 import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, cycle
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from engine.motion.floor import floor_height
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES, features_from_pose
 from engine.motion.standing import standing_partner, standing_pose
 from engine.sampling.executor import Executor
-from engine.sampling.models import Models
+from engine.sampling.models import Animator, Models, Network
 from engine.sampling.request import WindowRequest
 from engine.sampling.schedule import ddim_update
 from engine.sampling.scheduler import CallCosts
@@ -72,11 +72,14 @@ def still_models() -> Models:
     They go through the real sampler, executor and service; only the graphs are simple.
     """
     return Models(
-        animator_condition=_still_condition,
-        animator_step=_still_window_step,
-        generator_condition=_still_condition,
-        generator_step=_still_pair_step,
+        animator=Animator(condition=_still_condition, step=_still_window_step),
+        generator=Network(condition=_still_condition, step=_still_pair_step),
     )
+
+
+def with_animator(models: Models, **changes: Any) -> Models:
+    """The models with another animator: `changes` by the fields of `Animator`."""
+    return replace(models, animator=replace(models.animator, **changes))
 
 
 def _still_condition(inputs: GraphInputs) -> dict[str, Array]:

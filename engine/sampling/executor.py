@@ -127,7 +127,7 @@ class Executor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = models
-        self._costs = even_costs(models.buckets) if costs is None else costs
+        self._costs = even_costs(models.animator.buckets) if costs is None else costs
         self._clock = clock
         self._changed = threading.Condition()
         self._submitted: deque[_Submitted] = deque()
@@ -204,7 +204,8 @@ class Executor:
 
     def measure(self) -> None:
         """Find out what calls cost, by timing a few of each bucket; blocks until done."""
-        self._costs = self.call(lambda models: measured_costs(models, models.buckets)).result()
+        buckets = self._models.animator.buckets
+        self._costs = self.call(lambda models: measured_costs(models, buckets)).result()
 
     def figures(self) -> ExecutorFigures:
         return ExecutorFigures(
@@ -339,13 +340,13 @@ class Executor:
 
     def _want_loops(self, begun: Sequence[_Submitted]) -> None:
         """Have the loop made ready for what goes step by step because it is not."""
-        loop = self._models.animator_loop
+        loop = self._models.animator.loop
         if loop is None:
             return
         wanted = {entry.request.steps_taken for entry in begun} - self._unprepared
         for steps in wanted.difference(self._preparing):
             if not loop.is_ready(steps):
-                self._preparing[steps] = preparation(loop, self._models.buckets, steps)
+                self._preparing[steps] = preparation(loop, self._models.animator.buckets, steps)
 
     def _advance(self) -> None:
         started = self._clock()

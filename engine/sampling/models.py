@@ -19,26 +19,36 @@ BUCKETS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network of any family: called once for what is wanted, then once a diffusion step."""
+
+    condition: Graph
+    step: Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Animator(Network):
+    loop: Loop | None = None
+    """All steps in one call, on a device that would wait for the host between two."""
+    text_width: int = 0
+    """Length of the text vector that it takes; 0: it takes none."""
+    buckets: tuple[int, ...] = BUCKETS
+    """Batch sizes that its denoiser is compiled for."""
+    schedules: Mapping[int, StepSchedule] = field(default_factory=dict)
+    """Its own step schedules, by their number of steps."""
+
+    def schedule(self, steps: int) -> StepSchedule:
+        """The schedule with that many steps: the bundle's, or else the even one."""
+        return self.schedules.get(steps) or step_schedule(steps)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models:
     """The graphs of one bundle, compiled; None stands for a network the bundle lacks."""
 
-    animator_condition: Graph
-    animator_step: Graph
-    animator_loop: Loop | None = None
-    """All steps in one call, on a device that would wait for the host between two."""
-    animator_text_width: int = 0
-    """Length of the text vector that the animator takes; 0: it takes none."""
-    buckets: tuple[int, ...] = BUCKETS
-    """Batch sizes that the animator's denoiser is compiled for."""
-    schedules: Mapping[int, StepSchedule] = field(default_factory=dict)
-    """The animator's own step schedules, by their number of steps."""
-    generator_condition: Graph | None = None
-    generator_step: Graph | None = None
+    animator: Animator
+    generator: Network | None = None
     text: TextEncoder | None = None
-
-    def schedule(self, steps: int) -> StepSchedule:
-        """The animator's schedule with that many steps: the bundle's, or else the even one."""
-        return self.schedules.get(steps) or step_schedule(steps)
 
 
 def load_models(
@@ -57,24 +67,31 @@ def load_models(
     Raises BundleError for a tokenizer that cannot be read, BackendError for a graph.
     """
 
-    def load(relative: str) -> Graph:
-        return backend.load(bundle.file(relative), is_lazy=is_lazy)
+    def load(relative: str, sizes: Sequence[int] = ()) -> Graph:
+        return backend.load(bundle.file(relative), sizes, is_lazy=is_lazy)
 
-    sizes = tuple(backend.buckets if buckets is None else buckets)
-    animator, has_generator = bundle.manifest.animator, bundle.manifest.generator is not None
-    condition, step = (bundle.file(f"animator/{part}.onnx") for part in ("condition", "step"))
-    schedules = {spec.steps: schedule_of(spec.timesteps) for spec in animator.schedules}
-    loop = backend.load_loop(condition, step, sizes, None if is_lazy else sorted({1, *schedules}))
+    def network(condition: str, step: str) -> Network:
+        return Network(condition=load(condition), step=load(step))
+
+    manifest, sizes = bundle.manifest, tuple(backend.buckets if buckets is None else buckets)
+    condition, step = manifest.animator.files
+    schedules = {spec.steps: schedule_of(spec.timesteps) for spec in manifest.animator.schedules}
     return Models(
-        animator_condition=backend.load(condition, is_lazy=is_lazy),
-        animator_step=backend.load(step, sizes, is_lazy=is_lazy),
-        animator_loop=loop,
-        buckets=sizes,
-        animator_text_width=animator.text_width,
-        schedules=schedules,
-        generator_condition=load("generator/condition.onnx") if has_generator else None,
-        generator_step=load("generator/step.onnx") if has_generator else None,
-        text=load_text(bundle, load("text/encoder.onnx")) if bundle.manifest.text else None,
+        animator=Animator(
+            condition=load(condition),
+            step=load(step, sizes),
+            loop=backend.load_loop(
+                bundle.file(condition),
+                bundle.file(step),
+                sizes,
+                None if is_lazy else sorted({1, *schedules}),
+            ),
+            text_width=manifest.animator.text_width,
+            buckets=sizes,
+            schedules=schedules,
+        ),
+        generator=network(*manifest.generator.files) if manifest.generator else None,
+        text=load_text(bundle, load(manifest.text.files[0])) if manifest.text else None,
     )
 
 

@@ -41,9 +41,9 @@ def generator_steps(
         u + s (p - u) [if a pose is given] + s (tau - u) [if a text is given]
     as published: the joint prediction is never evaluated (facts/ponimator.md section 10).
     """
-    condition, denoise = models.generator_condition, models.generator_step
-    if condition is None or denoise is None:
+    if models.generator is None:
         raise BackendError("the bundle holds no generator; choose one that does", field="generator")
+    condition, denoise = models.generator.condition, models.generator.step
     schedule = step_schedule(steps)
     batch = len(noise)
     posed = np.flatnonzero(np.any(pose_mask != 0, axis=1))

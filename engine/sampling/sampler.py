@@ -117,7 +117,7 @@ def begin_windows(models: Models, requests: Sequence[WindowRequest]) -> list[Win
 
 
 def _is_for_loop(models: Models, request: WindowRequest) -> bool:
-    loop = models.animator_loop
+    loop = models.animator.loop
     return loop is not None and request.keep_away is None and loop.is_ready(request.steps_taken)
 
 
@@ -129,7 +129,7 @@ def _first_noisy(models: Models, request: WindowRequest) -> Array:
     noise = window_noise(request.seed, request.first_frame)
     if request.start is None or request.skip == 0:
         return noise
-    abar = models.schedule(request.steps).abar_t[request.skip]
+    abar = models.animator.schedule(request.steps).abar_t[request.skip]
     x_t = np.sqrt(abar) * request.start + np.sqrt(1 - abar) * noise
     return np.asarray(x_t, np.float32)
 
@@ -145,16 +145,16 @@ def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None
         raise ValueError("a window that is done cannot advance; collect its x0 instead")
     for company in {w.company: None for w in windows}:
         together = [w for w in windows if w.company == company]
-        if models.animator_loop is None or company is None:
+        if models.animator.loop is None or company is None:
             _step_windows(models, together)
         else:
-            _finish_windows(models, models.animator_loop, together)
+            _finish_windows(models, models.animator.loop, together)
 
 
 def _step_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
     """One denoiser call for windows that each have their modulation."""
     modulations = [w.modulation[w.step] for w in windows if w.modulation is not None]
-    schedules = [models.schedule(w.request.steps) for w in windows]
+    schedules = [models.animator.schedule(w.request.steps) for w in windows]
     x_t, x0 = _animator_step(
         models,
         x_t=np.stack([w.x_t for w in windows]),
@@ -231,7 +231,7 @@ def sample_again(models: Models, request: WindowRequest, trace: WindowTrace) -> 
     """x0 (2, 30, 135) of a window whose row stands in each call where it stood before: the same
     bits, by the same bundle on the same device."""
     if len(trace.denoiser) > 1:
-        models = replace(models, animator_loop=None)
+        models = replace(models, animator=replace(models.animator, loop=None))
     rows, row = trace.condition
     window = begin_windows(models, [request] * rows)[row]
     for rows, row in trace.denoiser:
@@ -262,12 +262,12 @@ def sample_animator(
     text           (batch, text width), or None for no words
     returns        x0 (batch, 2, 30, 135), residual to the anchor
     """
-    schedule = models.schedule(steps)
+    schedule = models.animator.schedule(steps)
     texts = [None] * len(noise) if text is None else list(text)
-    if models.animator_loop is not None:
+    if models.animator.loop is not None:
         return _run_loop(
             models,
-            models.animator_loop,
+            models.animator.loop,
             x_t=noise,
             known=known,
             known_mask=known_mask,
@@ -306,10 +306,10 @@ def _animator_modulation(
     inputs: dict[str, Array | IntArray] = {
         "anchor": anchor,
         "anchor_joints": anchor_joints,
-        "timesteps": models.schedule(steps).timesteps,
+        "timesteps": models.animator.schedule(steps).timesteps,
         **_text_input(models, texts),
     }
-    return models.animator_condition(inputs)["modulation"]
+    return models.animator.condition(inputs)["modulation"]
 
 
 def _text_input(models: Models, texts: Sequence[Array | None]) -> dict[str, Array]:
@@ -317,7 +317,7 @@ def _text_input(models: Models, texts: Sequence[Array | None]) -> dict[str, Arra
 
     Raises InputError for a text vector that this animator does not take.
     """
-    width = models.animator_text_width
+    width = models.animator.text_width
     for text in texts:
         if text is not None and text.shape != (width,):
             expected = f"({width},)" if width else "None: this animator takes no text"
@@ -338,7 +338,7 @@ def _run_loop(
     **rows: Array,
 ) -> Array:
     """All of a schedule's steps but the first `done`, for arrays of rows; returns x0."""
-    schedule = models.schedule(steps)
+    schedule = models.animator.schedule(steps)
     return loop(
         {
             **rows,
@@ -351,5 +351,5 @@ def _run_loop(
 
 
 def _animator_step(models: Models, **inputs: Array) -> tuple[Array, Array]:
-    outputs = models.animator_step(inputs)
+    outputs = models.animator.step(inputs)
     return outputs["x_s"], outputs["x0"]

@@ -120,7 +120,7 @@ def loaded_bundle(
         executor=Executor(models),
         body=_body(config),
         intent=_intent(config.bundle),
-        acts=acts_of(config.bundle, models) if models.animator_text_width else None,
+        acts=acts_of(config.bundle, models) if models.animator.text_width else None,
         kinds=None if kinds is None else load_kinds(kinds),
         backend=backend.name,
         precision=backend.precision,

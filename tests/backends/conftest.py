@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
+from engine.testing import with_animator
 from tests.backends.rounding import computed, difference
 
 BUCKETS = (1, 2, 4, 8, 16)
@@ -141,7 +142,7 @@ def reference_backend() -> Backend:
 def reference(starter: Bundle, reference_backend: Backend) -> Models:
     """The starter with the reference, step by step."""
     models = load_models(starter, reference_backend, buckets=BUCKETS, is_lazy=True)
-    return replace(models, animator_loop=None)
+    return with_animator(models, loop=None)
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +153,7 @@ def models(backend: Backend, starter: Bundle) -> Models:
 @pytest.fixture(scope="session")
 def by_steps(models: Models) -> Models:
     """The same without its loop."""
-    return replace(models, animator_loop=None)
+    return with_animator(models, loop=None)
 
 
 @pytest.fixture(scope="session")

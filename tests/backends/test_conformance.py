@@ -120,7 +120,7 @@ def test_a_window_is_the_same_alone_and_in_each_bucket(
 def test_a_loop_gives_what_single_steps_give(
     case: Case, models: Models, by_steps: Models, reference: Models, live_request: WindowRequest
 ) -> None:
-    if models.animator_loop is None:
+    if models.animator.loop is None:
         pytest.skip(f"{case.name}: has no loop, by design")
     requests = [*several(live_request, 3, 4), *several(live_request, 2, 8)]
     whole, stepwise = sample_windows(models, requests), sample_windows(by_steps, requests)
@@ -222,17 +222,17 @@ def test_nan_in_is_the_callers_mistake_and_nan_out_is_ours(
 def test_a_loop_refuses_what_its_graphs_refuse(
     case: Case, models: Models, live_request: WindowRequest
 ) -> None:
-    loop = models.animator_loop
+    loop = models.animator.loop
     if loop is None:
         pytest.skip(f"{case.name}: has no loop, by design")
-    schedule = models.schedule(2)
+    schedule = models.animator.schedule(2)
     inputs = {
         "x_t": np.zeros((1, 2, 30, 135), np.float32),
         "known": live_request.known[None],
         "known_mask": live_request.known_mask[None],
         "anchor": live_request.anchor[None],
         "anchor_joints": live_request.anchor_joints[None],
-        "text": np.zeros((1, models.animator_text_width), np.float32),
+        "text": np.zeros((1, models.animator.text_width), np.float32),
         "timesteps": schedule.timesteps,
         "abar_t": schedule.abar_t,
         "abar_s": schedule.abar_s,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
@@ -21,7 +21,7 @@ from engine.serving.grpc.listening import bound_port
 from engine.serving.grpc.server import add_services
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
-from engine.testing import still_models
+from engine.testing import still_models, with_animator
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ async def slow_server(
 
     def slow_step(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
         time.sleep(row_s * len(inputs["x_t"]))
-        return models.animator_step(inputs)
+        return models.animator.step(inputs)
 
-    costs = CallCosts({size: row_s * size for size in models.buckets})
+    costs = CallCosts({size: row_s * size for size in models.animator.buckets})
     host, server = Host(config), grpc.aio.server()
     add_services(server, host, health.aio.HealthServicer())
     address = bound_port(server, "127.0.0.1", 0)
     await server.start()
-    executor = Executor(replace(models, animator_step=slow_step), costs=costs)
+    executor = Executor(with_animator(models, step=slow_step), costs=costs)
     host.serve(
         LoadedBundle(
             bundle=load_bundle(bundle),

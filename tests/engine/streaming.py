@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 from contrapose.v1 import interaction_pb2 as pb
@@ -20,7 +19,13 @@ from engine.serving.stream import LiveStream
 from engine.serving.tracked_player import TrackedPlayer, calibration_from_wire
 from engine.session.config import SessionConfig
 from engine.session.session import Session
-from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually, still_models
+from engine.testing import (
+    InlineSessionThread,
+    VirtualExecutor,
+    run_virtually,
+    still_models,
+    with_animator,
+)
 
 Requests = AsyncIterator[pb.StreamInteractionRequest]
 Write = Callable[[pb.StreamInteractionResponse], Awaitable[None]]
@@ -117,4 +122,4 @@ async def live_poses(count: int, rate: float = 10.0) -> Requests:
 def models_with(
     step: Callable[[Mapping[str, Array | IntArray]], dict[str, Array]],
 ) -> Models:
-    return replace(still_models(), animator_step=step)
+    return with_animator(still_models(), step=step)

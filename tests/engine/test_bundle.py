@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.bundle import (
     AnimatorSpec,
     BodySpec,
     GeneratorSpec,
+    Manifest,
     ScheduleSpec,
     StepQuality,
     TextSpec,
@@ -103,6 +105,22 @@ def test_networks_may_be_absent(sealed: Path) -> None:
     _seal(sealed, generator=None, text=None, body=None)
     manifest = load_bundle(sealed).manifest
     assert (manifest.generator, manifest.text, manifest.body) == (None, None, None)
+
+
+def test_one_more_network_is_one_more_field_of_the_manifest(sealed: Path) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class ComposerSpec:
+        files = ("composer/condition.onnx", "composer/step.onnx")
+        width: int
+
+    @dataclass(frozen=True, kw_only=True)
+    class Wider(Manifest):
+        composer: ComposerSpec | None = None
+
+    without = load_bundle(sealed).manifest
+    wider = Wider(**vars(without), composer=ComposerSpec(width=8))
+    assert wider.required_files() == (*without.required_files(), *ComposerSpec.files)
+    assert Wider(**vars(without)).required_files() == without.required_files()
 
 
 def test_a_text_encoder_that_no_network_listens_to_is_refused(sealed: Path) -> None:

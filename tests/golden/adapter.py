@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -36,7 +35,7 @@ from engine.serving.resume import ResumeKeys
 from engine.session.config import SessionConfig
 from engine.session.recording import Recorder
 from engine.session.replay import read_recording, recordings_in, replayed
-from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually
+from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually, with_animator
 
 RECORDED_PLAYER = Path(__file__).parent / "data" / "recorded_player.npz"
 BUCKETS = (1, 2)
@@ -66,14 +65,14 @@ def models() -> Models:
 
 def _failing(every: int | None) -> Models:
     """The models, of whose denoiser calls the last of so many fails; None: none does."""
-    calls, step = count(1), models().animator_step
+    calls, step = count(1), models().animator.step
 
     def run(inputs: Any) -> Any:
         if every is not None and next(calls) % every == 0:
             raise BackendError("as the golden set wants it")
         return step(inputs)
 
-    return replace(models(), animator_step=run)
+    return with_animator(models(), step=run)
 
 
 def _host(executor: Executor, session: Mapping[str, Any], idle_seconds: float = 30.0) -> Host:

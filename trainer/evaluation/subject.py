@@ -50,7 +50,7 @@ class Subject:
 
     @property
     def has_generator(self) -> bool:
-        return self.models is not None and self.models.generator_step is not None
+        return self.models is not None and self.models.generator is not None
 
 
 # ----------------------------------------------------------------------------------------- opening

@@ -91,9 +91,11 @@ def seen_inputs(bundle: Bundle, clips: Clips, *, seed: int = 0) -> list[Sample]:
     samples: list[Sample] = []
     for count in steps or [bundle.manifest.animator.steps_default]:
         batch = sampler.draw(WINDOWS, rng)
-        recorder = _Recorder(models.animator_step)
+        recorder = _Recorder(models.animator.step)
         sample_animator(
-            dataclasses.replace(models, animator_step=recorder),
+            dataclasses.replace(
+                models, animator=dataclasses.replace(models.animator, step=recorder)
+            ),
             noise=rng.standard_normal(batch.known.shape, dtype=np.float32),
             known=batch.known,
             known_mask=batch.known_mask,
@@ -125,7 +127,7 @@ def _words(
     models: Models, clips: Clips, chosen: IntArray, rng: np.random.Generator
 ) -> Array | None:
     """A caption of each chosen clip as the animator reads it, or silence; None if it never does."""
-    if not models.animator_text_width:
+    if not models.animator.text_width:
         return None
     texts = [
         str(rng.choice(clips.captions[clip])) if rng.random() > SILENT else "" for clip in chosen

@@ -134,10 +134,10 @@ def _loop_in_host_memory(
     models: Models, steps: int, condition: dict[str, Array], step: dict[str, Array]
 ) -> Array:
     """What a device does, in a block of host memory, with both graphs run by OpenVINO."""
-    schedule = models.schedule(steps)
+    schedule = models.animator.schedule(steps)
     timed = {**condition, "timesteps": schedule.timesteps}
     rows = len(step["x_t"])
-    width = models.animator_condition(timed)["modulation"].shape[-1]
+    width = models.animator.condition(timed)["modulation"].shape[-1]
     level = np.zeros(rows, np.float32)
     inner = {"modulation": np.zeros((rows, width), np.float32), "abar_t": level, "abar_s": level}
     step_specs = _specs(**step, **inner)
@@ -150,7 +150,7 @@ def _loop_in_host_memory(
         _view(block, arena.offsets[name], arena.specs[name])[...] = value
     block[arena.sent_bytes :] = 0xFF  # NaN, wherever something is read before it is written
     inputs = {name: _view(block, arena.offsets[name], arena.specs[name]) for name in timed}
-    _view(block, arena.offsets["modulations"], modulation)[...] = models.animator_condition(inputs)[
+    _view(block, arena.offsets["modulations"], modulation)[...] = models.animator.condition(inputs)[
         "modulation"
     ]
     for call in loop_steps(arena):
@@ -160,7 +160,7 @@ def _loop_in_host_memory(
                 target = call.copy.target + row * call.copy.width
                 block[target : target + call.copy.width] = block[source : source + call.copy.width]
         inputs = {n: _view(block, call.offsets[n], spec) for n, spec in step_specs.items()}
-        for name, value in models.animator_step(inputs).items():
+        for name, value in models.animator.step(inputs).items():
             _view(block, call.offsets[name], step_specs["x_t"])[...] = value
     return _view(block, arena.offsets["x0"], step_specs["x_t"])
 

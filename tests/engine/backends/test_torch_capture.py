@@ -98,7 +98,7 @@ def test_another_step_count_goes_step_by_step_until_it_is_captured_in_a_quiet_mo
     cuda: HostCuda, bundle: Bundle, backend: TorchBackend
 ) -> None:
     models = loaded(bundle, backend)
-    before, loop = cuda.captures, models.animator_loop
+    before, loop = cuda.captures, models.animator.loop
     assert loop is not None
     with Executor(models) as executor:
         first = submitted(executor, a_window(1, 3)).result(WAIT_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
 from engine.session.session import Session
+from engine.testing import with_animator
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +106,7 @@ def test_windows_are_those_of_the_float32_graph(
     width: Width,
     tolerance: float,
 ) -> None:
-    typed = dataclasses.replace(starter, animator_step=_executed(STEP, width, tmp_path))
+    typed = with_animator(starter, step=_executed(STEP, width, tmp_path))
     expected = sample_windows(starter, requests)
     assert _relative(sample_windows(typed, requests), expected) < tolerance
 
@@ -119,11 +119,11 @@ def test_rounding_every_product_keeps_one_step_within_two_percent(
 
     rng = np.random.default_rng(0)
     request = requests[0]
-    modulation = starter.animator_condition(
+    modulation = starter.animator.condition(
         {
             "anchor": request.anchor[None],
             "anchor_joints": request.anchor_joints[None],
-            "text": np.zeros((1, starter.animator_text_width), np.float32),
+            "text": np.zeros((1, starter.animator.text_width), np.float32),
             "timesteps": np.array([500]),
         }
     )["modulation"][:, 0]
@@ -138,7 +138,7 @@ def test_rounding_every_product_keeps_one_step_within_two_percent(
     }
     # It rounds after every node to the node's type, products in halves included.
     found = ReferenceEvaluator(typed_graph(STEP, width)).run(["x_s", "x0"], inputs)
-    expected = starter.animator_step(inputs)
+    expected = starter.animator.step(inputs)
     assert _relative(found[0], expected["x_s"]) < 2e-2
     anchor = request.anchor[None, :, None]
     assert _relative(found[1] + anchor, expected["x0"] + anchor) < 2e-2

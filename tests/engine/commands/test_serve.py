@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bundle import ANIMATOR_FILES, AnimatorSpec, write_manifest
+from engine.bundle import AnimatorSpec, write_manifest
 from engine.commands.serve import add_commands, config_of, engine_commands, shared_key
 from engine.errors import ConfigError
 from engine.serving.grpc.server import ServerConfig
@@ -25,7 +25,7 @@ def _config(*flags: object) -> ServerConfig:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    for relative in ANIMATOR_FILES:
+    for relative in AnimatorSpec.files:
         (tmp_path / relative).parent.mkdir(exist_ok=True)
         (tmp_path / relative).write_bytes(b"a graph")
     animator = AnimatorSpec(

@@ -16,7 +16,14 @@ from engine.sampling.models import BUCKETS, Models
 from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import advance_windows, begin_windows, sample_again, sample_windows
 from engine.sampling.scheduler import CallCosts
-from engine.testing import GraphInputs, LoopOf, VirtualClock, small_memory, still_models
+from engine.testing import (
+    GraphInputs,
+    LoopOf,
+    VirtualClock,
+    small_memory,
+    still_models,
+    with_animator,
+)
 
 WAIT_S = 10.0
 ALWAYS_EVEN = CallCosts(dict.fromkeys(BUCKETS, 0.001), weight=0)
@@ -52,11 +59,11 @@ def submitted(executor: Executor, request: WindowRequest, deadline: float = 0.0)
 
 
 def models_with(**graphs: object) -> Models:
-    return replace(still_models(), **graphs)  # type: ignore[arg-type]  # fakes are plain functions
+    return with_animator(still_models(), **graphs)
 
 
 def fails_on_nan(graph: str) -> Models:
-    inner = getattr(still_models(), graph)
+    inner = getattr(still_models().animator, graph)
 
     def run(inputs: GraphInputs) -> dict[str, Array]:
         if not np.isfinite(inputs["anchor"]).all():
@@ -73,7 +80,7 @@ def echoing(inputs: GraphInputs) -> dict[str, Array]:
 
 
 def test_windows_together_give_what_each_gives_alone() -> None:
-    models = models_with(animator_step=echoing)
+    models = models_with(step=echoing)
     requests = [a_request(seed, steps) for seed, steps in ((1, 4), (2, 7), (3, 4), (4, 10))]
     with Executor(models, costs=CallCosts({1: 0.001, 2: 0.001, 3: 0.001})) as executor:
         futures = [submitted(executor, request) for request in requests]
@@ -82,7 +89,7 @@ def test_windows_together_give_what_each_gives_alone() -> None:
         np.testing.assert_array_equal(result, sample_windows(models, [request])[0])
 
 
-@pytest.mark.parametrize("graph", ["animator_condition", "animator_step"])
+@pytest.mark.parametrize("graph", ["condition", "step"])
 def test_a_window_that_fails_takes_no_other_with_it(graph: str) -> None:
     with Executor(fails_on_nan(graph)) as executor:
         bad = submitted(executor, poisoned(a_request(1)))
@@ -214,10 +221,10 @@ def test_offline_work_gets_on_where_live_windows_never_end() -> None:
     def slow_step(inputs: GraphInputs) -> dict[str, Array]:
         nonlocal now
         now += 0.2
-        return dict(still_models().animator_step(inputs))
+        return dict(still_models().animator.step(inputs))
 
     is_open = threading.Event()
-    models = models_with(animator_step=slow_step)
+    models = models_with(step=slow_step)
     with Executor(models, costs=ONE_ROW, clock=lambda: now) as executor:
         hold(executor, is_open)
         live = submitted(executor, a_request(1, steps=50), deadline=1.0)
@@ -255,9 +262,9 @@ def test_work_that_fails_says_so_and_stops_nobody() -> None:
         assert submitted(executor, a_request()).result(WAIT_S) is not None
 
 
-@pytest.mark.parametrize("graph", ["animator_condition", "animator_step"])
+@pytest.mark.parametrize("graph", ["condition", "step"])
 def test_an_engine_out_of_memory_fails_its_windows_and_lives(graph: str) -> None:
-    inner = getattr(still_models(), graph)
+    inner = getattr(still_models().animator, graph)
     failures = iter([True])
 
     def run(inputs: GraphInputs) -> dict[str, Array]:
@@ -274,8 +281,8 @@ def test_an_engine_out_of_memory_fails_its_windows_and_lives(graph: str) -> None
 def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     still = still_models()
     models = models_with(
-        animator_condition=small_memory(still.animator_condition, 3),
-        animator_step=small_memory(still.animator_step, 3),
+        condition=small_memory(still.animator.condition, 3),
+        step=small_memory(still.animator.step, 3),
     )
     is_open = threading.Event()
     with Executor(models, costs=ALWAYS_EVEN) as executor:
@@ -290,7 +297,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
 def test_batches_that_never_fit_are_tried_no_more() -> None:
     """Each attempt takes a second; after some, four rows a second are known to be the most."""
     clock, attempts = VirtualClock(), []
-    small = small_memory(still_models().animator_step, 4)
+    small = small_memory(still_models().animator.step, 4)
 
     def slow(inputs: GraphInputs) -> dict[str, Array]:
         attempts.append(len(inputs["x_t"]))
@@ -298,7 +305,7 @@ def test_batches_that_never_fit_are_tried_no_more() -> None:
         return small(inputs)
 
     costs = CallCosts(dict.fromkeys((1, 2, 4, 8), 1.0))
-    with Executor(models_with(animator_step=slow), costs=costs, clock=clock) as executor:
+    with Executor(models_with(step=slow), costs=costs, clock=clock) as executor:
         for _ in range(20):
             is_open = threading.Event()
             hold(executor, is_open)
@@ -311,7 +318,7 @@ def test_batches_that_never_fit_are_tried_no_more() -> None:
 
 
 def test_a_row_that_does_not_fit_alone_is_overload_and_not_the_end() -> None:
-    models = models_with(animator_step=small_memory(still_models().animator_step, 0))
+    models = models_with(step=small_memory(still_models().animator.step, 0))
     with Executor(models) as executor:
         with pytest.raises(OverloadedError, match="out of memory") as caught:
             submitted(executor, a_request()).result(WAIT_S)
@@ -320,11 +327,11 @@ def test_a_row_that_does_not_fit_alone_is_overload_and_not_the_end() -> None:
 
 # ----------------------------------------------------------------------------------- whole windows
 def test_a_loop_gives_what_single_steps_give() -> None:
-    by_steps = models_with(animator_step=echoing)
-    loop = LoopOf(by_steps.animator_condition, by_steps.animator_step)
+    by_steps = models_with(step=echoing)
+    loop = LoopOf(by_steps.animator.condition, by_steps.animator.step)
     requests = [a_request(seed, steps) for seed, steps in ((1, 4), (2, 7), (3, 4), (4, 4), (5, 7))]
     is_open = threading.Event()
-    with Executor(replace(by_steps, animator_loop=loop), costs=ALWAYS_EVEN) as executor:
+    with Executor(with_animator(by_steps, loop=loop), costs=ALWAYS_EVEN) as executor:
         hold(executor, is_open)
         futures = [
             submitted(executor, request, deadline=float(index))
@@ -339,9 +346,9 @@ def test_a_loop_gives_what_single_steps_give() -> None:
 
 
 def test_a_whole_window_can_be_sampled_again_to_the_bit() -> None:
-    by_steps = models_with(animator_step=echoing)
-    models = replace(
-        by_steps, animator_loop=LoopOf(by_steps.animator_condition, by_steps.animator_step)
+    by_steps = models_with(step=echoing)
+    models = with_animator(
+        by_steps, loop=LoopOf(by_steps.animator.condition, by_steps.animator.step)
     )
     windows = begin_windows(models, [a_request(seed) for seed in range(3)])
     advance_windows(models, windows)
@@ -351,8 +358,8 @@ def test_a_whole_window_can_be_sampled_again_to_the_bit() -> None:
 
 
 def test_a_window_that_fails_in_a_loop_takes_no_other_with_it() -> None:
-    poison = fails_on_nan("animator_step")
-    models = replace(poison, animator_loop=LoopOf(poison.animator_condition, poison.animator_step))
+    poison = fails_on_nan("step")
+    models = with_animator(poison, loop=LoopOf(poison.animator.condition, poison.animator.step))
     with Executor(models) as executor:
         good = [submitted(executor, a_request(seed)) for seed in range(3)]
         bad = submitted(executor, poisoned(a_request(9)))
@@ -363,8 +370,8 @@ def test_a_window_that_fails_in_a_loop_takes_no_other_with_it() -> None:
 
 def test_costs_of_a_loop_are_those_of_its_steps() -> None:
     still = still_models()
-    loop = LoopOf(still.animator_condition, still.animator_step)
-    assert measured_costs(replace(still, animator_loop=loop), (2,)).buckets == (2,)
+    loop = LoopOf(still.animator.condition, still.animator.step)
+    assert measured_costs(with_animator(still, loop=loop), (2,)).buckets == (2,)
     assert set(loop.calls) == {(2, 1 + TIMED_CALLS)}
 
 

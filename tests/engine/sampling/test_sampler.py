@@ -31,6 +31,7 @@ from engine.sampling.sampler import (
 )
 from engine.sampling.schedule import cumulative_alphas, ddim_update, step_schedule
 from engine.sampling.text import TEXT_CHARACTERS
+from engine.testing import with_animator
 from trainer.text.encoder import encode_texts
 from trainer.text.minilm import minilm_text
 
@@ -320,9 +321,9 @@ def test_words_are_refused_by_an_animator_that_takes_none(models: Models) -> Non
 def test_a_step_count_takes_its_schedule_from_the_bundle_and_others_are_even(
     talking_models: Models,
 ) -> None:
-    assert talking_models.schedule(2).timesteps.tolist() == [900, 300]
-    assert talking_models.schedule(4).timesteps.tolist() == [750, 500, 250, 0]
-    even = dataclasses.replace(talking_models, schedules={})
+    assert talking_models.animator.schedule(2).timesteps.tolist() == [900, 300]
+    assert talking_models.animator.schedule(4).timesteps.tolist() == [750, 500, 250, 0]
+    even = with_animator(talking_models, schedules={})
     requests = [_anchored(None, steps=2)]
     (window,) = begin_windows(talking_models, requests)
     before = window.x_t

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from engine.sampling.request import WindowRequest
 from engine.sampling.sampler import advance_windows, begin_windows, sample_again, sample_windows
 from engine.sampling.schedule import ddim_update
 from engine.sampling.steering import RAMP_FRAMES, KeepAway
-from engine.testing import GraphInputs, LoopOf, still_models
+from engine.testing import GraphInputs, LoopOf, still_models, with_animator
 
 KNOWN_FRAMES = 10
 FLOOR = [-3, -1]
@@ -54,7 +53,7 @@ def walks_along(x: Callable[[Array], Array], z: Callable[[Array], Array]) -> Mod
         x0[:, 1, :, -3], x0[:, 1, :, -1] = x(u), z(u)
         return {"x_s": ddim_update(x_t, x0, abar_t, abar_s), "x0": x0}
 
-    return replace(still_models(), animator_step=step)
+    return with_animator(still_models(), step=step)
 
 
 INTO_THE_PLAYER = walks_along(lambda u: 0 * u, lambda u: -1.2 * u)
@@ -121,8 +120,8 @@ def test_one_who_is_far_enough_is_left_alone() -> None:
 
 def test_where_there_is_a_loop_steered_windows_go_step_by_step() -> None:
     by_steps = INTO_THE_PLAYER
-    loop = LoopOf(by_steps.animator_condition, by_steps.animator_step)
-    models = replace(by_steps, animator_loop=loop)
+    loop = LoopOf(by_steps.animator.condition, by_steps.animator.step)
+    models = with_animator(by_steps, loop=loop)
     requests = [a_request(1), a_request(2, distance=None), a_request(3)]
     windows = begin_windows(models, requests)
     while unfinished := [window for window in windows if not window.is_done]:

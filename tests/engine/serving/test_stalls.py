@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from grpc_health.v1 import health, health_pb2
@@ -22,7 +21,7 @@ from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
 from engine.serving.server_info import server_info
 from engine.serving.stalls import STALLED_LOOKS, StallWatch
-from engine.testing import InlineSessionThread, still_models
+from engine.testing import InlineSessionThread, still_models, with_animator
 from tests.engine.serving.test_opening import Client, named
 
 
@@ -43,9 +42,9 @@ def test_sessions_of_a_graph_that_hangs_are_told_and_health_says_so_until_it_is_
         def hanging(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
             hangs.set()
             goes_on.wait()
-            return models.animator_step(inputs)
+            return models.animator.step(inputs)
 
-        executor = Executor(replace(models, animator_step=hanging))
+        executor = Executor(with_animator(models, step=hanging))
         host, probe = Host(ServiceConfig()), health.aio.HealthServicer()
         host.session_thread = InlineSessionThread()
         host.serve(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from engine.serving.load import LoadLevel
 from engine.serving.stream import CHANGE_SECONDS, PING_SECONDS, PINGS_AT_ONCE
 from engine.serving.stream_session import MOST_FAILURES
 from engine.session.direction import Direction
-from engine.testing import InlineSessionThread, run_virtually
+from engine.testing import InlineSessionThread, run_virtually, with_animator
 from tests.engine.streaming import (
     Requests,
     chunks_in,
@@ -350,7 +349,7 @@ def test_words_of_a_client_reach_the_next_windows_without_a_notice(talking_model
 
     def condition(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
         heard.append(np.asarray(inputs["text"][0]))
-        return talking_models.animator_condition(inputs)
+        return talking_models.animator.condition(inputs)
 
     async def requests() -> Requests:
         yield still_pose(1)
@@ -358,7 +357,7 @@ def test_words_of_a_client_reach_the_next_windows_without_a_notice(talking_model
         yield pb.StreamInteractionRequest(control=pb.SessionControl(text="hug her"))
         await asyncio.sleep(0.7)
 
-    models = replace(talking_models, animator_condition=condition)
+    models = with_animator(talking_models, condition=condition)
     assert events_in(responses_to(requests(), models=models, takes_text=True)) == []
     assert not heard[0].any()
     np.testing.assert_array_equal(heard[-1], encode_text(talking_models, ["hug her"])[0])

@@ -35,6 +35,7 @@ from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
 from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.session.session import Session
+from engine.testing import with_animator
 from tests.engine.broken import OTHERS, changed, places_in
 
 BODY = load_body()
@@ -209,7 +210,7 @@ def test_no_more_is_written_than_the_limit_says_however_many_sessions_there_are(
 def test_another_network_is_told_from_this_one(tmp_path: Path, models: Models) -> None:
     """The first frame and the joint that differ are named."""
     path = recorded(tmp_path, models, 30)[0]
-    step = models.animator_step
+    step = models.animator.step
 
     def other_step(inputs: Mapping[str, Array]) -> dict[str, Array]:
         outputs = dict(step(inputs))
@@ -217,9 +218,7 @@ def test_another_network_is_told_from_this_one(tmp_path: Path, models: Models) -
         outputs["x0"][:, 1, 20, 3] += 1e-4
         return outputs
 
-    difference = replayed(
-        read_recording(path), replace(models, animator_step=other_step)
-    ).difference
+    difference = replayed(read_recording(path), with_animator(models, step=other_step)).difference
     assert difference is not None
     assert difference.frame is not None
     assert difference.person == "partner"

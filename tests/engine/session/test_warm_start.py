@@ -39,7 +39,7 @@ def request(**changes: object) -> WindowRequest:
 def test_a_warm_window_begins_at_its_step_with_the_plan_noised_to_it() -> None:
     models = still_models()
     (window,) = begin_windows(models, [request(start=START, skip=3)])
-    abar = models.schedule(8).abar_t[3]
+    abar = models.animator.schedule(8).abar_t[3]
     expected = np.sqrt(abar) * START + np.sqrt(1 - abar) * window_noise(3, 0)
     np.testing.assert_allclose(window.x_t, expected, atol=1e-6)
     assert window.steps_left == 5

@@ -65,7 +65,7 @@ def int8(source: Bundle, clips: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def outcome(bundle: Bundle, sample: Mapping[str, Array]) -> Array:
     backend = open_backend("openvino", precision="f32", cache_dir=None)
-    return load_models(bundle, backend, buckets=(WINDOWS,), is_lazy=True).animator_step(sample)[
+    return load_models(bundle, backend, buckets=(WINDOWS,), is_lazy=True).animator.step(sample)[
         "x0"
     ]
 

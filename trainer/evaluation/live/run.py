@@ -159,7 +159,7 @@ def play_share(
             drawn[kind] = drawn.get(kind, 0) + 1
             draw(played, settings.sheets / f"{label}-{episode.name.replace('/', '-')}.png")
 
-    words = _encoder(bundle, models) if models.animator_text_width else None
+    words = _encoder(bundle, models) if models.animator.text_width else None
     play(
         builds,
         replace(
