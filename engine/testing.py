@@ -214,43 +214,42 @@ class InlineSessionThread(SessionThread):
         return function(*args, **kwargs)
 
 
-class VirtualExecutor(Executor):
+def virtual_executor(models: Models, costs: CallCosts) -> Executor:
     """An executor whose denoiser calls take, on a VirtualEventLoop, exactly what its costs say.
 
     The scheduling is the real one; the results are those of `models`, without a thread.
     """
+    turns = _VirtualTurns()
+    return Executor(models, costs=costs, clock=asyncio.get_running_loop().time, turns=turns)
 
-    def __init__(self, models: Models, costs: CallCosts) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._is_turning = False
-        super().__init__(models, costs=costs, clock=self._loop.time)
 
-    def _start(self) -> None:
-        pass
+class _VirtualTurns:
+    """Turns on the running event loop."""
 
-    def close(self) -> None:
-        self._is_closing = True
-        self._give_up()
+    def __init__(self) -> None:
+        self._is_turning = self._is_over = False
 
-    def _notify(self) -> None:
-        if not self._is_turning:
+    def start(self, executor: Executor) -> None:
+        self._executor, self._loop = executor, asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        if not (self._is_turning or self._is_over):
             self._is_turning = True
             self._loop.call_soon(self._turn)
 
-    def _turn(self) -> None:
-        before = self._rows
-        self._prepare()
-        self._advance()
-        rows = self._rows - before
-        self._loop.call_later(self.costs.seconds(rows) if rows else 0.0, self._end_turn, rows)
+    def stop(self) -> None:
+        self._is_over = True
 
-    def _end_turn(self, rows: int) -> None:
-        self._finish()
-        if rows:
-            self._count(self.costs.seconds(rows))
+    def _turn(self) -> None:
+        rows = self._executor.begin_turn()
+        seconds = self._executor.costs.seconds(rows) if rows else 0.0
+        self._loop.call_later(seconds, self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._executor.end_turn()
         self._is_turning = False
-        if self._has_work() and not self._is_closing:
-            self._notify()
+        if self._executor.has_work:
+            self.wake()
 
 
 # -------------------------------------------------------------------------------------------- wire

@@ -3,6 +3,8 @@
 Windows of all sessions come in from any thread and share denoiser calls; anything else that needs
 the models (pair generation, text) runs between two calls. Knows no session and no socket. One
 window that fails takes no other with it, and nothing a caller passes in can end the thread.
+
+An `Executor` works in turns and owns no thread: whatever makes the turns (`Turns`) is given to it.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -111,12 +114,64 @@ class _Work(Generic[T]):
             self.future.set_result(result)
 
 
+class Turns(Protocol):
+    """What makes an executor's turns."""
+
+    def start(self, executor: Executor) -> None:
+        """From now on make turns, one at a time, while the executor has work."""
+
+    def wake(self) -> None:
+        """There is work. Any thread."""
+
+    def stop(self) -> None:
+        """Make no turn after the one under way; waits for that, unless it hangs."""
+
+
+class ExecutorThread:
+    """Turns on a thread of their own."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._is_over = False
+
+    def start(self, executor: Executor) -> None:
+        self._thread = threading.Thread(
+            target=self._run, args=(executor,), name="contrapose-executor", daemon=True
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            logger.error("a graph call hangs, and is left to itself")
+
+    def _run(self, executor: Executor) -> None:
+        while self._wait_for_work(executor):
+            executor.begin_turn()
+            executor.end_turn()
+
+    def _wait_for_work(self, executor: Executor) -> bool:
+        """Waits until there is some; returns False when it is time to stop."""
+        with self._changed:
+            while not (executor.has_work or self._is_over):
+                self._changed.wait()
+            return not self._is_over
+
+
 class Executor:
     """Start it, submit, close it. Also a context manager.
 
-    models  what windows are sampled with; only this thread touches it
+    models  what windows are sampled with; only whoever makes the turns touches it
     costs   of denoiser calls; None: all alike until `measure` or real calls say better
     clock   the time in seconds, on which all deadlines are
+    turns   what makes them; None: a thread
     """
 
     def __init__(
@@ -125,11 +180,12 @@ class Executor:
         *,
         costs: CallCosts | None = None,
         clock: Callable[[], float] = time.monotonic,
+        turns: Turns | None = None,
     ) -> None:
         self._models = models
         self._costs = even_costs(models.animator.buckets) if costs is None else costs
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._submitted: deque[_Submitted] = deque()
         self._taken: list[_Submitted] = []
         """Submitted, but not begun yet."""
@@ -148,11 +204,12 @@ class Executor:
         """When patient windows, and pieces of patient work, last had a call."""
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
         self._begin_s = self._live_s = 0.0
-        self._turns = 0
+        self._begun, self._started = 0, clock()
+        """The newest turn: its number, and when it began."""
         self._is_at_work = False
         self._busy = BusyMeter(clock())
-        self._thread = threading.Thread(target=self._run, name="contrapose-executor", daemon=True)
-        self._start()
+        self._turns: Turns = ExecutorThread() if turns is None else turns
+        self._turns.start(self)
 
     def __enter__(self) -> Executor:
         return self
@@ -169,7 +226,7 @@ class Executor:
     def under_way(self) -> int | None:
         """The number of the turn that is under way, a call of each kind at most; None: no work.
         For reading."""
-        return self._turns if self._is_at_work else None
+        return self._begun if self._is_at_work else None
 
     def submit(self, request: WindowRequest, deadline: float, on_done: OnDone) -> None:
         """Denoise a window; more urgent deadlines (seconds) go first. Any thread.
@@ -177,10 +234,10 @@ class Executor:
         deadline  inf: when no other window waits, or a step every half a second
         Raises BackendError once the executor is closed.
         """
-        with self._changed:
+        with self._lock:
             self._require_open()
             self._submitted.append(_Submitted(request, deadline, on_done))
-            self._notify()
+        self._turns.wake()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:
         """Run `function(models)` on the executor thread, before the next denoiser call. Any thread.
@@ -224,70 +281,58 @@ class Executor:
 
         A call that hangs is left to itself, and its thread dies with the process.
         """
-        with self._changed:
+        with self._lock:
             self._is_closing = True
-            self._changed.notify()
-        self._thread.join(CLOSE_SECONDS)
-        if self._thread.is_alive():
-            logger.error("a graph call hangs, and is left to itself")
-            self._give_up()
+        self._turns.stop()
+        self._give_up()
 
     def _enqueue(self, queue: deque[_Work[Any]], begin: Callable[[Models], Pieces[T]]) -> Future[T]:
         work = _Work(begin)
-        with self._changed:
+        with self._lock:
             self._require_open()
             queue.append(work)
-            self._notify()
+        self._turns.wake()
         return work.future
-
-    def _start(self) -> None:
-        self._thread.start()
-
-    def _notify(self) -> None:
-        self._changed.notify()
 
     def _require_open(self) -> None:
         if self._is_closing:
             raise _closed()
 
-    # -- the executor thread -----------------------------------------------------------------------
-    def _run(self) -> None:
-        while self._wait_for_work():
-            started = self._clock()
-            self._turns, self._is_at_work = self._turns + 1, True
-            try:
-                self._work()
-            except Exception as exc:  # out of memory, say, between two calls
-                self._fail_all(_translated(exc))
-            self._is_at_work = False
-            self._count(self._clock() - started)
-        self._give_up()
-
-    def _count(self, seconds: float) -> None:
-        """So much work is done."""
-        self._busy.add(self._clock(), seconds)
-        self._live_s += seconds * self._is_live
-
-    def _wait_for_work(self) -> bool:
-        """Waits until there is some; returns False when it is time to stop."""
-        with self._changed:
-            while not (self._has_work() or self._is_closing):
-                self._changed.wait()
-            return not self._is_closing
-
-    def _has_work(self) -> bool:
+    # -- turns, for whoever makes them -------------------------------------------------------------
+    @property
+    def has_work(self) -> bool:
         waiting = (self._submitted, self._calls, self._patient, self._preparing, self._scheduler)
         return any(len(kind) for kind in waiting)
 
-    def _work(self) -> None:
-        """One call of each kind, the urgent first; then see what has come meanwhile."""
-        self._prepare()
-        self._advance()
-        self._finish()
+    def begin_turn(self) -> int:
+        """Take what has come, and make one call of each kind; returns the rows that moved on."""
+        self._begun, self._is_at_work, self._started = self._begun + 1, True, self._clock()
+        before = self._rows
+        with self._telling_all():
+            self._prepare()
+            self._advance()
+        return self._rows - before
 
+    def end_turn(self) -> None:
+        """Hand out what is done; with nothing urgent left, or for once, a piece of patient work."""
+        with self._telling_all():
+            self._finish()
+        self._is_at_work = False
+        seconds = self._clock() - self._started
+        self._busy.add(self._clock(), seconds)
+        self._live_s += seconds * self._is_live
+
+    @contextmanager
+    def _telling_all(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as exc:  # out of memory, say, between two calls
+            self._fail_all(_translated(exc))
+
+    # -- the parts of a turn -----------------------------------------------------------------------
     def _prepare(self) -> None:
         """Take what was submitted, run one of the short calls, begin windows."""
-        with self._changed:
+        with self._lock:
             self._taken, self._submitted = list(self._submitted), deque()
         if self._calls:
             self._calls.popleft().advance(self._models)
@@ -297,7 +342,6 @@ class Executor:
         self._is_live = self._scheduler.urgent_count > 0
 
     def _finish(self) -> None:
-        """Hand out what is done; with nothing urgent left, or for once, a piece of patient work."""
         self._deliver()
         is_idle = not self._scheduler.urgent_count and not self._submitted
         if self._patient and (is_idle or self._clock() - self._pieces_at > PATIENCE_S):

@@ -11,6 +11,7 @@ from contrapose.v1 import types_pb2
 
 from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
+from engine.sampling.executor import Executor
 from engine.sampling.kinds import Kinds
 from engine.sampling.models import BUCKETS, Models
 from engine.sampling.scheduler import CallCosts
@@ -21,9 +22,9 @@ from engine.session.config import SessionConfig
 from engine.session.session import Session
 from engine.testing import (
     InlineSessionThread,
-    VirtualExecutor,
     run_virtually,
     still_models,
+    virtual_executor,
     with_animator,
 )
 
@@ -38,14 +39,12 @@ def new_session() -> Session:
     return Session(SessionConfig(steps=4), rest_joints=rest_joints, seed=1)
 
 
-def new_executor(
-    models: Models | None = None, seconds: Mapping[int, float] = FAST
-) -> VirtualExecutor:
-    return VirtualExecutor(models or still_models(), CallCosts(seconds, weight=0))
+def new_executor(models: Models | None = None, seconds: Mapping[int, float] = FAST) -> Executor:
+    return virtual_executor(models or still_models(), CallCosts(seconds, weight=0))
 
 
 def new_stream(
-    executor: VirtualExecutor,
+    executor: Executor,
     *,
     session: Session | None = None,
     idle_seconds: float = 5.0,

@@ -35,7 +35,7 @@ from engine.serving.resume import ResumeKeys
 from engine.session.config import SessionConfig
 from engine.session.recording import Recorder
 from engine.session.replay import read_recording, recordings_in, replayed
-from engine.testing import InlineSessionThread, VirtualExecutor, run_virtually, with_animator
+from engine.testing import InlineSessionThread, run_virtually, virtual_executor, with_animator
 
 RECORDED_PLAYER = Path(__file__).parent / "data" / "recorded_player.npz"
 BUCKETS = (1, 2)
@@ -166,7 +166,7 @@ def streamed(
     async def run() -> Answers:
         asyncio.get_running_loop().set_default_executor(_Inline())
         costs = CallCosts(dict.fromkeys(BUCKETS, call_seconds), weight=0)
-        executor = VirtualExecutor(_failing(fails_every), costs)
+        executor = virtual_executor(_failing(fails_every), costs)
         host = _host(executor, session or {}, idle_seconds)
         if recordings is not None:
             host.recorder = Recorder(recordings, about={})

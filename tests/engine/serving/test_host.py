@@ -16,7 +16,7 @@ from engine.sampling.scheduler import CallCosts
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import LoadedBundle
 from engine.session.config import SessionConfig
-from engine.testing import VirtualExecutor, run_virtually, still_models
+from engine.testing import run_virtually, still_models, virtual_executor
 
 CONFIG = SessionConfig()
 
@@ -71,7 +71,7 @@ def test_what_holds_up_the_event_loop_is_seen() -> None:
 
 def test_a_session_that_has_not_begun_takes_a_place_too() -> None:
     async def places() -> None:
-        executor = VirtualExecutor(still_models(), CallCosts({1: 0.1}, weight=0))
+        executor = virtual_executor(still_models(), CallCosts({1: 0.1}, weight=0))
         host = Host(ServiceConfig())
         host.serve(loaded_starter(executor))
         room = host.capacity(CONFIG)
@@ -91,7 +91,7 @@ def test_a_session_that_has_not_begun_takes_a_place_too() -> None:
 
 def test_a_number_of_sessions_caps_what_the_machine_could_do() -> None:
     async def capacity() -> int:
-        executor = VirtualExecutor(still_models(), CallCosts({1: 0.001}, weight=0))
+        executor = virtual_executor(still_models(), CallCosts({1: 0.001}, weight=0))
         host = Host(ServiceConfig(max_sessions=3))
         host.serve(loaded_starter(executor))
         return host.capacity(CONFIG)
