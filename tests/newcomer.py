@@ -167,13 +167,13 @@ class Newcomer:
                     self.skip(command, "takes minutes to hours; CI's, or run by hand")
                 else:
                     self.end_running()
-                    self._run(command)
+                    self.run_command(command)
 
     def skip(self, what: str, why: str) -> None:
         self.skipped += 1
         print(f"skipped  {what}: {why}", flush=True)
 
-    def _run(self, command: str) -> None:
+    def run_command(self, command: str) -> None:
         """A command in a shell that hands its environment on to the next."""
         after = self.clone.parent / "environment"
         after.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class Newcomer:
         script = self.clone / f"readme_{block.line}.py"
         script.write_text(block.text)
         kept, self.running = self.running, None
-        self._run(f".venv/bin/python -W error {script.name}")
+        self.run_command(f".venv/bin/python -W error {script.name}")
         self.running = kept
         command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull]
         command += ["--python-executable", str(self.clone / "client/bin/python"), str(script)]

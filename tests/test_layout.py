@@ -141,6 +141,31 @@ def test_every_engine_module_imports_without(blocked: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+FOREIGN = {"torch", "aten"}
+"""Roots of names that are another project's to keep private."""
+
+
+def test_no_test_reaches_into_what_is_private() -> None:
+    reached = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno} {ast.unparse(node)}"
+        for path in sorted((REPOSITORY / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and _is_private(node.attr)
+        if ast.unparse(node).split(".")[0] not in {"self", "cls", *FOREIGN}
+    ]
+    imported = [
+        f"{path.relative_to(REPOSITORY)} imports {name}"
+        for path in sorted((REPOSITORY / "tests").rglob("*.py"))
+        for name in _imports(path)
+        if _is_private(name.rpartition(".")[2]) and name.split(".")[0] not in {"tests", *FOREIGN}
+    ]
+    assert reached + imported == []
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("_")
+
+
 # ---------------------------------------------------------------------------------------- the rooms
 def _modules() -> dict[str, Path]:
     """Files and folders of both packages by name; a folder's own file only hands names on."""

@@ -58,7 +58,7 @@ def test_a_terminal_shows_what_is_left_of_lines_that_are_written_over(tmp_path: 
 def test_the_environment_of_a_command_is_that_of_the_next(tmp_path: Path) -> None:
     person = newcomer(tmp_path)
     for command in ("export MET=yes", 'test "$MET" = yes', "false"):
-        person._run(command)
+        person.run_command(command)
     assert person.problems == ["false: ended with code 1"]
     assert person.passed == 2
 
@@ -66,7 +66,7 @@ def test_the_environment_of_a_command_is_that_of_the_next(tmp_path: Path) -> Non
 def test_what_goes_on_is_ended_by_ctrl_c_and_judged_by_its_code(tmp_path: Path) -> None:
     person = newcomer(tmp_path)
     for code in (0, 3):
-        person._run(f"trap 'exit {code}' INT; echo {READY}; while :; do sleep 0.1; done")
+        person.run_command(f"trap 'exit {code}' INT; echo {READY}; while :; do sleep 0.1; done")
         assert person.running is not None
         person.end_running()
     assert len(person.problems) == 1
@@ -75,8 +75,8 @@ def test_what_goes_on_is_ended_by_ctrl_c_and_judged_by_its_code(tmp_path: Path) 
 
 def test_a_traceback_and_a_page_of_text_are_problems(tmp_path: Path) -> None:
     person = newcomer(tmp_path)
-    person._run("seq 99")
-    person._run("echo 'Traceback (most recent call last):'")
+    person.run_command("seq 99")
+    person.run_command("echo 'Traceback (most recent call last):'")
     assert [problem.partition(": ")[2] for problem in person.problems] == [
         "fills 99 rows, more than a screen of 30",
         "shows how Python failed",

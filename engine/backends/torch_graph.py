@@ -169,7 +169,7 @@ class _Translation:
         """weight (outputs, inputs), kept in the precision that it computes in."""
         dtype = self._dtype if min(weight.shape) >= NARROW else torch.float32
         return self.call(
-            _linear, x, weight.to(dtype).contiguous(), None if bias is None else bias.to(dtype)
+            linear, x, weight.to(dtype).contiguous(), None if bias is None else bias.to(dtype)
         )
 
     def sum(self, node: onnx.NodeProto, inputs: list[Value]) -> Value | None:
@@ -177,7 +177,7 @@ class _Translation:
         for name, value, other in zip(node.input, inputs, reversed(inputs), strict=True):
             if (
                 isinstance(value, fx.Node)
-                and value.target is _linear
+                and value.target is linear
                 and value.args[2] is None
                 and isinstance(other, Tensor)
                 and other.dim() == 1
@@ -186,7 +186,7 @@ class _Translation:
                 x, weight, _ = value.args
                 dtype = self._buffers[str(weight.target)].dtype  # type: ignore[union-attr]  # a node
                 return self._graph.call_function(
-                    _linear, (x, weight, self._operand(other.to(dtype)))
+                    linear, (x, weight, self._operand(other.to(dtype)))
                 )
         return None
 
@@ -213,7 +213,7 @@ class _Translation:
         if (scaled := self._maker(query, "Mul")) and _is_number(self._values[scaled.input[1]]):
             query, scale = scaled.input[0], float(self._values[scaled.input[1]])
         parts = (self._values[name] for name in (query, turned.input[0], value))
-        return self.call(_attention, *parts, scale, pad is not None, mask, self._dtype)
+        return self.call(attention, *parts, scale, pad is not None, mask, self._dtype)
 
     def _maker(self, name: str, kind: str) -> onnx.NodeProto | None:
         """The node that computes a value, if it is of this kind."""
@@ -250,11 +250,11 @@ def _mapped(function: Callable[[Any], Any], argument: Any) -> Any:
 
 
 # ----------------------------------------------------------------------------- what nodes compute
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.linear(x.to(weight.dtype), weight, bias)
 
 
-def _attention(
+def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,

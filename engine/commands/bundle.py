@@ -105,7 +105,7 @@ def _info(args: argparse.Namespace) -> int:
         f"{animator.window_frames} frames a window, {animator.history_frames} of history; "
         f"{animator.steps_default} steps; {animator.precision} products; "
         + (f"text of width {animator.text_width}" if animator.text_width else "no text"),
-        "steps": "\n           ".join(map(_schedule_line, animator.schedules)) or "evenly spaced",
+        "steps": "\n           ".join(map(schedule_line, animator.schedules)) or "evenly spaced",
         "generator": f"{generator.layers} layers, width {generator.width}, "
         f"{generator.heads} heads; {generator.steps_default} steps, guidance {generator.guidance}"
         if generator
@@ -118,7 +118,7 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
-def _schedule_line(schedule: ScheduleSpec) -> str:
+def schedule_line(schedule: ScheduleSpec) -> str:
     """Such as: 2 (700 0): FID 12.1, contact 0.62, jerk 14 m/s3, skating 2.1 cm/s."""
     timesteps = list(map(str, schedule.timesteps))
     if len(timesteps) > MOST_LISTED:

@@ -89,7 +89,7 @@ def own_server(flags: Sequence[str], *, has_page: bool = False) -> Iterator[Serv
             yield ServerProcess(address=address, pid=process.pid, page=page)
         finally:
             _stop(process)
-            _pass_on_warnings(log)
+            pass_on_warnings(log)
 
 
 def _ready_address(process: subprocess.Popen[str], log: IO[str]) -> str:
@@ -112,7 +112,7 @@ def _page(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().removeprefix(PAGE).strip()
 
 
-def _pass_on_warnings(log: IO[str]) -> None:
+def pass_on_warnings(log: IO[str]) -> None:
     """What it warned of would otherwise go with its log."""
     log.seek(0)
     for line in log:

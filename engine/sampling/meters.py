@@ -20,11 +20,6 @@ class BusyMeter:
         self._samples = deque([(now, 0.0)])
         """Time and total until then, at most one each span / SAMPLES; the first may be older."""
 
-    @property
-    def total_s(self) -> float:
-        """All seconds at work since the beginning."""
-        return self._total
-
     def add(self, now: float, seconds: float) -> None:
         """`seconds` of work end now."""
         self._total += seconds

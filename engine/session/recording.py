@@ -83,7 +83,7 @@ class RecordedSession:
     def __init__(self, session: Session, tape: Tape) -> None:
         self._session = session
         self._tape = tape
-        self._begin_file()
+        self.begin_file()
 
     @property
     def config(self) -> SessionConfig:
@@ -125,7 +125,7 @@ class RecordedSession:
 
     def tick(self, now: float) -> Tick:
         if self._tape.is_full:
-            self._begin_file()
+            self.begin_file()
         try:
             tick = self._session.tick(now)
         except SessionError:
@@ -142,7 +142,8 @@ class RecordedSession:
     def close(self) -> None:
         self._tape.put("end")
 
-    def _begin_file(self) -> None:
+    def begin_file(self) -> None:
+        """What comes next begins another file, which can be run again without those before it."""
         session = self._session
         beginning = {
             "rest_joints": session.rest_joints,

@@ -234,10 +234,12 @@ def test_sessions_of_a_killed_server_go_on_elsewhere_without_a_jump(
 
 
 # ------------------------------------------------------------------------------------- the client's
-async def played_until_killed(session: Interaction, count: int) -> None:
-    await session.send_pose(STILL, HERE)
+async def played_until_killed(session: Interaction, count: int) -> int:
+    """Returns the number of the last pose."""
+    last = await session.send_pose(STILL, HERE)
     async for _ in session.frames(count):
-        await session.send_pose(STILL, HERE)
+        last = await session.send_pose(STILL, HERE)
+    return last
 
 
 @pytest.fixture
@@ -254,7 +256,7 @@ def test_the_client_plays_on_and_resumes(
     async def session() -> None:
         with started_server(tiny_bundle, "--resume-key", str(key)) as victim:
             async with connect(victim.address) as first, first.interact(seed=5) as session:
-                await played_until_killed(session, 15)
+                last = await played_until_killed(session, 15)
                 shown: list[int] = []
 
                 async def show() -> None:
@@ -266,11 +268,10 @@ def test_the_client_plays_on_and_resumes(
                 with pytest.raises(ServerError):
                     await session.closed()
                 await asyncio.sleep(0.3)
-                sequence = session._sequence
                 async with connect(tiny_heir.address) as second, second.resume(session) as again:
                     assert again.accepted.seed == 5
                     assert again.accepted.resumed_at_frame > 0
-                    assert await again.send_pose(STILL, HERE) == sequence + 1
+                    assert await again.send_pose(STILL, HERE) == last + 1
                     while not showing.done():
                         await again.send_pose(STILL, HERE)
                         await asyncio.sleep(0.1)

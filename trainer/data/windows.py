@@ -145,7 +145,7 @@ class WindowSampler:
 
     def draw(self, batch: int, rng: np.random.Generator) -> WindowBatch:
         cases = rng.choice(4, size=batch, p=self.known_sets.probabilities)
-        chosen = self._clips_for(cases, rng)
+        chosen = self.clips_for(cases, rng)
         index = np.empty(batch, np.int64)
         mask = np.zeros((batch, 2, self.frames, 1), np.float32)
         gather = np.empty((batch, self.frames), np.int64)
@@ -184,7 +184,7 @@ class WindowSampler:
                 field="rollouts.windows",
             )
         cases = np.full(rows, HISTORY)
-        chosen = replace(self, subset=long)._clips_for(cases, rng)
+        chosen = replace(self, subset=long).clips_for(cases, rng)
         first = rng.integers(self.clips.lengths[chosen] - frames + 1)
         gather = (self.clips.starts[chosen] + first)[:, None] + np.arange(frames)
         return self._staged(cases, chosen, gather, rng)
@@ -200,11 +200,11 @@ class WindowSampler:
         is_told = (rng.random(batch) >= self.text_dropout) & (self.captions is not None)
         if self.augment:
             flipped, swapped = draw_augmentation(self.clips, chosen, rng)
-            swapped = self._roles(cases, chosen, is_told, swapped)
+            swapped = self.roles(cases, chosen, is_told, swapped)
             motion, rest = augmented(motion, rest, flipped, swapped)
         return motion, rest, self._text(chosen, flipped, swapped, is_told, rng)
 
-    def _clips_for(self, cases: IntArray, rng: np.random.Generator) -> IntArray:
+    def clips_for(self, cases: IntArray, rng: np.random.Generator) -> IntArray:
         """Which clip each window is cut from."""
         chosen = rng.choice(self.subset, size=len(cases))
         calm = self.subset[self.clips.leads[self.subset] == NOBODY]
@@ -213,7 +213,7 @@ class WindowSampler:
             chosen = np.where(is_quiet, rng.choice(calm, size=len(cases)), chosen)
         return chosen
 
-    def _roles(
+    def roles(
         self, cases: IntArray, chosen: IntArray, is_told: BoolArray, swapped: BoolArray
     ) -> BoolArray:
         """In which windows people change places. Live and without words the partner never begins,

@@ -355,10 +355,11 @@ def acceptance(
 
     made = figures(animated_draw(sample, draw, settings, steps)[0])
     truth = figures(draw.batch.motion)
-    return {name: _accepted(name, made[name], truth[name]) for name in made}
+    return {name: accepted(name, made[name], truth[name]) for name in made}
 
 
-def _accepted(name: str, made: float, truth: float) -> dict[str, Any]:
+def accepted(name: str, made: float, truth: float) -> dict[str, Any]:
+    """A row of the table of `acceptance`."""
     least = truth / ACCEPTED if name == "contact_ratio_pct" else 0.0
     return {
         "made": made,

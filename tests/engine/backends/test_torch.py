@@ -48,11 +48,11 @@ def test_the_denoiser_is_products_with_their_biases_and_whole_attentions(
     step_graph: fx.GraphModule,
 ) -> None:
     found = calls(step_graph)
-    assert found["_attention"] == LAYERS
+    assert found["attention"] == LAYERS
     assert found["_layer_norm"] == 2 * LAYERS
-    assert found["_linear"] == 4 * LAYERS + 3
+    assert found["linear"] == 4 * LAYERS + 3
     assert not {"_matmul", "_softmax", "_pad", "_dequantize"} & set(found)
-    linear = [node for node in step_graph.graph.nodes if node.target is torch_graph._linear]
+    linear = [node for node in step_graph.graph.nodes if node.target is torch_graph.linear]
     assert all(node.args[2] is not None for node in linear)
 
 
@@ -75,7 +75,7 @@ def test_attention_is_the_published_sum(tokens: int, has_zero_key: bool) -> None
     if has_zero_key:
         logits = torch.nn.functional.pad(logits, (0, 1))
     expected = logits.softmax(-1)[..., :tokens] @ value
-    found = torch_graph._attention(query, key, value, 0.3, has_zero_key, None, torch.float32)
+    found = torch_graph.attention(query, key, value, 0.3, has_zero_key, None, torch.float32)
     torch.testing.assert_close(found, expected)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.bundle import Bundle, ScheduleSpec, StepQuality
-from engine.commands.bundle import _schedule_line, add_commands
+from engine.commands.bundle import add_commands, schedule_line
 from engine.errors import ConfigError, ContraposeError, InputError
 
 
@@ -187,7 +187,7 @@ def test_info_and_verify_describe_a_sound_bundle(
 
 def test_info_shows_the_quality_of_schedules() -> None:
     quality = StepQuality(fid=12.08, contact_ratio=0.617, jerk_m_s3=14.2, foot_skating_cm_s=2.06)
-    line = _schedule_line(ScheduleSpec(steps=2, timesteps=(700, 0), quality=quality))
+    line = schedule_line(ScheduleSpec(steps=2, timesteps=(700, 0), quality=quality))
     assert line == "2 (700 0): FID 12.1, contact 0.62, jerk 14.2 m/s3, skating 2.1 cm/s"
 
 

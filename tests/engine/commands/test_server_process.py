@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from engine.commands.server_process import _pass_on_warnings
+from engine.commands.server_process import pass_on_warnings
 
 
 def test_warnings_of_the_log_are_passed_on_and_nothing_else(
@@ -18,5 +18,5 @@ def test_warnings_of_the_log_are_passed_on_and_nothing_else(
             "2026-12-01 17:00:00,123 INFO engine.serving: opened\n"
             '2026-12-01 17:00:01,123 WARNING engine.serving.generating: "pie" is far\n'
         )
-        _pass_on_warnings(log)
+        pass_on_warnings(log)
     assert capsys.readouterr().err == 'contrapose: "pie" is far\n'

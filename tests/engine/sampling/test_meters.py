@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,6 @@ def test_a_meter_says_which_part_of_the_last_seconds_was_busy() -> None:
     for tenth in range(1, 101):
         meter.add(tenth / 10, 0.05)
     assert meter.fraction(10.0) == pytest.approx(0.5, abs=0.05)
-    assert meter.total_s == pytest.approx(5.0)
 
 
 def test_a_meter_forgets_after_its_span_and_counts_anew() -> None:
@@ -33,7 +34,7 @@ def test_a_meter_stays_within_bounds(works: list[tuple[float, float]]) -> None:
         now += pause + busy
         meter.add(now, busy)
         assert 0 <= meter.fraction(now) <= 1
-        assert len(meter._samples) <= 20
+        assert len(pickle.dumps(meter)) < 1000
 
 
 def test_a_peak_is_the_largest_of_the_last_seconds() -> None:

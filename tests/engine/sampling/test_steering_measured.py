@@ -16,7 +16,6 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.commands.recorded_player import DEMO_PLAYER
 from engine.formats.files import read_motion
-from engine.motion.space import PersonalSpace
 from engine.motion.track import Track
 from engine.sampling.models import load_models
 from engine.sampling.request import WindowRequest
@@ -42,23 +41,10 @@ SEEDS = 2
 Sample = Callable[[list[WindowRequest]], Array]
 
 
-class Measured(SpaceKeeper):
-    """Notes how far each generated frame of a window is moved, metres."""
-
-    def __init__(self, config: SessionConfig) -> None:
-        space = PersonalSpace((CAPSULES, CAPSULES), REST, config.zone_radius)
-        super().__init__(space, REST, config.leash)
-        self.moved: list[float] = []
-
-    def spaced(self, track: Track, given: BoolArray) -> Track:
-        result = super().spaced(track, given)
-        self.moved += np.linalg.norm(result.transl - track.transl, axis=-1)[1, ~given[1]].tolist()
-        return result
-
-
 @dataclass
 class Figures:
     moved: list[float] = field(default_factory=list)
+    """How far the last correction moves each generated frame of a window, metres."""
     skating: list[float] = field(default_factory=list)
     jerk: list[float] = field(default_factory=list)
 
@@ -73,7 +59,6 @@ class Figures:
 def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> None:
     """A session whose player, the shipped recording, walks up to the partner and away again."""
     session = Session(config, rest_joints=REST, seed=seed, capsules=(CAPSULES, CAPSULES))
-    keeper = session._keeper = Measured(config)
     player = read_motion(DEMO_PLAYER, body=BODY)
     place, held, under_way = np.zeros(3), dict[int, SentFrame](), tuple[WantedWindow, ...]()
     for frame in range(TICKS):
@@ -92,13 +77,12 @@ def play(config: SessionConfig, sample: Sample, figures: Figures, seed: int) -> 
     frames = [held[frame] for frame in range(TICKS)]
     joints, _ = stacked([frame.pose[1] for frame in frames]).in_world(REST[1])
     joints[..., 1] -= np.median(joints[..., 1].min(axis=-1))
-    figures.moved += keeper.moved
     figures.skating.append(foot_skating(joints[20:]))
     figures.jerk.append(mean_jerk(joints[20:]))
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.5])
-def test_steering_leaves_less_to_correct(radius: float) -> None:
+def test_steering_leaves_less_to_correct(radius: float, monkeypatch: pytest.MonkeyPatch) -> None:
     models = load_models(load_bundle(STARTER), open_backend(threads=1), buckets=(1,))
     config = SessionConfig(allow_contact=False, zone_radius=radius)
 
@@ -109,6 +93,15 @@ def test_steering_leaves_less_to_correct(radius: float) -> None:
     def unsteered(requests: list[WindowRequest]) -> Array:
         return sample_windows(models, [replace(request, keep_away=None) for request in requests])
 
+    corrected = SpaceKeeper.spaced
+
+    def noted(keeper: SpaceKeeper, track: Track, given: BoolArray) -> Track:
+        result = corrected(keeper, track, given)
+        moved = np.linalg.norm(result.transl - track.transl, axis=-1)
+        figures.moved += moved[1, ~given[1]].tolist()
+        return result
+
+    monkeypatch.setattr(SpaceKeeper, "spaced", noted)
     found = Figures(), Figures()
     for figures, sample in zip(found, (unsteered, steered), strict=True):
         for seed in range(SEEDS):

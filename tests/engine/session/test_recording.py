@@ -166,7 +166,7 @@ def test_every_mode_is_the_same_again(tmp_path: Path, models: Models, mode: Mode
         poses = (PoseTarget(frame=38, partner=player_at(1.0)),)
     session.direct(Direction(mode=mode, place=to_the_side(), poses=poses))
     played.run(range(20, 45))
-    session._begin_file()  # the second file begins in the midst of it
+    session.begin_file()  # the second file begins in the midst of it
     played.run(range(45, 70))
     played.close()
     recorder.close()

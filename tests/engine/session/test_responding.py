@@ -22,7 +22,7 @@ from engine.body.skeleton import JOINT
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import ConfigError
 from engine.motion.answers import ANSWERED
-from engine.motion.intent import KINDS, load_intent
+from engine.motion.intent import KINDS, IntentNet, load_intent
 from engine.sampling.models import Models
 from engine.sampling.request import SampledWindow, WindowTrace
 from engine.sampling.sampler import advance_windows, begin_windows
@@ -60,14 +60,14 @@ def capsules() -> tuple[Capsules, Capsules]:
     return fitted_capsules(body, betas[0]), fitted_capsules(body, betas[1])
 
 
-def new_session(config: SessionConfig) -> Session:
+def new_session(config: SessionConfig, intent: IntentNet | None = INTENT) -> Session:
     return Session(
         config,
         rest_joints=offering().rest_joints,
         seed=1,
         capsules=capsules(),
         partner_start=Pose(*offering().start),
-        intent=INTENT,
+        intent=intent,
     )
 
 
@@ -279,8 +279,7 @@ def test_a_kind_that_is_allowed_is_answered() -> None:
 def test_where_nobody_looks_nothing_is_told() -> None:
     config = replace(ASK, company=False)
     assert set(played(config).reports) == {None}
-    session = new_session(ASK)
-    session._manners._net = None
+    session = new_session(ASK, intent=None)
     assert set(Played(session).run(range(60)).reports) == {None}
 
 
@@ -360,7 +359,7 @@ def test_a_recording_is_the_same_again_with_what_was_confirmed(
             assert session.confirm(offer.number)
         tick = session.tick(now / 10 + 0.01)
         if now == frame + 1:
-            session._begin_file()  # an offer stands
+            session.begin_file()  # an offer stands
         windows = begin_windows(models, [wanted.request for wanted in tick.wanted])
         while not all(window.is_done for window in windows):
             advance_windows(models, windows)

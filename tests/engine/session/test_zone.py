@@ -55,10 +55,10 @@ class Guarded:
                 )
             tick = self.session.tick(frame / 10)
             self.under_way = list(tick.wanted)
-            self._check(tick)
+            self.check(tick)
             self.played.append(self.held[frame])
 
-    def _check(self, tick: Tick) -> None:
+    def check(self, tick: Tick) -> None:
         """All that the client holds from now on, what was just sent included."""
         if tick.chunk is not None:
             first = tick.chunk.frames.first  # what was held from here on is replaced
@@ -178,7 +178,7 @@ def test_a_zone_holds_at_once_when_it_is_asked_for() -> None:
     play.run(20)
     play.session.update(SessionConfig(zone_radius=1.5))
     play.session.feed(2.0, play.player(2.0))
-    play._check(play.session.tick(2.0))
+    play.check(play.session.tick(2.0))
 
 
 def test_windows_are_steered_beyond_the_zone_but_never_beyond_the_leash() -> None:

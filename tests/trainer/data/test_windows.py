@@ -148,11 +148,11 @@ def test_live_and_without_words_the_partner_never_begins(clips: Clips) -> None:
     silent, told = np.zeros(64, np.bool_), np.ones(64, np.bool_)
     for leads, wanted in ((PLAYER, False), (PARTNER, True), (NOBODY, False)):
         sampler = WindowSampler(clips=told_who_leads(clips, leads), subset=np.arange(len(clips)))
-        assert (sampler._roles(live, batch, silent, by_chance) == wanted).all()
-        assert (sampler._roles(still, batch, silent, by_chance) == by_chance).all()
-    assert not sampler._roles(live, batch, told, by_chance).any()  # nobody leads
+        assert (sampler.roles(live, batch, silent, by_chance) == wanted).all()
+        assert (sampler.roles(still, batch, silent, by_chance) == by_chance).all()
+    assert not sampler.roles(live, batch, told, by_chance).any()  # nobody leads
     of_pairs = WindowSampler(clips=clips, subset=np.arange(len(clips)))
-    assert (of_pairs._roles(live, batch, silent, by_chance) == by_chance).all()
+    assert (of_pairs.roles(live, batch, silent, by_chance) == by_chance).all()
 
 
 def test_a_part_of_the_live_windows_is_of_clips_in_which_nobody_begins(clips: Clips) -> None:
@@ -164,7 +164,7 @@ def test_a_part_of_the_live_windows_is_of_clips_in_which_nobody_begins(clips: Cl
             clips=calm, subset=np.arange(len(clips)), known_sets=known_sets, quiet=0.5
         )
         cases = np.full(2000, windows.HISTORY if expected else windows.ENDS)
-        share = (sampler._clips_for(cases, np.random.default_rng(7)) == 3).mean()
+        share = (sampler.clips_for(cases, np.random.default_rng(7)) == 3).mean()
         chance = 1 / len(clips)
         assert abs(share - (expected + (1 - expected) * chance)) < 0.05
 

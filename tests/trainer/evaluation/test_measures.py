@@ -128,9 +128,9 @@ def test_acceptance_compares_with_the_truth_of_the_same_anchors(
     for row in table.values():
         if row["truth"]:
             assert row["ratio"] == pytest.approx(row["made"] / row["truth"])
-    assert not measures._accepted("contact_ratio_pct", made=10, truth=20)["is_met"]
-    assert measures._accepted("penetration_cm", made=10, truth=20)["is_met"]
-    assert not measures._accepted("penetration_cm", made=31, truth=20)["is_met"]
+    assert not measures.accepted("contact_ratio_pct", made=10, truth=20)["is_met"]
+    assert measures.accepted("penetration_cm", made=10, truth=20)["is_met"]
+    assert not measures.accepted("penetration_cm", made=31, truth=20)["is_met"]
 
 
 def test_settings_that_measure_nothing_are_refused() -> None:
