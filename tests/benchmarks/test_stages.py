@@ -20,6 +20,7 @@ from benchmarks.stages import (
     run_stage,
     run_stages,
 )
+from tests.builders import is_running
 from tests.conftest import REPOSITORY
 
 SAYS = "from benchmarks.stages import say_figures; say_figures(windows=7)"
@@ -40,17 +41,11 @@ def stage(name: str, *programs: str, limit_s: float = 60.0) -> Stage:
 
 
 def is_gone(pid: int) -> bool:
-    """Killed, though its parent may not have asked for it yet; the kernel takes a moment."""
+    """Killed; the kernel takes a moment."""
     ends = time.monotonic() + 30
-    while time.monotonic() < ends:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state in "XZ":
-            return True
+    while is_running(pid) and time.monotonic() < ends:
         time.sleep(0.01)
-    return False
+    return not is_running(pid)
 
 
 @pytest.mark.long

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 from contrapose.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import connect
 
+from tests.builders import HERE, STILL
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, still_body
 from tests.e2e.refusals import Refusal, doors, refusal_of
 
@@ -219,12 +219,11 @@ def test_bad_streams_leave_another_session_unharmed(
     server: RunningServer, channel: grpc.Channel
 ) -> None:
     async def good_session() -> tuple[int, int]:
-        quats, transl = np.tile(np.float32([0, 0, 0, 1]), (22, 1)), np.float32([0, 1.2, 0])
         async with connect(server.address) as client, client.interact(seed=1) as session:
-            await session.send_pose(quats, transl)
+            await session.send_pose(STILL, HERE)
             at_each_door = list(doors(server, channel).values())
             async for frame in session.frames(20):
-                await session.send_pose(quats, transl)
+                await session.send_pose(STILL, HERE)
                 bad = list(BAD_STREAMS.values())[frame.index % len(BAD_STREAMS)]
                 await asyncio.to_thread(at_each_door[frame.index % 2], bad[0])
             report = session.playout.report()

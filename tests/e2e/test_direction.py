@@ -8,11 +8,10 @@ import numpy as np
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose_client import Place, PlanFrame, connect
 
+from tests.builders import HERE, STILL
 from tests.e2e.conftest import RunningServer
 
-QUATS, TRANSL = np.tile(np.float32([0, 0, 0, 1]), (22, 1)), np.array([0, 1.2, 0], np.float32)
-
-START, STEP = TRANSL + np.float32([0, 0, 1.5]), np.float32([0.1, 0, 0])
+START, STEP = HERE + np.float32([0, 0, 1.5]), np.float32([0.1, 0, 0])
 FASTEST = 0.5
 """Metres a frame of a body whose network has random weights."""
 
@@ -28,15 +27,15 @@ def test_a_partner_who_is_told_to_goes_to_a_place_and_pauses(server: RunningServ
     async def play() -> tuple[list[PlanFrame], list[pb.SessionEvent]]:
         async with (
             connect(server.address) as client,
-            client.interact(seed=3, energy=1.2, partner_start=(QUATS, START)) as session,
+            client.interact(seed=3, energy=1.2, partner_start=(STILL, START)) as session,
         ):
-            await session.send_pose(QUATS, TRANSL)
+            await session.send_pose(STILL, HERE)
             await session.control(place=Place(position=np.array([0.8, 0, 1.8])))
             frames = []
             paused_at = None
             async for frame in session.frames(MOST_FRAMES):
                 frames.append(frame)
-                await session.send_pose(QUATS, TRANSL)
+                await session.send_pose(STILL, HERE)
                 if paused_at is None and reached(session.events):
                     await session.control(mode="paused")
                     paused_at = frame.index
@@ -60,14 +59,14 @@ def test_who_follows_the_plan_is_sent_both_people(server: RunningServer) -> None
             connect(server.address) as client,
             client.interact(seed=3, mode="follow_plan") as session,
         ):
-            await session.send_pose(QUATS, TRANSL)
+            await session.send_pose(STILL, HERE)
             frames = []
             async for frame in session.frames(25):
                 frames.append(frame)
-                await session.send_pose(QUATS, TRANSL + frame.index * STEP)
+                await session.send_pose(STILL, HERE + frame.index * STEP)
             await session.finish()
             return frames
 
     places = np.stack([frame.player_transl for frame in asyncio.run(play())])
     assert np.linalg.norm(np.diff(places, axis=0), axis=-1).max() < FASTEST
-    assert np.linalg.norm(places[-1] - (TRANSL + 24 * STEP)) > 0.5
+    assert np.linalg.norm(places[-1] - (HERE + 24 * STEP)) > 0.5

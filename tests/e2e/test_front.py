@@ -20,6 +20,7 @@ from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from engine.serving.access import new_token, token_line
+from tests.builders import HERE, STILL, children_of, is_running
 from tests.e2e.conftest import (
     PATIENCE_S,
     RunningServer,
@@ -30,7 +31,7 @@ from tests.e2e.conftest import (
 )
 from tests.e2e.fetching import fetched
 from tests.e2e.refusals import doors, heard, websocket
-from tests.e2e.test_server import HERE, STILL, played
+from tests.e2e.test_server import played
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="engines are found in /proc"
@@ -52,8 +53,7 @@ def started_front(
 
 
 def engines_of(front: RunningServer) -> list[int]:
-    pid = front.process.pid
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children_of(front.process.pid)
 
 
 def info(channel: grpc.Channel) -> server_info_pb2.GetServerInfoResponse:
@@ -180,11 +180,3 @@ def test_engines_do_not_outlive_a_front_that_is_killed(tiny_bundle: Path) -> Non
         engines = engines_of(front)
         front.process.kill()
         assert until(lambda: not any(is_running(pid) for pid in engines))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

@@ -21,11 +21,11 @@ from contrapose_client import Interaction, connect
 from engine.serving.host import ServiceConfig
 from engine.serving.load import LoadConfig
 from engine.session.config import SessionConfig
+from tests.builders import STILL
 from tests.e2e.conftest import PATIENCE_S, header
 from tests.e2e.refusals import refused_stream
 from tests.e2e.slow_server import slow_server
 
-STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
 HASTY = LoadConfig(look_s=0.5, patience_s=0.5)
 CONFIG = ServiceConfig(session=SessionConfig(steps=10), load=HASTY)
 

@@ -19,6 +19,7 @@ from engine.cli import main
 from engine.formats import read_motion, write_motion
 from engine.motion.motion import Motion
 from engine.motion.standing import standing_pose
+from tests.builders import children_of, is_running
 from tests.e2e.conftest import RunningServer, until
 
 
@@ -211,18 +212,6 @@ def test_animate_needs_two_people(
     source = written(tmp_path / "single.npz", waving(1))
     assert main(["animate", source, "-o", str(tmp_path / "o.npz"), *engine_flags]) == 2
     assert "holds 1 person" in capsys.readouterr().err
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds child processes through /proc")

@@ -29,6 +29,7 @@ from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.formats import read_motion
 from engine.serving.loaded import fingerprint_of
 from engine.serving.resume import StreamState, opened, read_keys
+from tests.builders import HERE, STILL
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, started_server
 from tests.e2e.refusals import Refusal, refused_stream
 
@@ -36,8 +37,6 @@ BODY = load_body()
 REST = BODY.rest_joints(np.zeros(10))
 DELAY = 0.2
 MOST_METRES, MOST_ANGLE = 0.05, np.radians(10)
-STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
-HERE = np.float32([0, 1.2, 0])
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from engine.body.rotations import geodesic_angle, rotmat_from_quat
 from engine.serving.grpc.listening import SERVICES
+from tests.builders import HERE, STILL
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, pose, started_server, until
 from tests.e2e.refusals import refused_stream
 
-STILL = np.tile(np.float32([0, 0, 0, 1]), (22, 1))
-HERE = np.float32([0, 1.2, 0])
 PACKAGES_OF_THE_PAGE = ["starlette", "uvicorn", "websockets", "prometheus_client", "cryptography"]
 
 

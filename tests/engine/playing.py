@@ -9,11 +9,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.pose import Pose, stacked
-from engine.body.rotations import rotmat_about
-from engine.body.shape import load_body
-from engine.body.skeleton import JOINT
-from engine.motion.floor import floor_height
-from engine.motion.standing import standing_pose
 from engine.sampling.request import SampledWindow, WindowRequest
 from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
@@ -22,23 +17,9 @@ from engine.session.plan import Frames, Quality, stamp_of
 from engine.session.player import PlayerStamp
 from engine.session.session import Session, Tick
 from engine.testing import still_windows
+from tests.builders import REST, player_at
 
-REST = load_body().rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
 Sample = Callable[[list[WindowRequest]], Array]
-
-
-def player_at(time_s: float) -> Pose:
-    """A player who walks in a circle of 1 m and waves."""
-    rotmats = standing_pose()
-    rotmats[0] = rotmat_about("y", 0.5 * time_s)
-    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
-    transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
-    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
-    return Pose(rotmats, transl)
-
-
-def standing_player(time_s: float) -> Pose:
-    return player_at(0.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
@@ -24,6 +23,7 @@ from engine.errors import InputError
 from engine.formats.estimator import read_estimate
 from engine.formats.pickles import load_numeric_pickle
 from engine.motion.motion import Motion
+from tests.builders import joints_of_motion
 from tests.data.make_motion_files import DATA, RunsACommand, buddi_result, numpy_1_pickle
 
 UPSIDE_DOWN = np.array([np.pi, 0.0, 0.0])
@@ -55,11 +55,6 @@ def saved(folder: Path, value: Any, protocol: int = 4) -> Path:
     return path
 
 
-def joints_of(motion: Motion) -> Array:
-    rest = load_body().rest_joints(motion.betas)
-    return Pose(motion.rotmats, motion.transl)[:, 0].in_world(rest)[0]
-
-
 def lowest_vertex(motion: Motion) -> float:
     poses = Pose(motion.rotmats, motion.transl)[:, 0]
     return min(
@@ -69,7 +64,7 @@ def lowest_vertex(motion: Motion) -> float:
 
 
 def assert_upright_on_the_floor(motion: Motion) -> None:
-    joints = joints_of(motion)
+    joints = joints_of_motion(motion)[:, 0]
     assert np.all(joints[:, JOINT["head"], 1] > joints[:, JOINT["pelvis"], 1])
     assert lowest_vertex(motion) == pytest.approx(0, abs=1e-5)
     np.testing.assert_allclose(motion.transl[0, 0, [0, 2]], 0, atol=1e-6)
@@ -86,9 +81,8 @@ def test_people_stand_upright_on_the_floor(tmp_path: Path, result: dict[str, Any
 def test_a_pair_stays_placed_as_estimated() -> None:
     motion = read_estimate(DATA / "pair_buddi.pkl", load_body())
     # In the camera person 1 is a metre to the right and 10 cm higher; both face the same way.
-    np.testing.assert_allclose(
-        joints_of(motion)[1, 0] - joints_of(motion)[0, 0], [-1, 0.1, 0], atol=1e-5
-    )
+    first, second = joints_of_motion(motion)[:, 0, 0]
+    np.testing.assert_allclose(second - first, [-1, 0.1, 0], atol=1e-5)
     np.testing.assert_allclose(motion.rotmats[:, 0, 0], [np.eye(3)] * 2, atol=1e-5)
 
 

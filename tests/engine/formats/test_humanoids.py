@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.arrays import Array
 from engine.body.pose import Pose
 from engine.body.rotations import geodesic_angle, quat_from_rotmat, rotmat_about
 from engine.body.shape import load_body
@@ -21,18 +20,12 @@ from engine.body.skeleton import JOINT
 from engine.errors import InputError
 from engine.formats import WriteOptions, read_motion, resampled, write_motion
 from engine.formats.gltf_reading import Channel
-from engine.motion.motion import Motion
+from tests.builders import joints_of_motion
 from tests.data.make_motion_files import mixamo_name, wave
 from tests.engine.formats.random_motion import random_motion, standing_pair
 
 BODY = load_body()
 AS_IS = WriteOptions(frame_rate=10.0)
-
-
-def joints_of(motion: Motion) -> Array:
-    """(person, frame, 22, 3)"""
-    rest = BODY.rest_joints(motion.betas)[:, None]
-    return Pose(motion.rotmats, motion.transl).in_world(rest)[0]
 
 
 def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
@@ -59,9 +52,9 @@ def test_what_we_write_we_read(
     paths = write_motion(folder / f"pair{suffix}", motion, BODY)
     people = [resampled(read_motion(path), 10.0) for path in paths]
     rotmats = np.concatenate([person.rotmats for person in people])
-    joints = np.concatenate([joints_of(person) for person in people])
+    joints = np.concatenate([joints_of_motion(person) for person in people])
     assert geodesic_angle(rotmats, motion.rotmats).max() < 1e-3
-    assert np.abs(joints - joints_of(motion)).max() < 1e-3
+    assert np.abs(joints - joints_of_motion(motion)).max() < 1e-3
 
 
 def test_shapes_come_back_to_the_digit(tmp_path: Path) -> None:
@@ -86,7 +79,7 @@ def test_a_file_that_another_tool_saved_again_keeps_both_people(tmp_path: Path) 
     found = read_motion(changed(tmp_path / "pair.glb", resave))
     assert found.people == 2
     assert found.frame_rate == 10.0
-    assert np.abs(joints_of(found) - joints_of(pair)).max() < 2e-3
+    assert np.abs(joints_of_motion(found) - joints_of_motion(pair)).max() < 2e-3
 
 
 def test_mixamo_names_in_centimetres_under_a_turned_armature(tmp_path: Path) -> None:
@@ -104,8 +97,8 @@ def test_mixamo_names_in_centimetres_under_a_turned_armature(tmp_path: Path) -> 
                 node.pop("extras", None)
 
     found = read_motion(changed(tmp_path / "wave.glb", as_mixamo))
-    turned = joints_of(motion) @ rotmat_about("y", np.pi / 2).T
-    apart = joints_of(found) - turned
+    turned = joints_of_motion(motion) @ rotmat_about("y", np.pi / 2).T
+    apart = joints_of_motion(found) - turned
     assert np.abs(apart - apart.mean(axis=(0, 1, 2))).max() < 0.05
     soles = BODY.vertices(Pose(found.rotmats[0], found.transl[0]), found.betas[0])[..., 1].min()
     assert abs(soles) < 0.02

@@ -9,7 +9,6 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.canonical import yaw_of
-from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, JOINT_COUNT, JOINT_NAMES
@@ -17,6 +16,7 @@ from engine.formats.bvh import parse_bvh, read_bvh
 from engine.formats.retarget import guess_unit, motion_from_bvh
 from engine.formats.rig import RigMap
 from engine.motion.motion import Motion
+from tests.builders import joints_of_motion
 from tests.data.make_motion_files import DATA, foreign_bvh, mixamo_name, t_pose, wave
 
 MIXAMO = {name: mixamo_name(name) for name in JOINT_NAMES}
@@ -27,14 +27,9 @@ def read(text: str, **options: object) -> Motion:
     return motion_from_bvh(bvh, load_body(), RigMap(**options), source="foreign.bvh")  # type: ignore[arg-type]
 
 
-def joints_of(motion: Motion, person: int = 0) -> Array:
-    rest = load_body().rest_joints(motion.betas[person])
-    return forward_kinematics(rest, motion.rotmats[person], motion.transl[person])[0]
-
-
 def assert_same_motion(found: Motion, expected: Motion, metres: float = 0.02) -> None:
     """Joints in the same places, but for the height, which the floor decides."""
-    moved = joints_of(found) - joints_of(expected)
+    moved = joints_of_motion(found)[0] - joints_of_motion(expected)[0]
     moved[..., 1] -= np.median(moved[..., 1])
     assert np.linalg.norm(moved, axis=-1).max() < metres
 
@@ -154,7 +149,7 @@ def test_real_recordings_stand_upright_with_their_feet_on_the_floor(
 ) -> None:
     bvh = read_bvh(recordings_dir / name)
     motion = motion_from_bvh(bvh, load_body(), RigMap(), source=name)
-    joints = joints_of(motion)
+    joints = joints_of_motion(motion)[0]
     feet = joints[:, [JOINT[f"{side}_foot"] for side in ("left", "right")], 1].min(axis=1)
     head = joints[:, JOINT["head"], 1]
     assert feet.min() > -0.05
@@ -167,7 +162,7 @@ def test_real_recordings_stand_upright_with_their_feet_on_the_floor(
 def test_a_walking_recording_walks_the_way_it_faces(recordings_dir: Path) -> None:
     bvh = read_bvh(recordings_dir / "100style_example.bvh")
     motion = motion_from_bvh(bvh, load_body(), RigMap(), source="100style")
-    joints = joints_of(motion)[100:2000:30]
+    joints = joints_of_motion(motion)[0][100:2000:30]
     step = np.diff(joints[:, 0], axis=0)
     yaw = yaw_of(joints[:-1])
     ahead = step[:, 0] * np.sin(yaw) + step[:, 2] * np.cos(yaw)
@@ -176,7 +171,7 @@ def test_a_walking_recording_walks_the_way_it_faces(recordings_dir: Path) -> Non
 
 def test_a_recording_with_wrapped_angles_spins_nobody(recordings_dir: Path) -> None:
     bvh = read_bvh(recordings_dir / "100style_example.bvh")
-    joints = joints_of(motion_from_bvh(bvh, load_body(), RigMap(), source="100style"))
+    joints = joints_of_motion(motion_from_bvh(bvh, load_body(), RigMap(), source="100style"))[0]
     speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1) * bvh.frame_rate
     assert speed[40:].max() < 10  # the turn on the spot in frames 29 to 32 is in the take itself
 
@@ -185,6 +180,6 @@ def test_who_keeps_the_place_walks_as_far_as_in_the_file() -> None:
     text = foreign_bvh(wave(), MIXAMO, t_pose())
     bvh = parse_bvh(text, "foreign.bvh")
     found = motion_from_bvh(bvh, load_body(), RigMap(), source="foreign.bvh", keeps_place=True)
-    hips = [joints_of(motion)[:, [1, 2]].mean(axis=1) for motion in (found, wave())]
+    hips = [joints_of_motion(motion)[0][:, [1, 2]].mean(axis=1) for motion in (found, wave())]
     np.testing.assert_allclose(hips[0][:, [0, 2]], hips[1][:, [0, 2]], atol=2e-3)
     np.testing.assert_allclose(hips[0][:, 1], hips[1][:, 1], rtol=0.03)

@@ -14,6 +14,7 @@ from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.feet import locked, sole_heights
 from engine.motion.standing import standing_pose
+from tests.builders import joints_of
 
 BODY = load_body()
 BETAS = np.array([np.zeros(10), 0.7 * np.ones(10)])
@@ -22,10 +23,6 @@ FEET = [JOINT["left_foot"], JOINT["right_foot"]]
 ANKLES = [JOINT["left_ankle"], JOINT["right_ankle"]]
 FRAMES = 30
 NOTHING = np.zeros((2, FRAMES), np.bool_)
-
-
-def joints_of(motion: Pose) -> Array:
-    return motion.in_world(REST[:, None])[0]
 
 
 def soles(motion: Pose) -> Array:
@@ -43,7 +40,7 @@ def crouched(bend: Array) -> Pose:
         rotmats[:, :, JOINT[f"{side}_ankle"]] = rotmat_about("x", -bend / 2)
     transl = np.zeros((2, frames, 3))
     motion = Pose(rotmats, transl)
-    joints = joints_of(motion)
+    joints = joints_of(motion, REST)
     transl[..., [0, 2]] -= (joints - joints[:, :1])[:, :, FEET[0]][..., [0, 2]]
     transl[..., 1] -= soles(motion).min(axis=-1)
     return motion
@@ -86,7 +83,7 @@ def known_until(last: int) -> BoolArray:
 @given(seed=st.integers(0, 2**31))
 def test_standing_feet_stay_within_two_millimetres_and_flat_on_the_floor(seed: int) -> None:
     result = locked(drifting(seed), NOTHING, REST, 0.0)
-    feet = joints_of(result)[:, :, FEET + ANKLES]
+    feet = joints_of(result, REST)[:, :, FEET + ANKLES]
     assert np.linalg.norm(feet - feet[:, :1], axis=-1).max() < 0.002
     np.testing.assert_allclose(soles(result), 0.0, atol=5e-4)
 
@@ -95,7 +92,7 @@ def test_standing_feet_stay_within_two_millimetres_and_flat_on_the_floor(seed: i
 @given(seed=st.integers(0, 2**31))
 def test_the_upper_body_stays_where_it_was(seed: int) -> None:
     motion = drifting(seed)
-    moved = joints_of(locked(motion, NOTHING, REST, 0.0)) - joints_of(motion)
+    moved = joints_of(locked(motion, NOTHING, REST, 0.0), REST) - joints_of(motion, REST)
     hands = [JOINT["left_wrist"], JOINT["right_wrist"], JOINT["head"]]
     assert np.linalg.norm(moved[:, :, hands], axis=-1).max() < 0.0101
 
@@ -103,7 +100,7 @@ def test_the_upper_body_stays_where_it_was(seed: int) -> None:
 def test_a_walk_without_a_flaw_is_left_alone() -> None:
     motion = walking()
     assert soles(motion).max() > 0.1
-    moved = joints_of(locked(motion, NOTHING, REST, 0.0)) - joints_of(motion)
+    moved = joints_of(locked(motion, NOTHING, REST, 0.0), REST) - joints_of(motion, REST)
     assert np.linalg.norm(moved, axis=-1).max() < 0.002
 
 
@@ -111,7 +108,7 @@ def test_a_walk_without_a_flaw_is_left_alone() -> None:
 def test_locking_twice_is_locking_once(seed: int) -> None:
     once = locked(drifting(seed), NOTHING, REST, 0.0)
     twice = locked(once, NOTHING, REST, 0.0)
-    assert np.linalg.norm(joints_of(twice) - joints_of(once), axis=-1).max() < 0.002
+    assert np.linalg.norm(joints_of(twice, REST) - joints_of(once, REST), axis=-1).max() < 0.002
 
 
 @settings(max_examples=15)
@@ -122,7 +119,7 @@ def test_given_frames_are_kept_to_the_bit_and_their_lock_goes_on(seed: int, last
     result = locked(motion, is_given, REST, 0.0)
     np.testing.assert_array_equal(result.rotmats[is_given], motion.rotmats[is_given])
     np.testing.assert_array_equal(result.transl[is_given], motion.transl[is_given])
-    ground = joints_of(result)[:, last:, FEET][..., [0, 2]]
+    ground = joints_of(result, REST)[:, last:, FEET][..., [0, 2]]
     assert np.linalg.norm(ground - ground[:, :1], axis=-1).max() < 0.002
 
 
@@ -147,7 +144,7 @@ def test_a_revision_holds_a_foot_where_the_frames_that_were_shown_hold_it(
     revised = Pose(made.rotmats, made.transl + blend * (other.transl - made.transl))
     result = locked(revised, known_until(last), REST, 0.0, shown)
     np.testing.assert_array_equal(result.transl[:, : last + 1], shown.transl[:, : last + 1])
-    feet = joints_of(result)[:, :, FEET]
+    feet = joints_of(result, REST)[:, :, FEET]
     assert np.linalg.norm(feet[:, last:] - feet[:, last : last + 1], axis=-1).max() < 0.002
 
 
@@ -155,7 +152,7 @@ def test_a_foot_that_is_dragged_along_steps_instead() -> None:
     motion = crouched(np.full(FRAMES, 0.35))
     motion.transl[..., 2] += 0.012 * np.arange(FRAMES)
     result = locked(motion, NOTHING, REST, 0.0)
-    toes = joints_of(result)[:, :, FEET]
+    toes = joints_of(result, REST)[:, :, FEET]
     speed = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=1), axis=-1)
     assert (speed < 1e-3).mean() > 0.5
     assert soles(result).max() > 0.02
@@ -170,7 +167,7 @@ def test_no_joint_is_jerked_where_a_lock_begins_or_ends() -> None:
     motion.transl[..., 0] += 0.03 * np.sin(np.arange(FRAMES) / 4)
     result = locked(motion, NOTHING, REST, 0.0)
     before, after = (
-        np.linalg.norm(np.diff(joints_of(each), n=2, axis=1), axis=-1).max()
+        np.linalg.norm(np.diff(joints_of(each, REST), n=2, axis=1), axis=-1).max()
         for each in (motion, result)
     )
     assert after < 1.3 * before

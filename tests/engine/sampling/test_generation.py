@@ -24,6 +24,7 @@ from engine.sampling.generation import (
 from engine.sampling.pairs import sample_generator
 from engine.sampling.request import WindowRequest
 from engine.testing import noisy_windows, still_models
+from tests.builders import joints_of
 
 BODY = load_body()
 BETAS = np.array([np.zeros(10), 0.5 * np.ones(10)])
@@ -58,10 +59,6 @@ def motion(
     )
 
 
-def joints_of(made: Pose) -> Array:
-    return made.in_world(REST[:, None])[0]
-
-
 @settings(max_examples=12, deadline=None)
 @given(frames=st.integers(1, 130), where=st.floats(0, 1), history=st.integers(1, 15))
 def test_the_anchor_is_the_given_pair_wherever_it_stands(
@@ -80,7 +77,7 @@ def test_the_anchor_is_the_given_pair_wherever_it_stands(
 @pytest.mark.parametrize("history", [1, 10])
 def test_windows_are_joined_without_a_jump(history: int) -> None:
     made = motion(200, 100, history_frames=history)
-    jerk = np.linalg.norm(np.diff(joints_of(made), n=3, axis=1), axis=-1).mean(axis=(0, 2))
+    jerk = np.linalg.norm(np.diff(joints_of(made, REST), n=3, axis=1), axis=-1).mean(axis=(0, 2))
     fresh = 30 - history
     seams = [*range(115, 200, fresh), *range(85, 0, -29)]
     at_seam = np.zeros(len(jerk), np.bool_)
@@ -92,9 +89,9 @@ def test_windows_are_joined_without_a_jump(history: int) -> None:
 
 def test_feet_stay_on_the_floor_and_no_joint_is_too_fast() -> None:
     made = motion(150, 20, sample=noisy_windows(0.2))
-    height = joints_of(made)[..., 1].min(axis=-1)
+    height = joints_of(made, REST)[..., 1].min(axis=-1)
     assert height.min() > -0.05
-    speed = 10 * np.linalg.norm(np.diff(joints_of(made), axis=1), axis=-1)
+    speed = 10 * np.linalg.norm(np.diff(joints_of(made, REST), axis=1), axis=-1)
     assert speed.max() < 12
 
 
@@ -120,8 +117,8 @@ def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
         sample=noisy_windows(0.05),
         history_frames=10,
     )
-    moved = joints_of(here) @ turn.T + shift
-    np.testing.assert_allclose(joints_of(there), moved, atol=2e-4)
+    moved = joints_of(here, REST) @ turn.T + shift
+    np.testing.assert_allclose(joints_of(there, REST), moved, atol=2e-4)
 
 
 def test_an_anchor_outside_the_motion_is_named() -> None:

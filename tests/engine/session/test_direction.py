@@ -21,16 +21,8 @@ from engine.session.direction import Direction, Mode, PoseTarget
 from engine.session.plan import Quality
 from engine.session.targets.pose import pose_error
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import (
-    REST,
-    Play,
-    answer,
-    fastest_steps,
-    joints_played,
-    new_play,
-    player_at,
-    standing_player,
-)
+from tests.builders import REST, player_at, standing_player
+from tests.engine.playing import Play, answer, fastest_steps, joints_played, new_play
 
 MOST_STEP = (CleanupConfig().top_speed or 0.0) / 10 + 1e-3
 """Metres that the clean-up lets a joint travel in a frame."""

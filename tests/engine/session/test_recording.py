@@ -7,6 +7,7 @@ import resource
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -18,15 +19,11 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body.capsules import fitted_capsules
-from engine.body.pose import Pose
-from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import ConfigError, InputError
-from engine.motion.floor import floor_height
 from engine.motion.intent import load_intent
-from engine.motion.standing import standing_pose
 from engine.sampling.models import Models
 from engine.sampling.request import SampledWindow
 from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
@@ -36,10 +33,12 @@ from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Reco
 from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.session.session import Session
 from engine.testing import with_animator
+from tests import builders
 from tests.engine.broken import OTHERS, changed, places_in
 
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros((2, 10)))
+player_at = partial(builders.player_at, dtype=np.float32)
 CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, np.zeros(10)))
 INTENT = load_intent(STARTER / INTENT_FILE)
 MADE_WITH: Mapping[str, object] = {
@@ -53,15 +52,6 @@ MADE_WITH: Mapping[str, object] = {
     "buckets": [1, 2],
 }
 ABOUT: Mapping[str, object] = {"engine_version": "0", "bundle": "parity"}
-
-
-def player_at(time_s: float) -> Pose:
-    rotmats = standing_pose()
-    rotmats[0] = rotmat_about("y", 0.5 * time_s)
-    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
-    transl = np.array([np.cos(0.5 * time_s), 0.0, -np.sin(0.5 * time_s)])
-    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
-    return Pose(rotmats.astype(np.float32), transl.astype(np.float32))
 
 
 def to_the_side() -> PlaceTarget:

@@ -57,8 +57,9 @@ from engine.session.session import Chunk, Session
 from engine.session.state import SessionState
 from engine.session.targets.pursuit import Pursuit, Touch, Walk
 from engine.testing import noisy_windows
+from tests.builders import REST, player_at
 from tests.engine.broken import OTHERS, changed, places_in
-from tests.engine.playing import REST, answer, player_at
+from tests.engine.playing import answer
 
 DATA = Path(__file__).parents[2] / "data" / "records"
 BODY = load_body()

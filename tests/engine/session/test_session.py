@@ -24,7 +24,8 @@ from engine.session.plan import SPARE_FRAMES, Quality
 from engine.session.player import PlayerTrack
 from engine.session.session import Tick
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import REST, answer, each, new_play, player_at, standing_player
+from tests.builders import REST, player_at, standing_player
+from tests.engine.playing import answer, each, new_play
 
 
 # ----------------------------------------------------------------------------- plans and revisions

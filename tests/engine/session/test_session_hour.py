@@ -29,7 +29,8 @@ from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.session.records import STATE
 from engine.session.session import Session, Tick
 from engine.testing import noisy_windows
-from tests.engine.playing import REST, Sample, player_at, standing_player
+from tests.builders import REST, player_at, standing_player
+from tests.engine.playing import Sample
 
 pytestmark = pytest.mark.slow
 

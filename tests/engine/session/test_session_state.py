@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,13 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.capsules import Capsules, fitted_capsules
+from engine.body.capsules import Capsules
 from engine.body.pose import Pose
-from engine.body.rotations import rotmat_about
-from engine.body.shape import load_body
-from engine.body.skeleton import JOINT
-from engine.motion.floor import floor_height
-from engine.motion.standing import standing_pose
 from engine.session.codec import packed
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode
@@ -26,25 +22,11 @@ from engine.session.records import STATE
 from engine.session.session import Session
 from engine.session.state import carried, taken_up
 from engine.testing import noisy_windows, still_windows
+from tests import builders
+from tests.builders import REST, capsules
 from tests.engine.playing import SentFrame, answer, each
 
-BODY = load_body()
-REST = BODY.rest_joints(np.array([np.zeros(10), 0.5 * np.ones(10)]))
-
-
-@pytest.fixture(scope="module")
-def capsules() -> tuple[Capsules, Capsules]:
-    return fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, 0.5 * np.ones(10))
-
-
-def player_at(time_s: float) -> Pose:
-    """A player who walks in a circle of 1 m and waves."""
-    rotmats = standing_pose()
-    rotmats[0] = rotmat_about("y", 0.3 * time_s)
-    rotmats[JOINT["left_shoulder"]] = rotmat_about("z", 0.8 * np.sin(3 * time_s))
-    transl = np.array([np.cos(0.3 * time_s), 0.0, -np.sin(0.3 * time_s)])
-    transl[1] = -floor_height(Pose(rotmats, np.zeros(3)), REST[0])
-    return Pose(rotmats, transl)
+player_at = partial(builders.player_at, turn=0.3)
 
 
 class Client:
@@ -176,23 +158,23 @@ def test_a_plan_that_ran_out_meanwhile_goes_on_from_its_last_frame_at_rest() -> 
     assert due.quality is Quality.HELD
 
 
-def test_a_contact_keeps_its_id(capsules: tuple[Capsules, Capsules]) -> None:
+def test_a_contact_keeps_its_id() -> None:
     config = SessionConfig(steps=4, start_distance=0.3)
-    session = Session(config, rest_joints=REST, seed=3, capsules=capsules)
+    session = Session(config, rest_joints=REST, seed=3, capsules=capsules())
     session.feed(0.0, player_at(0.0))
     chunk = session.tick(0.01).chunk
     assert chunk is not None
     assert chunk.contacts
-    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules())
     known = {contact.parts: contact.id for contact in chunk.contacts}
     assert {contact.parts: contact.id for contact in resumed.plan_again().contacts} == known
 
 
-def test_a_zone_holds_from_the_first_frame_on(capsules: tuple[Capsules, Capsules]) -> None:
-    session = new_session(capsules)
+def test_a_zone_holds_from_the_first_frame_on() -> None:
+    session = new_session(capsules())
     session.update(replace(session.config, zone_radius=0.3))
     Client(still_windows).run(session, range(20))
-    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules)
+    resumed = Session.restored(taken_up(session.state()), rest_joints=REST, capsules=capsules())
     sent = resumed.plan_again()
     player = player_at(0.0)
     player.transl[[0, 2]] = sent.frames.pose.transl[1, 0, [0, 2]]  # where the partner stands

@@ -21,15 +21,8 @@ from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget
 from engine.session.session import Session
 from engine.testing import noisy_windows, still_windows
-from tests.engine.playing import (
-    REST,
-    Play,
-    Sample,
-    fastest_steps,
-    joints_played,
-    player_at,
-    standing_player,
-)
+from tests.builders import REST, player_at, standing_player
+from tests.engine.playing import Play, Sample, fastest_steps, joints_played
 
 BODY = load_body()
 CAPSULES = (fitted_capsules(BODY, np.zeros(10)), fitted_capsules(BODY, 0.5 * np.ones(10)))

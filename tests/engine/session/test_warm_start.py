@@ -19,7 +19,8 @@ from engine.sampling.sampler import (
 )
 from engine.session.config import SessionConfig
 from engine.testing import noisy_windows, still_models
-from tests.engine.playing import Play, new_play, player_at, standing_player
+from tests.builders import player_at, standing_player
+from tests.engine.playing import Play, new_play
 
 START = np.random.default_rng(5).standard_normal(WINDOW_SHAPE).astype(np.float32)
 

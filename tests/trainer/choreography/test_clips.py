@@ -16,6 +16,7 @@ from engine.errors import InputError
 from engine.formats import read_motion, write_motion
 from engine.motion.motion import Motion, pose_from_features
 from engine.motion.standing import standing_pose
+from tests.builders import joints_of_clip
 from trainer.choreography.base_motion import RATE, load_recordings
 from trainer.choreography.clips import KINDS, make_clip, synth_job
 from trainer.data.shards import NOBODY, PARTNER, PLAYER, Clip, load_clips
@@ -27,11 +28,6 @@ SIDES = ("left", "right")
 @pytest.fixture(scope="module")
 def clips() -> list[Clip]:
     return [make_clip(seed, kind=kind) for kind in KINDS for seed in SEEDS]
-
-
-def joints_of(clip: Clip) -> Array:
-    """(2, frame, 22, 3) in the world."""
-    return clip.pose.in_world(clip.rest_joints[:, None])[0]
 
 
 def of_kind(clips: list[Clip], kind: str) -> list[Clip]:
@@ -76,7 +72,7 @@ def test_while_nobody_begins_the_partner_keeps_both_hands_down(clips: list[Clip]
     calm = of_kind(clips, "idle_together")
     assert {clip.leads for clip in calm} == {NOBODY}
     for clip in calm:
-        joints = joints_of(clip)[PARTNER]
+        joints = joints_of_clip(clip)[PARTNER]
         for side in SIDES:
             wrist, hip = joints[:, JOINT[f"{side}_wrist"], 1], joints[:, JOINT[f"{side}_hip"], 1]
             assert (wrist - hip).max() < 0.15
@@ -97,7 +93,7 @@ def test_rotations_are_proper(clips: list[Clip]) -> None:
 
 def test_no_joint_is_faster_than_people_are(clips: list[Clip]) -> None:
     for clip in clips:
-        steps = np.linalg.norm(np.diff(joints_of(clip), axis=1), axis=-1)
+        steps = np.linalg.norm(np.diff(joints_of_clip(clip), axis=1), axis=-1)
         assert steps.max() * 10 < 8.0, clip.kind
 
 
@@ -105,7 +101,7 @@ def test_feet_stay_above_the_floor_and_stand_on_it(clips: list[Clip]) -> None:
     body = load_body()
     feet = [JOINT[f"{side}_{part}"] for side in SIDES for part in ("ankle", "foot")]
     for clip in clips:
-        joints = joints_of(clip)
+        joints = joints_of_clip(clip)
         for person in range(2):
             sole = body.rest_vertices(clip.betas[person])[:, 1].min()
             above = joints[person][:, feet, 1] - (clip.rest_joints[person][feet, 1] - sole)
@@ -115,7 +111,7 @@ def test_feet_stay_above_the_floor_and_stand_on_it(clips: list[Clip]) -> None:
 
 def test_a_planted_foot_does_not_move(clips: list[Clip]) -> None:
     for clip in clips:
-        joints = joints_of(clip)
+        joints = joints_of_clip(clip)
         for side in SIDES:
             ball = joints[:, :, JOINT[f"{side}_foot"]]
             lowest = ball[..., 1].min(axis=1, keepdims=True)
@@ -154,7 +150,7 @@ def test_elbows_bend_forward(clips: list[Clip]) -> None:
 
 
 def contact_distances(clip: Clip) -> list[float]:
-    joints = joints_of(clip)
+    joints = joints_of_clip(clip)
     return [float(np.linalg.norm(joints[0, f, a] - joints[1, f, b])) for f, a, b in clip.contacts]
 
 
@@ -183,7 +179,7 @@ def test_anchor_frames_lie_in_the_clip(clips: list[Clip]) -> None:
 
 def test_the_pushed_one_is_driven_away(clips: list[Clip]) -> None:
     for clip in of_kind(clips, "push"):
-        ground = joints_of(clip)[:, :, 0][..., [0, 2]]
+        ground = joints_of_clip(clip)[:, :, 0][..., [0, 2]]
         apart = np.linalg.norm(ground[0] - ground[1], axis=-1)
         hit = clip.anchor_frames[0]
         assert apart[hit : hit + 15].max() > apart[hit] + 0.15
@@ -251,9 +247,9 @@ def test_recordings_lend_life_and_players(recordings: Path) -> None:
     assert 0 < np.abs(life.shift).max() < 0.1
     for seed in range(3):
         clip = make_clip(seed, kind="face_and_follow", base=base)
-        steps = np.linalg.norm(np.diff(joints_of(clip), axis=1), axis=-1)
+        steps = np.linalg.norm(np.diff(joints_of_clip(clip), axis=1), axis=-1)
         assert steps.max() * 10 < 9.0
-        assert joints_of(clip)[..., 1].min() > -0.02
+        assert joints_of_clip(clip)[..., 1].min() > -0.02
 
 
 def test_a_folder_without_a_standing_person_is_refused(tmp_path: Path) -> None:

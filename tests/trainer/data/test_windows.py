@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.body.skeleton import MIRROR
-from engine.motion.motion import pose_from_features
+from tests.builders import joints_of_features
 from tests.trainer.synthetic import REST_JOINTS, clip_records, write_clips
 from trainer.data import windows
 from trainer.data.augmentation import draw_augmentation, mirrored
@@ -39,17 +39,12 @@ def sampler(clips: Clips) -> WindowSampler:
     return WindowSampler(clips=clips, subset=np.arange(len(clips)))
 
 
-def joints_of(features: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """(batch, 2, frame, 135) -> (batch, 2, frame, 22, 3)"""
-    return pose_from_features(features).in_world(rest[:, :, None])[0]
-
-
 def test_a_mirrored_body_has_mirrored_joints(clips: Clips) -> None:
     features = clips.frames_at(np.arange(40))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[:1]
     flipped, rest_flipped = mirrored(features, rest)
-    expected = joints_of(features, rest)[..., MIRROR, :] * [-1, 1, 1]
-    np.testing.assert_allclose(joints_of(flipped, rest_flipped), expected, atol=1e-5)
+    expected = joints_of_features(features, rest)[..., MIRROR, :] * [-1, 1, 1]
+    np.testing.assert_allclose(joints_of_features(flipped, rest_flipped), expected, atol=1e-5)
 
 
 def test_mirroring_twice_changes_nothing(clips: Clips) -> None:
@@ -75,7 +70,10 @@ def test_canonicalisation_moves_both_people_as_one_rigid_body(clips: Clips) -> N
     features = clips.frames_at(np.arange(30, 60))[None].transpose(0, 2, 1, 3)
     rest = clips.rest_joints[1:2]
     moved = canonicalised(features, rest, np.array([7]))
-    before, after = joints_of(features, rest).reshape(-1, 3), joints_of(moved, rest).reshape(-1, 3)
+    before, after = (
+        joints_of_features(features, rest).reshape(-1, 3),
+        joints_of_features(moved, rest).reshape(-1, 3),
+    )
     distances = [np.linalg.norm(p[::37, None] - p[None, ::41], axis=-1) for p in (before, after)]
     np.testing.assert_allclose(distances[0], distances[1], atol=1e-4)
 
@@ -181,7 +179,7 @@ def test_drift_moves_histories_of_the_partner_and_is_gone_at_the_end(clips: Clip
         ).draw(64, np.random.default_rng(8))
         for p in (0.0, 1.0)
     )
-    apart = [joints_of(batch.motion, batch.rest_joints) for batch in (straight, off)]
+    apart = [joints_of_features(batch.motion, batch.rest_joints) for batch in (straight, off)]
     away = np.linalg.norm(apart[0] - apart[1], axis=-1)
     assert np.median(away[:, 1, 0].max(axis=-1)) > 0.1
     last = straight.known_mask[:, 1, :, 0].sum(axis=1) + 12 <= 29

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from tests.builders import joints_of_clip
 from trainer.choreography.clips import make_clip
 from trainer.data.shards import Clip
 
@@ -30,13 +30,8 @@ def clips() -> dict[str, list[Clip]]:
     return {kind: [make_clip(seed, kind=kind) for seed in SEEDS] for kind in kinds}
 
 
-def joints_of(clip: Clip) -> Array:
-    """(2, frame, 22, 3) in the world."""
-    return clip.pose.in_world(clip.rest_joints[:, None])[0]
-
-
 def gaps_of(clip: Clip) -> list[float]:
-    joints = joints_of(clip)
+    joints = joints_of_clip(clip)
     return [float(np.linalg.norm(joints[0, f, a] - joints[1, f, b])) for f, a, b in clip.contacts]
 
 
@@ -64,7 +59,7 @@ def test_nobody_is_deep_in_the_other(clips: dict[str, list[Clip]]) -> None:
 def test_hands_are_slower_than_a_fast_punch(clips: dict[str, list[Clip]]) -> None:
     for kind, made in clips.items():
         for clip in made:
-            speed = np.linalg.norm(np.diff(joints_of(clip), axis=1), axis=-1) * 10
+            speed = np.linalg.norm(np.diff(joints_of_clip(clip), axis=1), axis=-1) * 10
             assert speed.max() < 6.5, kind
 
 
