@@ -32,16 +32,20 @@ class SlowServer:
 
 @asynccontextmanager
 async def slow_server(
-    bundle: Path, config: ServiceConfig, *, row_s: float
+    bundle: Path, config: ServiceConfig, *, row_s: float, learns: bool = True
 ) -> AsyncIterator[SlowServer]:
-    """row_s  seconds that a denoiser call takes for each of its rows"""
+    """row_s   seconds that a denoiser call takes for each of its rows
+    learns  whether real calls, which take longer on a busy machine, change what the server takes
+            them to cost
+    """
     models = still_models()
 
     def slow_step(inputs: Mapping[str, Array | IntArray]) -> dict[str, Array]:
         time.sleep(row_s * len(inputs["x_t"]))
         return models.animator.step(inputs)
 
-    costs = CallCosts({size: row_s * size for size in models.animator.buckets})
+    known = {size: row_s * size for size in models.animator.buckets}
+    costs = CallCosts(known) if learns else CallCosts(known, weight=0)
     host, server = Host(config), grpc.aio.server()
     add_services(server, host, health.aio.HealthServicer())
     address = bound_port(server, "127.0.0.1", 0)

@@ -54,7 +54,7 @@ def test_after_a_stall_beyond_the_horizon_the_next_frames_are_in_time_again(
     assert 1 <= len(late) <= 14
     # The proxy and the session began within some tenths of a second of one another.
     assert late.min() > 4.0 + HORIZON / 10 - 0.7
-    assert late.max() < 6.0 + 0.1
+    assert late.max() < 6.0 + 0.5
     assert np.ptp(late) == pytest.approx((len(late) - 1) / 10)
     after = [frame.quality for frame in shown.frames if frame.time_code > late.max() + 0.3]
     assert set(after) == {"GENERATED"}

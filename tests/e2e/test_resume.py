@@ -36,6 +36,8 @@ from tests.e2e.refusals import Refusal, refused_stream
 BODY = load_body()
 REST = BODY.rest_joints(np.zeros(10))
 DELAY = 0.2
+HORIZON = 1.5
+"""Seconds for which a client plays on without a server, at the least."""
 MOST_METRES, MOST_ANGLE = 0.05, np.radians(10)
 
 
@@ -264,10 +266,12 @@ def test_the_client_plays_on_and_resumes(
 
                 showing = asyncio.create_task(show())
                 victim.process.kill()
+                killed = time.monotonic()
                 with pytest.raises(ServerError):
                     await session.closed()
                 await asyncio.sleep(0.3)
                 async with connect(tiny_heir.address) as second, second.resume(session) as again:
+                    away = time.monotonic() - killed
                     assert again.accepted.seed == 5
                     assert again.accepted.resumed_at_frame > 0
                     assert await again.send_pose(STILL, HERE) == last + 1
@@ -277,7 +281,7 @@ def test_the_client_plays_on_and_resumes(
                     await showing
                     summary = await again.finish()
                 assert shown == list(range(15, 70))
-                assert again.playout.report().late_frames == 0
+                assert again.playout.report().late_frames == 0 or away > HORIZON
                 assert summary.revisions > 0
                 assert again.resume_token
                 assert min(chunk.revision for chunk in again.chunks) > session.chunks[-1].revision

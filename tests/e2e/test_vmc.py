@@ -35,6 +35,7 @@ class Marionette:
     frames: list[dict[str, Any]] = field(default_factory=list)
 
     def __enter__(self) -> Marionette:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)  # none is dropped
         self.sock.bind((LOOPBACK, 0))
         self.sock.settimeout(0.2)
         self._is_over = threading.Event()
@@ -97,25 +98,23 @@ def test_a_recordings_partner_arrives_60_times_a_second(server: Any) -> None:
 def test_a_performer_drives_the_player(server: Any) -> None:
     motion = standing_pair(frames=1, apart=1.0)
     packets = PartnerPackets(load_body().all_rest_joints(np.zeros(10)))
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
     is_over = threading.Event()
 
-    def performs() -> None:
+    def performs(sock: socket.socket, port: int) -> None:
         begun = time.monotonic()
-        with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            while not is_over.wait(1 / 30):
-                aside = np.array([0.3 * np.sin(time.monotonic() - begun), 0, 0])
-                transl = motion.transl[0, 0] + aside
-                for packet in packets.frame(0.0, motion.quats_xyzw[0, 0], transl):
-                    sock.sendto(packet, (LOOPBACK, port))
-                sock.sendto(b"#bundle\0 and then nonsense", (LOOPBACK, port))
+        while not is_over.wait(1 / 30):
+            aside = np.array([0.3 * np.sin(time.monotonic() - begun), 0, 0])
+            transl = motion.transl[0, 0] + aside
+            for packet in packets.frame(0.0, motion.quats_xyzw[0, 0], transl):
+                sock.sendto(packet, (LOOPBACK, port))
+            sock.sendto(b"#bundle\0 and then nonsense", (LOOPBACK, port))
 
-    performer = threading.Thread(target=performs)
-    performer.start()
-    try:
-        with Marionette() as marionette:
+    with Marionette() as marionette, socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind((LOOPBACK, 0))  # before a port is sought, which it could take
+        port = free_port()
+        performer = threading.Thread(target=performs, args=(sock, port))
+        performer.start()
+        try:
             asyncio.run(
                 perform(
                     ServerAddress(address=server.address),
@@ -126,9 +125,15 @@ def test_a_performer_drives_the_player(server: Any) -> None:
                     seed=7,
                 )
             )
-    finally:
-        is_over.set()
-        performer.join()
+        finally:
+            is_over.set()
+            performer.join()
     last = marionette.frames[-1]
     assert 0.5 < last["Hips"][1] < 1.3  # the partner stands, its hips at a person's height
     assert 0.3 < abs(last["root"][2]) < 4.0  # in front of the player
+
+
+def free_port() -> int:
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

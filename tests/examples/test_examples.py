@@ -39,7 +39,7 @@ def said(script: str, folder: Path, *arguments: object) -> str:
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -119,7 +119,7 @@ def test_the_first_script_that_a_page_shows_runs(
     script = textwrap.dedent(shown[0]).replace("127.0.0.1:50051", server.address)
     (tmp_path / "script.py").write_text(script.replace("frames(20)", "frames(5)"))
     command = [sys.executable, "-W", "error", "script.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert 1 <= len(re.findall(r"^\d+ \[", done.stdout, re.MULTILINE)) <= 5
 
@@ -130,7 +130,7 @@ def test_the_script_that_waits_for_each_answer_runs(server: RunningServer, tmp_p
     assert shown is not None
     script = shown[0].replace("connect()", f"connect({server.address!r})")
     command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "People(2 people, 30 frames, 3 s)\n"
     assert (tmp_path / "shake.npz").is_file()

@@ -51,7 +51,7 @@ def test_without_a_driver_it_names_what_is_missing_and_the_remedy() -> None:
 @without_driver
 def test_a_server_that_cannot_have_it_says_so_in_one_line() -> None:
     command = [sys.executable, "-m", "engine.cli", "serve", "--backend", "tensorrt", "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("contrapose: error: the tensorrt backend needs an NVIDIA GPU")

@@ -25,7 +25,7 @@ from engine.testing import (
     with_animator,
 )
 
-WAIT_S = 10.0
+WAIT_S = 120.0
 ALWAYS_EVEN = CallCosts(dict.fromkeys(BUCKETS, 0.001), weight=0)
 ONE_ROW = CallCosts({1: 0.001}, weight=0)
 
