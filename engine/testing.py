@@ -1,20 +1,19 @@
 """Testing: fakes that ship, for our tests and those of anyone who builds on the engine.
 
-They are real implementations of the seams: graphs that answer x0 = 0, a wire that delays and loses
-by a pattern, a clock that is set. Nothing here is patched into anything.
+They are real implementations of the seams: graphs that answer x0 = 0, a connection that delays and
+loses by a seed, a clock that is set. Nothing here is patched into anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import count, cycle
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -253,39 +252,6 @@ class _VirtualTurns:
 
 
 # -------------------------------------------------------------------------------------------- wire
-@dataclass
-class LossyWire(Generic[T]):
-    """A wire without a socket: what is sent at a time arrives later, or never, by a pattern.
-
-    delays_s  delay of each message in seconds, repeated endlessly; None is a lost message
-    is_ordered  as TCP: a message never overtakes one sent before, it waits for it
-    """
-
-    delays_s: Iterable[float | None] = (0.0,)
-    is_ordered: bool = True
-    _travelling: deque[tuple[float, T]] = field(default_factory=deque, init=False)
-
-    def __post_init__(self) -> None:
-        self._pattern = cycle(self.delays_s)
-
-    def send(self, now: float, message: T) -> None:
-        delay = next(self._pattern)
-        if delay is None:
-            return
-        arrival = now + delay
-        if self.is_ordered and self._travelling:
-            arrival = max(arrival, self._travelling[-1][0])
-        self._travelling.append((arrival, message))
-
-    def receive(self, now: float) -> list[T]:
-        """Everything that has arrived by `now`, in the order of arrival."""
-        arrived = sorted(
-            (entry for entry in self._travelling if entry[0] <= now), key=lambda entry: entry[0]
-        )
-        self._travelling = deque(entry for entry in self._travelling if entry[0] > now)
-        return [message for _, message in arrived]
-
-
 @dataclass(frozen=True, kw_only=True)
 class BadNetwork:
     """What TCP makes of a bad network: bytes come late, but all come, and in order."""

@@ -22,7 +22,6 @@ from engine.motion.motion import Motion
 
 FORMAT = 1
 MANIFEST = "manifest.jsonl"
-SUFFIXES = (".npz", ".glb", ".bvh")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.bundle import STARTER, Bundle, load_bundle
-from engine.motion.intent import IntentNet, load_intent
+from engine.motion.intent import IntentNet
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from engine.serving.loaded import intent_of
     from engine.session.config import SessionConfig
 
     check_within(args, seconds=(1, 3600), rate=(1, 240))
@@ -105,8 +106,7 @@ def run(args: argparse.Namespace) -> int:
         "layers": replace(plain, guard=True, company=True, responses=True),
     }
     bundle = load_bundle(args.bundle)
-    spec = bundle.manifest.intent
-    intent = None if spec is None else load_intent(bundle.file(spec.file))
+    intent = intent_of(bundle)
     sample = _sampler(bundle, is_noise=args.noise)
     rows = {
         name: _figures(measured(config, intent, sample, args.seconds, args.rate), args.seconds)

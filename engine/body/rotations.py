@@ -19,7 +19,6 @@ from engine.body.vectors import cross, dots, lengths
 NO_ANGLE = 1e-30
 """Radians whose sine is the angle itself, and may be divided by."""
 Angle = TypeVar("Angle", float, Array)
-IDENTITY_6D = np.array([1, 0, 0, 1, 0, 0], np.float32)
 
 
 def _matrix_of(linear: Callable[..., list[list[float]]], inputs: int) -> Array:

@@ -20,7 +20,6 @@ Layout = Literal["ours", "amass", "interx"]
 WHO: tuple[Who, ...] = get_args(Who)
 UNITS: dict[Unit, float] = {"cm": 0.01, "m": 1.0}
 """Metres per unit of a BVH file."""
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True, kw_only=True)

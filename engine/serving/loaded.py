@@ -119,7 +119,7 @@ def loaded_bundle(
         bundle=config.bundle,
         executor=Executor(models),
         body=_body(config),
-        intent=_intent(config.bundle),
+        intent=intent_of(config.bundle),
         acts=acts_of(config.bundle, models) if models.animator.text_width else None,
         kinds=None if kinds is None else load_kinds(kinds),
         backend=backend.name,
@@ -137,7 +137,8 @@ def _body(config: ComputeConfig) -> Body:
     return load_body(config.body)
 
 
-def _intent(bundle: Bundle) -> IntentNet | None:
+def intent_of(bundle: Bundle) -> IntentNet | None:
+    """What tells the offers of players; None: the bundle has no such network."""
     spec = bundle.manifest.intent
     return None if spec is None else load_intent(bundle.file(spec.file))
 

@@ -16,9 +16,9 @@ from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths
 from engine.bundle import STARTER, load_bundle
 from engine.formats import read_motion
-from engine.motion.intent import load_intent
 from engine.sampling.models import load_models
 from engine.sampling.sampler import sample_windows
+from engine.serving.loaded import intent_of
 from engine.session.session import Session
 from trainer.choreography.demo_player import (
     GOODBYE,
@@ -90,14 +90,13 @@ def meeting(seed: int) -> Episode:
 def test_the_partner_waves_shakes_walks_along_and_hugs_from_any_seed() -> None:
     bundle = load_bundle(STARTER)
     models = load_models(bundle, open_backend(precision="auto", threads=1))
-    animator, spec = bundle.manifest.animator, bundle.manifest.intent
-    assert spec is not None
+    animator = bundle.manifest.animator
     found: list[Played] = []
     play(
         [partial(meeting, seed) for seed in range(4)],
         replace(BY_RULE, steps=animator.steps_default, history_frames=animator.history_frames),
         lambda requests: sample_windows(models, requests),
-        intent=load_intent(bundle.file(spec.file)),
+        intent=intent_of(bundle),
         on_played=found.append,
     )
     for played in found:

@@ -25,11 +25,11 @@ from engine.bundle import Bundle, load_bundle
 from engine.errors import InputError
 from engine.formats.render import contact_sheet
 from engine.motion.hands import with_hands
-from engine.motion.intent import load_intent
 from engine.motion.motion import Motion
 from engine.sampling.acts import act_of, acts_of
 from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_windows
+from engine.serving.loaded import intent_of
 from engine.session.config import SessionConfig
 from trainer.choreography.base_motion import load_recordings
 from trainer.evaluation.live.baselines import hand_held_out
@@ -145,7 +145,7 @@ def play_share(
     """Play a share of the episodes to sessions and score them. In a process of its own."""
     bundle = load_bundle(settings.bundle)
     models = load_models(bundle, open_backend(precision=settings.precision, threads=1))
-    spec, animator = bundle.manifest.intent, bundle.manifest.animator
+    animator = bundle.manifest.animator
     found: list[tuple[Kind, Scores]] = []
     drawn: dict[Kind, int] = {}
 
@@ -169,7 +169,7 @@ def play_share(
         ),
         lambda requests: sample_windows(models, requests),
         encode=words,
-        intent=None if spec is None else load_intent(bundle.file(spec.file)),
+        intent=intent_of(bundle),
         on_played=on_played,
     )
     return found
