@@ -2,6 +2,6 @@
 
 Knows the engine, which knows nothing of it.
 
-From the ground up: data, graphs; choreography, text, models; training, evaluation; export;
-ablation; commands.
+From the ground up: data, graphs; choreography, text, models; training, evaluation, intent; export;
+ablation, starter; commands.
 """

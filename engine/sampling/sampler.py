@@ -80,8 +80,8 @@ class WindowInProgress:
         return self.step == self.request.steps
 
     @property
-    def company(self) -> Hashable:
-        """Windows whose company differs cannot share a call: a loop has one schedule for all."""
+    def cohort(self) -> Hashable:
+        """Windows of different cohorts cannot share a call: a loop has one schedule for all."""
         return None if self.modulation is not None else (self.request.steps, self.step)
 
 
@@ -137,15 +137,15 @@ def _first_noisy(models: Models, request: WindowRequest) -> Array:
 def advance_windows(models: Models, windows: Sequence[WindowInProgress]) -> None:
     """One denoiser call: every window moves on by one step of its own schedule.
 
-    Windows that were begun for the loop are done afterwards, by one call for those of one company.
-    Raises ValueError if a window is done already; on any error none of a company
+    Windows that were begun for the loop are done afterwards, by one call for those of one cohort.
+    Raises ValueError if a window is done already; on any error none of a cohort
     has moved.
     """
     if any(w.is_done for w in windows):
         raise ValueError("a window that is done cannot advance; collect its x0 instead")
-    for company in {w.company: None for w in windows}:
-        together = [w for w in windows if w.company == company]
-        if models.animator.loop is None or company is None:
+    for cohort in {w.cohort: None for w in windows}:
+        together = [w for w in windows if w.cohort == cohort]
+        if models.animator.loop is None or cohort is None:
             _step_windows(models, together)
         else:
             _finish_windows(models, models.animator.loop, together)
@@ -196,7 +196,7 @@ def _steered(
 
 
 def _finish_windows(models: Models, loop: Loop, windows: Sequence[WindowInProgress]) -> None:
-    """What is left of windows of one company, in one call."""
+    """What is left of windows of one cohort, in one call."""
     steps, done = windows[0].request.steps, windows[0].step
     requests = [window.request for window in windows]
     x0 = _run_loop(

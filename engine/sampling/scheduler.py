@@ -101,8 +101,8 @@ class InProgress(Protocol):
     def steps_left(self) -> int: ...
 
     @property
-    def company(self) -> Hashable:
-        """Windows whose company differs cannot share a call."""
+    def cohort(self) -> Hashable:
+        """Windows of different cohorts cannot share a call."""
         ...
 
 
@@ -135,13 +135,13 @@ class Scheduler(Generic[W]):
 
         They stay here until they are done or dropped, so the same window is chosen step after step.
         Urgent windows decide how many rows there are; patient ones sit where there would be
-        padding, and have calls of their own while nobody else waits. All keep the company of the
+        padding, and have calls of their own while nobody else waits. All keep the cohort of the
         most urgent one.
         """
         if not self._waiting:
             return []
-        company = self._waiting[0][2].company
-        waiting = [entry for entry in self._waiting if entry[2].company == company]
+        cohort = self._waiting[0][2].cohort
+        waiting = [entry for entry in self._waiting if entry[2].cohort == cohort]
         deciding = waiting[: bisect_left(waiting, (math.inf, -1))] or waiting
         left = [Left(deadline - now, window.steps_left) for deadline, _, window in deciding]
         return [window for _, _, window in waiting[: best_bucket(left, costs)]]

@@ -35,10 +35,10 @@ from engine.serving.resume import Sealer, StreamState
 from engine.serving.session_thread import SessionThread
 from engine.serving.statuses import RETRY_SECONDS
 from engine.serving.stream_session import (
-    Answer,
     Change,
     Configure,
     Confirm,
+    Delivery,
     Follow,
     Inbox,
     Outcome,
@@ -122,7 +122,7 @@ class LiveStream:
             player,
             session_id=session_id,
             clock=self._loop.time,
-            on_answer=self._on_answer,
+            on_delivery=self._on_delivery,
             sealer=sealer,
             resumes=resumes,
         )
@@ -138,7 +138,7 @@ class LiveStream:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         """Fails with what ends the stream from outside, whatever the session is at."""
         self._arrivals = Arrivals(resumes)
-        self._answers: list[Answer] = []
+        self._deliveries: list[Delivery] = []
         self._changes: list[Change] = []
         self._changes_due = -np.inf
         """When the session may be told of them."""
@@ -370,12 +370,12 @@ class LiveStream:
             )
         )
 
-    def _on_answer(self, answer: Answer) -> None:
+    def _on_delivery(self, delivery: Delivery) -> None:
         """A window is there, or failed. On the executor thread."""
-        self._call_soon(self._answered, answer)
+        self._call_soon(self._delivered, delivery)
 
-    def _answered(self, answer: Answer) -> None:
-        self._answers.append(answer)
+    def _delivered(self, delivery: Delivery) -> None:
+        self._deliveries.append(delivery)
         self._news.set()
 
     def _change(self, change: Change) -> None:
@@ -425,7 +425,7 @@ class LiveStream:
         """Whether a tick could change anything: a new frame of the clock or of the player, a
         window, changes that are due. A window that failed is asked for again at the next frame, not
         at once."""
-        has_window = any(not isinstance(a.result, ContraposeError) for a in self._answers)
+        has_window = any(not isinstance(d.result, ContraposeError) for d in self._deliveries)
         frames = self._arrivals.frames(self._loop.time())
         return has_window or self._are_changes_due() or frames != self._planned_at
 
@@ -441,8 +441,10 @@ class LiveStream:
             self._changes_due = self._loop.time() + CHANGE_SECONDS * _weight(changes)
             self._changes.clear()
             self._room.set()
-        inbox = Inbox(poses=self._arrivals.take(), answers=tuple(self._answers), changes=changes)
-        self._answers.clear()
+        inbox = Inbox(
+            poses=self._arrivals.take(), deliveries=tuple(self._deliveries), changes=changes
+        )
+        self._deliveries.clear()
         return inbox
 
     def _put(self, outcome: Outcome) -> None:

@@ -77,7 +77,7 @@ Change = Configure | Redirect | Follow | Confirm
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Delivery:
     """What became of a window; when it was asked for and done, on the stream's clock."""
 
     ticket: int
@@ -91,7 +91,7 @@ class Inbox:
     """What came since the last tick, each kind in its order."""
 
     poses: tuple[PoseArrival, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
     changes: tuple[Change, ...] = ()
 
 
@@ -112,7 +112,7 @@ class StreamSession:
     """A session, its player and what is remembered of their messages.
 
     clock      the time in seconds, on which the executor's deadlines are; also from other threads
-    on_answer  called on the executor thread with every window that was asked for
+    on_delivery  called on the executor thread with every window that was asked for
     sealer     makes tokens to resume by; None: there are none
     resumes    what `session` was made of, if it goes on from another server
     """
@@ -125,7 +125,7 @@ class StreamSession:
         *,
         session_id: str,
         clock: Callable[[], float],
-        on_answer: Callable[[Answer], None],
+        on_delivery: Callable[[Delivery], None],
         sealer: Sealer | None = None,
         resumes: StreamState | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class StreamSession:
         self._player = player
         self._session_id = session_id
         self._clock = clock
-        self._on_answer = on_answer
+        self._on_delivery = on_delivery
         self._sealer = sealer
         self._newest: PoseArrival | None = None
         self._wanted = session.config
@@ -161,8 +161,8 @@ class StreamSession:
         """
         for change in inbox.changes:
             self._apply(change)
-        for answer in inbox.answers:
-            self._take(answer)
+        for delivery in inbox.deliveries:
+            self._take(delivery)
         for pose in inbox.poses:
             self._feed(pose)
         if started is None:
@@ -237,22 +237,22 @@ class StreamSession:
             )
         )
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, delivery: Delivery) -> None:
         try:
-            if isinstance(answer.result, ContraposeError):
-                self._session.fail(answer.ticket)
-                raise answer.result
-            self._session.accept(answer.ticket, answer.result)
+            if isinstance(delivery.result, ContraposeError):
+                self._session.fail(delivery.ticket)
+                raise delivery.result
+            self._session.accept(delivery.ticket, delivery.result)
         except ContraposeError as error:
-            logger.warning("%s: window %d failed: %s", self._session_id, answer.ticket, error)
+            logger.warning("%s: window %d failed: %s", self._session_id, delivery.ticket, error)
             # Want of memory says nothing about the session: it keeps its plan, and asks again.
             self._failures += not isinstance(error, OverloadedError)
             if self._failures >= MOST_FAILURES:
                 raise
         else:
             self._failures = 0
-            self._windows[answer.ticket + 1] = answer.asked, answer.done
-            self._windows.pop(answer.ticket + 1 - KEPT_WINDOWS, None)
+            self._windows[delivery.ticket + 1] = delivery.asked, delivery.done
+            self._windows.pop(delivery.ticket + 1 - KEPT_WINDOWS, None)
 
     def _feed(self, pose: PoseArrival) -> None:
         self._newest = pose
@@ -286,7 +286,7 @@ class StreamSession:
 
         def on_done(result: SampledWindow | ContraposeError) -> None:
             done = self._clock()
-            self._on_answer(Answer(ticket=wanted.ticket, asked=asked, done=done, result=result))
+            self._on_delivery(Delivery(ticket=wanted.ticket, asked=asked, done=done, result=result))
 
         self._executor.submit(wanted.request, started + wanted.deadline, on_done)
 

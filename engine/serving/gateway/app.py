@@ -31,7 +31,7 @@ from engine.serving.access import Access
 from engine.serving.calls import Call, CallFigures, CallKind
 from engine.serving.gateway.doorman import Doorman
 from engine.serving.gateway.ending import HTTP_OF_CODE, HTTP_OF_REASON, error_to_wire
-from engine.serving.gateway.json_routes import JSON, MOTION, PAIR, motion_answer, pair_answer
+from engine.serving.gateway.json_routes import JSON, MOTION, PAIR, motion_response, pair_response
 from engine.serving.gateway.metrics import CONTENT_TYPE, metrics_text
 from engine.serving.gateway.served import Served
 from engine.serving.gateway.websocket import interact_over
@@ -65,7 +65,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-Answer = Callable[[Request, Served, Call], Awaitable[Response]]
+Handler = Callable[[Request, Served, Call], Awaitable[Response]]
 
 
 def gateway_app(
@@ -80,15 +80,15 @@ def gateway_app(
     async def interact(socket: WebSocket) -> None:
         await interact_over(socket, served, doorman)
 
-    def guarded(path: str, answer: Answer, kind: CallKind | None = None, **options: Any) -> Route:
-        """An answer for those who may have it; those of a kind are counted."""
+    def guarded(path: str, handler: Handler, kind: CallKind | None = None, **options: Any) -> Route:
+        """A page for those who may have it; requests of a kind are counted."""
 
         async def endpoint(request: Request) -> Response:
             uncounted = nullcontext(Call(CallFigures()))
             with uncounted if kind is None else served.calls.counted(kind) as call:
                 try:
                     doorman.check_token(request.headers)
-                    response = await answer(request, served, call)
+                    response = await handler(request, served, call)
                 except Exception as error:
                     status = status_of(error)
                     call.code = status.code.name
@@ -105,16 +105,16 @@ def gateway_app(
 
     routes: list[BaseRoute] = [
         WebSocketRoute("/v1/interact", interact),
-        guarded("/v1/pair", pair_answer, PAIR, methods=["POST"]),
-        guarded("/v1/motion", motion_answer, MOTION, methods=["POST"]),
-        guarded("/v1/body.glb", _body_answer),
-        guarded("/v1/info", _info_answer),
-        guarded("/metrics", _metrics_answer),
+        guarded("/v1/pair", pair_response, PAIR, methods=["POST"]),
+        guarded("/v1/motion", motion_response, MOTION, methods=["POST"]),
+        guarded("/v1/body.glb", _body_response),
+        guarded("/v1/info", _info_response),
+        guarded("/metrics", _metrics_response),
         Route(IS_ALIVE, _is_alive),
         Route(IS_READY, is_ready),
     ]
     if motion is not None:
-        routes.append(guarded(MOTION_PATH, _file_answer(motion)))
+        routes.append(guarded(MOTION_PATH, _file_handler(motion)))
     if viewer.is_dir():
         routes.append(Mount("/", StaticFiles(directory=viewer, html=True)))
     app: ASGIApp = Starlette(routes=routes)
@@ -163,7 +163,7 @@ async def _is_alive(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _info_answer(request: Request, served: Served, call: Call) -> Response:
+async def _info_response(request: Request, served: Served, call: Call) -> Response:
     """GetServerInfoResponse: serialized for clients that accept that, in JSON for all others
     (defaults are left out, as protobuf has it)."""
     info = await served.info()
@@ -172,19 +172,19 @@ async def _info_answer(request: Request, served: Served, call: Call) -> Response
     return Response(json_format.MessageToJson(info, indent=None), media_type=JSON)
 
 
-def _file_answer(content: bytes) -> Answer:
-    async def answer(request: Request, served: Served, call: Call) -> Response:
+def _file_handler(content: bytes) -> Handler:
+    async def respond(request: Request, served: Served, call: Call) -> Response:
         return Response(content, media_type="application/octet-stream")
 
-    return answer
+    return respond
 
 
-async def _metrics_answer(request: Request, served: Served, call: Call) -> Response:
+async def _metrics_response(request: Request, served: Served, call: Call) -> Response:
     text = metrics_text(served.calls.figures, await served.info())
     return Response(text, media_type=CONTENT_TYPE)
 
 
-async def _body_answer(request: Request, served: Served, call: Call) -> Response:
+async def _body_response(request: Request, served: Served, call: Call) -> Response:
     """The open body at rest, in the shape that `?betas=` asks for: ten numbers with commas."""
     given = request.query_params.get("betas", "")
     try:

@@ -27,14 +27,14 @@ MOTION = CallKind("http", "server_stream", GENERATION, "GenerateMotion")
 M = TypeVar("M", bound=Message)
 
 
-async def pair_answer(request: Request, served: Served, call: Call) -> Response:
+async def pair_response(request: Request, served: Served, call: Call) -> Response:
     """GeneratePairRequest to GeneratePairResponse."""
     response = await served.pair(await _message(request, generation_pb2.GeneratePairRequest()))
     call.moved(received=1, sent=1)
     return Response(await asyncio.to_thread(_json, response), media_type=JSON)
 
 
-async def motion_answer(request: Request, served: Served, call: Call) -> Response:
+async def motion_response(request: Request, served: Served, call: Call) -> Response:
     """GenerateMotionRequest to a list of GenerateMotionResponses, sent while it is written."""
     responses = await served.motion(await _message(request, generation_pb2.GenerateMotionRequest()))
     call.moved(received=1)

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from engine.errors import ConfigError
 from engine.serving.access import MOST_MESSAGE_BYTES, Access, TlsFiles
-from engine.serving.grpc.guard import TokenGuard
+from engine.serving.grpc.doorman import Doorman
 
 SERVICES = (
     interaction_pb2.DESCRIPTOR.services_by_name["InteractionService"].full_name,
@@ -31,8 +31,8 @@ OPTIONS = [
 
 
 def new_server(access: Access) -> grpc.aio.Server:
-    guards = [] if access.tokens is None else [TokenGuard(access)]
-    return grpc.aio.server(options=OPTIONS, interceptors=guards)
+    doormen = [] if access.tokens is None else [Doorman(access)]
+    return grpc.aio.server(options=OPTIONS, interceptors=doormen)
 
 
 def bound_port(

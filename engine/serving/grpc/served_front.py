@@ -38,29 +38,29 @@ class ServedFront:
     async def pair(
         self, request: generation_pb2.GeneratePairRequest
     ) -> generation_pb2.GeneratePairResponse:
-        (answer,) = await self._answers("GeneratePair", request)
-        return generation_pb2.GeneratePairResponse.FromString(answer)
+        (response,) = await self._responses("GeneratePair", request)
+        return generation_pb2.GeneratePairResponse.FromString(response)
 
     async def motion(
         self, request: generation_pb2.GenerateMotionRequest
     ) -> Iterator[generation_pb2.GenerateMotionResponse]:
-        answers = await self._answers("GenerateMotion", request)
-        return map(generation_pb2.GenerateMotionResponse.FromString, answers)
+        responses = await self._responses("GenerateMotion", request)
+        return map(generation_pb2.GenerateMotionResponse.FromString, responses)
 
     async def info(self) -> server_info_pb2.GetServerInfoResponse:
         return await self._front.server_info()
 
-    async def _answers(self, method: str, request: Message) -> list[bytes]:
-        answers: list[bytes] = []
+    async def _responses(self, method: str, request: Message) -> list[bytes]:
+        responses: list[bytes] = []
 
         async def one() -> AsyncIterator[bytes]:
             yield request.SerializeToString()
 
-        async def keep(answer: bytes) -> None:
-            answers.append(answer)
+        async def keep(response: bytes) -> None:
+            responses.append(response)
 
         check_ended_well(await self._front.converse(f"/{GENERATION}/{method}", one(), keep))
-        return answers
+        return responses
 
 
 def check_ended_well(end: End) -> None:

@@ -22,7 +22,7 @@ RELAXED = 10.0
 class Job:
     steps_left: int
     deadline: float
-    company: str = ""
+    cohort: str = ""
 
     @property
     def is_done(self) -> bool:

@@ -97,7 +97,7 @@ def test_the_noisy_row_is_what_the_moved_estimate_would_have_led_to() -> None:
     window = begin_windows(INTO_THE_PLAYER, [a_request()])[0]
     for _ in range(4):
         x_t, step = window.x_t, window.step
-        schedule = INTO_THE_PLAYER.schedule(5)
+        schedule = INTO_THE_PLAYER.animator.schedule(5)
         advance_windows(INTO_THE_PLAYER, [window])
         assert window.x0 is not None
         levels = schedule.abar_t[step, None], schedule.abar_s[step, None]

@@ -52,7 +52,7 @@ class SimulatedWindow:
     steps_left: int
     deadline: float
 
-    company = None
+    cohort = None
 
     @property
     def is_done(self) -> bool:

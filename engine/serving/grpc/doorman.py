@@ -1,4 +1,4 @@
-"""The guard: no call of ours without a token, where tokens are needed.
+"""The doorman: no call of ours without a token, where tokens are needed.
 
 Health is open, because probes carry none. Knows gRPC and access; no service.
 """
@@ -27,7 +27,7 @@ HANDLERS: dict[tuple[bool, bool], Callable[[Any], grpc.RpcMethodHandler[Any, Any
 """By whether requests and responses are streams."""
 
 
-class TokenGuard(grpc.aio.ServerInterceptor):
+class Doorman(grpc.aio.ServerInterceptor):
     def __init__(self, access: Access) -> None:
         self._access = access
 
