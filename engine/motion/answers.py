@@ -18,7 +18,7 @@ from engine.arrays import Array, IntArray
 from engine.body.arms import ARMS, CHEST, PALM_AHEAD, SIGN, SPINE, Reach, palms_of
 from engine.body.easing import min_jerk
 from engine.body.kinematics import along_chain
-from engine.body.rotations import rotmat_about
+from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
 from engine.motion.company import FARTHEST, GAP, NOT_THERE, SLACK
@@ -50,14 +50,18 @@ OFFERED = {
     "high_five_left": ((LEFT, LEFT),),
 }
 """For each kind the player's hand, and the partner's that goes to it."""
-REACH_FRAMES = 6
-"""In which a hand arrives that need not walk."""
+REACH_FRAMES, CLAP_FRAMES = 6, 5
+"""In which a hand arrives that need not walk, and one that claps another."""
 RELEASE_FRAMES, RETURN_FRAMES = 7, 18
 """In which a hand lets go; in which the partner is back where it stood."""
 WALK_SPEED = 1.4
 """Metres a second on the way to where the answer is given."""
 ARM_USED = 0.84
 """Part of the arm's length that is used in a contact."""
+ACROSS = 0.35
+"""Part of the way from the middle of the trunk to the shoulder at which a hand gives itself."""
+MOST_BESIDE = math.radians(30.0)
+"""Radians off where the player faces at which a contact is made."""
 APART = {"open_arms": 0.42, "come_closer": 0.85, "step_back": 2.05}
 """Metres between two pelvises where an answer says how near it is given: a hug, and two acts."""
 AT_EASE = GAP - SLACK, FARTHEST - SLACK
@@ -82,13 +86,14 @@ PELVIS = JOINT["pelvis"]
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """kind of ANSWERED; begins: frame of the first move; arrives: frame at which hands are there;
-    apart: metres between both pelvises before it; until: frame from which hands let go, None: not
-    yet known"""
+    apart: metres between both pelvises before it; bearing: radians, yaw from the player to where
+    it is given; until: frame from which hands let go, None: not yet known"""
 
     kind: str
     begins: int
     arrives: int
     apart: float
+    bearing: float
     until: int | None = None
 
     @property
@@ -112,22 +117,35 @@ class Answer:
 
 
 # ----------------------------------------------------------------------------------- where to stand
+def bearing_for(
+    kind: str, joints: Array, world: Array, partner_hips: tuple[float, float, float]
+) -> float:
+    """Yaw from the player to where an answer is given: to where the partner is, but for a contact
+    no farther beside the player than it is made at.
+
+    joints, world  (22, 3), (22, 3, 3) of the player
+    """
+    x, z = np.array(partner_hips[:2]) - joints[PELVIS, [0, 2]]
+    bearing = math.atan2(x, z)
+    if kind not in CONTACTS:
+        return bearing
+    faces = math.atan2(world[CHEST, 0, 2], world[CHEST, 2, 2])
+    return faces + float(np.clip(wrapped(bearing - faces), -MOST_BESIDE, MOST_BESIDE))
+
+
 def stand_for(
-    kind: str,
-    player: tuple[Array, Array, Array],
-    partner_hips: tuple[float, float, float],
-    partner_rest: Array,
+    kind: str, player: tuple[Array, Array, Array], bearing: float, partner_rest: Array
 ) -> tuple[float, float] | None:
     """x, z of the partner's hips from which the answer is given; None: from where they are.
 
-    player  joints (22, 3), world (22, 3, 3) when it is to be given, rest (22, 3)
+    player   joints (22, 3), world (22, 3, 3) when it is to be given, rest (22, 3)
+    bearing  as `bearing_for` has it
     """
     if kind not in (*CONTACTS, *APART):
         return None
     joints, world, rest = player
     middle = joints[PELVIS, [0, 2]]
-    bearing = np.array(partner_hips[:2]) - middle
-    away = bearing / max(float(np.hypot(*bearing)), 1e-6)
+    away = np.array([math.sin(bearing), math.cos(bearing)])
     if kind in APART:
         x, z = middle + APART[kind] * away
         return float(x), float(z)
@@ -140,9 +158,8 @@ def stand_for(
         level = partner_rest[shoulder, 1] - partner_rest[JOINT["left_foot"], 1]
         up = float(palms[theirs, 1] - joints[JOINT["left_foot"], 1] - level)
         ahead = math.sqrt(max((ARM_USED * length) ** 2 - up * up, 0.04)) + 0.5 * PALM_AHEAD
-        yaw = math.atan2(-away[0], -away[1])
         out = partner_rest[shoulder] - partner_rest[PELVIS]
-        aside = np.array([math.cos(yaw), -math.sin(yaw)]) * out[0]
+        aside = ACROSS * out[0] * np.array([-away[1], away[0]])
         spots.append(palms[theirs, [0, 2]] + ahead * away - aside)
     x, z = np.mean(spots, axis=0)
     return float(x), float(z)
@@ -166,9 +183,10 @@ def stand_after(
     return float(x), float(z)
 
 
-def arrives_after(distance: float) -> int:
+def arrives_after(kind: str, distance: float) -> int:
     """Frames until hands can be there, with so many metres to go."""
-    return REACH_FRAMES + round(FRAME_RATE * max(distance - 0.15, 0.0) / WALK_SPEED)
+    reach = CLAP_FRAMES if kind.startswith("high_five") else REACH_FRAMES
+    return reach + round(FRAME_RATE * max(distance - 0.15, 0.0) / WALK_SPEED)
 
 
 # ------------------------------------------------------------------------------------------- trunk

@@ -64,7 +64,18 @@ CLOSE = 0.70
 """Metres to which one gives way to another who has come up to one, or stands."""
 USUAL, BEARS_S = 0.8, 2.5
 """Metres under which one who stands has had enough of it after so many seconds, and steps back."""
+BESIDE, NARROWER = math.radians(45.0), 0.5
+"""Radians off the side of another within which one may stand nearer, and by which part at most."""
 TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
+WALKS, STANDS = 0.3, 0.15
+"""Metres a second from which another walks, and up to which one stands."""
+OUT_OF_VIEW, IN_VIEW = math.radians(65.0), math.radians(25.0)
+"""Radians off where another faces who stands, from which one comes round, and as far as which."""
+UNSEEN_S = 1.5
+"""Seconds out of view after which one does."""
+ROUND_SPEED, ROUND_GAIN, ROUND_TURN = 0.9, 2.0, math.radians(40.0)
+"""Metres a second on the way round; for each metre that is left; and radians by which hips face
+along it."""
 ACCELERATION, BRAKING = 6.0, 5.0
 THERE, NOT_THERE = 0.02, 0.07
 """Metres from a place to stand at, within which one is there; and from which one sets off again."""
@@ -87,6 +98,8 @@ SUBSTEPS = 3
 # --------------------------------------------------------------------------------------------- feet
 STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
 """Metres from under its hip, and radians off where the hips face, at which a foot steps."""
+AT_REST = 0.07
+"""The metres of one who has come to stand."""
 HOP_DISTANCE, COMING_OVER = 0.6, 0.12
 """Metres within which a foot waits for hips that come towards it by so many metres a second."""
 STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
@@ -98,6 +111,11 @@ MOST_CORRECTED = 0.10
 """Metres by which the goal of a step may change in a frame."""
 COMMITTED = 0.6
 """Part of a step after which its goal stays."""
+LEAST_WIDTH = 0.03
+"""Metres that an ankle comes down on its own side of the other one: legs do not cross."""
+ASIDE_FIRST, ASIDE_PACE = 0.4, 0.3
+"""Strain for which the foot on the side that hips go to may step before the other, and the metres
+a second to that side at which it does."""
 FEET_LEAD = 0.15
 """Seconds by which feet step after the hips of later: a planned step comes before its need."""
 LIFT, LONG_STEP = 0.11, 0.6
@@ -164,6 +182,7 @@ class Companion:
 
     hips          x, z, yaw; velocity (2) metres a second; spin radians a second
     waited        seconds that the other has been far off
+    unseen        seconds that the other has stood and faced elsewhere
     """
 
     hips: Place
@@ -172,6 +191,7 @@ class Companion:
     is_going: bool
     is_turning: bool
     waited: float
+    unseen: float
     feet: tuple[Foot, Foot]
     time_s: float
 
@@ -234,6 +254,7 @@ def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) ->
         is_going=math.hypot(v_x, v_z) > 0.3,
         is_turning=False,
         waited=0.0,
+        unseen=0.0,
         feet=(feet[0], feet[1]),
         time_s=time_s,
     )
@@ -263,7 +284,7 @@ def accompany(
     rest_joints: Array,
     stand: tuple[float, float] | None = None,
 ) -> Course:
-    """The frames after `state` beside one who crosses the ground `other` (frame, 2).
+    """The frames after `state` beside one who crosses the ground `other` (frame, 3): x, z, yaw.
 
     stand  x, z to stand at, facing the other; None: at a comfortable distance
     """
@@ -298,6 +319,7 @@ class _Hips(NamedTuple):
     is_going: bool
     is_turning: bool
     waited: float
+    unseen: float
 
     @classmethod
     def of(cls, state: Companion) -> _Hips:
@@ -308,6 +330,7 @@ class _Hips(NamedTuple):
             state.is_going,
             state.is_turning,
             state.waited,
+            state.unseen,
         )
 
     def later(self, seconds: float) -> Place:
@@ -325,29 +348,27 @@ class _Hips(NamedTuple):
             is_going=self.is_going,
             is_turning=self.is_turning,
             waited=self.waited,
+            unseen=self.unseen,
             feet=feet,
             time_s=time_s,
         )
 
 
 def _finer(other: Array) -> list[list[list[float]]]:
-    """For each frame and each of its substeps: x, z of the other, and how fast they change."""
-    count = len(other)
-    velocity = np.gradient(other, axis=0) * FRAME_RATE if count > 1 else np.zeros((1, 2))
+    """For each frame and each of its substeps, of the other: x, z, yaw, and how fast it goes."""
+    count, ground = len(other), other[:, :2]
+    velocity = np.gradient(ground, axis=0) * FRAME_RATE if count > 1 else np.zeros((1, 2))
+    values = np.column_stack([ground, np.unwrap(other[:, 2]), velocity])
     at = np.arange(count * SUBSTEPS) / SUBSTEPS
-    columns = [
-        np.interp(at, np.arange(count), values[:, axis])
-        for values in (other, velocity)
-        for axis in (0, 1)
-    ]
-    moved: list[list[list[float]]] = np.stack(columns, -1).reshape(count, SUBSTEPS, 4).tolist()
+    columns = [np.interp(at, np.arange(count), column) for column in values.T]
+    moved: list[list[list[float]]] = np.stack(columns, -1).reshape(count, SUBSTEPS, 5).tolist()
     return moved
 
 
 def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) -> _Hips:
-    """A substep later; of the other: x, z, and how fast they change."""
-    p_x, p_z, u_x, u_z = other
-    x, z, yaw, v_x, v_z, spin, was_going, was_turning, waited = hips
+    """A substep later; of the other: x, z, yaw, and how fast x and z change."""
+    p_x, p_z, p_yaw, u_x, u_z = other
+    x, z, yaw, v_x, v_z, spin, was_going, was_turning, waited, unseen = hips
     fine = 1 / (FRAME_RATE * SUBSTEPS)
     away_x, away_z = p_x - x, p_z - z
     distance = max(math.hypot(away_x, away_z), 1e-3)
@@ -355,23 +376,31 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
     pace, their = math.hypot(v_x, v_z), math.hypot(u_x, u_z)
     leaving = u_x * ahead_x + u_z * ahead_z
     closing = leaving - v_x * ahead_x - v_z * ahead_z
+    off = wrapped(math.atan2(-away_x, -away_z) - p_yaw)
+    beside = max(1.0 - abs(abs(off) - 0.5 * math.pi) / BESIDE, 0.0)
+    near = 1.0 - NARROWER * beside
     halt = distance - leaving * leaving / (2 * COMES_TO_STAND)
-    is_coming = leaving < -COMES and halt < ROOM
-    is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM
-    is_off = distance > FARTHEST or distance < USUAL
+    is_coming = leaving < -COMES and halt < ROOM * near
+    is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM * near
+    is_close = distance < USUAL * near
+    is_off = distance > FARTHEST or is_close
     waited = waited + fine if is_off and leaving > -COMES else 0.0
-    is_enough = waited > (BEARS_S if distance < USUAL else PATIENCE)
+    is_enough = waited > (BEARS_S if is_close else PATIENCE)
     over = distance + FORESIGHT * max(closing, 0.0) - GAP
-    keeps_gap = is_enough or (their > 0.3 and leaving > -COMES)
-    short = over + SLACK if keeps_gap else distance - CLOSE
+    keeps_gap = is_enough or (their > WALKS and leaving > -COMES)
+    short = over + SLACK if keeps_gap else distance - CLOSE * near
     beyond = max(over - SLACK, 0.0) + min(short, 0.0)
     if was_going:
-        is_there = beyond == 0 or (beyond < 0 and distance > NEAREST and not is_enough)
-        is_going = is_pressed or not (is_there and pace < STOPPED and their < 0.15)
+        is_there = beyond == 0 or (beyond < 0 and distance > NEAREST * near and not is_enough)
+        is_going = is_pressed or not (is_there and pace < STOPPED and their < STANDS)
     else:
         is_left = leaving > LEAVES and distance + FORESIGHT * leaving > LEAVING
-        is_going = distance < NEAREST or is_left or is_pressed or is_enough
-    wish = aside = 0.0
+        is_going = distance < NEAREST * near or is_left or is_pressed or is_enough
+    is_round = their < WALKS and unseen > UNSEEN_S and abs(off) > IN_VIEW
+    is_unseen = distance > USUAL and abs(off) > OUT_OF_VIEW
+    is_hidden = is_round or (is_unseen and their < STANDS and stand is None)
+    unseen = unseen + fine if is_hidden else 0.0
+    wish = aside = faces = 0.0
     if is_pressed:
         clear = (u_z - v_z) * away_x - (u_x - v_x) * away_z
         wish, aside = -BACK_SPEED, math.copysign(ASIDE_SPEED, clear)
@@ -379,7 +408,12 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
         wish = EAGER * beyond + max(leaving, 0.0) * (over > -SLACK)
         if leaving < -COMES:
             wish = min(wish, 0.0)
-        wish = min(max(wish, -BACK_SPEED), TOP_SPEED if their > 0.3 else EASY_SPEED)
+        wish = min(max(wish, -BACK_SPEED), TOP_SPEED if their > WALKS else EASY_SPEED)
+    if is_round and not is_pressed:
+        is_going, left = True, distance * (abs(off) - 0.5 * IN_VIEW)
+        aside = math.copysign(min(ROUND_GAIN * left, ROUND_SPEED), off)
+        faces = ROUND_TURN * aside / ROUND_SPEED
+        wish = min(max(EAGER * (distance - GAP), -ASIDE_SPEED), ASIDE_SPEED)
     goal_x, goal_z = wish * ahead_x + aside * ahead_z, wish * ahead_z - aside * ahead_x
     if stand is not None:
         way_x, way_z = stand[0] - x, stand[1] - z
@@ -387,12 +421,12 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
         is_going = way > (THERE if was_going else NOT_THERE)
         most_speed = STRIDE if way_x * ahead_x + way_z * ahead_z > 0 else BACK_SPEED
         quick = min(APPROACH * way, most_speed) / max(way, 1e-6) if is_going else 0.0
-        goal_x, goal_z, is_pressed = quick * way_x, quick * way_z, True
+        goal_x, goal_z, is_pressed, faces = quick * way_x, quick * way_z, True, 0.0
     push_x, push_z = 5 * (goal_x - v_x), 5 * (goal_z - v_z)
     most = ACCELERATION if is_pressed or wish > pace else BRAKING
     scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
     v_x, v_z = v_x + scale * push_x, v_z + scale * push_z
-    turn = wrapped(math.atan2(away_x, away_z) - yaw)
+    turn = wrapped(math.atan2(away_x, away_z) + faces - yaw)
     is_turning = abs(turn) > (TURNED if was_turning or is_going else TURNS_FROM)
     push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * spin
     spin += min(max(push, -SPIN_PUSH), SPIN_PUSH) * fine
@@ -407,6 +441,7 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
         is_going,
         is_turning,
         waited,
+        unseen,
     )
 
 
@@ -423,18 +458,21 @@ def step(
     both = [_landed(foot, time_s) for foot in feet]
     pace = math.hypot(*velocity)
     under = [_under(hips, home[side], side) for side in (0, 1)]
-    strains = [_strain(both[side], under[side], velocity) for side in (0, 1)]
-    worst = 0 if strains[0] > strains[1] else 1
+    room = STEP_DISTANCE if pace > STOPPED else AT_REST
+    strains = [_strain(both[side], under[side], velocity, room) for side in (0, 1)]
+    sideways = velocity[0] * math.cos(hips[2]) - velocity[1] * math.sin(hips[2])
+    first = ASIDE_FIRST * min(max(sideways / ASIDE_PACE, -1.0), 1.0)
+    worst = 0 if strains[0] + first > strains[1] else 1
     foot, other = both[worst], both[1 - worst]
     may = not other.lasts or (other.part(time_s) > MAY_PUSH_OFF and strains[worst] > STRAINED)
     if strains[worst] > 1 and may:
         lasts = STEP_SECONDS + min(pace / RUN_SPEED, 1.0) * (QUICK_SECONDS - STEP_SECONDS)
         both[worst] = replace(foot, goal=foot.start, since=time_s, lasts=lasts)
-    left, right = (
-        _aimed(both[side], under[side], velocity, time_s) if both[side].lasts else both[side]
-        for side in (0, 1)
-    )
-    return left, right
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        if both[side].lasts:
+            beyond = both[1 - side].goal, sign * math.cos(hips[2]), -sign * math.sin(hips[2])
+            both[side] = _aimed(both[side], under[side], velocity, time_s, beyond)
+    return both[0], both[1]
 
 
 def _landed(foot: Foot, time_s: float) -> Foot:
@@ -452,8 +490,8 @@ def _under(hips: Place, home: Sequence[float], side: int) -> Place:
     return x + cosine * out_x + sine * out_z, z - sine * out_x + cosine * out_z, yaw + toes
 
 
-def _strain(foot: Foot, under: Place, velocity: tuple[float, float]) -> float:
-    """How much a foot that stands is off; over 1 it has to step."""
+def _strain(foot: Foot, under: Place, velocity: tuple[float, float], room: float) -> float:
+    """How much a foot that stands is off; over 1 it has to step: from so many metres on."""
     if foot.lasts:
         return 0.0
     x, z = foot.start[0] - under[0], foot.start[1] - under[1]
@@ -461,11 +499,20 @@ def _strain(foot: Foot, under: Place, velocity: tuple[float, float]) -> float:
     coming = (x * velocity[0] + z * velocity[1]) / max(distance, 1e-6)
     if coming > COMING_OVER and distance < HOP_DISTANCE:
         return 0.0
-    return max(distance / STEP_DISTANCE, abs(wrapped(foot.start[2] - under[2])) / STEP_TURN)
+    return max(distance / room, abs(wrapped(foot.start[2] - under[2])) / STEP_TURN)
 
 
-def _aimed(foot: Foot, under: Place, velocity: tuple[float, float], time_s: float) -> Foot:
-    """A foot in the air, led to under where the hips will be half a step after it has landed."""
+def _aimed(
+    foot: Foot,
+    under: Place,
+    velocity: tuple[float, float],
+    time_s: float,
+    beyond: tuple[Place, float, float],
+) -> Foot:
+    """A foot in the air, led to under where the hips will be half a step after it has landed.
+
+    beyond  the other foot's place, and the direction x, z in which this one comes down from it
+    """
     part = foot.part(time_s)
     if part > COMMITTED:
         return foot
@@ -473,6 +520,10 @@ def _aimed(foot: Foot, under: Place, velocity: tuple[float, float], time_s: floa
     here = foot.place(time_s)
     turn = here[2] + wrapped(under[2] - here[2])
     goal = (under[0] + ahead * velocity[0], under[1] + ahead * velocity[1], turn)
+    (other_x, other_z, _), out_x, out_z = beyond
+    width = (goal[0] - other_x) * out_x + (goal[1] - other_z) * out_z
+    wider = max(LEAST_WIDTH - width, 0.0)
+    goal = (goal[0] + wider * out_x, goal[1] + wider * out_z, turn)
     if part > 0:
         x, z = goal[0] - foot.goal[0], goal[1] - foot.goal[1]
         scale = min(1.0, MOST_CORRECTED / max(math.hypot(x, z), 1e-9))

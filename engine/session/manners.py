@@ -30,6 +30,7 @@ from engine.motion.answers import (
     PLACES,
     Answer,
     arrives_after,
+    bearing_for,
     bent,
     hips_ahead,
     reaches_of,
@@ -97,6 +98,9 @@ HELD_OUT = 0.25
 """Metres over the ground from the shoulder to a palm that is held out."""
 OVER_HIPS, AHEAD = 0.15, 0.15
 """Metres that palms which hug are over the hips and ahead of the chest."""
+OVER_CHEST, WAVED_FRAMES = 0.10, 6
+"""Metres that a palm to be clapped is over the chest, and for how long one may be seen to wave
+with it."""
 UNSEEN = np.eye(len(KINDS))[0]
 """Probabilities of KINDS before anything was seen."""
 
@@ -234,6 +238,24 @@ class Manners:
         """(2, 3) where the player's palms come to rest."""
         return palms_of(*_at_rest(scene), scene.rest_joints[0])[0]
 
+    def _goes_on(self, answered: str, frame: int, scene: Scene) -> bool:
+        """Whether the player does what is answered still, whatever it is seen as by now: a shaken
+        hand is held out, a clapped one is up, and closed arms are round somebody."""
+        seen, (joints, world) = self.intent, scene.posed_at(scene.newest)
+        palms, _, _ = palms_of(joints, world, scene.rest_joints[0])
+        if answered == "open_arms":
+            forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
+            over, ahead = palms[:, 1] - joints[PELVIS, 1], (palms - joints[CHEST]) @ forward
+            return bool(np.all((over > OVER_HIPS) & (ahead > AHEAD)))
+        if answered not in OFFERED or seen.kind == NOTHING:
+            return False
+        sides = [theirs for theirs, _ in OFFERED[answered]]
+        if answered in HELD:
+            out = lengths((palms - joints[LINKS[1]])[sides][:, [0, 2]])
+            return bool(out.min() > HELD_OUT)
+        is_waving = seen.kind == "wave" and frame - seen.since > WAVED_FRAMES
+        return not is_waving and bool((palms - joints[CHEST])[sides, 1].min() > OVER_CHEST)
+
     def _misses(self, scene: Scene) -> bool:
         """Whether an offered palm comes to rest elsewhere than it was taken to."""
         answer = self.answer
@@ -256,7 +278,7 @@ class Manners:
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
         answer, kind, act = self.answer, self.intent.kind, scene.act
-        if answer is not None and kind not in CONTACTS and _goes_on(answer.kind, kind, scene):
+        if answer is not None and kind not in CONTACTS and self._goes_on(answer.kind, frame, scene):
             kind = answer.kind
         is_wanted = kind in answered and not scene.is_led
         if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
@@ -271,13 +293,15 @@ class Manners:
                 return False
             self.offer = None
             rest, (joints, world) = scene.rest_joints, _at_rest(scene)
-            stand = stand_for(kind, (joints, world, rest[0]), partner, rest[1])
+            bearing = bearing_for(kind, joints, world, partner)
+            stand = stand_for(kind, (joints, world, rest[0]), bearing, rest[1])
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
             self.answer = Answer(
                 kind=kind,
                 begins=from_frame,
-                arrives=from_frame + arrives_after(way),
+                arrives=from_frame + arrives_after(kind, way),
                 apart=math.dist(joints[PELVIS, [0, 2]], partner[:2]),
+                bearing=bearing,
             )
             return True
         if answer.until is None and answer.kind != "bow" and (kind != answer.kind or not is_wanted):
@@ -395,33 +419,17 @@ class Manners:
         if state is None:
             pose, before = (known.pose[1, at] for at in (until, max(until - 1, 0)))
             state = companion_of(pose, before, rest[1], frame / FRAME_RATE)
-        stand = None
+        stand, places = None, player.places
         if self.answer is not None and self.answer.until is None:
             joints, world = player.posed
             last = joints[-1], world[-1], rest[0]
-            stand = stand_for(self.answer.kind, last, state.hips, rest[1])
+            stand = stand_for(self.answer.kind, last, self.answer.bearing, rest[1])
         elif self.answer is not None and self.answer.kind in PLACES:
-            stand = stand_after(self.answer, player.ground[-1], state.hips)
+            stand = stand_after(self.answer, places[-1, :2], state.hips)
         free = known.frames - until - 1
-        course = accompany(state, player.ground[-free:], rest[1], stand)
+        course = accompany(state, places[-free:], rest[1], stand)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
-
-
-def _goes_on(answered: str, seen: str, scene: Scene) -> bool:
-    """Whether the player does what is answered still, whatever it is seen as by now: a hand that is
-    shaken is held out, and closed arms are round somebody."""
-    joints, world = scene.posed_at(scene.newest)
-    palms, _, _ = palms_of(joints, world, scene.rest_joints[0])
-    if answered == "open_arms":
-        forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
-        over, ahead = palms[:, 1] - joints[PELVIS, 1], (palms - joints[CHEST]) @ forward
-        return bool(np.all((over > OVER_HIPS) & (ahead > AHEAD)))
-    if answered not in HELD or seen == NOTHING:
-        return False
-    sides = [theirs for theirs, _ in OFFERED[answered]]
-    out = lengths((palms - joints[LINKS[1]])[sides][:, [0, 2]])
-    return bool(out.min() > HELD_OUT)
 
 
 def _at_rest(scene: Scene) -> tuple[Array, Array]:

@@ -64,9 +64,13 @@ class Outlook:
         return forward_kinematics(self._rest, rotmats, self.transl)
 
     @property
-    def ground(self) -> Array:
-        """(count, 2) x and z of the hips."""
-        return np.asarray((self.transl + self._rest[0])[:, [0, 2]])
+    def places(self) -> Array:
+        """(count, 3) x, z and yaw of the hips, which go on facing as they do."""
+        faces = self._seen.rotmats[:, 0, :, 2]
+        yaw = np.arctan2(faces[:, 0], faces[:, 2])
+        ground = (self.transl + self._rest[0])[:, [0, 2]]
+        to_come = np.full(len(self._later), yaw[-1])
+        return np.column_stack([ground, np.concatenate([yaw[self._known], to_come])])
 
     @property
     def face(self) -> Array:

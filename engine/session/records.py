@@ -184,6 +184,7 @@ ANSWER = record(
     | {
         "kind": word(*dict.fromkeys(ANSWERED + ACTS)),
         "apart": number(0.0, MOST_VALUE),
+        "bearing": number(-MOST_VALUE, MOST_VALUE),
         "until": optional(FRAME),
     },
 )
@@ -199,7 +200,7 @@ FOOT = record(
 COMPANION = record(
     Companion,
     each(FLAG, "is_going is_turning")
-    | each(SECONDS, "waited time_s")
+    | each(SECONDS, "waited unseen time_s")
     | {"hips": GROUND, "velocity": row(METRES, METRES), "spin": METRES, "feet": row(FOOT, FOOT)},
 )
 MANNERS = record(

@@ -7,10 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.motion.answers import AT_EASE, Answer, stand_after
+from engine.arrays import Array
+from engine.body.kinematics import forward_kinematics
+from engine.body.rotations import rotmat_about
+from engine.body.shape import load_body
+from engine.body.skeleton import JOINT
+from engine.motion.answers import (
+    AT_EASE,
+    CONTACTS,
+    MOST_BESIDE,
+    Answer,
+    bearing_for,
+    stand_after,
+    stand_for,
+)
+from engine.motion.guard import hanging
 
 PLAYER = np.array([1.0, 0.0])
-CLOSER = Answer(kind="come_closer", begins=0, arrives=6, apart=1.6, until=20)
+CLOSER = Answer(kind="come_closer", begins=0, arrives=6, apart=1.6, bearing=0.0, until=20)
 FARTHER = replace(CLOSER, kind="step_back")
 
 
@@ -37,3 +51,25 @@ def test_who_stood_too_near_or_too_far_to_be_at_ease_goes_where_it_is() -> None:
 def test_who_has_been_left_or_come_up_to_meanwhile_stays() -> None:
     assert back_from(CLOSER, 1.9) is None
     assert back_from(FARTHER, 1.2) is None
+
+
+def who_offers() -> tuple[Array, Array, Array]:
+    """Joints, orientations and rest of one at the origin, facing +Z, both arms held out."""
+    rest = load_body().rest_joints(np.zeros(10)).astype(np.float64)
+    rotmats = hanging()
+    for shoulder in ("left_shoulder", "right_shoulder"):
+        rotmats[JOINT[shoulder]] = rotmat_about("x", -1.2) @ rotmats[JOINT[shoulder]]
+    return *forward_kinematics(rest, rotmats, -rest[0]), rest
+
+
+@pytest.mark.parametrize("kind", CONTACTS)
+@pytest.mark.parametrize("beside", [-2.5, -0.3, 0.0, 0.3, 2.5])
+def test_what_touches_is_given_from_before_the_player(kind: str, beside: float) -> None:
+    joints, world, rest = who_offers()
+    partner = 1.3 * np.sin(beside), 1.3 * np.cos(beside), 0.0
+    bearing = bearing_for(kind, joints, world, partner)
+    assert abs(bearing) <= MOST_BESIDE + 1e-9
+    stand = stand_for(kind, (joints, world, rest), bearing, rest)
+    assert stand is not None
+    assert abs(np.arctan2(*stand)) < np.radians(50.0)
+    assert 0.3 < np.hypot(*stand) < 1.2

@@ -46,8 +46,13 @@ def walking(speed: float, frames: int, way: float = 0.0, begin: int = 10) -> Arr
     return np.array([0.0, GAP]) + gone[:, None] * [np.sin(way), np.cos(way)]
 
 
+def facing_us(other: Array, off: float = 0.0) -> Array:
+    """(frame, 3) the same, facing the origin but for `off` radians."""
+    return np.column_stack([other, np.full(len(other), np.pi + off)])
+
+
 def beside(other: Array) -> Course:
-    return accompany(companion(), other, REST)
+    return accompany(companion(), facing_us(other), REST)
 
 
 def test_before_one_who_stands_nothing_moves() -> None:
@@ -92,20 +97,54 @@ def test_a_foot_that_stands_never_slides_and_one_foot_is_always_down_in_a_walk()
     assert (~stands).any(axis=0).all()
 
 
+@pytest.mark.parametrize("off", [1.3, -1.3, 2.2, -3.0])
+def test_who_stands_and_faces_elsewhere_is_come_round_to(off: float) -> None:
+    other = facing_us(walking(0.0, 100), off)
+    course = accompany(companion(), other, REST)
+    away = course.hips[:, :2] - other[:, :2]
+    apart = np.linalg.norm(away, axis=-1)
+    seen = np.abs((np.arctan2(*away.T) - other[:, 2] + np.pi) % (2 * np.pi) - np.pi)
+    assert course.pace[:10].max() == 0  # a moment of looking elsewhere moves nobody
+    assert seen[-1] < np.radians(30)
+    assert (np.diff(seen) < 0.02).all()  # by the shorter way
+    assert apart.min() > 0.9
+    assert apart.max() < 1.7
+    assert course.pace.max() < 1.1
+    assert course.pace[-5:].max() < 0.1
+    yaw = course.hips[:, 2]
+    apart = course.places[:, 0, :2] - course.places[:, 1, :2]
+    width = apart[:, 0] * np.cos(yaw) - apart[:, 1] * np.sin(yaw)
+    assert width.min() > -0.08  # legs do not cross
+
+
+def test_one_may_stand_nearer_beside_another_than_before() -> None:
+    place = np.tile([0.0, 0.45], (80, 1))
+    before = accompany(companion(), facing_us(place), REST)
+    beside = accompany(companion(), facing_us(place, np.pi / 2), REST)
+    assert np.linalg.norm(before.hips[-1, :2] - place[-1]) > 0.65
+    assert beside.pace.max() == 0
+
+
+def test_who_faces_elsewhere_and_goes_is_followed_and_not_come_round_to() -> None:
+    other = np.column_stack([walking(1.2, 60), np.zeros(60)])
+    course = accompany(companion(), other, REST)
+    assert np.abs(course.hips[:, 0]).max() < 0.1
+
+
 def test_a_course_that_is_planned_anew_goes_on_where_it_was() -> None:
     """Whatever is then expected of the other: no step begins anew, and no foot jumps."""
     whole = beside(walking(1.2, 40))
     others = walking(1.2, 40) + np.array([0.3, 0.0])
     for cut in range(12, 30):
-        again = accompany(whole.states[cut], others[cut + 1 :], REST)
+        again = accompany(whole.states[cut], facing_us(others[cut + 1 :]), REST)
         off = np.linalg.norm((again.places - whole.places[cut + 1 :])[0, :, :2], axis=-1)
         assert off.max() < 0.05
-        same = accompany(whole.states[cut], walking(1.2, 40)[cut + 1 :], REST)
+        same = accompany(whole.states[cut], facing_us(walking(1.2, 40)[cut + 1 :]), REST)
         np.testing.assert_allclose(same.places, whole.places[cut + 1 :], atol=0.06)
 
 
 def test_a_place_to_stand_at_is_gone_to_and_stayed_at() -> None:
-    course = accompany(companion(), walking(0.0, 50), REST, stand=(0.1, 0.45))
+    course = accompany(companion(), facing_us(walking(0.0, 50)), REST, stand=(0.1, 0.45))
     np.testing.assert_allclose(course.hips[-1, :2], [0.1, 0.45], atol=0.08)
     assert course.pace[-10:].max() < 0.02
 
@@ -153,8 +192,8 @@ def test_arms_swing_against_the_legs() -> None:
 
 def test_a_turn_in_place_is_made_with_steps() -> None:
     angle = np.minimum(0.15 * np.arange(60), np.pi)
-    other = GAP * np.stack([np.sin(angle), np.cos(angle)], axis=-1)
-    course = beside(other)
+    other = np.column_stack([GAP * np.sin(angle), GAP * np.cos(angle), angle + np.pi])
+    course = accompany(companion(), other, REST)
     assert course.hips[-1, 2] == pytest.approx(np.pi, abs=0.2)
     assert (course.lift > 0).any(axis=0).all()
     rotmats = np.broadcast_to(hanging(), (60, 22, 3, 3))

@@ -127,7 +127,7 @@ def a_state(
         plan=plan_of(frames),
         manners=MannersState(
             intent=Intent(kind="wave", probability=0.9, since=95),
-            answer=Answer(kind="wave", begins=98, arrives=104, apart=1.5),
+            answer=Answer(kind="wave", begins=98, arrives=104, apart=1.5, bearing=0.2),
             offer=Offer(number=3, kind="wave", since=95, until=105, is_confirmed=True),
             offers=3,
         ),

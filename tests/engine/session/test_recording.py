@@ -29,7 +29,14 @@ from engine.sampling.request import SampledWindow
 from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
 from engine.session.config import SessionConfig
 from engine.session.direction import ContactTarget, Direction, Mode, PlaceTarget, PoseTarget
-from engine.session.recording import MOST_WAITING, SUFFIX, RecordedSession, Recorder, digest
+from engine.session.recording import (
+    FORMAT,
+    MOST_WAITING,
+    SUFFIX,
+    RecordedSession,
+    Recorder,
+    digest,
+)
 from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
 from engine.session.session import Session
 from engine.testing import with_animator
@@ -257,7 +264,8 @@ def test_a_file_of_another_format_says_which_version_can_read_it(tmp_path: Path)
     path = tmp_path / f"a{SUFFIX}"
     about = {"format": 1, "engine_version": "0.3.1"}
     path.write_bytes(msgpack.packb(about) + msgpack.packb(b"x"))
-    with pytest.raises(InputError, match=r"a\.recording: no recording of format 5; .*'0\.3\.1'"):
+    told = rf"a\.recording: no recording of format {FORMAT}; .*'0\.3\.1'"
+    with pytest.raises(InputError, match=told):
         read_recording(path)
 
 

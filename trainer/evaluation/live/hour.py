@@ -1,9 +1,8 @@
 """An hour of mixed play: the same ten minutes, six times over, before one session.
 
-The player offers, waves, bows, and stands about between, always to the same side: one who walks
-about would offer a hand to where the partner is no more. As each ten minutes have the same player,
-what differs between the first and the last is what an hour makes of the partner. Knows the players
-of other groups; no measure.
+The player offers, waves, bows, walks away and back, and stands about between, each from where the
+one before has ended. As each ten minutes have the same player, what differs between the first and
+the last is what an hour makes of the partner. Knows the players of other groups; no measure.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from functools import cache
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.rotations import slerp_rotmat
+from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.motion.motion import FRAME_RATE
 from trainer.choreography.timing import ramp
 from trainer.evaluation.live.episode import Episode, frame_of
-from trainer.evaluation.live.players import idle, patient
+from trainer.evaluation.live.players import idle, patient, walking
 from trainer.evaluation.live.playing import Played
 
 HOUR_SECONDS = 3600.0
@@ -33,10 +32,11 @@ BLEND_FRAMES = int(FRAME_RATE)
 def hour(seed: int, seconds: float = HOUR_SECONDS) -> Episode:
     """All parts one after another, by one person; its `parts` say where each begins."""
     block = list(_block(seed, frame_of(seconds / BLOCKS)))
-    parts, first = [], 0
+    parts: list[tuple[int, Episode]] = []
+    first = 0
     for _ in range(BLOCKS):
         for part in block:
-            parts.append((first, part))
+            parts.append((first, _joined(parts[-1][1], part) if parts else part))
             first += part.frames
     rotmats, transl = (
         np.concatenate([getattr(part, name) for _, part in parts]) for name in ("rotmats", "transl")
@@ -58,13 +58,12 @@ def _block(seed: int, frames: int) -> Iterator[Episode]:
     """Parts that fill so many frames; the same seed makes the same person in each."""
     while frames > 0:
         for part in _cycle(seed):
-            cut = replace(
+            if part.frames > frames:
+                part = _cycle(seed)[-1]
+            yield replace(
                 part, rotmats=part.rotmats[:frames], transl=part.transl[:frames], truth=None
             )
-            if cut.frames < part.frames:
-                cut = replace(cut, group="idle", kind="made")
-            yield cut
-            frames -= cut.frames
+            frames -= part.frames
             if frames <= 0:
                 return
 
@@ -72,7 +71,25 @@ def _block(seed: int, frames: int) -> Iterator[Episode]:
 @cache
 def _cycle(seed: int) -> tuple[Episode, ...]:
     stands = idle("made", seed, 40.0)
-    return tuple(part for act in ACTS for part in (patient(act, seed), stands))
+    parts = [part for act in ACTS for part in (patient(act, seed), stands)]
+    return (*parts[:6], walking("away_and_back", seed), stands, *parts[6:])
+
+
+def _joined(before: Episode, part: Episode) -> Episode:
+    """A part that begins where the one before has ended, on the ground, facing as it did."""
+    (last, at), (first, begin) = _place(before, -1), _place(part, 0)
+    turn = rotmat_about("y", last - first)
+    rotmats = part.rotmats.copy()
+    rotmats[:, 0] = turn @ rotmats[:, 0]
+    pelvis = (part.transl + part.rest_joints[0, 0] - begin) @ turn.T + at
+    return replace(part, rotmats=rotmats, transl=pelvis - part.rest_joints[0, 0])
+
+
+def _place(part: Episode, frame: int) -> tuple[float, Array]:
+    """Of the hips: yaw, and (3,) on the ground."""
+    root = part.rotmats[frame, 0]
+    ground = (part.transl[frame] + part.rest_joints[0, 0]) * [1.0, 0.0, 1.0]
+    return float(np.arctan2(root[0, 2], root[2, 2])), ground
 
 
 def _blended(rotmats: Array, transl: Array, at: int) -> None:
