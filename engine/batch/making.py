@@ -1,15 +1,14 @@
 """Making: prompts to motions, on the executor of one loaded bundle.
 
-Knows samplers and bodies; writes nothing. Pairs of several prompts are denoised together, and
-windows of all prompts under way share calls.
+Knows samplers and bodies; writes nothing. Pairs of several prompts are denoised together, and so
+are the windows of motions that are equally long; what follows the networks is worked out for all of
+those at once, because most of what it takes is the same for one motion and for eight.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,9 @@ from engine.errors import BundleError, ContraposeError, InputError
 from engine.formats import read_motion
 from engine.motion.hands import curls_over
 from engine.motion.motion import Motion
-from engine.sampling.generation import People, SampleWindows, generate_motion, generate_pairs
+from engine.sampling.generation import Anchor, People, generate_motions, generate_pairs
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
-from engine.sampling.request import WindowRequest
 from engine.serving.loaded import LoadedBundle
 
 
@@ -43,6 +41,8 @@ class Begun:
 class Maker:
     """Makes motions; safe to call from several threads.
 
+    Beginning and finishing are two calls, so that pairs are denoised while motions are finished.
+
     steps      denoiser calls of a window; None: the bundle's own
     foot_lock  whether planted feet are held at one spot
     """
@@ -52,8 +52,6 @@ class Maker:
         manifest = loaded.bundle.manifest
         self.steps = manifest.animator.steps_default if steps is None else steps
         self._foot_lock = foot_lock
-        self.turn = threading.Lock()
-        """Held by who computes: threads that take turns at each array only slow each other down."""
 
     def begin(self, prompts: Sequence[Prompt]) -> dict[Prompt, Begun | ContraposeError]:
         """The pairs of some prompts, read or denoised together; an error for one that has none."""
@@ -79,37 +77,62 @@ class Maker:
             found |= self._denoised(wanted, words)
         return found
 
-    def finish(self, begun: Begun) -> Motion:
-        """The motion around a pair. Raises ContraposeError."""
-        pair, loaded = begun.pair, self.loaded
-        with patient_windows(loaded.executor) as sample, self.turn:
-            made = generate_motion(
-                pair.pose,
-                rest_joints=loaded.body.rest_joints(pair.betas),
-                anchor_index=begun.prompt.at,
-                frames=begun.prompt.frames,
-                seed=begun.prompt.seed,
-                steps=self.steps,
-                sample=partial(self._sampled, sample),
-                history_frames=loaded.bundle.manifest.animator.history_frames,
-                text=begun.words,
-                foot_lock=self._foot_lock,
-                capsules=loaded.fitted_capsules(pair.betas),
-            )
-            return Motion(
-                quats_xyzw=quat_from_rotmat(made.rotmats).astype(np.float32),
-                transl=made.transl.astype(np.float32),
-                betas=pair.betas.astype(np.float32),
-                curls=curls_over(made, loaded.body.rest_joints(pair.betas)).astype(np.float32),
-            )
+    def finish(self, begun: Sequence[Begun]) -> dict[Prompt, Motion | ContraposeError]:
+        """The motions around some pairs; an error for one that cannot be made."""
+        found: dict[Prompt, Motion | ContraposeError] = {}
+        alike: dict[tuple[int, int], list[Begun]] = {}
+        for start in begun:
+            alike.setdefault((start.prompt.frames, start.prompt.at), []).append(start)
+        for together in alike.values():
+            found |= self._finished(together)
+        return found
 
-    def _sampled(self, sample: SampleWindows, requests: list[WindowRequest]) -> Array:
-        """Windows, while others have their turn."""
-        self.turn.release()
+    def _finished(self, alike: Sequence[Begun]) -> dict[Prompt, Motion | ContraposeError]:
+        """Of one length and place of the pair. Who spoils a motion spoils no other."""
         try:
-            return sample(requests)
-        finally:
-            self.turn.acquire()
+            motions = self._made(alike)
+        except ContraposeError as error:
+            if len(alike) == 1:
+                return {alike[0].prompt: error}
+            return {prompt: made for one in alike for prompt, made in self._finished([one]).items()}
+        return {start.prompt: made for start, made in zip(alike, motions, strict=True)}
+
+    def _made(self, alike: Sequence[Begun]) -> list[Motion]:
+        """Raises ContraposeError."""
+        loaded, prompt = self.loaded, alike[0].prompt
+        betas = np.stack([start.pair.betas for start in alike], axis=1)
+        rest_joints = loaded.body.rest_joints(betas)
+        anchors = [
+            Anchor(
+                pair=start.pair.pose,
+                rest_joints=rest_joints[:, row],
+                seed=start.prompt.seed,
+                text=start.words,
+                capsules=loaded.fitted_capsules(start.pair.betas),
+            )
+            for row, start in enumerate(alike)
+        ]
+        with patient_windows(loaded.executor) as sample:
+            made = generate_motions(
+                anchors,
+                anchor_index=prompt.at,
+                frames=prompt.frames,
+                steps=self.steps,
+                sample=sample,
+                history_frames=loaded.bundle.manifest.animator.history_frames,
+                foot_lock=self._foot_lock,
+            )
+        quats_xyzw = quat_from_rotmat(made.rotmats).astype(np.float32)
+        curls = curls_over(made, rest_joints).astype(np.float32)
+        return [
+            Motion(
+                quats_xyzw=quats_xyzw[:, row],
+                transl=made.transl[:, row].astype(np.float32),
+                betas=betas[:, row].astype(np.float32),
+                curls=curls[:, row],
+            )
+            for row in range(len(alike))
+        ]
 
     def _words(self, prompts: Sequence[Prompt]) -> Mapping[str, Array]:
         """The vector of each text; none where the bundle reads no words."""

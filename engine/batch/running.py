@@ -1,4 +1,4 @@
-"""Running: all prompts of a batch through one engine, several under way at a time.
+"""Running: all prompts of a batch through one engine, some of them together.
 
 Knows makers and folders; no file of prompts and no terminal.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.batch.folder import Entry, stored
@@ -21,7 +21,7 @@ from engine.errors import ContraposeError
 logger = logging.getLogger(__name__)
 
 TOGETHER = 8
-"""Prompts whose pairs are denoised in one go, and motions that are finished at the same time."""
+"""Prompts whose pairs are denoised in one go, and whose motions are finished in one go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,41 +48,46 @@ def made_motions(
     """
     begun_s, outside_s = time.process_time(), 0.0
 
-    def counted(outcome: Outcome) -> Outcome:
+    def counted(finished: Future[list[Outcome]]) -> list[Outcome]:
         nonlocal outside_s
-        outside_s += outcome.cpu_s
-        return outcome
+        outcomes = finished.result()
+        outside_s += sum(outcome.cpu_s for outcome in outcomes)
+        return outcomes
 
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part,
-        ThreadPoolExecutor(TOGETHER) as pool,
+        ThreadPoolExecutor(1) as pool,
     ):
-        under_way: set[Future[Outcome]] = set()
+        under_way: list[Future[list[Outcome]]] = []
         for first in range(0, len(prompts), TOGETHER):
             begun = maker.begin(prompts[first : first + TOGETHER])
-            under_way |= {
-                pool.submit(_finished, maker, prompt, start, Path(part), suffix)
-                for prompt, start in begun.items()
-            }
-            while len(under_way) > TOGETHER:
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from (counted(future.result()) for future in done)
-        yield from (counted(future.result()) for future in wait(under_way).done)
+            under_way.append(pool.submit(_finished, maker, begun, Path(part), suffix))
+            if len(under_way) > 1:
+                yield from counted(under_way.pop(0))
+        for finished in under_way:
+            yield from counted(finished)
     used_s = time.process_time() - begun_s
     logger.info("%.1f s of processor time, %.1f s of it outside the networks", used_s, outside_s)
 
 
 def _finished(
-    maker: Maker, prompt: Prompt, begun: Begun | ContraposeError, part: Path, suffix: str
-) -> Outcome:
+    maker: Maker, begun: Mapping[Prompt, Begun | ContraposeError], part: Path, suffix: str
+) -> list[Outcome]:
+    """What became of prompts, in their order."""
     started = time.thread_time()
-    if isinstance(begun, ContraposeError):
-        return Outcome(prompt=prompt, problem=str(begun))
-    try:
-        motion = maker.finish(begun)
-        with maker.turn:
-            entry = stored(part, prompt, motion, maker.loaded.body, suffix)
-    except ContraposeError as error:
-        return Outcome(prompt=prompt, problem=str(error))
-    cpu_s = time.thread_time() - started
-    return Outcome(prompt=prompt, entry=entry, notice=begun.notice, cpu_s=cpu_s)
+    starts = [start for start in begun.values() if isinstance(start, Begun)]
+    made = maker.finish(starts)
+    notices = {start.prompt: start.notice for start in starts}
+    outcomes = []
+    for prompt, start in begun.items():
+        result = start if isinstance(start, ContraposeError) else made[prompt]
+        try:
+            if isinstance(result, ContraposeError):
+                raise result
+            entry = stored(part, prompt, result, maker.loaded.body, suffix)
+        except ContraposeError as error:
+            outcomes.append(Outcome(prompt=prompt, problem=str(error)))
+        else:
+            outcomes.append(Outcome(prompt=prompt, entry=entry, notice=notices[prompt]))
+    cpu_s = (time.thread_time() - started) / len(outcomes)
+    return [replace(outcome, cpu_s=cpu_s) for outcome in outcomes]

@@ -21,7 +21,7 @@ from engine.body.skeleton import JOINT
 class CanonicalFrame:
     """canonical_from_world, a turn about the world's Y and then a shift:  p' = rotation p + shift.
 
-    rotation (3, 3), shift (3,) metres
+    rotation (3, 3), shift (3,) metres; of several pairs (n, 3, 3) and (n, 3)
     """
 
     rotation: Array
@@ -62,20 +62,31 @@ def _between(joints: Array, start: str, end: str) -> Array:
 
 
 def to_canonical(frame: CanonicalFrame, pose: Pose, rest_joints: Array) -> Pose:
-    """World poses (2, ...) in the canonical frame; rest_joints (2, 22, 3)."""
+    """World poses (2, ...) in the canonical frame; rest_joints (2, 22, 3). Of several pairs, each
+    in its own: (2, n, ...) and (2, n, 22, 3)."""
     turned = _turned(frame.rotation, pose, rest_joints)
-    return Pose(turned.rotmats, turned.transl + frame.shift)
+    return Pose(turned.rotmats, turned.transl + _over_frames(frame.shift, 1, pose.transl.ndim - 1))
 
 
 def from_canonical(frame: CanonicalFrame, pose: Pose, rest_joints: Array) -> Pose:
     """The inverse of `to_canonical`."""
-    turned = Pose(pose.rotmats, pose.transl - frame.shift)
-    return _turned(frame.rotation.T, turned, rest_joints)
+    shift = _over_frames(frame.shift, 1, pose.transl.ndim - 1)
+    turned = Pose(pose.rotmats, pose.transl - shift)
+    return _turned(frame.rotation.swapaxes(-1, -2), turned, rest_joints)
 
 
 def _turned(rotation: Array, pose: Pose, rest_joints: Array) -> Pose:
     rotmats, transl = pose.rotmats, pose.transl
-    # (2, 22, 3) -> (2, 1, ..., 1, 3), to broadcast against transl (2, ..., 3)
-    rest_pelvis = rest_joints[:, 0].reshape(len(rest_joints), *(1,) * (transl.ndim - 2), 3)
-    root, transl = turned_about_origin(rotation, rotmats[..., 0, :, :], transl, rest_pelvis)
+    root, transl = turned_about_origin(
+        _over_frames(rotation, 2, transl.ndim),
+        rotmats[..., 0, :, :],
+        transl,
+        _over_frames(rest_joints[..., 0, :], 1, transl.ndim),
+    )
     return Pose(np.concatenate([root[..., None, :, :], rotmats[..., 1:, :, :]], axis=-3), transl)
+
+
+def _over_frames(values: Array, last: int, axes: int) -> Array:
+    """Values with axes of one before the `last`, to broadcast against poses of so many axes."""
+    lead = values.ndim - last
+    return values.reshape(*values.shape[:lead], *(1,) * (axes - values.ndim), *values.shape[lead:])

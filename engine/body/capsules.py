@@ -62,12 +62,12 @@ measured over hundreds of poses, joints turned at random by half a radian in eac
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Capsules:
-    """A person's capsules, resting on the joints.
+    """A person's capsules, resting on the joints; or several people's, by the leading axes.
 
     joints  (C,) the joint that each follows, ascending: its body part
-    starts  (C, 3) from that joint to one end of the axis in the rest pose, metres
-    axes    (C, 3) from there to the other end
-    radii   (C,) to the skin, in the mean
+    starts  (..., C, 3) from that joint to one end of the axis in the rest pose, metres
+    axes    (..., C, 3) from there to the other end
+    radii   (..., C) to the skin, in the mean
     cover   works out `covers`, which few ask for
     """
 
@@ -79,19 +79,32 @@ class Capsules:
 
     @cached_property
     def covers(self) -> Array:
-        """(C,) radii within which all skin lies, in any pose."""
+        """(..., C) radii within which all skin lies, in any pose."""
         return self.cover()
 
     def __len__(self) -> int:
         return len(self.joints)
 
     def posed(self, joints_world: Array, world_from_joint: Array) -> Segments:
-        """The axes under a pose: (..., 22, 3) and (..., 22, 3, 3) of forward kinematics."""
+        """The axes under poses: (..., 22, 3) and (..., 22, 3, 3) of forward kinematics, whose
+        leading axes are broadcast against the people's."""
         turn = world_from_joint.take(self.joints, axis=-3)
         turned = turn @ np.stack([self.starts, self.axes], axis=-1)
         return Segments(
             starts=joints_world.take(self.joints, axis=-2) + turned[..., 0], axes=turned[..., 1]
         )
+
+
+def capsules_of_each(people: Sequence[Capsules]) -> Capsules:
+    """Those of several people of one body, who come first in (person, 1, C, ...): each moves over
+    frames."""
+    return Capsules(
+        joints=people[0].joints,
+        starts=np.stack([person.starts for person in people])[:, None],
+        axes=np.stack([person.axes for person in people])[:, None],
+        radii=np.stack([person.radii for person in people])[:, None],
+        cover=lambda: np.stack([person.covers for person in people])[:, None],
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,6 +116,11 @@ class Segments:
 
     def __getitem__(self, frames: IntArray) -> Segments:
         return Segments(starts=self.starts[frames], axes=self.axes[frames])
+
+    def in_a_row(self) -> Segments:
+        """(n, C, 3): all leading axes as one."""
+        shape = (-1, *self.starts.shape[-2:])
+        return Segments(starts=self.starts.reshape(shape), axes=self.axes.reshape(shape))
 
 
 # ---------------------------------------------------------------------------------------- distances
@@ -136,7 +154,7 @@ def near_pairs(
 ) -> NearPairs:
     """All pairs whose surfaces are nearer than `reach` metres, over frames.
 
-    first, second  (frame, C, 3) and (frame, D, 3); radii (C,) and (D,)
+    first, second  (frame, C, 3) and (frame, D, 3); radii (C,) and (D,), or of each frame
     Spheres about the capsules leave out what is far; a hug of 30 frames takes half a millisecond.
     """
     middles, halves = _spheres(first)
@@ -144,20 +162,23 @@ def near_pairs(
     # |a - b|^2 = (a, |a|^2, 1) . (-2 b, 1, |b|^2): all of a frame in one product of matrices
     left = _with_columns(middles, dots(middles, middles), 1.0)
     right = _with_columns(-2 * middles_second, 1.0, dots(middles_second, middles_second))
-    bound = (halves + first_radii)[:, None] + (halves_second + second_radii) + reach
+    bound = (halves + first_radii)[..., None] + (halves_second + second_radii)[..., None, :] + reach
     is_close = left @ right.swapaxes(-1, -2) < bound * np.maximum(bound, 0.0)
     if not is_close.any():
         return NO_PAIRS
-    rows, j = np.divmod(np.flatnonzero(is_close), len(second_radii))
-    frames, i = np.divmod(rows, len(first_radii))
-    rows_second = frames * len(second_radii) + j
+    (count, first_count), second_count = middles.shape[:-1], middles_second.shape[-2]
+    rows, j = np.divmod(np.flatnonzero(is_close), second_count)
+    frames, i = np.divmod(rows, first_count)
+    rows_second = frames * second_count + j
     points = _closest_points(
         first.starts.reshape(-1, 3).take(rows, axis=0),
         first.axes.reshape(-1, 3).take(rows, axis=0),
         second.starts.reshape(-1, 3).take(rows_second, axis=0),
         second.axes.reshape(-1, 3).take(rows_second, axis=0),
     )
-    apart = lengths(points[:, 0] - points[:, 1]) - first_radii[i] - second_radii[j]
+    apart = lengths(points[:, 0] - points[:, 1])
+    apart -= np.broadcast_to(first_radii, (count, first_count))[frames, i]
+    apart -= np.broadcast_to(second_radii, (count, second_count))[frames, j]
     near = np.flatnonzero(apart < reach)
     return NearPairs(
         frames=frames[near], first=i[near], second=j[near], gaps=apart[near], points=points[near]

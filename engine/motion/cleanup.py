@@ -30,8 +30,9 @@ from engine.motion.track import Track
 class CleanupConfig:
     """The last stage, after the network: what no viewer forgives. Known frames are left alone."""
 
-    floor: float | None = 0.0
-    """Height in metres that no joint and no sole goes below; None switches the correction off."""
+    floor: float | Array | None = 0.0
+    """Height in metres that no joint and no sole goes below, or that of each person (person, 1, 1);
+    None switches the correction off."""
     float_tolerance: float = 0.005
     """A body that hovers higher than this for over a second is lowered."""
     top_speed: float | None = 9.0
@@ -39,11 +40,15 @@ class CleanupConfig:
     foot_lock: bool = True
     """Whether planted feet are held at one spot on the floor, if there is one (`body/feet.py`)."""
     capsules: tuple[Capsules, Capsules] | None = None
-    """Both bodies', to draw them out of each other (`parting.py`); None: they stay."""
+    """Both bodies', to draw them out of each other (`parting.py`), or those of several pairs; None:
+    they stay."""
 
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
-    """A fully known track with its generated frames (where `given` (2, T) is false) corrected."""
+    """A fully known track with its generated frames (where `given` (2, T) is false) corrected.
+
+    The people may be those of several pairs, all players before all partners.
+    """
     return feet_locked(corrected(track, given, rest_joints, config), given, rest_joints, config)
 
 
@@ -118,10 +123,12 @@ def _speed_limited(
 
     joints  (2, T, 22, 3) of the track
     """
-    if lengths(joints[:, 1:] - joints[:, :-1]).max(initial=0.0) <= reach:
+    fastest = lengths(joints[:, 1:] - joints[:, :-1]).max(axis=(1, 2), initial=0.0)
+    too_fast = np.flatnonzero(fastest > reach).tolist()
+    if not too_fast:
         return track
     pose = Pose(track.rotmats.copy(), track.transl.copy())
-    for person in range(len(given)):
+    for person in too_fast:
         index = np.flatnonzero(given[person])
         first, last = (int(index[0]), int(index[-1])) if len(index) else (0, 0)
         forward = [(t - 1, t) for t in range(first + 1, track.frames) if not given[person, t]]

@@ -86,12 +86,13 @@ def locked(
     pose: Pose,
     given: BoolArray,
     rest_joints: Array,
-    floor: float,
+    floor: float | Array,
     shown: Pose | None = None,
 ) -> Pose:
     """The motion with its planted feet held at one spot, flat, and no sole under the floor.
 
     pose    (person, frame), as all others; rest_joints (person, 22, 3)
+    floor   metres, of all or of each person (person, 1, 1)
     given   frames that come back as they were shown
     shown   where given, these frames after an earlier call; None: as they are. Locks and steps that
             began there go on.
@@ -232,7 +233,7 @@ def _soles(ball: Array, foot: Array, toes: Array, shape: _Shape) -> Array:
 
 # ----------------------------------------------------------------------------------------- contacts
 def _planted_pairs(
-    legs: _Legs, before: _Legs, given: BoolArray, floor: float
+    legs: _Legs, before: _Legs, given: BoolArray, floor: float | Array
 ) -> tuple[BoolArray, BoolArray]:
     """Between which neighbouring frames (person, frame - 1, 2) ball, and ball and heel, stand.
 
@@ -398,7 +399,7 @@ def _foot_targets(
     before: _Legs,
     pairs: tuple[BoolArray, BoolArray],
     given: _Given,
-    floor: float,
+    floor: float | Array,
 ) -> _Target:
     ball_pairs, whole_pairs = pairs
     shown_turn: Array = np.zeros(legs.hip.shape[:-1])

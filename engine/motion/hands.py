@@ -78,13 +78,13 @@ for nothing and for all."""
 def curls_over(
     pose: Pose, rest_joints: Array, *, first: int = 0, frame_rate: float = FRAME_RATE
 ) -> Array:
-    """The curls (person, frame, 10) of all hands in a motion, in 0..1.
+    """The curls (person, ..., frame, 10) of all hands in a motion, in 0..1.
 
-    pose   (person, frame); rest_joints (person, 22, 3)
+    pose   (person, ..., frame); rest_joints (person, ..., 22, 3). Axes between: several motions
     first  number of the first frame
     The first LOOKBACK frames are as if nothing had moved before them.
     """
-    posed = pose.in_world(rest_joints[:, None])
+    posed = pose.in_world(rest_joints[..., None, :, :])
     return curls_of(*posed, rest_joints, first=first, frame_rate=frame_rate)
 
 
@@ -96,19 +96,19 @@ def curls_of(
     first: int = 0,
     frame_rate: float = FRAME_RATE,
 ) -> Array:
-    """The same of posed joints (person, frame, 22, 3) and (person, frame, 22, 3, 3)."""
-    people, frames = joints.shape[:2]
-    curls = _hanging(people, (first + np.arange(frames)) / frame_rate)
+    """The same of posed joints (person, ..., frame, 22, 3) and (person, ..., frame, 22, 3, 3)."""
+    curls = _hanging(joints.shape[:-2], first, frame_rate)
     for weight, shape in _wanted(joints, world, rest_joints, frame_rate):
         if weight.any():
             curls += weight[..., None] * (shape - curls)
-    return _eased(curls.reshape(people, frames, CURLS), max(round(EASE_SECONDS * frame_rate), 1))
+    curls = curls.reshape(*curls.shape[:-2], CURLS)
+    return _eased(curls, max(round(EASE_SECONDS * frame_rate), 1))
 
 
 def _wanted(
     joints: Array, world: Array, rest_joints: Array, frame_rate: float
 ) -> tuple[tuple[Array, Array], ...]:
-    """Weights (person, frame, 2) of hand shapes, a later one over those before."""
+    """Weights (person, ..., frame, 2) of hand shapes, a later one over those before."""
     if not _is_anything(joints):
         return ()
     bodies = _bodies(joints, world, rest_joints)
@@ -126,10 +126,10 @@ def _wanted(
 
 def _is_anything(joints: Array) -> bool:
     """Whether any hand is lifted, or any two people are so near that hanging hands may touch."""
-    height = joints[:, :, WRISTS, 1] - joints[:, :, PELVIS, 1, None]
+    height = joints[..., WRISTS, 1] - joints[..., PELVIS, 1, None]
     if height.max() > ALONE["lifted"][0]:
         return True
-    hips = joints[:, :, PELVIS]
+    hips = joints[..., PELVIS, :]
     return any(
         lengths(hips[one] - hips[other]).min() < HANGING_REACH
         for one, other in combinations(range(len(hips)), 2)
@@ -145,24 +145,27 @@ def with_hands(motion: Motion, rest_joints: Array) -> Motion:
     return replace(motion, curls=curls.astype(np.float32))
 
 
-def _hanging(people: int, seconds: Array) -> Array:
-    """(person, frame, 2, 5) of hands that do nothing; no two fingers stir alike."""
+def _hanging(lead: tuple[int, ...], first: int, frame_rate: float) -> Array:
+    """(person, ..., frame, 2, 5) of hands that do nothing; no two fingers stir alike."""
+    people, *motions, frames = lead
+    seconds = (first + np.arange(frames)[:, None, None]) / frame_rate
     finger = np.arange(2 * 5 * people).reshape(people, 1, 2, 5)
-    short, long = (2 * np.pi * seconds[:, None, None] / period for period in LIFE_SECONDS)
-    return np.asarray(RELAXED + LIFE * (np.sin(short + 0.8 * finger) + np.sin(long + 1.8 * finger)))
+    short, long = (2 * np.pi * seconds / period for period in LIFE_SECONDS)
+    curls = RELAXED + LIFE * (np.sin(short + 0.8 * finger) + np.sin(long + 1.8 * finger))
+    return np.tile(np.expand_dims(curls, (*range(1, 1 + len(motions)),)), (*motions, 1, 1, 1))
 
 
 def _eased(curls: Array, frames: int) -> Array:
     """Each frame the mean of itself and those before it, so many in all."""
-    count = curls.shape[1]
-    padded = np.concatenate([np.repeat(curls[:, :1], frames - 1, axis=1), curls], axis=1)
-    return np.asarray(sum(padded[:, at : at + count] for at in range(frames)) / frames)
+    count = curls.shape[-2]
+    padded = np.concatenate([np.repeat(curls[..., :1, :], frames - 1, axis=-2), curls], axis=-2)
+    return np.asarray(sum(padded[..., at : at + count, :] for at in range(frames)) / frames)
 
 
 # ---------------------------------------------------------------------------------- what is seen
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Bodies:
-    """What hands go by, of people over frames: (person, frame, 3), of both hands (.., 2, 3).
+    """What hands go by, of people over frames: (person, ..., frame, 3), of both hands (.., 2, 3).
 
     palms, fingers, faces  the middles of the palms' skin, where fingers point and palms look
     ahead                  where the chest looks
@@ -187,48 +190,48 @@ class _Bodies:
 
 
 def _bodies(joints: Array, world: Array, rest_joints: Array) -> _Bodies:
-    shoulders, elbows, wrists = (joints[:, :, link] for link in (SHOULDERS, ELBOWS, WRISTS))
-    at_rest = rest_joints[:, [SHOULDERS, ELBOWS, WRISTS]]
-    bones = np.diff(at_rest, axis=1)
+    shoulders, elbows, wrists = (joints[..., link, :] for link in (SHOULDERS, ELBOWS, WRISTS))
+    at_rest = rest_joints[..., None, [SHOULDERS, ELBOWS, WRISTS], :]
+    bones = np.diff(at_rest, axis=-3)
     length = lengths(bones)
-    turns = world[:, :, WRISTS]
-    fingers = rotated(turns, (bones[:, 1] / length[:, 1, :, None])[:, None])
+    turns = world[..., WRISTS, :, :]
+    fingers = rotated(turns, bones[..., 1, :, :] / length[..., 1, :, None])
     faces = -turns[..., 1]
     arms = wrists - shoulders
     return _Bodies(
         palms=wrists + PALM_AHEAD * fingers + PALM_DEPTH * faces,
         fingers=fingers,
         faces=faces,
-        ahead=world[:, :, CHEST, :, 2],
+        ahead=world[..., CHEST, :, 2],
         shoulders=shoulders,
         elbows=elbows,
         wrists=wrists,
         arms=arms,
-        straight=lengths(arms) / length.sum(axis=1)[:, None],
-        pelvis=joints[:, :, PELVIS],
-        neck=joints[:, :, NECK],
-        head=joints[:, :, HEAD],
+        straight=lengths(arms) / length.sum(axis=-2),
+        pelvis=joints[..., PELVIS, :],
+        neck=joints[..., NECK, :],
+        head=joints[..., HEAD, :],
     )
 
 
 def _counted(ends: Mapping[str, tuple[float, float]], seen: Mapping[str, Array]) -> list[Array]:
     """How much of each thing that is seen counts, 0 to 1, in the order of `ends`."""
-    none, full = _ends(tuple(ends.values()))
     values = np.array([seen[name] for name in ends])
+    none, full = _ends(tuple(ends.values()), values.ndim - 1)
     values -= none
     values /= full - none
     return list(smoothstep(values.clip(0.0, 1.0)))
 
 
 @lru_cache
-def _ends(ends: tuple[tuple[float, float], ...]) -> tuple[Array, Array]:
-    """(thing, 1, 1, 1) where each counts for nothing, and for all."""
-    none, full = np.array(ends).T[..., None, None, None]
+def _ends(ends: tuple[tuple[float, float], ...], axes: int) -> tuple[Array, Array]:
+    """(thing, 1, ..., 1) where each counts for nothing, and for all; so many axes of one."""
+    none, full = np.array(ends).T.reshape(2, len(ends), *(1,) * axes)
     return none, full
 
 
 def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
-    """Weights (person, frame, 2) of hands that are lifted, show the palm, point, and are fists."""
+    """Weights (person, ..., frame, 2) of hands that are lifted, show the palm, point, are fists."""
     ahead = bodies.ahead[..., None, :]
     chin = bodies.head * [1.0, 0.0, 1.0] + bodies.neck * [0.0, 1.0, 0.0]
     from_chin = bodies.wrists - chin[..., None, :]
@@ -282,12 +285,12 @@ def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
 
 
 def _among(bodies: _Bodies, frame_rate: float) -> Array:
-    """Weights (6, person, frame, 2) of hands that open, hold a hand, hold a forearm, are flat and
-    laid on somebody; and 1 for those that are clear of everybody."""
-    people, frames = bodies.neck.shape[:2]
+    """Weights (6, person, ..., frame, 2) of hands that open, hold a hand, hold a forearm, are flat
+    and laid on somebody; and 1 for those that are clear of everybody."""
+    people = len(bodies.neck)
     if people == 2:
         return _towards(bodies, frame_rate)
-    result = np.zeros((6, people, frames, 2))
+    result = np.zeros((6, *bodies.straight.shape))
     result[5] = 1.0
     for pair in combinations(range(people), 2):
         rows = list(pair)
@@ -304,13 +307,13 @@ def _towards(pair: _Bodies, frame_rate: float) -> Array:
     is_second = apart[..., 1] < apart[..., 0]
     distance = np.where(is_second, apart[..., 1], apart[..., 0])
     soon_at = distance.copy()
-    change = AHEAD_SECONDS * frame_rate * np.diff(distance, axis=1)
-    soon_at[:, 1:] += np.clip(change, -AHEAD_METRES, AHEAD_METRES)
+    change = AHEAD_SECONDS * frame_rate * np.diff(distance, axis=-2)
+    soon_at[..., 1:, :] += np.clip(change, -AHEAD_METRES, AHEAD_METRES)
     up = pair.fingers[..., 1]
-    their_up = np.where(is_second, up[::-1, :, 1:], up[::-1, :, :1])
+    their_up = np.where(is_second, up[::-1, ..., 1:], up[::-1, ..., :1])
     gaps = _gaps(pair)
     to_skin = gaps[..., :TRUNK].min(axis=-1)
-    to_neck = pair.neck[::-1, :, None] - pair.shoulders
+    to_neck = pair.neck[::-1, ..., None, :] - pair.shoulders
     cosine = dots(pair.arms, to_neck) / (lengths(pair.arms) * lengths(to_neck))
     on_its_way, soon, held, upright, on_skin, on_forearm, far, aside = _counted(
         TOWARDS,
@@ -332,8 +335,8 @@ def _towards(pair: _Bodies, frame_rate: float) -> Array:
 
 
 def _gaps(pair: _Bodies) -> Array:
-    """Metres (2, frame, 2, 7) from each palm to the other's skin, in the order of SKIN."""
-    starts = np.empty((*pair.neck.shape[:2], len(SKIN), 3))
+    """Metres (2, ..., frame, 2, 7) from each palm to the other's skin, in the order of SKIN."""
+    starts = np.empty((*pair.neck.shape[:-1], len(SKIN), 3))
     axes = np.empty_like(starts)
     starts[..., 0, :], axes[..., 0, :] = pair.pelvis, pair.neck - pair.pelvis
     starts[..., 1, :] = pair.shoulders[..., 0, :]
@@ -341,7 +344,7 @@ def _gaps(pair: _Bodies) -> Array:
     starts[..., 2, :], axes[..., 2, :] = pair.neck, pair.head - pair.neck
     starts[..., 3:5, :], axes[..., 3:5, :] = pair.shoulders, pair.elbows - pair.shoulders
     starts[..., 5:, :], axes[..., 5:, :] = pair.elbows, FOREARM * (pair.wrists - pair.elbows)
-    starts, axes = starts[::-1, :, None], axes[::-1, :, None]
+    starts, axes = starts[::-1, ..., None, :, :], axes[::-1, ..., None, :, :]
     seen = pair.palms[..., :, None, :] - starts
     part = np.clip(dots(seen, axes) / np.maximum(dots(axes, axes), 1e-9), 0.0, 1.0)
     return np.asarray(lengths(seen - part[..., None] * axes) - SKIN)

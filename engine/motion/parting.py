@@ -32,23 +32,34 @@ def parted(
     capsules: tuple[Capsules, Capsules],
 ) -> Array:
     """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible;
-    nobody goes up or down.
+    nobody goes up or down. Or those of n pairs (2 n, frame, 3), all players before all partners.
 
-    transl (2, frame, 3)  as they are; posed: joints and orientations of both people there
-    given (2, frame)      poses that must stay; if only one may move, that one goes all the way
+    transl (2 n, frame, 3)  as they are; posed: joints and orientations of all people there
+    given (2 n, frame)      poses that must stay; if only one may move, that one goes all the way
+    capsules                of player and partner; of n pairs those of each (n, 1, C, ...)
 
     Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
         minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
     """
-    joints, world = posed
-    first, second = (capsules[person].posed(joints[person], world[person]) for person in range(2))
-    share = np.where(given, 0.0, 1.0)
+    pairs, count = len(given) // 2, given.shape[1]
+    joints, world = (values.reshape(2, pairs, *values.shape[1:]) for values in posed)
+    first, second = (
+        capsules[side].posed(joints[side], world[side]).in_a_row() for side in range(2)
+    )
+    radii = tuple(
+        np.broadcast_to(one.radii, (pairs, count, len(one))).reshape(-1, len(one))
+        for one in capsules
+    )
+    is_given = given.reshape(2, pairs, count)
+    share = np.where(is_given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
-    most = np.minimum(frames_from(np.asarray(given.all(axis=0))) * STEP, MOST)
-    apart: Array = np.zeros_like(transl[0])
+    fixed = np.asarray(is_given.all(axis=0))
+    most = np.minimum(np.concatenate([frames_from(frames) for frames in fixed]) * STEP, MOST)
+    apart: Array = np.zeros((pairs * count, 3))
     frames = np.arange(len(apart))
     for _ in range(ROUNDS):
-        step = _way_apart(first[frames], _moved(second[frames], apart[frames]), capsules)
+        moved = _moved(second[frames], apart[frames])
+        step = _way_apart(first[frames], radii[0][frames], moved, radii[1][frames])
         # Where nobody is in the other any more, nothing changes in the next round.
         goes_on = step.any(axis=-1)
         frames, step = frames[goes_on], step[goes_on]
@@ -57,14 +68,15 @@ def parted(
         apart[frames] = _shortened(apart[frames] + step, most[frames])
     if not apart.any():
         return transl
-    apart = _shortened(_smoothed(apart), most)
-    signs = np.array([-1.0, 1.0])[:, None]
-    return np.asarray(transl + (signs * share)[..., None] * apart)
+    apart = _smoothed(apart.reshape(pairs, count, 3))
+    apart = _shortened(apart, most.reshape(pairs, count))
+    signs = np.array([-1.0, 1.0])[:, None, None]
+    return np.asarray(transl + ((signs * share)[..., None] * apart).reshape(transl.shape))
 
 
-def _way_apart(first: Segments, second: Segments, capsules: tuple[Capsules, Capsules]) -> Array:
+def _way_apart(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:
     """(frame, 3) along the ground, for the second person seen from the first."""
-    pairs = near_pairs(first, capsules[0].radii, second, capsules[1].radii, -GIVE)
+    pairs = near_pairs(first, first_radii, second, second_radii, -GIVE)
     frames = len(first.starts)
     along = (pairs.points[:, 1] - pairs.points[:, 0])[:, [0, 2]]
     along /= np.maximum(np.linalg.norm(pairs.points[:, 1] - pairs.points[:, 0], axis=-1), 1e-6)[
@@ -85,10 +97,11 @@ def _moved(segments: Segments, by: Array) -> Segments:
 
 def _shortened(vectors: Array, most: Array) -> Array:
     length = np.linalg.norm(vectors, axis=-1)
-    return np.asarray(vectors * np.minimum(1.0, most / np.maximum(length, 1e-12))[:, None])
+    return np.asarray(vectors * np.minimum(1.0, most / np.maximum(length, 1e-12))[..., None])
 
 
 def _smoothed(vectors: Array) -> Array:
-    """Smoothed over frames by a short binomial window."""
-    padded = np.concatenate([vectors[:1], vectors, vectors[-1:]])
-    return np.asarray(SMOOTH[0] * padded[:-2] + SMOOTH[1] * padded[1:-1] + SMOOTH[2] * padded[2:])
+    """Smoothed over frames (..., frame, 3) by a short binomial window."""
+    padded = np.concatenate([vectors[..., :1, :], vectors, vectors[..., -1:, :]], axis=-2)
+    before, after = padded[..., :-2, :], padded[..., 2:, :]
+    return np.asarray(SMOOTH[0] * before + SMOOTH[1] * vectors + SMOOTH[2] * after)

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.pose import Pose, chained
 
+A = TypeVar("A", Array, BoolArray)
+
 
 @dataclass(frozen=True)
 class Track:
-    """Frames of a pair in the world, as far as they are known.
+    """Frames of a pair in the world, as far as they are known; or of several pairs that are known
+    alike, all players before all partners: person below is then one of these.
 
     pose      (2, T)
     is_known  (2, T) where a person's frame is given; elsewhere the values mean nothing
@@ -37,6 +41,11 @@ class Track:
     def frames(self) -> int:
         return int(self.is_known.shape[1])
 
+    def of_pair(self, pair: int) -> Track:
+        """One of several pairs."""
+        people = slice(pair, None, len(self.is_known) // 2)
+        return Track(self.pose[people], self.is_known[people])
+
     def cut(self, first: int, count: int) -> Track:
         """Frames first .. first + count - 1; those that do not exist are unknown."""
         if first >= 0 and first + count <= self.frames:
@@ -46,6 +55,11 @@ class Track:
         inside = (index >= 0) & (index < self.frames)
         held = np.clip(index, 0, self.frames - 1)
         return Track(self.pose[:, held], self.is_known[:, held] & inside)
+
+    def latest(self, count: int) -> Track:
+        """The last frames; all, if there are fewer."""
+        first = max(self.frames - count, 0)
+        return self.cut(first, self.frames - first)
 
 
 def known_track(pose: Pose) -> Track:
@@ -57,6 +71,24 @@ def joined(tracks: Sequence[Track]) -> Track:
     """Tracks one after the other."""
     pose = chained([track.pose for track in tracks], axis=1)
     return Track(pose, np.concatenate([track.is_known for track in tracks], axis=1))
+
+
+def beside(tracks: Sequence[Track]) -> Track:
+    """Those of several pairs as one."""
+    return Track(
+        Pose(
+            players_first([track.rotmats for track in tracks]),
+            players_first([track.transl for track in tracks]),
+        ),
+        players_first([track.is_known for track in tracks]),
+    )
+
+
+def players_first(of_pairs: Sequence[A]) -> A:
+    """What is said of the people of n pairs (2, ...) as (2 n, ...): all players, then all
+    partners."""
+    both = np.stack(of_pairs, axis=1)
+    return both.reshape(-1, *both.shape[2:])
 
 
 def moved(track: Track, *, player: Array) -> Track:

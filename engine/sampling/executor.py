@@ -234,9 +234,15 @@ class Executor:
         deadline  inf: when no other window waits, or a step every half a second
         Raises BackendError once the executor is closed.
         """
+        self.submit_together([(request, on_done)], deadline)
+
+    def submit_together(
+        self, windows: Sequence[tuple[WindowRequest, OnDone]], deadline: float
+    ) -> None:
+        """The same for windows none of which is to set off before the others are there."""
         with self._lock:
             self._require_open()
-            self._submitted.append(_Submitted(request, deadline, on_done))
+            self._submitted += [_Submitted(request, deadline, done) for request, done in windows]
         self._turns.wake()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
-from engine.body.capsules import Capsules
+from engine.body.capsules import Capsules, capsules_of_each
 from engine.body.pose import Pose, stacked
-from engine.body.shape import Body, fit_betas
-from engine.body.skeleton import JOINT_COUNT, PARENTS
+from engine.body.shape import Body, bone_lengths, fit_betas
+from engine.body.skeleton import JOINT_COUNT
 from engine.errors import BackendError, InputError
 from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.floor import floor_height
@@ -26,10 +27,10 @@ from engine.motion.motion import (
     features_from_pose,
     pose_from_features,
 )
-from engine.motion.seams import MARGIN
-from engine.motion.track import Track, joined, known_track
+from engine.motion.seams import MARGIN, joined_to
+from engine.motion.track import Track, beside, joined, known_track, players_first
 from engine.sampling.request import WindowRequest
-from engine.sampling.windows import Window, anchor_window, close_window, reaction_window
+from engine.sampling.windows import Window, anchor_window, reaction_window, read_windows
 
 PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT
 """A pose (135) and the 22 rest joints of its body (66): one person of the generator."""
@@ -41,30 +42,63 @@ SamplePair = Callable[[Array, Array, Array, Array], Array]
 
 
 # ---------------------------------------------------------------------------------------- motions
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """The pair (2,) that a motion is made around, in the world.
+
+    rest_joints  (2, 22, 3)
+    text         (width,) what the two do, for an animator that takes text; None: no words
+    capsules     of both bodies, to draw them out of each other; None: they stay
+    """
+
+    pair: Pose
+    rest_joints: Array
+    seed: int
+    text: Array | None = None
+    capsules: tuple[Capsules, Capsules] | None = None
+
+
 def generate_motion(
-    pair: Pose,
+    anchor: Anchor,
     *,
-    rest_joints: Array,
     anchor_index: int,
     frames: int,
-    seed: int,
     steps: int,
     sample: SampleWindows,
     history_frames: int,
-    text: Array | None = None,
-    cleanup: CleanupConfig | None = None,
     foot_lock: bool = True,
-    capsules: tuple[Capsules, Capsules] | None = None,
 ) -> Pose:
-    """The motion of a pair, (2, frames), whose frame `anchor_index` is the given pair exactly.
+    """The motion of a pair, (2, frames). See `generate_motions`."""
+    made = generate_motions(
+        [anchor],
+        anchor_index=anchor_index,
+        frames=frames,
+        steps=steps,
+        sample=sample,
+        history_frames=history_frames,
+        foot_lock=foot_lock,
+    )
+    return made[:, 0]
 
-    rest_joints     (2, 22, 3) of the pair, which is in the world
+
+def generate_motions(
+    anchors: Sequence[Anchor],
+    *,
+    anchor_index: int,
+    frames: int,
+    steps: int,
+    sample: SampleWindows,
+    history_frames: int,
+    foot_lock: bool = True,
+) -> Pose:
+    """Motions of one length (2, motion, frames), whose frame `anchor_index` is each one's anchor
+    exactly. The same as one by one, if the sampler's are; in a part of the time.
+
+    anchors         all of them with capsules, or none
     history_frames  known frames that a later window starts from; 1 is the paper's chain
-    text            (width,) what the two do, for an animator that takes text; None: no words
-    cleanup         None: the floor is where the lowest sole or joint of the pair is
-    foot_lock       with `cleanup` None: whether planted feet are held at one spot
-    capsules        with `cleanup` None: of both bodies, to draw them out of each other
-    Raises InputError for an anchor outside the motion, BackendError if a window is not finite.
+    foot_lock       whether planted feet are held at one spot
+    The floor is where the lowest sole or joint of a pair is. Raises InputError for an anchor
+    outside the motion, BackendError if a window is not finite.
     """
     if frames < 1:
         raise InputError(f"frames is {frames}, must be at least 1", field="frames")
@@ -72,40 +106,79 @@ def generate_motion(
         raise InputError(
             f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
         )
-    if cleanup is None:
-        floor = float(floor_height(pair, rest_joints).min())
-        cleanup = CleanupConfig(floor=floor, foot_lock=foot_lock, capsules=capsules)
-    seeds = (int(seed) for seed in np.random.SeedSequence(seed).generate_state(frames + 1))
+    rest_joints = players_first([anchor.rest_joints for anchor in anchors])
+    cleanup = CleanupConfig(
+        floor=_floors(anchors), foot_lock=foot_lock, capsules=_capsules_of(anchors)
+    )
+    seeds = [np.random.SeedSequence(anchor.seed).generate_state(frames + 1) for anchor in anchors]
+    opened = count()
 
-    def filled(window: Window) -> Track:
-        result = close_window(window, sample([replace(window.request, text=text)])[0])
-        given = window.known.cut(MARGIN, WINDOW_FRAMES).is_known
-        return cleaned(result, given, rest_joints, cleanup)
+    def opening(track: Track, open_one: Callable[..., Window], **how: int) -> list[Window]:
+        number = next(opened)
+        return [
+            open_one(
+                track.of_pair(row),
+                rest_joints=anchor.rest_joints,
+                seed=int(seeds[row][number]),
+                steps=steps,
+                **how,
+            )
+            for row, anchor in enumerate(anchors)
+        ]
+
+    def filled(windows: Sequence[Window]) -> Track:
+        asked = zip(windows, anchors, strict=True)
+        x0 = sample([replace(window.request, text=anchor.text) for window, anchor in asked])
+        known = beside([window.known for window in windows])
+        given = known.cut(MARGIN, WINDOW_FRAMES).is_known
+        return cleaned(joined_to(read_windows(windows, x0), known), given, rest_joints, cleanup)
 
     def around_anchor(track: Track, first: int) -> Track:
-        return filled(
-            anchor_window(
-                track, first=first, anchor=0, rest_joints=rest_joints, seed=next(seeds), steps=steps
-            )
-        )
+        return filled(opening(track, anchor_window, first=first, anchor=0))
 
-    def after(track: Track, history: int) -> Track:
-        window = reaction_window(
-            track, history_frames=history, rest_joints=rest_joints, seed=next(seeds), steps=steps
-        )
-        return filled(window).cut(history, WINDOW_FRAMES - history)
-
-    pair = Pose(pair.rotmats.astype(np.float64), pair.transl.astype(np.float64))
-    track = known_track(pair[:, None])
     before = _frames_before_anchor(anchor_index, frames)
-    track = around_anchor(track, -before)
+    track = around_anchor(known_track(_pairs(anchors)[:, None]), -before)
     start = anchor_index - before
-    while start + track.frames < frames:
-        track = joined([track, after(track, min(history_frames, WINDOW_FRAMES - 1))])
+    end = start + track.frames
+    parts = [track]
+    history, latest = min(history_frames, WINDOW_FRAMES - 1), track
+    while end < frames:
+        new = filled(opening(latest, reaction_window, history_frames=history))
+        parts.append(new.cut(history, WINDOW_FRAMES - history))
+        # A window sees so much of what is before it, and a motion may be long.
+        latest = joined([latest, parts[-1]]).latest(WINDOW_FRAMES + MARGIN)
+        end += parts[-1].frames
     while start > 0:
-        track = joined([around_anchor(track, 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1), track])
-        start -= WINDOW_FRAMES - 1
-    return track.cut(-start, frames).pose
+        parts.insert(0, around_anchor(parts[0], 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1))
+        start -= parts[0].frames
+    made = joined(parts).cut(-start, frames).pose
+    shape = 2, len(anchors)
+    return Pose(
+        made.rotmats.reshape(*shape, *made.rotmats.shape[1:]),
+        made.transl.reshape(*shape, *made.transl.shape[1:]),
+    )
+
+
+def _pairs(anchors: Sequence[Anchor]) -> Pose:
+    """(2 n,)"""
+    return Pose(
+        players_first([anchor.pair.rotmats for anchor in anchors]).astype(np.float64),
+        players_first([anchor.pair.transl for anchor in anchors]).astype(np.float64),
+    )
+
+
+def _floors(anchors: Sequence[Anchor]) -> Array:
+    """(2 n, 1, 1) of each person: the pair's."""
+    floors = [floor_height(anchor.pair, anchor.rest_joints).min() for anchor in anchors]
+    return np.tile(floors, 2)[:, None, None]
+
+
+def _capsules_of(anchors: Sequence[Anchor]) -> tuple[Capsules, Capsules] | None:
+    both = [anchor.capsules for anchor in anchors if anchor.capsules is not None]
+    if len(both) < len(anchors):
+        return None
+    players, partners = zip(*both, strict=True)
+    return capsules_of_each(players), capsules_of_each(partners)
 
 
 def _frames_before_anchor(anchor_index: int, frames: int) -> int:
@@ -126,7 +199,7 @@ def _finite(x0: Array) -> Array:
 # ------------------------------------------------------------------------------------------ pairs
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """One person, or a pair (2,), at one instant: betas (..., 10)."""
+    """One person, a pair (2,), or several (..., 2), at one instant: betas (..., 10)."""
 
     pose: Pose
     betas: Array
@@ -172,44 +245,44 @@ def generate_pairs(
             pose[row] = np.concatenate([canonical, rest.reshape(2, -1)], axis=-1)
             mask[row, 0] = 1
     x0 = _finite(sample(noise, pose, mask, np.asarray(texts, np.float32))).astype(np.float64)
+    pairs = decoded_pair(body, x0)
+    standing = _on_floor(body, pairs)
     return [
-        _placed_pair(body, decoded_pair(body, row), single, frame)
-        for row, single, frame in zip(x0, singles, frames, strict=True)
+        _row(standing, row)
+        if single is None or frame is None
+        else _beside(body, _row(pairs, row), single, frame)
+        for row, (single, frame) in enumerate(zip(singles, frames, strict=True))
     ]
 
 
-def _placed_pair(
-    body: Body, pair: People, single: People | None, frame: CanonicalFrame | None
-) -> People:
-    """A pair on its floor: beside the given person, if there is one."""
-    if single is None or frame is None:
-        return _on_floor(body, pair, floor=0.0, people=(0, 1))
-    rest = body.rest_joints(pair.betas)
-    partner = from_canonical(frame, pair.pose, rest)[1]
-    pair = People(
-        pose=stacked([single.pose, partner]), betas=np.stack([single.betas, pair.betas[1]])
-    )
+def _row(pairs: People, row: int) -> People:
+    return People(pose=pairs.pose[row], betas=pairs.betas[row])
+
+
+def _beside(body: Body, pair: People, single: People, frame: CanonicalFrame) -> People:
+    """The given person with the pair's partner, on the same floor."""
+    pose = from_canonical(frame, pair.pose, body.rest_joints(pair.betas))[1]
     floor = floor_height(single.pose, body.rest_joints(single.betas))
-    return _on_floor(body, pair, floor=float(floor), people=(1,))
+    partner = _on_floor(body, People(pose=pose, betas=pair.betas[1]), float(floor))
+    return People(
+        pose=stacked([single.pose, partner.pose]), betas=np.stack([single.betas, partner.betas])
+    )
 
 
 def decoded_pair(body: Body, x0: Array) -> People:
-    """The generator's answer (2, 201) as a pair of bodies.
+    """The generator's answers (..., 2, 201) as pairs of bodies.
 
     The 22 rest joints are only a proxy of the shape: the shape is the one whose bones fit best, and
     the pelvis stays where the answer has it.
     """
-    pose = pose_from_features(x0[:, :POSE_FEATURES])
-    rest = x0[:, POSE_FEATURES:].reshape(2, JOINT_COUNT, 3)
-    lengths = np.linalg.norm(rest[:, 1:] - rest[:, list(PARENTS[1:])], axis=-1)
-    betas = fit_betas(body, lengths)
-    pelvis = rest[:, 0] - body.rest_joints(betas)[:, 0]
+    pose = pose_from_features(x0[..., :POSE_FEATURES])
+    rest = x0[..., POSE_FEATURES:].reshape(*x0.shape[:-1], JOINT_COUNT, 3)
+    betas = fit_betas(body, bone_lengths(rest))
+    pelvis = rest[..., 0, :] - body.rest_joints(betas)[..., 0, :]
     return People(pose=Pose(pose.rotmats, pose.transl + pelvis), betas=betas)
 
 
-def _on_floor(body: Body, pair: People, *, floor: float, people: tuple[int, ...]) -> People:
-    height = floor_height(pair.pose, body.rest_joints(pair.betas))
-    transl = pair.pose.transl.copy()
-    for person in people:
-        transl[person, 1] += floor - height[person]
-    return replace(pair, pose=Pose(pair.pose.rotmats, transl))
+def _on_floor(body: Body, people: People, floor: float = 0.0) -> People:
+    transl = people.pose.transl.copy()
+    transl[..., 1] += floor - floor_height(people.pose, body.rest_joints(people.betas))
+    return replace(people, pose=Pose(people.pose.rotmats, transl))

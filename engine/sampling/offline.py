@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -23,17 +24,14 @@ def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
     """Denoise windows behind those of live sessions; blocks. Returns x0 (n, 2, 30, 135)."""
     futures: list[Future[Array]] = [Future() for _ in requests]
 
-    def submit(request: WindowRequest, future: Future[Array]) -> None:
-        def on_done(result: SampledWindow | ContraposeError) -> None:
-            if isinstance(result, ContraposeError):
-                future.set_exception(result)
-            else:
-                future.set_result(result.x0)
+    def fulfil(future: Future[Array], result: SampledWindow | ContraposeError) -> None:
+        if isinstance(result, ContraposeError):
+            future.set_exception(result)
+        else:
+            future.set_result(result.x0)
 
-        executor.submit(request, np.inf, on_done)
-
-    for request, future in zip(requests, futures, strict=True):
-        submit(request, future)
+    done = [partial(fulfil, future) for future in futures]
+    executor.submit_together(list(zip(requests, done, strict=True)), np.inf)
     return np.stack([future.result() for future in futures])
 
 

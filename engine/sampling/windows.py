@@ -6,6 +6,7 @@ session, no clock and not who runs the denoiser. Everything is pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,14 +139,33 @@ def read_window(window: Window, x0: Array) -> Track:
 
     x0 (2, 30, 135). Raises BackendError when it has another shape, or gives no finite pose.
     """
-    if x0.shape != WINDOW_SHAPE:
-        raise BackendError(f"the denoiser gave a window of shape {x0.shape}, expected (2, 30, 135)")
-    features = (x0 + window.request.anchor[:, None]).astype(np.float64)
+    return read_windows([window], x0[None])
+
+
+def read_windows(windows: Sequence[Window], x0: Array) -> Track:
+    """The same of several windows, x0 (n, 2, 30, 135): all players before all partners."""
+    if x0.shape[1:] != WINDOW_SHAPE:
+        shape = x0.shape[1:]
+        raise BackendError(f"the denoiser gave a window of shape {shape}, expected (2, 30, 135)")
+    anchors = np.stack([window.request.anchor for window in windows])
+    features = (x0 + anchors[:, :, None]).swapaxes(0, 1).astype(np.float64, order="C")
     with np.errstate(all="ignore"):
         pose = pose_from_features(features)
     if not (np.isfinite(pose.rotmats).all() and np.isfinite(pose.transl).all()):
         raise BackendError("the denoiser gave a window that is not finite", reason="BAD_WINDOW")
-    return _with_margins(from_canonical(window.frame, pose, window.rest_joints))
+    frame = CanonicalFrame(
+        rotation=np.stack([window.frame.rotation for window in windows]),
+        shift=np.stack([window.frame.shift for window in windows]),
+    )
+    rest_joints = np.stack([window.rest_joints for window in windows], axis=1)
+    world = from_canonical(frame, pose, rest_joints)
+    people = 2 * len(windows)
+    return _with_margins(
+        Pose(
+            world.rotmats.reshape(people, *world.rotmats.shape[2:]),
+            world.transl.reshape(people, *world.transl.shape[2:]),
+        )
+    )
 
 
 def _with_margins(window: Pose) -> Track:

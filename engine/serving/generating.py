@@ -17,7 +17,7 @@ from engine.arrays import Array
 from engine.errors import BundleError, InputError
 from engine.motion.hands import curls_over
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.sampling.generation import generate_motion, generate_pair
+from engine.sampling.generation import Anchor, generate_motion, generate_pair
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
 from engine.serving import wire
@@ -46,17 +46,19 @@ async def motion_responses(
             capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
             made = await asyncio.to_thread(
                 generate_motion,
-                pair.pose,
-                rest_joints=rest,
+                Anchor(
+                    pair=pair.pose,
+                    rest_joints=rest,
+                    seed=info.seed,
+                    text=text,
+                    capsules=capsules,
+                ),
                 anchor_index=anchor,
                 frames=frames,
-                seed=info.seed,
                 steps=info.steps,
                 sample=sample,
                 history_frames=loaded.bundle.manifest.animator.history_frames,
-                text=text,
                 foot_lock=host.config.session.foot_lock,
-                capsules=capsules,
             )
         curls = await asyncio.to_thread(curls_over, made, rest)
 

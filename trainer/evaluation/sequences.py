@@ -14,7 +14,7 @@ from engine.body.skeleton import JOINT_COUNT
 from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.motion.track import Track
-from engine.sampling.generation import SampleWindows, generate_motion
+from engine.sampling.generation import Anchor, SampleWindows, generate_motion
 from engine.sampling.windows import Window, close_window, open_window
 from trainer.data.shards import Clips
 from trainer.evaluation.animated import features_of
@@ -54,11 +54,13 @@ def _chains(
     for row in range(min(settings.chains, len(draw.batch.motion))):
         rest = draw.batch.rest_joints[row]
         made = generate_motion(
-            pose_from_features(draw.batch.clean_anchor[row].astype(np.float64)),
-            rest_joints=rest,
+            Anchor(
+                pair=pose_from_features(draw.batch.clean_anchor[row].astype(np.float64)),
+                rest_joints=rest,
+                seed=draw.seed + row,
+            ),
             anchor_index=0,
             frames=CHAIN_FRAMES,
-            seed=draw.seed + row,
             steps=steps,
             sample=sample,
             history_frames=settings.history_frames,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.batch import BatchFolder, Maker, Prompt, made_motions, read_prompts
+from engine.batch.making import Begun
 from engine.batch.prompts import Defaults
 from engine.body.shape import load_body
 from engine.bundle import Bundle
 from engine.errors import InputError
 from engine.formats import read_motion
+from engine.motion.motion import Motion
 from engine.sampling.executor import Executor
 from engine.sampling.models import Models
 from engine.serving.loaded import LoadedBundle
@@ -65,6 +68,29 @@ def test_words_pairs_and_poses_become_motions_each_once(maker: Maker, tmp_path: 
     np.testing.assert_allclose(pair.transl[:, 5], given.transl[:, 0], atol=1e-3)
     posed, single = read_motion(folder.path / "000010.npz"), read_motion(DATA / "wave.npz")
     np.testing.assert_allclose(posed.transl[0, 0], single.transl[0, 3], atol=1e-3)
+
+
+def test_who_spoils_a_motion_spoils_no_other(maker: Maker, tmp_path: Path) -> None:
+    prompts = prompts_of(tmp_path / "a.jsonl", [{"text": f"they bow {n}"} for n in range(4)])
+    starts = [start for start in maker.begin(prompts).values() if isinstance(start, Begun)]
+    alone = maker.finish(starts[:1])[prompts[0]]
+    starts[2] = replace(starts[2], words=np.zeros(3, np.float32))
+    found = maker.finish(starts)
+    assert isinstance(found[prompts[2]], InputError)
+    good = [found[prompt] for prompt in prompts if isinstance(found[prompt], Motion)]
+    assert len(good) == 3
+    assert isinstance(alone, Motion)
+    np.testing.assert_allclose(good[0].transl, alone.transl, atol=1e-4)
+
+
+def test_motions_of_several_lengths_are_made_in_one_go(maker: Maker, tmp_path: Path) -> None:
+    seconds = [1.0, 5.0, 1.0, 0.1]
+    rows: list[dict[str, object]] = [{"text": "they bow", "seconds": s} for s in seconds]
+    rows[2]["at"] = "last"
+    prompts = prompts_of(tmp_path / "a.jsonl", rows)
+    filled(maker, BatchFolder(tmp_path / "out", MADE_BY), prompts)
+    made = [read_motion(tmp_path / f"out/{prompt.name}.npz") for prompt in prompts]
+    assert [motion.frames for motion in made] == [10, 50, 10, 1]
 
 
 def test_it_goes_on_where_it_stopped(maker: Maker, tmp_path: Path) -> None:

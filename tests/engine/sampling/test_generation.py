@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
+from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose, stacked
-from engine.body.rotations import rotmat_about
+from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.errors import BackendError, InputError
 from engine.motion.floor import floor_height
+from engine.motion.hands import curls_over
 from engine.motion.standing import facing, standing_partner, standing_pose
 from engine.sampling.generation import (
+    Anchor,
     People,
     SamplePair,
     SampleWindows,
     generate_motion,
+    generate_motions,
     generate_pair,
 )
 from engine.sampling.pairs import sample_generator
@@ -48,11 +54,9 @@ def motion(
     history_frames: int = 10,
 ) -> Pose:
     return generate_motion(
-        a_pair(),
-        rest_joints=REST,
+        Anchor(pair=a_pair(), rest_joints=REST, seed=seed),
         anchor_index=anchor_index,
         frames=frames,
-        seed=seed,
         steps=8,
         sample=sample or noisy_windows(0.05),
         history_frames=history_frames,
@@ -101,6 +105,44 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     assert abs(first - other).max() > 1e-3
 
 
+@pytest.mark.parametrize(("frames", "anchor_index", "history"), [(30, 0, 10), (95, 50, 29)])
+@pytest.mark.parametrize("scale", [0.05, 0.4])
+def test_motions_made_together_have_the_bits_of_those_made_alone(
+    frames: int, anchor_index: int, history: int, scale: float
+) -> None:
+    anchors = [an_anchor(seed) for seed in range(5)]
+    made = partial(
+        generate_motions,
+        anchor_index=anchor_index,
+        frames=frames,
+        steps=8,
+        sample=noisy_windows(scale),
+        history_frames=history,
+    )
+    together = made(anchors)
+    curls = curls_over(together, np.stack([anchor.rest_joints for anchor in anchors], axis=1))
+    for row, anchor in enumerate(anchors):
+        alone = made([anchor])[:, 0]
+        np.testing.assert_array_equal(together.rotmats[:, row], alone.rotmats)
+        np.testing.assert_array_equal(together.transl[:, row], alone.transl)
+        np.testing.assert_array_equal(curls[:, row], curls_over(alone, anchor.rest_joints))
+
+
+def an_anchor(seed: int) -> Anchor:
+    """Two of their own shapes, on a floor of their own, near enough to be in each other."""
+    rng = np.random.default_rng(seed)
+    betas = rng.normal(0, 0.7, (2, 10))
+    rest = BODY.rest_joints(betas)
+    player = Pose(standing_pose(), rng.normal(0, 0.5, 3))
+    player.rotmats[:] = player.rotmats @ rotmat_from_axis_angle(rng.normal(0, 0.15, (22, 3)))
+    return Anchor(
+        pair=stacked([player, standing_partner(player, rest, rng.uniform(0.2, 0.9), 0.3)]),
+        rest_joints=rest,
+        seed=seed,
+        capsules=(fitted_capsules(BODY, betas[0]), fitted_capsules(BODY, betas[1])),
+    )
+
+
 def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
     here = motion(45, 0)
     turn, shift = rotmat_about("y", 1.1), np.array([3.0, 0.5, -2.0])
@@ -108,11 +150,9 @@ def test_where_the_pair_stands_in_the_world_does_not_matter() -> None:
     pelvis = (REST[:, 0] + pair.transl) @ turn.T + shift
     pair.rotmats[:, 0] = turn @ pair.rotmats[:, 0]
     there = generate_motion(
-        Pose(pair.rotmats, pelvis - REST[:, 0]),
-        rest_joints=REST,
+        Anchor(pair=Pose(pair.rotmats, pelvis - REST[:, 0]), rest_joints=REST, seed=3),
         anchor_index=0,
         frames=45,
-        seed=3,
         steps=8,
         sample=noisy_windows(0.05),
         history_frames=10,
