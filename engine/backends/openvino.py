@@ -11,6 +11,7 @@ import io
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,7 @@ class OpenVinoGraph:
         self._path = path
         self._buckets = tuple(sorted(set(buckets))) or (ANY_SHAPE,)
         self._compiled: dict[int, Any] = {}
-        self._requests: dict[int, Any] = {}
+        self._requests: dict[int, _Request] = {}
         self._lock = threading.Lock()
 
     def compile_all(self) -> None:
@@ -243,23 +244,40 @@ class OpenVinoGraph:
 
     def _infer(self, bucket: int, inputs: Inputs) -> dict[str, Array]:
         request = self._request(bucket)
-        prepared = checked_inputs(self._path, [_port(p) for p in request.model_inputs], inputs)
+        prepared = checked_inputs(self._path, request.inputs, inputs)
         try:
             results = request.infer(prepared, share_inputs=True)
         except (RuntimeError, MemoryError) as exc:
             del self._requests[bucket]  # one that failed computes nonsense afterwards
             raise _translated(exc, self._path, bucket, "inference failed") from exc
-        outputs = {port.get_any_name(): results[port] for port in request.model_outputs}
+        outputs = {name: results[port] for name, port in request.outputs.items()}
         require_finite(self._path, outputs)
         return outputs
 
-    def _request(self, bucket: int) -> Any:
+    def _request(self, bucket: int) -> _Request:
         self._backend.require_open(self._path)
         if bucket not in self._compiled:
             self._compiled[bucket] = self._backend.compile(self._path, bucket)
         if bucket not in self._requests:
-            self._requests[bucket] = self._compiled[bucket].create_infer_request()
+            self._requests[bucket] = _Request.of(self._compiled[bucket].create_infer_request())
         return self._requests[bucket]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Request:
+    """An infer request, with what it takes and gives: asking OpenVINO takes longer than a layer."""
+
+    infer: Any
+    inputs: list[Port]
+    outputs: dict[str, Any]
+
+    @classmethod
+    def of(cls, request: Any) -> _Request:
+        return cls(
+            infer=request.infer,
+            inputs=[_port(port) for port in request.model_inputs],
+            outputs={port.get_any_name(): port for port in request.model_outputs},
+        )
 
 
 def _port(port: Any) -> Port:

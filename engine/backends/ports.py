@@ -131,4 +131,6 @@ def in_buckets(
             part if bucket == taken else {name: value[index] for name, value in part.items()},
         )
         parts.append({name: value[:taken] for name, value in outputs.items()})
+    if len(parts) == 1:
+        return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

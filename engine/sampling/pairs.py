@@ -57,6 +57,7 @@ def generator_steps(
     encoding_of = np.zeros(len(source), np.int64)
     encoding_of[batch + len(posed) :] = 1 + np.arange(len(texted))
     scale = np.broadcast_to(np.asarray(guidance, np.float32), (batch,))[source[batch:], None, None]
+    given = pose[source]
 
     modulation = condition({"text": encodings, "timesteps": schedule.timesteps})["modulation"]
     x_t = x0 = noise
@@ -64,14 +65,16 @@ def generator_steps(
         estimates = denoise(
             {
                 "x_t": x_t[source],
-                "pose": pose[source],
+                "pose": given,
                 "pose_mask": branch_mask,
                 "modulation": modulation[encoding_of, step],
             }
         )["x0"]
         plain = estimates[:batch]
+        guided = scale * (estimates[batch:] - plain[source[batch:]])
         x0 = plain.copy()
-        np.add.at(x0, source[batch:], scale * (estimates[batch:] - plain[source[batch:]]))
+        x0[posed] += guided[: len(posed)]
+        x0[texted] += guided[len(posed) :]
         x_t = ddim_update(x_t, x0, schedule.abar_t[step, None], schedule.abar_s[step, None])
         yield
     return x0

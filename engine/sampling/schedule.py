@@ -80,7 +80,7 @@ def ddim_update(x_t: Array, x0: Array, abar_t: Array, abar_s: Array) -> Array:
         eps = (x_t - sqrt(abar_t) x0) / sqrt(1 - abar_t)
         x_s = sqrt(abar_s) x0 + sqrt(1 - abar_s) eps
     """
-    axes = tuple(range(1, x_t.ndim))
-    a_t, a_s = np.expand_dims(abar_t, axes), np.expand_dims(abar_s, axes)
+    rows = -1, *(1,) * (x_t.ndim - 1)
+    a_t, a_s = abar_t.reshape(rows), abar_s.reshape(rows)
     eps = (x_t - np.sqrt(a_t) * x0) / np.sqrt(1 - a_t)
     return np.asarray(np.sqrt(a_s) * x0 + np.sqrt(1 - a_s) * eps)
