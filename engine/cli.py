@@ -93,6 +93,8 @@ def build_parser(asked: str = "") -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    # Networks have threads of their own; numpy's would wait for more work in a loop beside them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = sys.argv[1:] if argv is None else argv
     asked = next((word for word in argv if not word.startswith("-")), "")
     parser = build_parser(asked)
