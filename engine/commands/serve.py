@@ -350,7 +350,8 @@ def _share_of_cores(engines: int) -> int:
     """Threads of each engine when that many share this machine."""
     if not 1 <= engines <= MOST_ENGINES:
         raise ConfigError(f"--engines is {engines}, must lie in 1..{MOST_ENGINES}", field="engines")
-    return max((os.cpu_count() or 1) // engines, 1)
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(cores // engines, 1)
 
 
 def access_of(args: argparse.Namespace, more_tokens: Mapping[str, str] | None = None) -> Access:

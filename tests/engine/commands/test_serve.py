@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,17 @@ def test_a_device_may_have_several_engines() -> None:
 def test_engines_on_the_cpu_share_its_cores_unless_told_otherwise() -> None:
     assert [engine.threads for engine in _engines("--engines", 64)] == [1] * 64
     assert [engine.threads for engine in _engines("--engines", 2, "--threads", 3)] == [3, 3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system gives a process all its cores")
+def test_engines_share_the_cores_that_the_process_was_given() -> None:
+    given = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(given)])
+    try:
+        assert [engine.threads for engine in _engines("--engines", 2)] == [1, 1]
+        assert [engine.threads for engine in _engines("--engines", 1)] == [1]
+    finally:
+        os.sched_setaffinity(0, given)
 
 
 def test_every_other_flag_reaches_every_engine() -> None:
