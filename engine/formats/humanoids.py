@@ -92,6 +92,8 @@ def read_gltf(
         raise InputError(f"{path}: {exc}", field="path") from exc
     bones = _vrm_bones(scene)
     is_ours = scene.json.get("asset", {}).get("generator") == GENERATOR
+    if is_ours:  # in metres, however long the legs of its people
+        rig = replace(rig, metres_per_unit=rig.metres_per_unit or 1.0)
     rest, moving = scene.rest(), scene.moving(times)
     people, hands = [], []
     for joints in groups:

@@ -31,6 +31,7 @@ from engine.body.rotations import (
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import FOOT_JOINTS, JOINT, JOINT_COUNT, JOINT_NAMES, PARENTS
 from engine.errors import InputError
+from engine.formats.options import UNITS as OURS
 from engine.formats.rig import RigMap, match_joints
 from engine.motion.motion import Motion
 
@@ -201,7 +202,7 @@ def _own_motion(bvh: Skeleton, body: Body, rig: RigMap) -> Motion:
     """A file that `write_bvh` wrote, or one like it: a T pose at rest and our axes."""
     index = [bvh.names.index(name) for name in JOINT_NAMES]
     rest = bvh.rest_positions()[index]
-    unit = _unit(rig, dict(zip(JOINT_NAMES, rest, strict=True)))
+    unit = rig.metres_per_unit or _own_unit(_leg_length(dict(zip(JOINT_NAMES, rest, strict=True))))
     betas = fit_betas(body, bone_lengths(rest) * unit, prior=1e-5, iterations=10)
     pelvis = body.rest_joints(betas)[0]
     made = _Frames()
@@ -264,6 +265,13 @@ def guess_unit(leg_length: float) -> float:
         if HUMAN_LEG[0] <= leg_length * unit <= HUMAN_LEG[1]:
             return unit
     return AVERAGE_LEG / leg_length
+
+
+def _own_unit(leg_length: float) -> float:
+    """Metres per unit of a file like ours: of those that we write in, however long the legs are."""
+    unit = min(OURS.values(), key=lambda unit: abs(np.log(leg_length * unit / AVERAGE_LEG)))
+    is_a_leg = 1 / 3 < leg_length * unit / AVERAGE_LEG < 3
+    return unit if is_a_leg else guess_unit(leg_length)
 
 
 def _length(joints: Mapping[str, Array], *names: str) -> float:
