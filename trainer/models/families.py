@@ -1,4 +1,8 @@
-"""Which families there are. A new one is a folder of this one, and its name here."""
+"""Which families there are. A new one is a folder of this one, and its name here.
+
+In the engine it is a field of `bundle.Manifest` and, once its graphs are run, one of
+`sampling.models.Models`; export, checkpoints, training and the manifest's checks follow from them.
+"""
 
 from __future__ import annotations
 
