@@ -95,6 +95,7 @@ async def interact(
     """Play a motion of 10 frames a second to a server as if it were live; show what comes back.
 
     settings  as `Client.interact` takes them
+    Raises BackendError if no frame came as long as the motion lasts.
     """
     betas = player.betas[0]
     async with (
@@ -112,6 +113,11 @@ async def interact(
             sender.cancel()
         for event in session.events:
             print(f"contrapose: the server says: {event.text}", file=sys.stderr)
+        if not frames:
+            raise BackendError(
+                f"no frame came in the {player.frames / player.frame_rate:g} s that the player "
+                "lasts; give more --seconds, or a server with less to do"
+            )
         if mode == "follow_plan":
             player = _led(player, frames)
         return _played(session, player, frames, summary)

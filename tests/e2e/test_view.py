@@ -60,7 +60,7 @@ def test_a_demo_at_a_terminal_goes_on_until_ctrl_c(tiny_bundle: Path, tmp_path: 
     import pty
 
     ours, theirs = pty.openpty()
-    flags = ["--seconds", "0.5", "-o", str(tmp_path), "--bundle", str(tiny_bundle)]
+    flags = ["--seconds", "2", "-o", str(tmp_path), "--bundle", str(tiny_bundle)]
     process = subprocess.Popen(
         [*CLI, "demo", "--precision", "f32", *flags],
         stdin=theirs,
