@@ -98,6 +98,13 @@ class SessionConfig:
         return self.horizon_frames + self.transit_frames
 
     @property
+    def tail_frames(self) -> int:
+        """Frames that the client is sent beyond the plan: as many as hold the horizon whatever is
+        left of the plan, and none where a window reaches as far."""
+        reach = WINDOW_FRAMES - self.history_frames
+        return self.horizon_frames - self.commit_frames if self.horizon_frames > reach else 0
+
+    @property
     def has_zone(self) -> bool:
         """Whether the partner has to keep out of a zone around the player."""
         return self.zone_radius > 0 or not self.allow_contact

@@ -1,6 +1,7 @@
 """Frames that no network made: the partner stands, comes to rest, or the last motion dies away.
 
-Each function goes on with the plan of a timeline. Knows no window and no target.
+Each function goes on with the plan of a timeline, or with what the client holds beyond it. Knows
+no window and no target.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from engine.body.pose import Pose, stacked
 from engine.motion.cleanup import feet_locked
 from engine.motion.seams import REST_DECAY, brought_to, coasted
 from engine.motion.standing import settled, standing_partner
-from engine.motion.track import Track, joined
+from engine.motion.track import Track, joined, known_track
 from engine.session.plan import (
     LONGEST_CATCH_UP,
     SPARE_FRAMES,
+    Frames,
     Quality,
     Timeline,
     label,
     stamp_of,
 )
+from engine.session.zone import SpaceKeeper
 
 
 def stand(timeline: Timeline, partner_start: Pose | None) -> None:
@@ -74,15 +77,57 @@ def coast(timeline: Timeline, *, is_paused: bool) -> None:
     if missing <= 0:
         return
     missing += SPARE_FRAMES if is_paused else 0
-    history = config.history_frames
-    shown = timeline.track(end - history + 1, history, end, end, is_shown=True)
-    result = coasted(shown, min(missing, LONGEST_CATCH_UP))
-    if timeline.plan.quality(end) is not Quality.FALLBACK:
-        result = _grounded(timeline, shown, result)
+    result = _dying_away(timeline, _shown(timeline), min(missing, LONGEST_CATCH_UP))
     skipped = max(missing - LONGEST_CATCH_UP, 0)
     if skipped:
         timeline.sent_until = max(timeline.sent_until, end + skipped)
     _hold(timeline, result, end + skipped + 1)
+
+
+def take_up(timeline: Timeline) -> None:
+    """What the client holds beyond the plan is the plan, as far as it is frozen by now."""
+    end, tail = timeline.plan_end, timeline.tail
+    count = min(timeline.now + timeline.config.commit_frames - end, len(tail))
+    if count <= 0:
+        return
+    taken = tail.cut(tail.first, end + count)
+    timeline.plan.append(taken.first, taken.pose, taken.labels)
+    timeline.tail, timeline.sent_until = tail.cut(end + count + 1, tail.last), end + count
+
+
+def lengthen_tail(timeline: Timeline, keeper: SpaceKeeper | None) -> None:
+    """Where no window reaches as far as the client wants to hold, it holds the last motion as it
+    dies away, too; out of the player's zone, if there is one."""
+    held = timeline.tail
+    missing = timeline.config.tail_frames - len(held)
+    if missing <= 0:
+        return
+    shown, end = _shown(timeline), timeline.plan_end
+    if len(held):
+        shown = joined([shown, known_track(held.pose)]).cut(len(held), shown.frames)
+    result = _dying_away(timeline, shown, missing)
+    if keeper is not None:
+        given = np.repeat([np.arange(shown.frames + missing) < shown.frames], 2, axis=0)
+        result = keeper.spaced(joined([shown, result]), given).cut(shown.frames, missing)
+    more = Frames(
+        first=end + 1 + len(held),
+        pose=result.pose,
+        labels=np.full(missing, _held(timeline)),
+    )
+    timeline.tail = held.before(more) if len(held) else more
+
+
+def _shown(timeline: Timeline) -> Track:
+    """The last frames of the plan, as they are shown."""
+    end, history = timeline.plan_end, timeline.config.history_frames
+    return timeline.track(end - history + 1, history, end, end, is_shown=True)
+
+
+def _dying_away(timeline: Timeline, shown: Track, frames: int) -> Track:
+    result = coasted(shown, frames)
+    if timeline.plan.quality(timeline.plan_end) is Quality.FALLBACK:
+        return result
+    return _grounded(timeline, shown, result)
 
 
 def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:
@@ -97,10 +142,14 @@ def _grounded(timeline: Timeline, shown: Track, track: Track) -> Track:
 
 def _hold(timeline: Timeline, track: Track, first: int) -> None:
     """Go on with frames that no network made."""
+    timeline.plan.append(first, track.pose, _held(timeline))
+
+
+def _held(timeline: Timeline) -> np.void:
+    """What frames after the plan's last say of themselves."""
     last = timeline.plan.label(timeline.plan_end)
     is_standing = last["quality"] == Quality.FALLBACK
-    held = label(Quality.FALLBACK if is_standing else Quality.HELD, stamp_of(last))
-    timeline.plan.append(first, track.pose, held)
+    return label(Quality.FALLBACK if is_standing else Quality.HELD, stamp_of(last))
 
 
 def _lasting(pair: Pose, frames: int) -> Pose:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Array, BoolArray, IntArray
-from engine.body.pose import Pose, no_poses
+from engine.body.pose import Pose, chained, no_poses
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import lowest_heights
 from engine.motion.motion import WINDOW_FRAMES
@@ -95,6 +95,14 @@ class Frames:
     def cut(self, first: int, last: int) -> Frames:
         rows = slice(first - self.first, last + 1 - self.first)
         return Frames(first=first, pose=self.pose[:, rows], labels=self.labels[rows])
+
+    def before(self, later: Frames) -> Frames:
+        """These, and those that follow the last of them."""
+        return Frames(
+            first=self.first,
+            pose=chained([self.pose, later.pose], axis=1),
+            labels=np.concatenate([self.labels, later.labels]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -325,7 +333,9 @@ class Timeline:
 
     rest_joints  (2, 22, 3) of player and partner
     leads_from   from this frame on the player is the plan's, who leads; None: the client's
-    sent_until   the last frame that the client holds
+    sent_until   the last frame of the plan that the client holds
+    tail         frames beyond the plan's end that it holds as well, and that the plan takes up if
+                 no window comes
     floors       metres, of the player in the last frames
     """
 
@@ -337,12 +347,18 @@ class Timeline:
         self.plan = Plan()
         self.leads_from: int | None = None
         self.sent_until = -1
+        self.tail = NO_FRAMES
         self.floors: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._posed_player: tuple[int, tuple[Array, Array, float]] | None = None
 
     @property
     def plan_end(self) -> int:
         return self.plan.last if self.plan else self.now - 1
+
+    @property
+    def held_until(self) -> int:
+        """The last frame that the client holds."""
+        return self.sent_until + len(self.tail)
 
     @property
     def frozen_until(self) -> int:

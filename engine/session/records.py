@@ -312,7 +312,7 @@ _STATE = record(
     SessionState,
     CARRIED
     | {"player": PLAYER, "plan": PLAN, "expected": EXPECTED, "partner_start": optional(POSE)}
-    | {"leads_from": optional(FRAME), "kept_until": FRAME, "departure": METRES}
+    | {"tail": FRAMES, "leads_from": optional(FRAME), "kept_until": FRAME, "departure": METRES}
     | each(FLAG, "is_resting is_resumed"),
 )
 
@@ -328,6 +328,7 @@ def check(state: SessionState) -> None:
         "editions": (count, len(plan.editions)),
         "made": (int(plan.is_made.sum()), plan.made.transl.shape[1]),
         "untouched": (int(plan.is_touched.sum()), len(plan.untouched)),
+        "tail": (len(state.tail), state.tail.pose.transl.shape[1]),
         "expected": (len(state.expected.frames), len(state.expected.joints)),
     }
     for name, lengths in sizes.items():
@@ -335,12 +336,14 @@ def check(state: SessionState) -> None:
             raise Unreadable(f"{name}: {lengths} frames, expected as many of each")
     if not (player.newest is None) == (len(player.stamps) == 0) == (player.last_frame == -1):
         raise Unreadable(f"player: frames up to {player.last_frame} without a newest pose")
-    if len(player.stamps) > KEPT_FRAMES or count > MOST_FRAMES:
+    if len(player.stamps) > KEPT_FRAMES or max(count, len(state.tail)) > MOST_FRAMES:
         raise Unreadable(f"{len(player.stamps)} frames of the player, {count} of the plan")
     if count and (player.newest is None or not state.floors):
         raise Unreadable("a plan without a player or a floor")
     if count and not frames.first - 1 <= state.sent_until <= frames.last:
         raise Unreadable(f"frames sent until {state.sent_until} of a plan up to {frames.last}")
+    if len(state.tail) and (state.tail.first, state.sent_until) != (frames.last + 1, frames.last):
+        raise Unreadable(f"frames from {state.tail.first} beyond a plan up to {frames.last}")
     near = [frames.first, frames.last] if count else []
     asked = windows.under_way
     if asked is not None:

@@ -25,7 +25,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.arms import palms_of
 from engine.body.capsules import Capsules
-from engine.body.pose import Pose
+from engine.body.pose import Pose, chained
 from engine.errors import ConfigError, SessionError
 from engine.motion.company import place_of
 from engine.motion.contacts import Contact, ContactsState, ContactTracker
@@ -36,12 +36,20 @@ from engine.sampling.request import SampledWindow
 from engine.session.asking import Expectation, WantedWindow, WantedWindows, WindowsState
 from engine.session.config import Respond, SessionConfig
 from engine.session.direction import Direction, Mode, TargetEvent
-from engine.session.fallback import bridge_absence, coast, come_to_rest, stand
+from engine.session.fallback import (
+    bridge_absence,
+    coast,
+    come_to_rest,
+    lengthen_tail,
+    stand,
+    take_up,
+)
 from engine.session.manners import Manners
 from engine.session.merging import merge, scene_of, touch
 from engine.session.plan import (
     KEPT_FRAMES,
     LONGEST_CATCH_UP,
+    NO_FRAMES,
     SPARE_FRAMES,
     Frames,
     Plan,
@@ -159,6 +167,7 @@ class Session:
         timeline = self._timeline
         timeline.config, timeline.now = state.config, state.frame
         timeline.sent_until, timeline.leads_from = state.sent_until, state.leads_from
+        timeline.tail = state.tail
         timeline.floors.extend(state.floors)
         timeline.player = PlayerTrack.restored(KEPT_FRAMES, state.player)
         timeline.plan = Plan.restored(state.plan)
@@ -190,6 +199,7 @@ class Session:
             manners=self._manners.state(),
             frame=timeline.now,
             sent_until=timeline.sent_until,
+            tail=timeline.tail,
             leads_from=timeline.leads_from,
             floors=tuple(timeline.floors),
             partner_start=self._partner_start,
@@ -208,7 +218,7 @@ class Session:
     def plan_again(self) -> Chunk:
         """What the client of a resumed session should hold, before the clock goes on."""
         timeline = self._timeline
-        return self._chunk_of(timeline.now, timeline.sent_until)
+        return self._chunk_of(timeline.now)
 
     @property
     def rest_joints(self) -> Array:
@@ -392,18 +402,25 @@ class Session:
 
         Frames that were sent change in a new revision only: one for all that a tick does to them.
         """
-        timeline, revision = self._timeline, self._revision
+        timeline, revision, held_until = self._timeline, self._revision, self._timeline.held_until
+        take_up(timeline)
         is_paused = self.direction.mode is Mode.PAUSED
         changed_from = self._rest() if is_paused else self._merge()
+        if changed_from is not None:
+            timeline.tail = NO_FRAMES
         coast(timeline, is_paused=is_paused)
         shifts = partial(self._expectation.shifts, timeline)
         touched_from = touch(timeline, self._targets, shifts, changed_from)
         changed_from = _earlier(changed_from, touched_from)
         kept_from = None if self._keeper is None else self._keeper.keep(timeline, changed_from)
         corrected_from = _earlier(touched_from, kept_from)
-        if corrected_from is not None and corrected_from <= timeline.sent_until:
+        changed_from = _earlier(changed_from, kept_from)
+        if corrected_from is not None:
+            timeline.tail = NO_FRAMES
+            held_until = max(held_until, timeline.sent_until)
+        if changed_from is not None and changed_from <= held_until:
             self._revision = max(self._revision, revision + 1)
-        return _earlier(changed_from, kept_from)
+        return changed_from
 
     def _rest(self) -> int | None:
         """Paused: what is not frozen makes way for rest; returns the first frame that changed.
@@ -444,27 +461,31 @@ class Session:
         """
         timeline, end = self._timeline, self._timeline.plan_end
         horizon = timeline.now + self.config.sent_frames
-        if changed_from is None and timeline.sent_until >= min(end, horizon):
+        wants_tail = self.config.tail_frames > 0 and end < horizon
+        is_short = wants_tail and timeline.held_until < timeline.now + self.config.horizon_frames
+        if changed_from is None and not is_short and timeline.sent_until >= min(end, horizon):
             return None
-        first = timeline.sent_until + 1
+        first = timeline.held_until + 1
         if changed_from is not None:
             first = max(min(first, changed_from), timeline.plan.first)
-        last = min(end, horizon + SPARE_FRAMES)
-        timeline.sent_until = last
-        return self._chunk_of(first, last)
+        timeline.sent_until = min(end, horizon + SPARE_FRAMES)
+        if wants_tail:
+            lengthen_tail(timeline, self._keeper)
+        return self._chunk_of(first)
 
-    def _chunk_of(self, first: int, last: int) -> Chunk:
-        """Frames of the plan, with all that is said about them."""
-        plan = self._timeline.plan
+    def _chunk_of(self, first: int) -> Chunk:
+        """All that the client holds from a frame on, with all that is said about it."""
+        plan, tail, last = self._timeline.plan, self._timeline.tail, self._timeline.held_until
         touched, start = max(self._timeline.now - 2, plan.first), first - LOOKBACK
         posed_from = min(touched, start)
         poses = plan.stretch(posed_from, plan.last + 1 - posed_from, is_shown=True)
+        poses = chained([poses, tail.pose], axis=1) if len(tail) else poses
         joints, world = poses.in_world(self.rest_joints[:, None])
         rows = slice(start - posed_from, last + 1 - posed_from)
         curls = curls_of(joints[:, rows], world[:, rows], self.rest_joints, first=start)
         contacts: tuple[Contact, ...] = ()
         if self._contacts is not None:
-            rows = slice(touched - posed_from, None)
+            rows = slice(touched - posed_from, plan.last + 1 - posed_from)
             contacts = self._contacts.update(
                 self._timeline.now,
                 touched,
@@ -477,9 +498,12 @@ class Session:
             if frame in self._sent_hands:  # beside another player, where the plan takes over
                 curls[1, frame - first] = self._sent_hands[frame]
         self._sent_hands |= dict(enumerate(curls[1], first))
+        frames = plan.frames(first, self._timeline.sent_until)
+        if len(tail):
+            frames = frames.before(tail.cut(max(first, tail.first), tail.last))
         return Chunk(
             revision=self._revision,
-            frames=plan.frames(first, last),
+            frames=frames,
             contacts=contacts,
             curls=curls,
         )

@@ -34,7 +34,9 @@ class SessionState:
     frame: int = -1
     """The frame that is due now."""
     sent_until: int = -1
-    """The last frame that the client holds; it shows that one when it hears no more."""
+    """The last frame of the plan that the client holds."""
+    tail: Frames = NO_FRAMES
+    """Frames beyond the plan that the client holds. It shows its last one when it hears no more."""
     leads_from: int | None = None
     """From this frame on the player is the plan's; None: the client sends the player."""
     floors: tuple[float, ...] = ()
@@ -67,6 +69,8 @@ def carried(state: SessionState) -> SessionState:
     be what was shown; the player stays in place. What was carried once stays as it is.
     """
     config, frames, windows = state.config, state.plan.frames, state.windows
+    if len(state.tail):
+        frames = frames.before(state.tail)
     reach = config.history_frames + config.commit_frames + 2 * MARGIN
     first = max(state.frame - reach, frames.first)
     player = state.player.cut(max(state.player.last_frame + 1 - state.frame + reach, 1))
@@ -82,7 +86,7 @@ def carried(state: SessionState) -> SessionState:
         ),
         pursuit=Pursuit(rest_joints=state.pursuit.rest_joints, direction=state.pursuit.direction),
         frame=state.frame,
-        sent_until=min(state.sent_until, frames.last),
+        sent_until=min(state.sent_until + len(state.tail), frames.last),
         leads_from=first if is_led else None,
         floors=(min(state.floors),),
         player=player.of_nobody(),

@@ -137,7 +137,9 @@ CHANGES: dict[int, Callable[[int], Direction]] = {
     52: lambda _: Direction(mode=Mode.PAUSED),
     57: lambda _: Direction(),
 }
-CONFIG = SessionConfig(steps=4, warm_steps=2, departure_threshold=0.01, start_distance=0.8)
+CONFIG = SessionConfig(
+    steps=4, warm_steps=2, departure_threshold=0.01, start_distance=0.8, horizon_frames=26
+)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from engine.session.player import PlayerTrack
 from engine.session.session import Tick
 from engine.testing import noisy_windows, still_windows
 from tests.builders import REST, player_at, standing_player
-from tests.engine.playing import answer, each, new_play
+from tests.engine.playing import answer, each, fastest_steps, joints_played, new_play
 
 
 # ----------------------------------------------------------------------------- plans and revisions
@@ -63,6 +63,35 @@ def test_frames_on_their_way_come_on_top_of_the_horizon() -> None:
         reaches.append(max(play.held) - frame)
     assert 12 <= max(reaches) <= 12 + SPARE_FRAMES
     assert min(reaches[20:]) >= 10  # the next window is not asked for any earlier than of old
+
+
+@pytest.mark.parametrize("horizon", [21, 24, 60])
+def test_a_horizon_that_no_window_reaches_is_held_as_well(horizon: int) -> None:
+    """The player moves, so that revision after revision replaces all that the client holds."""
+    config = SessionConfig(horizon_frames=horizon, transit_frames=4)
+    play = new_play(config, sample=noisy_windows(0.05))
+    for frame in range(200):
+        play.run([frame])
+        assert max(play.held) >= frame + horizon
+    assert play.session.status().planned_until < 199 + 21
+    assert {play.played[frame].quality for frame in range(30, 200)} == {Quality.GENERATED}
+
+
+def test_a_client_beyond_the_plan_is_shown_what_it_holds_already_and_then_the_next_window() -> None:
+    play = new_play(SessionConfig(horizon_frames=24), sample=noisy_windows(0.05))
+    play.run(range(100))
+    held, planned_until = dict(play.held), play.session.status().planned_until
+    assert planned_until < max(held) >= 99 + 24
+    play.run(range(100, 123), window_takes=None)
+    for frame in range(100, 123):
+        np.testing.assert_array_equal(play.played[frame].rotmats[1], held[frame].rotmats[1])
+        np.testing.assert_array_equal(play.played[frame].transl[1], held[frame].transl[1])
+    assert play.played[122].quality is Quality.HELD
+    play.session.fail(play.lost[-1].ticket)
+    play.run(range(123, 140))
+    assert play.played[139].quality is Quality.GENERATED
+    steps = fastest_steps(joints_played(play, range(90, 140)))
+    assert steps[planned_until - 90 :].max() < 1.5 * steps[: planned_until - 90].max()
 
 
 def test_a_plan_that_ran_dry_is_held_and_comes_to_rest() -> None:
@@ -460,12 +489,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
         max_size=80,
     ),
     seed=st.integers(0, 2**32 - 1),
+    horizon=st.sampled_from([20, 24, 60]),
 )
 def test_the_laws_hold_whatever_the_wire_and_the_engine_do(
-    steps: list[tuple[float, str, int | None]], seed: int
+    steps: list[tuple[float, str, int | None]], seed: int, horizon: int
 ) -> None:
     """Random feed times, drops, late and lost windows: contiguous, frozen kept, finite."""
-    play = new_play(sample=noisy_windows(0.1), seed=seed)
+    config = SessionConfig(horizon_frames=horizon)
+    play = new_play(config, sample=noisy_windows(0.1), seed=seed)
     now = 0.0
     for elapsed, event, window_takes in steps:
         now += elapsed
@@ -476,4 +507,5 @@ def test_the_laws_hold_whatever_the_wire_and_the_engine_do(
             for wanted in tick.wanted:
                 play.session.fail(wanted.ticket)
         if play.held:
-            assert max(play.held) >= tick.frame + play.session.config.commit_frames
+            least = horizon if config.tail_frames else config.commit_frames
+            assert max(play.held) >= tick.frame + least

@@ -61,8 +61,9 @@ class Client:
         self.held |= {frame.index: frame for frame in each(frames)}
 
 
-def new_session(capsules: tuple[Capsules, Capsules] | None = None) -> Session:
-    return Session(SessionConfig(steps=4), rest_joints=REST, seed=3, capsules=capsules)
+def new_session(capsules: tuple[Capsules, Capsules] | None = None, *, horizon: int = 20) -> Session:
+    config = SessionConfig(steps=4, horizon_frames=horizon)
+    return Session(config, rest_joints=REST, seed=3, capsules=capsules)
 
 
 def assert_same(found: Pose, expected: Pose) -> None:
@@ -73,14 +74,14 @@ def assert_same(found: Pose, expected: Pose) -> None:
 @pytest.mark.parametrize(
     "gap", [0, 19, 130, *(pytest.param(gap, marks=pytest.mark.long) for gap in (1, 5, 25, 50))]
 )
-@given(cut=st.integers(1, 60))
+@given(cut=st.integers(1, 60), horizon=st.sampled_from([20, 26]))
 @settings(max_examples=8)
 def test_the_first_frames_after_a_gap_are_those_the_client_would_have_shown(
-    gap: int, cut: int
+    gap: int, cut: int, horizon: int
 ) -> None:
     """However long it lasts: as planned, or else standing as it was left."""
     client = Client(noisy_windows(0.03))
-    session = new_session()
+    session = new_session(horizon=horizon)
     client.run(session, range(cut))
     resumed = Session.restored(taken_up(session.state()), rest_joints=REST)
     expected = dict(client.held)

@@ -118,12 +118,18 @@ def intruding(requests: list[WindowRequest]) -> Array:
 
 
 @pytest.mark.parametrize(
-    ("radius", "speed", "ticks"), [(0.0, 1.0, 200), (0.35, 0.5, 200), (0.0, 2.5, 140)]
+    ("radius", "speed", "ticks", "horizon"),
+    [(0.0, 1.0, 200, 20), (0.35, 0.5, 200, 24), (0.0, 2.5, 140, 20), (0.0, 2.5, 140, 24)],
 )
 def test_no_frame_is_sent_in_which_the_partner_is_in_the_zone(
-    radius: float, speed: float, ticks: int
+    radius: float, speed: float, ticks: int, horizon: int
 ) -> None:
-    config = SessionConfig(allow_contact=False, zone_radius=radius, departure_threshold=0.02)
+    config = SessionConfig(
+        allow_contact=False,
+        zone_radius=radius,
+        departure_threshold=0.02,
+        horizon_frames=horizon,
+    )
     play = new_guarded(config, player=restless(int(10 * speed), speed), sample=intruding)
     play.run(ticks)  # Guarded holds each frame against the law
     assert play.checked > 15 * ticks
