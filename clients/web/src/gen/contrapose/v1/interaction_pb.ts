@@ -212,8 +212,9 @@ export type SessionHeader = Message<"contrapose.v1.SessionHeader"> & {
   steps?: number | undefined;
 
   /**
-   * Frames ahead of the clock that the client holds, 4 to 100. A plan reaches about 30 frames
-   * ahead, so more than that holds all of it. Absent: the server's default.
+   * Frames ahead of the clock that the client holds, 4 to 100. A window reaches 20 frames ahead. With
+   * more than that, chunks go on beyond the plan: HELD frames, in which the last motion dies away,
+   * until the next window comes in their place. Absent: the server's default.
    *
    * @generated from field: optional uint32 horizon_frames = 8;
    */
@@ -750,7 +751,7 @@ export type SessionAccepted = Message<"contrapose.v1.SessionAccepted"> & {
   frameRate: number;
 
   /**
-   * Frames ahead of the clock that plans reach.
+   * Frames ahead of the clock that the client holds.
    *
    * @generated from field: uint32 horizon_frames = 5;
    */

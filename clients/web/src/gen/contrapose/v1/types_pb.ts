@@ -717,7 +717,7 @@ export enum FrameQuality {
   GENERATED = 1,
 
   /**
-   * Compute fell behind: the last pose is held.
+   * Not planned in time, or not yet: the last motion dies away.
    *
    * @generated from enum value: FRAME_QUALITY_HELD = 2;
    */

@@ -454,7 +454,7 @@ namespace Contrapose.V1
         /// <summary>Denoiser calls per window, 1 to 50. Absent: the bundle's default.</summary>
         public uint? Steps;
 
-        /// <summary>Frames ahead of the clock that the client holds, 4 to 100. A plan reaches about 30 frames ahead, so more than that holds all of it. Absent: the server's default.</summary>
+        /// <summary>Frames ahead of the clock that the client holds, 4 to 100. A window reaches 20 frames ahead. With more than that, chunks go on beyond the plan: HELD frames, in which the last motion dies away, until the next window comes in their place. Absent: the server's default.</summary>
         public uint? HorizonFrames;
 
         /// <summary>Frames from now on that no revision changes, 1 to 10, and fewer than the horizon. 10 is half of what a window adds to 10 frames of history; a bundle with another history has another limit, and a refusal names it. Absent: the server's default.</summary>
@@ -1657,7 +1657,7 @@ namespace Contrapose.V1
         /// <summary>Frames a second of every plan: 10.</summary>
         public float FrameRate;
 
-        /// <summary>Frames ahead of the clock that plans reach.</summary>
+        /// <summary>Frames ahead of the clock that the client holds.</summary>
         public uint HorizonFrames;
 
         /// <summary>Frames from now on that no revision changes.</summary>

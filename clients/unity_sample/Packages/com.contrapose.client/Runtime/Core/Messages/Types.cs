@@ -11,7 +11,7 @@ namespace Contrapose.V1
         Unspecified = 0,
         /// <summary>Denoised by the network with all the known frames.</summary>
         Generated = 1,
-        /// <summary>Compute fell behind: the last pose is held.</summary>
+        /// <summary>Not planned in time, or not yet: the last motion dies away.</summary>
         Held = 2,
         /// <summary>Not from the network: an idle stance, or an older plan where a newer was due.</summary>
         Fallback = 3,
