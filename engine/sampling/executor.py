@@ -10,6 +10,7 @@ An `Executor` works in turns and owns no thread: whatever makes the turns (`Turn
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 import threading
 import time
@@ -27,6 +28,7 @@ from engine.errors import BackendError, ContraposeError, OverloadedError
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.sampling.meters import BusyMeter
 from engine.sampling.models import Models
+from engine.sampling.one_by_one import OneByOne
 from engine.sampling.request import SampledWindow, WindowRequest
 from engine.sampling.sampler import WindowInProgress, advance_windows, begin_windows
 from engine.sampling.scheduler import CallCosts, Scheduler, even_costs
@@ -41,6 +43,8 @@ Pieces = Generator[None, None, T]
 
 PATIENCE_S = 0.5
 """Seconds after which offline work has one call in spite of live windows: it gets on, if slowly."""
+LIVE_SECONDS = 3.0
+"""Without a window with a deadline for so long, offline work has the machine to itself."""
 BEGIN_WEIGHT = 0.1
 """Weight of the newest windows in the average of what they took to begin."""
 CLOSE_SECONDS = 5.0
@@ -200,6 +204,13 @@ class Executor:
         self._on_done: dict[int, OnDone] = {}
         self._is_live = False
         """Whether a window with a deadline is among those of this turn."""
+        self._live_at = -math.inf
+        """When one was last among them."""
+        self._quiet = threading.Event()
+        """Set while none is under way."""
+        self._quiet.set()
+        self.offline = OneByOne()
+        """Callers of offline work, where they share the machine with live sessions."""
         self._windows_at = self._pieces_at = clock()
         """When patient windows, and pieces of patient work, last had a call."""
         self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
@@ -243,6 +254,8 @@ class Executor:
         with self._lock:
             self._require_open()
             self._submitted += [_Submitted(request, deadline, done) for request, done in windows]
+            if deadline < math.inf:
+                self._quiet.clear()
         self._turns.wake()
 
     def call(self, function: Callable[[Models], T]) -> Future[T]:
@@ -269,6 +282,16 @@ class Executor:
         """Find out what calls cost, by timing a few of each bucket; blocks until done."""
         buckets = self._models.animator.buckets
         self._costs = self.call(lambda models: measured_costs(models, buckets)).result()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether windows with deadlines come. For reading."""
+        return self._clock() - self._live_at < LIVE_SECONDS
+
+    def wait_for_quiet(self) -> None:
+        """Let the windows with a deadline that are under way be done first, for half a second at
+        most. Not on the executor thread."""
+        self._quiet.wait(PATIENCE_S)
 
     def figures(self) -> ExecutorFigures:
         return ExecutorFigures(
@@ -346,10 +369,15 @@ class Executor:
         self._want_loops(self._taken)
         self._taken = []
         self._is_live = self._scheduler.urgent_count > 0
+        if self._is_live:
+            self._live_at = self._clock()
+            self._quiet.clear()
 
     def _finish(self) -> None:
         self._deliver()
         is_idle = not self._scheduler.urgent_count and not self._submitted
+        if is_idle:
+            self._quiet.set()
         if self._patient and (is_idle or self._clock() - self._pieces_at > PATIENCE_S):
             self._pieces_at = self._clock()
             work = self._patient.popleft()

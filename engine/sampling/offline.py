@@ -37,18 +37,29 @@ def sampled(executor: Executor, requests: list[WindowRequest]) -> Array:
 
 @contextmanager
 def patient_windows(executor: Executor) -> Iterator[SampleWindows]:
-    """A sampler of windows."""
-    is_over = threading.Event()
+    """A sampler of windows.
+
+    Beside live sessions its callers take turns: until it asks for the next window, only the one
+    that had the last computes, and it begins when no window of a session is under way.
+    """
+    is_over, caller = threading.Event(), object()
 
     def sample(requests: list[WindowRequest]) -> Array:
+        executor.offline.leave(caller)
+        if executor.is_shared:
+            executor.offline.take(caller)
         if is_over.is_set():
+            executor.offline.leave(caller)
             raise _cancelled()
-        return sampled(executor, requests)
+        x0 = sampled(executor, requests)
+        executor.wait_for_quiet()
+        return x0
 
     try:
         yield sample
     finally:
         is_over.set()
+        executor.offline.leave(caller)
 
 
 @contextmanager

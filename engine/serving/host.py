@@ -34,7 +34,7 @@ MOST_SESSIONS = 10_000
 """Before anything is known."""
 TAKE_OVER_SECONDS = 2.0
 """How long a client who is back waits for its old connection to end."""
-GENERATION_SLOT_SECONDS = 0.5
+GENERATION_SLOT_SECONDS = 2.0
 """How long a motion or a pair waits for others to be done: one that asks again and again at once
 would cost more than it is refused."""
 

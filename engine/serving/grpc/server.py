@@ -33,11 +33,14 @@ from engine.serving.grpc.service import (
 )
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import ComputeConfig, loaded_bundle
+from engine.serving.pools import started_pool
 from engine.serving.process import Say, silent, stop_event
 from engine.session.recording import Recorder
 
 logger = logging.getLogger(__name__)
 
+SPARE_WORKERS = 4
+"""Threads beside those of motions and pairs: they open sessions, and make JSON."""
 SWITCH_SECONDS = 0.0005
 """Time after which a waiting thread gets the interpreter. Planning is many short numpy calls
 that keep it; at Python's 5 ms the event loop and the executor would wait as long at every turn."""
@@ -82,6 +85,8 @@ async def serve(
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    workers = started_pool(config.service.max_generations + SPARE_WORKERS, "contrapose-worker")
+    asyncio.get_running_loop().set_default_executor(workers)
     stop = stop_event(on_eof=config.stops_on_eof)
     host = Host(config.service)
     server = new_server(config.access)
