@@ -11,11 +11,12 @@ import dataclasses
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
@@ -92,9 +93,17 @@ def run_task(
     )
 
     saved, last = run.seconds, time.monotonic()
-    done = progress(config, run.step, run.seconds)
+    done, has_begun = progress(config, run.step, run.seconds), threading.Event()
+
+    def leave_before_the_first_step() -> None:
+        """It may take minutes, as graphs are compiled in it, and there is nothing to save yet."""
+        if not has_begun.is_set():
+            if world.is_first:
+                print(f"{out}: stopped before the first step; nothing is lost", flush=True)
+            os._exit(0)
+
     with (
-        stop_signals() as stop,
+        stop_signals(leave_before_the_first_step) as stop,
         closing(batches),
         RunLog(out, run.step, done) if world.is_first else nullcontext() as log,
     ):
@@ -107,6 +116,7 @@ def run_task(
             run.step, run.seconds, last = run.step + 1, run.seconds + now - last, now
             done = progress(config, run.step, run.seconds)
             done, values = agreed(world, done, stop.is_set(), terms)
+            has_begun.set()
 
             gradients.average(world)
             norm = nn.utils.clip_grad_norm_(
@@ -173,16 +183,34 @@ def held_out_means(
 
 
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set while the block runs: the step under way is finished."""
+def stop_signals(told: Callable[[], None]) -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs: the step under way is finished.
+
+    told  called on another thread, as well: this one hears of signals only between two operations,
+          and one that waits for another process may have no end
+    """
     stop = threading.Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
+    hears, tells = socket.socketpair()
+    tells.setblocking(False)
+
+    def listen() -> None:
+        while hears.recv(1):
+            told()
+
+    listener = threading.Thread(target=listen, name="contrapose-signals", daemon=True)
+    listener.start()
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    woken = signal.set_wakeup_fd(tells.fileno())
     try:
         yield stop
     finally:
+        signal.set_wakeup_fd(woken)
         for number, handler in previous.items():
             signal.signal(number, handler)
+        tells.close()
+        listener.join()
+        hears.close()
 
 
 # ------------------------------------------------------------------------------------ command line
@@ -210,6 +238,8 @@ def under_torchrun(processes: int, args: argparse.Namespace) -> int:
             field="processes",
         )
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun would, after a page of warnings
+    for name in ("agent.server.api", "multiprocessing.api"):  # they tell of each signal, too
+        logging.getLogger(f"torch.distributed.elastic.{name}").setLevel(logging.ERROR)
     launcher = ["--standalone", f"--nproc-per-node={processes}", "-m", "trainer.training.train"]
     try:
         torchrun.main([*launcher, *train_arguments(args)])

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,31 @@ def test_sigterm_ends_a_run_with_a_checkpoint_that_it_goes_on_from(
     assert f"stopped at step {step}" in last
     train.train(tiny(data, f"steps={step + 2}"), tmp_path)
     assert [line["step"] for line in curve(tmp_path)] == list(range(1, step + 3))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_that_still_compiles_ends_at_once_and_in_one_line(
+    data: Path, tmp_path: Path, processes: int
+) -> None:
+    """Its first step takes minutes, in which it hears of no signal and no other process."""
+    out = tmp_path / "out"
+    arguments = command(data, out, "steps=10000", "compile=true", f"processes={processes}")
+    cold = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, env=cold, stdout=pipe, stderr=pipe, text=True) as process:
+        while not (out / LOG).exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(2.0)  # into the first step
+        process.terminate()
+        begun = time.monotonic()
+        said, complained = process.communicate(timeout=60)
+        seconds = time.monotonic() - begun
+    assert (process.returncode, complained) == (0, "")
+    assert said.splitlines() == [f"{out}: stopped before the first step; nothing is lost"]
+    assert seconds < 20  # torch itself kills what has not ended after 30
+    assert not (out / CHECKPOINT).exists()
 
 
 @pytest.mark.long
