@@ -34,7 +34,7 @@ def test_load_reports_what_each_number_of_sessions_cost(
     one, two = report["by_sessions"]
     assert (one["sessions"], two["sessions"]) == (1, 2)
     assert (one["errors"], two["errors"]) == ([], [])
-    assert two["frames"] >= 2 * 17 + 2  # of 2 s each, less the playout delay
+    assert two["frames"] >= 2 * 10  # of 2 s each, less the playout delay and a slow start
     assert 0 < two["reaction_ms"]["p50"] <= two["reaction_ms"]["p95"]
     assert two["rss_mb"] > 50
     assert two["server_cpu"] > 0

@@ -22,6 +22,17 @@ from tests.builders import REST, player_at
 Sample = Callable[[list[WindowRequest]], Array]
 
 
+def noted_windows() -> tuple[list[WindowRequest], Sample]:
+    """Requests as they come, and a sampler of windows without motion that notes them."""
+    asked: list[WindowRequest] = []
+
+    def sample(requests: list[WindowRequest]) -> Array:
+        asked.extend(requests)
+        return still_windows(requests)
+
+    return asked, sample
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SentFrame:
     """One frame of a chunk, and its pair."""

@@ -9,20 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.arrays import Array
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
 from engine.motion.cleanup import CleanupConfig
 from engine.motion.floor import floor_height
-from engine.sampling.request import WindowRequest
 from engine.session.config import SessionConfig
 from engine.session.direction import Direction, Mode, PoseTarget
 from engine.session.plan import Quality
 from engine.session.targets.pose import pose_error
-from engine.testing import noisy_windows, still_windows
+from engine.testing import noisy_windows
 from tests.builders import REST, player_at, standing_player
-from tests.engine.playing import Play, answer, fastest_steps, joints_played, new_play
+from tests.engine.playing import Play, answer, fastest_steps, joints_played, new_play, noted_windows
 
 MOST_STEP = (CleanupConfig().top_speed or 0.0) / 10 + 1e-3
 """Metres that the clean-up lets a joint travel in a frame."""
@@ -188,12 +186,7 @@ def test_the_partner_passes_through_the_poses_he_is_given(at: int, threshold: fl
 
 
 def test_the_network_is_told_of_a_pose_with_time_to_get_there() -> None:
-    asked: list[WindowRequest] = []
-
-    def sample(requests: list[WindowRequest]) -> Array:
-        asked.extend(requests)
-        return still_windows(requests)
-
+    asked, sample = noted_windows()
     play = new_play(sample=sample, player=standing_player)
     play.run(range(30))
     want(play, reaching_up(play, 95))
@@ -248,12 +241,7 @@ def test_poses_wait_while_the_mode_is_another() -> None:
 
 
 def test_the_player_of_a_pose_is_told_to_the_network_too() -> None:
-    asked: list[WindowRequest] = []
-
-    def sample(requests: list[WindowRequest]) -> Array:
-        asked.extend(requests)
-        return still_windows(requests)
-
+    asked, sample = noted_windows()
     play = new_play(sample=sample, player=standing_player)
     play.run(range(30))
     target = reaching_up(play, 45)

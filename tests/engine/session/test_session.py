@@ -25,7 +25,14 @@ from engine.session.player import PlayerTrack
 from engine.session.session import Tick
 from engine.testing import noisy_windows, still_windows
 from tests.builders import REST, player_at, standing_player
-from tests.engine.playing import answer, each, fastest_steps, joints_played, new_play
+from tests.engine.playing import (
+    answer,
+    each,
+    fastest_steps,
+    joints_played,
+    new_play,
+    noted_windows,
+)
 
 
 # ----------------------------------------------------------------------------- plans and revisions
@@ -201,12 +208,7 @@ def test_changed_settings_call_for_a_revision_with_the_new_steps() -> None:
 
 
 def test_settings_of_load_control_call_for_no_revision_but_hold_from_the_next_window_on() -> None:
-    asked: list[WindowRequest] = []
-
-    def sample(requests: list[WindowRequest]) -> Array:
-        asked.extend(requests)
-        return still_windows(requests)
-
+    asked, sample = noted_windows()
     play = new_play(player=standing_player, sample=sample)
     play.run(range(40))
     asked.clear()
@@ -217,12 +219,7 @@ def test_settings_of_load_control_call_for_no_revision_but_hold_from_the_next_wi
 
 
 def test_words_steer_the_next_revision_and_all_windows_after_it() -> None:
-    asked: list[WindowRequest] = []
-
-    def sample(requests: list[WindowRequest]) -> Array:
-        asked.extend(requests)
-        return still_windows(requests)
-
+    asked, sample = noted_windows()
     play = new_play(player=standing_player, sample=sample)
     play.run(range(40))
     assert all(request.text is None for request in asked)
@@ -288,12 +285,7 @@ def test_a_player_who_is_far_away_is_shown_to_the_network_on_the_leash() -> None
         start = player_at(0.0)
         return Pose(start.rotmats, start.transl + np.array([0.0, 0.0, 2.0 * time_s]))
 
-    asked: list[WindowRequest] = []
-
-    def sample(requests: list[WindowRequest]) -> Array:
-        asked.extend(requests)
-        return still_windows(requests)
-
+    asked, sample = noted_windows()
     play = new_play(SessionConfig(leash=2.4), player=walking_off, sample=sample)
     play.run(range(80))
     pelvis = [request.anchor[:, -3:] + REST[:, 0] for request in asked]
