@@ -15,7 +15,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
 from engine.body.capsules import Capsules, capsules_of_each
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose, no_poses, stacked
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import BackendError, InputError
@@ -137,21 +137,33 @@ def generate_motions(
         return filled(opening(track, anchor_window, first=first, anchor=0))
 
     before = _frames_before_anchor(anchor_index, frames)
-    track = around_anchor(known_track(_pairs(anchors)[:, None]), -before)
     start = anchor_index - before
-    end = start + track.frames
-    parts = [track]
-    history, latest = min(history_frames, WINDOW_FRAMES - 1), track
+    # In one place from the beginning: what is left of a long motion's windows would fill the heap.
+    made = no_poses(2 * len(anchors), frames)
+
+    def put(track: Track, first: int) -> None:
+        """Frames that the motion has, from `first` on; more are left out."""
+        last = min(first + track.frames, frames)
+        there, rows = slice(max(first, 0), last), slice(max(-first, 0), last - first)
+        made.rotmats[:, there], made.transl[:, there] = (
+            track.rotmats[:, rows],
+            track.transl[:, rows],
+        )
+
+    front = latest = around_anchor(known_track(_pairs(anchors)[:, None]), -before)
+    put(front, start)
+    history, end = min(history_frames, WINDOW_FRAMES - 1), start + front.frames
     while end < frames:
         new = filled(opening(latest, reaction_window, history_frames=history))
-        parts.append(new.cut(history, WINDOW_FRAMES - history))
+        new = new.cut(history, WINDOW_FRAMES - history)
+        put(new, end)
         # A window sees so much of what is before it, and a motion may be long.
-        latest = joined([latest, parts[-1]]).latest(WINDOW_FRAMES + MARGIN)
-        end += parts[-1].frames
+        latest = joined([latest, new]).latest(WINDOW_FRAMES + MARGIN)
+        end += new.frames
     while start > 0:
-        parts.insert(0, around_anchor(parts[0], 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1))
-        start -= parts[0].frames
-    made = joined(parts).cut(-start, frames).pose
+        front = around_anchor(front, 1 - WINDOW_FRAMES).cut(0, WINDOW_FRAMES - 1)
+        start -= front.frames
+        put(front, start)
     shape = 2, len(anchors)
     return Pose(
         made.rotmats.reshape(*shape, *made.rotmats.shape[1:]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -97,6 +98,15 @@ def test_feet_stay_on_the_floor_and_no_joint_is_too_fast() -> None:
     assert height.min() > -0.05
     speed = 10 * np.linalg.norm(np.diff(joints_of(made, REST), axis=1), axis=-1)
     assert speed.max() < 12
+
+
+def test_a_long_motion_takes_room_for_itself_and_little_more() -> None:
+    motion(60, 30)
+    tracemalloc.start()
+    made = motion(2000, 700)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1.4 * (made.rotmats.nbytes + made.transl.nbytes)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
