@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine.arrays import Array
 from engine.body import fingers
-from engine.body.pose import Pose
-from engine.motion.hands import LOOKBACK, curls_over, with_hands
+from engine.body.pose import Pose, chained
+from engine.motion.hands import LOOKBACK, STRETCH, curls_of, curls_over, with_hands
 from engine.motion.motion import pose_from_features
 from tests.engine.formats.random_motion import random_motion
 from trainer.choreography.clips import make_clip
@@ -86,6 +87,20 @@ def test_a_frame_follows_from_itself_and_the_few_before(kind: str, first: int) -
     later = pose[:, first - LOOKBACK : first + 8]
     again = curls_over(later, rest, first=first - LOOKBACK).reshape(2, -1, 2, 5)
     np.testing.assert_allclose(again[:, LOOKBACK:], curls[:, first : first + 8], atol=1e-9)
+
+
+@pytest.mark.parametrize("frame_rate", [10.0, 30.0])
+def test_a_long_motion_is_looked_at_in_stretches_and_takes_little_room(frame_rate: float) -> None:
+    clips = [clip(kind, SEEDS[0])[0] for kind in ("handshake", "wave", "point_and_look", "hug")]
+    pose, rest = chained(clips * 6, axis=1), clip("hug", SEEDS[0])[1]
+    whole = curls_of(*pose.in_world(rest[:, None]), rest, first=5, frame_rate=frame_rate)
+    tracemalloc.start()
+    made = curls_over(pose, rest, first=5, frame_rate=frame_rate)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert pose.transl.shape[1] > 3 * STRETCH
+    np.testing.assert_array_equal(made, whole)
+    assert most < 8e6
 
 
 @pytest.mark.parametrize("people", [1, 2, 3])
