@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.arms import ARMS, CHEST, PALM_AHEAD, SIGN, SPINE, Reach, palms_of
-from engine.body.easing import min_jerk
+from engine.body.easing import min_jerk, smoothstep
 from engine.body.kinematics import along_chain
 from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
@@ -75,6 +75,12 @@ BOW_FRAMES = (9, 13, 24)
 """Down, up again from, and upright."""
 BOW_BACK = 0.10
 """Metres that the hips go back in a bow."""
+ROUND_FROM, ROUND_BY = 0.5, np.array([0.28, 0.0, 0.22])
+"""Part of the way to a back up to which a hand stays so many metres to the side of where it is
+laid, and ahead: it goes round the other, not through."""
+EMBRACED, IN_REACH = 0.46, 0.66
+"""Metres between two chests at which a hand lies on the back, and from which it is no nearer than
+the side."""
 LEADS = 0.06
 """Metres by which an elbow is higher of an arm that goes over in a hug."""
 OVERLAP = 0.03
@@ -238,7 +244,7 @@ def reaches_of(
         sides = (RIGHT,) if answer.kind == "offer_hand" else (LEFT, RIGHT)
         return tuple(_offering(answer.kind, side, weights, chest, ahead, rest) for side in sides)
     if answer.kind == "open_arms":
-        return tuple(_embracing(side, weights, ahead, player) for side in (LEFT, RIGHT))
+        return tuple(_embracing(side, weights, chest[0], ahead, player) for side in (LEFT, RIGHT))
     return tuple(
         _taking(answer.kind, theirs, ours, weights, ahead, player)
         for theirs, ours in OFFERED[answer.kind]
@@ -326,10 +332,16 @@ def _taking(
 
 
 def _embracing(
-    side: int, weights: Array, ahead: Array, player: tuple[Array, Array, Array]
+    side: int, weights: Array, at: Array, ahead: Array, player: tuple[Array, Array, Array]
 ) -> Reach:
     """One arm over, one under, the hands laid on the other's back."""
     chest, palm = player[1][:, CHEST], _on_the_back(side, player)
+    apart = lengths((player[0][:, CHEST] - at)[:, [0, 2]])
+    begun = (1 - weights) / (1 - ROUND_FROM)
+    far = (apart - EMBRACED) / (IN_REACH - EMBRACED)
+    still_round = smoothstep(np.clip(np.maximum(begun, far), 0.0, 1.0))
+    past = np.array([-SIGN[side], 0.0, 1.0]) * ROUND_BY
+    palm = palm + still_round[:, None] * rotated(chest, past)
     over = _over(side, player[0])[:, None]
     faces = rotated(chest, np.array([0.0, 0.0, 1.0]))
     fingers = rotated(chest, SIGN[side] * np.eye(3)[0] + (0.225 + 0.125 * over) * UP)

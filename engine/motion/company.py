@@ -58,6 +58,8 @@ FORESIGHT = 0.45
 ROOM, COMES_TO_STAND = 0.62, 2.0
 """Metres between two pelvises under which another who comes, and slows down by so many metres a
 second squared, comes to stand: one steps aside."""
+GENTLE, FROM_GENTLE = 0.8, 0.82
+"""Metres a second below which one who comes up facing us may come nearer, and by which part."""
 AVOIDS, LEAST_ROOM = 0.3, 0.56
 """Seconds of closing in after which the distance must not be under so many metres."""
 CLOSE = 0.70
@@ -88,8 +90,8 @@ STOPPED = 0.08
 TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
 """Radians off the other from which one who stands turns, and to which."""
 SPIN, SPIN_GAIN, SPIN_DAMPING, SPIN_PUSH = 4.0, 26.0, 9.0, 25.0
-FADE_SECONDS = 0.85
-"""In which the other, whose future nobody knows, is taken to slow down."""
+FADE_SECONDS, LEAST_FADE = 0.85, 0.2
+"""In which the other, whose future nobody knows, is taken to slow down; at least, if it brakes."""
 SETTING_OFF, STEADY_SECONDS = 0.8, 0.4
 """Metres a second by which one becomes faster in a third of one who sets off, and for how long such
 a one is taken to go on as it goes."""
@@ -267,14 +269,18 @@ def place_of(root: Array, pelvis: Array) -> Place:
 
 def expected(known: Array, frames: int) -> Array:
     """(frames, 2) ground that a body crosses which was last seen at `known` (n >= 2, 2): it goes on
-    as it went, and slows down; one that sets off goes on for a while first."""
+    as it went, and slows down; one that sets off goes on for a while first, and one that brakes
+    comes to stand as it brakes."""
     steps = np.diff(known[-4:], axis=0) * FRAME_RATE
-    velocity, (slowest, fastest) = steps.mean(axis=0), lengths(steps[[0, -1]])
-    sets_off = min(max(float(fastest - slowest) / SETTING_OFF, 0.0), 1.0)
-    velocity = velocity + sets_off * (steps[-1] - velocity)
+    before, now = (float(speed) for speed in lengths(steps[[0, -1]]))
+    changed = min(max((now - before) / SETTING_OFF, -1.0), 1.0)
+    velocity = steps.mean(axis=0)
+    velocity = velocity + abs(changed) * (steps[-1] - velocity)
+    braking = (before - now) * FRAME_RATE / max(len(steps) - 1, 1)
+    fade = min(max(now / max(2 * braking, 1e-6), LEAST_FADE), FADE_SECONDS)
     seconds = np.arange(1, frames + 1) / FRAME_RATE
-    steady = np.minimum(seconds, sets_off * STEADY_SECONDS)
-    way = steady - FADE_SECONDS * np.expm1((steady - seconds) / FADE_SECONDS)
+    steady = np.minimum(seconds, max(changed, 0.0) * STEADY_SECONDS)
+    way = steady - fade * np.expm1((steady - seconds) / fade)
     return np.asarray(known[-1] + way[:, None] * velocity)
 
 
@@ -378,11 +384,12 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
     closing = leaving - v_x * ahead_x - v_z * ahead_z
     off = wrapped(math.atan2(-away_x, -away_z) - p_yaw)
     beside = max(1.0 - abs(abs(off) - 0.5 * math.pi) / BESIDE, 0.0)
-    near = 1.0 - NARROWER * beside
+    side = 1.0 - NARROWER * beside
+    near = FROM_GENTLE if their < GENTLE and abs(off) < BESIDE else side
     halt = distance - leaving * leaving / (2 * COMES_TO_STAND)
     is_coming = leaving < -COMES and halt < ROOM * near
     is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM * near
-    is_close = distance < USUAL * near
+    is_close = distance < USUAL * side
     is_off = distance > FARTHEST or is_close
     waited = waited + fine if is_off and leaving > -COMES else 0.0
     is_enough = waited > (BEARS_S if is_close else PATIENCE)

@@ -158,6 +158,14 @@ def test_what_is_expected_goes_on_as_it_went_and_slows_down() -> None:
     assert steps[-1] < 0.005
 
 
+def test_who_brakes_is_expected_to_stand_where_the_braking_ends() -> None:
+    speeds = np.array([1.0, 0.9, 0.8, 0.7])  # at 1 m/s^2: another 0.245 m
+    seen = np.concatenate([[0.0], np.cumsum(speeds / 10)])[:, None] * np.array([1.0, 0.0])
+    ahead = expected(seen, 30)[:, 0] - seen[-1, 0]
+    assert 0.15 < ahead[-1] < 0.30
+    assert (np.diff(ahead) >= 0).all()
+
+
 def on_course(rotmats: Array, course: Course) -> tuple[Array, Array]:
     rotmats, transl = rooted(rotmats, course, REST, 0.0)
     return on_legs(rotmats, transl, course, REST, 0.0), transl
