@@ -371,84 +371,150 @@ def _finer(other: Array) -> list[list[list[float]]]:
     return moved
 
 
+class _Other(NamedTuple):
+    """Another, seen from us.
+
+    ahead     x, z of the way there; past: on which side of us it would pass
+    off       radians that we are beside where it faces
+    pace, leaving, closing  metres a second: its own, away from us, and by which it gets farther off
+    """
+
+    distance: float
+    ahead_x: float
+    ahead_z: float
+    past: float
+    off: float
+    pace: float
+    leaving: float
+    closing: float
+
+    @classmethod
+    def of(cls, hips: _Hips, other: list[float]) -> _Other:
+        x, z, yaw, v_x, v_z = other
+        away_x, away_z = x - hips.x, z - hips.z
+        distance = max(math.hypot(away_x, away_z), 1e-3)
+        ahead_x, ahead_z = away_x / distance, away_z / distance
+        leaving = v_x * ahead_x + v_z * ahead_z
+        return cls(
+            distance=distance,
+            ahead_x=ahead_x,
+            ahead_z=ahead_z,
+            past=(v_z - hips.v_z) * away_x - (v_x - hips.v_x) * away_z,
+            off=wrapped(math.atan2(-away_x, -away_z) - yaw),
+            pace=math.hypot(v_x, v_z),
+            leaving=leaving,
+            closing=leaving - hips.v_x * ahead_x - hips.v_z * ahead_z,
+        )
+
+
+class _Wish(NamedTuple):
+    """Where hips would go: metres a second x and z, and radians that they face beside the other;
+    is_quick: they hurry. The rest is a companion's."""
+
+    x: float
+    z: float
+    faces: float
+    is_quick: bool
+    is_going: bool
+    waited: float
+    unseen: float
+
+
 def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) -> _Hips:
     """A substep later; of the other: x, z, yaw, and how fast x and z change."""
-    p_x, p_z, p_yaw, u_x, u_z = other
-    x, z, yaw, v_x, v_z, spin, was_going, was_turning, waited, unseen = hips
     fine = 1 / (FRAME_RATE * SUBSTEPS)
-    away_x, away_z = p_x - x, p_z - z
-    distance = max(math.hypot(away_x, away_z), 1e-3)
-    ahead_x, ahead_z = away_x / distance, away_z / distance
-    pace, their = math.hypot(v_x, v_z), math.hypot(u_x, u_z)
-    leaving = u_x * ahead_x + u_z * ahead_z
-    closing = leaving - v_x * ahead_x - v_z * ahead_z
-    off = wrapped(math.atan2(-away_x, -away_z) - p_yaw)
-    beside = max(1.0 - abs(abs(off) - 0.5 * math.pi) / BESIDE, 0.0)
-    side = 1.0 - NARROWER * beside
-    near = FROM_GENTLE if their < GENTLE and abs(off) < BESIDE else side
+    seen = _Other.of(hips, other)
+    wish = _wished(hips, seen, fine)
+    if stand is not None:
+        wish = _to_stand(hips, seen, wish, stand)
+    push_x, push_z = 5 * (wish.x - hips.v_x), 5 * (wish.z - hips.v_z)
+    most = ACCELERATION if wish.is_quick else BRAKING
+    scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
+    v_x, v_z = hips.v_x + scale * push_x, hips.v_z + scale * push_z
+    turn = wrapped(math.atan2(seen.ahead_x, seen.ahead_z) + wish.faces - hips.yaw)
+    is_turning = abs(turn) > (TURNED if hips.is_turning or wish.is_going else TURNS_FROM)
+    push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * hips.spin
+    spin = hips.spin + min(max(push, -SPIN_PUSH), SPIN_PUSH) * fine
+    spin = min(max(spin, -SPIN), SPIN)
+    return _Hips(
+        x=hips.x + v_x * fine,
+        z=hips.z + v_z * fine,
+        yaw=hips.yaw + spin * fine,
+        v_x=v_x,
+        v_z=v_z,
+        spin=spin,
+        is_going=wish.is_going,
+        is_turning=is_turning,
+        waited=wish.waited,
+        unseen=wish.unseen,
+    )
+
+
+def _wished(hips: _Hips, seen: _Other, fine: float) -> _Wish:
+    """What one wants who keeps company, so many seconds later."""
+    distance, leaving = seen.distance, seen.leaving
+    pace, off = math.hypot(hips.v_x, hips.v_z), abs(seen.off)
+    side = 1.0 - NARROWER * max(1.0 - abs(off - 0.5 * math.pi) / BESIDE, 0.0)
+    near = FROM_GENTLE if seen.pace < GENTLE and off < BESIDE else side
     halt = distance - leaving * leaving / (2 * COMES_TO_STAND)
     is_coming = leaving < -COMES and halt < ROOM * near
-    is_pressed = is_coming or distance + AVOIDS * closing < LEAST_ROOM * near
+    is_pressed = is_coming or distance + AVOIDS * seen.closing < LEAST_ROOM * near
     is_close = distance < USUAL * side
     is_off = distance > FARTHEST or is_close
-    waited = waited + fine if is_off and leaving > -COMES else 0.0
+    waited = hips.waited + fine if is_off and leaving > -COMES else 0.0
     is_enough = waited > (BEARS_S if is_close else PATIENCE)
-    over = distance + FORESIGHT * max(closing, 0.0) - GAP
-    keeps_gap = is_enough or (their > WALKS and leaving > -COMES)
+    over = distance + FORESIGHT * max(seen.closing, 0.0) - GAP
+    keeps_gap = is_enough or (seen.pace > WALKS and leaving > -COMES)
     short = over + SLACK if keeps_gap else distance - CLOSE * near
     beyond = max(over - SLACK, 0.0) + min(short, 0.0)
-    if was_going:
+    if hips.is_going:
         is_there = beyond == 0 or (beyond < 0 and distance > NEAREST * near and not is_enough)
-        is_going = is_pressed or not (is_there and pace < STOPPED and their < STANDS)
+        is_going = is_pressed or not (is_there and pace < STOPPED and seen.pace < STANDS)
     else:
         is_left = leaving > LEAVES and distance + FORESIGHT * leaving > LEAVING
         is_going = distance < NEAREST * near or is_left or is_pressed or is_enough
-    is_round = their < WALKS and unseen > UNSEEN_S and abs(off) > IN_VIEW
-    is_unseen = distance > USUAL and abs(off) > OUT_OF_VIEW
-    is_hidden = is_round or (is_unseen and their < STANDS and stand is None)
-    unseen = unseen + fine if is_hidden else 0.0
-    wish = aside = faces = 0.0
+    is_round = seen.pace < WALKS and hips.unseen > UNSEEN_S and off > IN_VIEW
+    is_unseen = distance > USUAL and off > OUT_OF_VIEW and seen.pace < STANDS
+    towards = aside = faces = 0.0
     if is_pressed:
-        clear = (u_z - v_z) * away_x - (u_x - v_x) * away_z
-        wish, aside = -BACK_SPEED, math.copysign(ASIDE_SPEED, clear)
-    elif is_going:
-        wish = EAGER * beyond + max(leaving, 0.0) * (over > -SLACK)
-        if leaving < -COMES:
-            wish = min(wish, 0.0)
-        wish = min(max(wish, -BACK_SPEED), TOP_SPEED if their > WALKS else EASY_SPEED)
-    if is_round and not is_pressed:
-        is_going, left = True, distance * (abs(off) - 0.5 * IN_VIEW)
-        aside = math.copysign(min(ROUND_GAIN * left, ROUND_SPEED), off)
+        towards, aside = -BACK_SPEED, math.copysign(ASIDE_SPEED, seen.past)
+    elif is_round:
+        is_going, left = True, distance * (off - 0.5 * IN_VIEW)
+        aside = math.copysign(min(ROUND_GAIN * left, ROUND_SPEED), seen.off)
         faces = ROUND_TURN * aside / ROUND_SPEED
-        wish = min(max(EAGER * (distance - GAP), -ASIDE_SPEED), ASIDE_SPEED)
-    goal_x, goal_z = wish * ahead_x + aside * ahead_z, wish * ahead_z - aside * ahead_x
-    if stand is not None:
-        way_x, way_z = stand[0] - x, stand[1] - z
-        way = math.hypot(way_x, way_z)
-        is_going = way > (THERE if was_going else NOT_THERE)
-        most_speed = STRIDE if way_x * ahead_x + way_z * ahead_z > 0 else BACK_SPEED
-        quick = min(APPROACH * way, most_speed) / max(way, 1e-6) if is_going else 0.0
-        goal_x, goal_z, is_pressed, faces = quick * way_x, quick * way_z, True, 0.0
-    push_x, push_z = 5 * (goal_x - v_x), 5 * (goal_z - v_z)
-    most = ACCELERATION if is_pressed or wish > pace else BRAKING
-    scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
-    v_x, v_z = v_x + scale * push_x, v_z + scale * push_z
-    turn = wrapped(math.atan2(away_x, away_z) + faces - yaw)
-    is_turning = abs(turn) > (TURNED if was_turning or is_going else TURNS_FROM)
-    push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * spin
-    spin += min(max(push, -SPIN_PUSH), SPIN_PUSH) * fine
-    spin = min(max(spin, -SPIN), SPIN)
-    return _Hips(
-        x + v_x * fine,
-        z + v_z * fine,
-        yaw + spin * fine,
-        v_x,
-        v_z,
-        spin,
-        is_going,
-        is_turning,
-        waited,
-        unseen,
+        towards = min(max(EAGER * (distance - GAP), -ASIDE_SPEED), ASIDE_SPEED)
+    elif is_going:
+        towards = EAGER * beyond + max(leaving, 0.0) * (over > -SLACK)
+        if leaving < -COMES:
+            towards = min(towards, 0.0)
+        most = TOP_SPEED if seen.pace > WALKS else EASY_SPEED
+        towards = min(max(towards, -BACK_SPEED), most)
+    return _Wish(
+        x=towards * seen.ahead_x + aside * seen.ahead_z,
+        z=towards * seen.ahead_z - aside * seen.ahead_x,
+        faces=faces,
+        is_quick=is_pressed or towards > pace,
+        is_going=is_going,
+        waited=waited,
+        unseen=hips.unseen + fine if is_round or is_unseen else 0.0,
+    )
+
+
+def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]) -> _Wish:
+    """What one wants who is to stand somewhere, facing the other."""
+    way_x, way_z = stand[0] - hips.x, stand[1] - hips.z
+    way = math.hypot(way_x, way_z)
+    is_going = way > (THERE if hips.is_going else NOT_THERE)
+    is_ahead = way_x * seen.ahead_x + way_z * seen.ahead_z > 0
+    most = STRIDE if is_ahead else BACK_SPEED
+    quick = min(APPROACH * way, most) / max(way, 1e-6) if is_going else 0.0
+    return wish._replace(
+        x=quick * way_x,
+        z=quick * way_z,
+        faces=0.0,
+        is_quick=True,
+        is_going=is_going,
+        unseen=0.0,
     )
 
 
