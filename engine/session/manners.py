@@ -479,21 +479,20 @@ class Layers:
         start = self.known.frames - len(self.frames)
         rotmats, transl = sampled.rotmats[1, start:], sampled.transl[1, start:]
         rotmats, transl = guarded(rotmats, transl, rest[1], self.reason, balance=course is None)
-        as_sampled, down = rotmats, np.full(len(self.frames), 1 - self.reason)
+        chest = chest_of(rotmats, transl, rest[1])
+        rotmats = reaching(
+            rotmats, chest, rest[1], *hands_down(rotmats, chest, rest[1], 1 - self.reason)
+        )
         if course is not None:
             rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
-            down = 1 - course.walks_over(len(self.frames))
             if answer is not None:
                 rotmats = bent(rotmats, answer, self.weights)
             rotmats, transl = self._on_course(course, rotmats, transl)
-        chest = chest_of(rotmats, transl, rest[1])
-        reaches = hands_down(as_sampled, chest, rest[1], down)
+            chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
-            partner = rotmats, chest, rest[1]
-            reaches += reaches_of(
-                answer, self.frames, self.weights, partner, (*self.player.posed, rest[0])
-            )
-        rotmats = reaching(rotmats, chest, rest[1], *reaches)
+            partner, player = (rotmats, chest, rest[1]), (*self.player.posed, rest[0])
+            reaches = reaches_of(answer, self.frames, self.weights, partner, player)
+            rotmats = reaching(rotmats, chest, rest[1], *reaches)
         if answer is None or answer.kind != "bow" or not self.weights.any():
             rotmats = attentive(rotmats, chest, rest[1], self.player.face)
         both = sampled.rotmats.copy(), sampled.transl.copy()
