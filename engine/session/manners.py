@@ -83,6 +83,8 @@ SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
 UNDER_WAY = 0.3
 """Metres a second of one who walks."""
+STAYS = 0.25
+"""Metres from where an answer is best given, within which one who gives it stays."""
 OFF_AIM = 0.03
 """Metres that an offered palm may be from where a window has it come to rest."""
 STIRRING = tuple(range(0, 16, 3))
@@ -424,6 +426,9 @@ class Manners:
             joints, world = player.posed
             last = joints[-1], world[-1], rest[0]
             stand = stand_for(self.answer.kind, last, self.answer.bearing, rest[1])
+            has_arrived = frame >= self.answer.arrives and not state.is_going
+            if stand is not None and has_arrived and math.dist(stand, state.hips[:2]) < STAYS:
+                stand = state.hips[:2]
         elif self.answer is not None and self.answer.kind in PLACES:
             stand = stand_after(self.answer, places[-1, :2], state.hips)
         free = known.frames - until - 1
