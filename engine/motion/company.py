@@ -100,7 +100,7 @@ SUBSTEPS = 3
 # --------------------------------------------------------------------------------------------- feet
 STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
 """Metres from under its hip, and radians off where the hips face, at which a foot steps."""
-AT_REST = 0.07
+AT_REST = 0.09
 """The metres of one who has come to stand."""
 HOP_DISTANCE, COMING_OVER = 0.6, 0.12
 """Metres within which a foot waits for hips that come towards it by so many metres a second."""
