@@ -23,9 +23,9 @@ from engine.commands.server_process import ServerProcess, own_server
 
 CLIENTS = 4
 ROUND_SECONDS = 60.0
-WARM_UP_ROUNDS = 2
-"""Pools of threads and of memory fill up in them."""
 BESIDE = ("cancelled", "far_walks", "generations", "tokens", "garbage")
+WARM_UP_ROUNDS = len(BESIDE)
+"""Pools of threads and of memory fill up in them."""
 
 
 async def one_round(

@@ -33,6 +33,7 @@ from engine.serving.grpc.service import (
 )
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.loaded import ComputeConfig, loaded_bundle
+from engine.serving.memory import give_back_what_is_freed
 from engine.serving.pools import started_pool
 from engine.serving.process import Say, silent, stop_event
 from engine.session.recording import Recorder
@@ -85,6 +86,7 @@ async def serve(
     Raises ConfigError if the port is taken, BundleError or BackendError if loading fails.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    give_back_what_is_freed()
     workers = started_pool(config.service.max_generations + SPARE_WORKERS, "contrapose-worker")
     asyncio.get_running_loop().set_default_executor(workers)
     stop = stop_event(on_eof=config.stops_on_eof)
