@@ -1,7 +1,7 @@
 """Soak: a server among mixed clients for an hour, and whether it grows or is ever late.
 
     python -m benchmarks.soak                    # an hour
-    python -m benchmarks.soak --minutes 5
+    python -m benchmarks.soak --minutes 15
 
 Good clients play in sessions of a minute, each followed by the next. Beside them come, in turn,
 clients who cancel, want places far off, generate motions, forge tokens and send garbage. A line a
