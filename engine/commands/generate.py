@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.commands.engine_options import add_backend_options
 from engine.errors import InputError
-from engine.progress import counted
+from engine.progress import counted, waiting
 
 if TYPE_CHECKING:
     from engine.batch import BadPrompt, Outcome, Prompt
@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     folder = BatchFolder(args.out, _made_by(args, bundle, load_body(args.body).name))
     wanted = [prompt for prompt in prompts if not folder.holds(prompt)]
     there = len(prompts) - len(wanted)
-    outcomes = _outcomes(args, bundle, wanted)
+    with waiting("loading the engine"):
+        outcomes = _outcomes(args, bundle, wanted)
     begun = time.monotonic()
     failed = 0
     for outcome in counted(outcomes, "generate", len(wanted), "motions"):

@@ -74,7 +74,7 @@ def _rate(text: str) -> float:
     return value
 
 
-_rate.__name__ = "frames a second"
+_rate.__name__ = "number of frames a second"
 
 
 def _span(text: str) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def _span(text: str) -> tuple[float, float]:
     return span
 
 
-_span.__name__ = "time span"
+_span.__name__ = "span A:B of seconds, A up to B,"
 
 
 def options_of(args: argparse.Namespace) -> WriteOptions:

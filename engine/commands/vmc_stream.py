@@ -89,7 +89,10 @@ async def _shown(session: Interaction, target: Any, count: int | None) -> None:
     packets = PartnerPackets(with_fingers(rest_joints_of(session.accepted.partner_skeleton)))
     family, address = target
     host, port = address[:2]
-    print(f"the partner goes to {host}:{port}, {SHOWN_RATE} frames a second", file=sys.stderr)
+    until = "; Ctrl-C ends it" if count is None else ""
+    print(
+        f"the partner goes to {host}:{port}, {SHOWN_RATE} frames a second{until}", file=sys.stderr
+    )
     rate = session.accepted.frame_rate
     steps = round(SHOWN_RATE / rate)
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
