@@ -102,7 +102,8 @@ class OpenVinoBackend:
             try:
                 return self._core.import_model(io.BytesIO(blob), DEVICE, self._settings)
             except RuntimeError as error:
-                logger.warning("%s: cached graph is refused (%s): compiling", path, error)
+                logger.warning("%s: the cached graph is not for this processor: compiling", path)
+                logger.debug("%s", error)
         compiled = self._compile(path, bucket)
         stream = io.BytesIO()
         compiled.export_model(stream)
