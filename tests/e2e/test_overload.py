@@ -7,7 +7,7 @@ but their order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,25 +92,29 @@ def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bu
             seen.append((first.status.steps, first.status.revision_frames))
             assert first.status.engine_load > 0.5
             await crowd.end(7)
-            await until_true(lambda: first.events[-1].kind == pb.SESSION_EVENT_KIND_RECOVERED)
-            await until_true(lambda: first.status is not None and first.status.steps == 10)
+            await until_true(lambda: pb.SESSION_EVENT_KIND_RECOVERED in kinds_of(first.events))
             await crowd.stand()
             return first.events, seen
 
     events, seen = asyncio.run(sessions())
     assert seen[0] in ((4, 8), (4, 12))  # as busy as the machine is beside the players
     told = [(event.steps, event.revision_frames) for event in events]
-    kinds = [event.kind for event in events]
-    assert kinds[-1] == pb.SESSION_EVENT_KIND_RECOVERED
-    assert set(kinds[:-1]) == {pb.SESSION_EVENT_KIND_DEGRADED}
+    recovered = kinds_of(events).index(
+        pb.SESSION_EVENT_KIND_RECOVERED
+    )  # busy as it is, not for good
+    assert set(kinds_of(events)[:recovered]) == {pb.SESSION_EVENT_KIND_DEGRADED}
     assert told[0] == (4, 4)
-    assert told[-1] == (10, 4)
+    assert told[recovered] == (10, 4)
+
+
+def kinds_of(events: Sequence[pb.SessionEvent]) -> list[int]:
+    return [event.kind for event in events]
 
 
 def test_who_could_not_be_served_is_refused_until_someone_leaves(tiny_bundle: Path) -> None:
     async def sessions() -> None:
         async with (
-            slow_server(tiny_bundle, CONFIG, row_s=0.050, learns=False) as server,
+            slow_server(tiny_bundle, CONFIG, row_s=0.046, learns=False) as server,
             AsyncExitStack() as stack,
         ):
             crowd = Crowd(server.address, stack)
