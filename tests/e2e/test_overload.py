@@ -99,9 +99,8 @@ def test_an_overloaded_server_gives_up_steps_then_revisions_and_recovers(tiny_bu
     events, seen = asyncio.run(sessions())
     assert seen[0] in ((4, 8), (4, 12))  # as busy as the machine is beside the players
     told = [(event.steps, event.revision_frames) for event in events]
-    recovered = kinds_of(events).index(
-        pb.SESSION_EVENT_KIND_RECOVERED
-    )  # busy as it is, not for good
+    # For a while at least: the machine is as busy as it is.
+    recovered = kinds_of(events).index(pb.SESSION_EVENT_KIND_RECOVERED)
     assert set(kinds_of(events)[:recovered]) == {pb.SESSION_EVENT_KIND_DEGRADED}
     assert told[0] == (4, 4)
     assert told[recovered] == (10, 4)
