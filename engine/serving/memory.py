@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of parameters of mallopt(3)."""
@@ -16,6 +17,8 @@ def give_back_what_is_freed() -> None:
     glibc raises both bounds with every large array that is freed, up to 32 and 64 MB: what a long
     motion took would stay with a server, in pieces. Elsewhere nothing is changed.
     """
+    if sys.platform != "linux":
+        return
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
         library.mallopt(MMAP_THRESHOLD, LARGE_BYTES)
