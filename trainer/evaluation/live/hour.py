@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.rotations import rotmat_about, slerp_rotmat
+from engine.motion.company import place_of
 from engine.motion.motion import FRAME_RATE
 from trainer.choreography.timing import ramp
 from trainer.evaluation.live.episode import Episode, frame_of
@@ -87,9 +88,8 @@ def _joined(before: Episode, part: Episode) -> Episode:
 
 def _place(part: Episode, frame: int) -> tuple[float, Array]:
     """Of the hips: yaw, and (3,) on the ground."""
-    root = part.rotmats[frame, 0]
-    ground = (part.transl[frame] + part.rest_joints[0, 0]) * [1.0, 0.0, 1.0]
-    return float(np.arctan2(root[0, 2], root[2, 2])), ground
+    x, z, yaw = place_of(part.rotmats[frame, 0], part.transl[frame] + part.rest_joints[0, 0])
+    return yaw, np.array([x, 0.0, z])
 
 
 def _blended(rotmats: Array, transl: Array, at: int) -> None:
