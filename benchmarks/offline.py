@@ -29,8 +29,8 @@ from engine.body.shape import load_body
 from engine.bundle import KINDS_FILE, STARTER, Bundle, load_bundle
 from engine.sampling.executor import Executor
 from engine.sampling.kinds import load_kinds
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import Models, Network, load_models
-from engine.serving.loaded import LoadedBundle
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 PROMPTS = Path("tests/data/people_sentences.txt")

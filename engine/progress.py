@@ -1,4 +1,4 @@
-"""Progress of what takes more than a second, on stderr, where a terminal looks on; else nothing.
+"""Progress of what takes more than a second: told, or shown on stderr where a terminal looks on.
 
 Knows tqdm, which the extra `engine` brings: without it nothing is shown.
 """
@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Say = Callable[[str], None]
+"""Told in a few words what goes on, by whatever takes seconds."""
 
 DELAY_S = 1.0
 """What is over sooner shows no bar."""
 TICK_S = 0.5
+
+
+def silent(_: str) -> None:
+    """A Say for nobody."""
 
 
 def counted(things: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:

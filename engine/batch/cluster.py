@@ -18,8 +18,7 @@ from engine.batch.prompts import Prompt
 from engine.batch.running import TOGETHER, Outcome, made_motions
 from engine.bundle import load_bundle
 from engine.errors import BackendError
-from engine.serving.loaded import ComputeConfig, loaded_bundle
-from engine.session.config import SessionConfig
+from engine.sampling.loaded import ComputeConfig, loaded_bundle
 
 
 class EngineActor:
@@ -38,7 +37,7 @@ class EngineActor:
         suffix: str,
     ) -> None:
         config = ComputeConfig(bundle=load_bundle(bundle), **compute)
-        _, loaded = loaded_bundle(config, SessionConfig())
+        _, loaded = loaded_bundle(config)
         self._maker = Maker(loaded, **making)
         self._folder, self._suffix = folder, suffix
 

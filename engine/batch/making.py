@@ -22,9 +22,9 @@ from engine.formats import read_motion
 from engine.motion.hands import curls_over
 from engine.motion.motion import Motion
 from engine.sampling.generation import Anchor, People, generate_motions, generate_pairs
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
-from engine.serving.loaded import LoadedBundle
 
 
 @dataclass(frozen=True, kw_only=True)

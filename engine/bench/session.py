@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from engine.serving.loaded import intent_of
+    from engine.sampling.loaded import intent_of
     from engine.session.config import SessionConfig
 
     check_within(args, seconds=(1, 3600), rate=(1, 240))

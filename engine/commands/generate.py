@@ -151,10 +151,9 @@ def _outcomes(args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt]) -
             suffix=suffix,
         )
     from engine.batch import Maker, made_motions
-    from engine.serving.loaded import ComputeConfig, loaded_bundle
-    from engine.session.config import SessionConfig
+    from engine.sampling.loaded import ComputeConfig, loaded_bundle
 
-    _, loaded = loaded_bundle(ComputeConfig(bundle=bundle, **compute), SessionConfig())
+    _, loaded = loaded_bundle(ComputeConfig(bundle=bundle, **compute))
     return made_motions(Maker(loaded, **making), prompts, args.out, suffix)
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from engine.backends.driver import nvidia_gpu_count
 from engine.commands.engine_options import add_engine_options, engine_flags
 from engine.errors import ConfigError
-from engine.serving.process import PAGE, READY, Say, silent
+from engine.progress import Say, silent
+from engine.serving.process import PAGE, READY
 
 if TYPE_CHECKING:
     from engine.serving.access import Access
@@ -394,9 +395,9 @@ def _origin(text: str) -> str:
 def config_of(args: argparse.Namespace) -> ServerConfig:
     """The flags but those of the gateway and of access; what they leave open is the bundle's."""
     from engine.bundle import STARTER, load_bundle
+    from engine.sampling.loaded import ComputeConfig
     from engine.serving.grpc.server import ServerConfig
     from engine.serving.host import ServiceConfig
-    from engine.serving.loaded import ComputeConfig
     from engine.serving.resume import random_keys, read_keys
     from engine.serving.wire import steps_from_wire
     from engine.session.config import SessionConfig

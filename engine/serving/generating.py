@@ -18,12 +18,12 @@ from engine.errors import BundleError, InputError
 from engine.motion.hands import curls_over
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
 from engine.sampling.generation import Anchor, generate_motion, generate_pair
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
 from engine.serving import wire
 from engine.serving.chunk_wire import motion_chunk
 from engine.serving.host import Host
-from engine.serving.loaded import LoadedBundle
 
 Request = generation_pb2.GenerateMotionRequest | generation_pb2.GeneratePairRequest
 

@@ -9,9 +9,9 @@ import logging
 import time
 from collections.abc import Sequence
 
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.meters import PeakMeter
 from engine.serving.load import LoadConfig, LoadControl, LoadLevel, LoadSample, SessionCost
-from engine.serving.loaded import LoadedBundle
 from engine.serving.process import usage_of
 from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
@@ -43,10 +43,10 @@ class LoadWatch:
         self.event_loop_lag = PeakMeter()
         """Seconds that the event loop was held up."""
 
-    def begin(self, loaded: LoadedBundle) -> None:
+    def begin(self, loaded: LoadedBundle, python_s: float) -> None:
         schedules = [spec.steps for spec in loaded.bundle.manifest.animator.schedules]
         self._control = LoadControl(schedules, self._session, self._config)
-        self._python_s = loaded.python_s
+        self._python_s = python_s
         self._loaded = loaded
 
     @property

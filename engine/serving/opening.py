@@ -22,10 +22,10 @@ from engine.arrays import Array
 from engine.errors import BundleError, SessionError
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.acts import act_of
+from engine.sampling.loaded import LoadedBundle
 from engine.serving import wire
 from engine.serving.direction_wire import first_direction, start_from_wire
 from engine.serving.host import Host
-from engine.serving.loaded import LoadedBundle
 from engine.serving.outbox import Response
 from engine.serving.resume import Sealer, StreamState, opened
 from engine.serving.runs import Run

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-Say = Callable[[str], None]
-"""Told in a few words what goes on, by whatever takes seconds."""
 READY = "listening on "
 """What `contrapose serve` prints, before its address, once it accepts sessions."""
 PAGE = "page on "
 """And on the next line, before the address of its page, if it has one."""
-
-
-def silent(_: str) -> None:
-    """A Say for nobody."""
 
 
 def stop_event(*, on_eof: bool) -> asyncio.Event:

@@ -16,10 +16,10 @@ from contrapose.v1 import server_info_pb2
 from engine.body.shape import SHAPE_COUNT
 from engine.bundle import ScheduleSpec
 from engine.motion.motion import FRAME_RATE
+from engine.sampling.loaded import LoadedBundle
 from engine.serving import wire
 from engine.serving.host import Host
 from engine.serving.load_watch import resident_mb
-from engine.serving.loaded import LoadedBundle
 
 PROTOCOL_MINOR = 8
 

@@ -17,13 +17,13 @@ from engine.arrays import Array, IntArray
 from engine.body.shape import load_body
 from engine.bundle import load_bundle
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.request import WINDOW_SHAPE, WindowRequest
 from engine.sampling.sampler import begin_windows
 from engine.sampling.scheduler import CallCosts
 from engine.serving.grpc.listening import bound_port
 from engine.serving.grpc.server import add_services
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.testing import still_models, with_animator
 
 A_WINDOW = WindowRequest(
@@ -71,8 +71,8 @@ async def slow_server(
             body=load_body(),
             backend="slow",
             precision="f32",
-            python_s=0.02,
-        )
+        ),
+        python_s=0.02,
     )
     watching = asyncio.create_task(host.watch())
     try:

@@ -27,7 +27,7 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, Bundle
 from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.formats import read_motion
-from engine.serving.loaded import fingerprint_of
+from engine.sampling.loaded import fingerprint_of
 from engine.serving.resume import StreamState, opened, read_keys
 from tests.builders import HERE, STILL
 from tests.e2e.conftest import PATIENCE_S, RunningServer, header, started_server

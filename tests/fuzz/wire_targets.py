@@ -23,9 +23,9 @@ from google.protobuf.message import Message
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.serving.generating import motion_responses, pair_response
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.serving.opening import interact
 from engine.serving.resume import SIGNATURE_BYTES, VERSION, ResumeKeys
 from engine.testing import InlineSessionThread, run_virtually, still_models

@@ -25,12 +25,12 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import BackendError
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import Models, load_models
 from engine.sampling.scheduler import CallCosts
 from engine.serving.grpc.service import GenerationService, InteractionService
 from engine.serving.host import Host, ServiceConfig
 from engine.serving.load import LoadLevel
-from engine.serving.loaded import LoadedBundle
 from engine.serving.resume import ResumeKeys
 from engine.session.config import SessionConfig
 from engine.session.recording import Recorder

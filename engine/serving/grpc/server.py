@@ -22,6 +22,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from engine.backends import Backend
 from engine.errors import ConfigError
+from engine.progress import Say, silent
+from engine.sampling.loaded import ComputeConfig, loaded_bundle
 from engine.serving.access import Access
 from engine.serving.gateway.door import GatewayConfig, opened_gateway
 from engine.serving.gateway.served import ServedHost
@@ -32,10 +34,10 @@ from engine.serving.grpc.service import (
     ServerInfoService,
 )
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import ComputeConfig, loaded_bundle
 from engine.serving.memory import give_back_what_is_freed
 from engine.serving.pools import started_pool
-from engine.serving.process import Say, silent, stop_event
+from engine.serving.process import stop_event
+from engine.serving.warm_up import warmed_up
 from engine.session.recording import Recorder
 
 logger = logging.getLogger(__name__)
@@ -103,9 +105,9 @@ async def serve(
     if gateway is not None:
         gateway.start()
     try:
-        backend, loaded = await asyncio.to_thread(
-            loaded_bundle, config.compute, config.service.session, say
-        )
+        backend, loaded = await asyncio.to_thread(loaded_bundle, config.compute, say)
+        say("measuring what a session costs")
+        python_s = await asyncio.to_thread(warmed_up, loaded, config.service.session)
         if config.record is not None:
             about = _about(config.compute, backend)
             host.recorder = Recorder(config.record, about=about, limit_mb=config.record_limit_mb)
@@ -116,7 +118,7 @@ async def serve(
         raise
     gc.collect()
     gc.freeze()  # what is loaded stays: no later collection need look through it, and hold us up
-    host.serve(loaded)
+    host.serve(loaded, python_s)
     await set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", loaded.name, address)
     say(f"ready, with room for {host.capacity(config.service.session)} sessions")

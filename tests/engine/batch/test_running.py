@@ -19,8 +19,8 @@ from engine.errors import InputError
 from engine.formats import read_motion
 from engine.motion.motion import Motion
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import Models
-from engine.serving.loaded import LoadedBundle
 from tests.data.make_motion_files import DATA
 
 MADE_BY = {"bundle": "talking"}

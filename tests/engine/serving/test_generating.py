@@ -15,10 +15,10 @@ from engine.bundle import KINDS_FILE, STARTER, load_bundle
 from engine.errors import InputError, OverloadedError
 from engine.sampling.executor import Executor
 from engine.sampling.kinds import Kinds, load_kinds
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.models import Models, load_models
 from engine.serving.generating import motion_responses, pair_response
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.testing import still_models
 
 

@@ -12,9 +12,9 @@ from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.sampling.scheduler import CallCosts
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.session.config import SessionConfig
 from engine.testing import run_virtually, still_models, virtual_executor
 

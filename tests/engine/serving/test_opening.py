@@ -12,8 +12,8 @@ from contrapose.v1 import interaction_pb2 as pb
 from engine.body.shape import load_body
 from engine.bundle import STARTER, load_bundle
 from engine.errors import ContraposeError
+from engine.sampling.loaded import LoadedBundle
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.serving.opening import interact
 from engine.testing import InlineSessionThread, run_virtually
 from tests.engine.streaming import Requests, new_executor, still_pose

@@ -15,10 +15,10 @@ from engine.bundle import STARTER, load_bundle
 from engine.errors import OverloadedError
 from engine.sampling import executor as executor_module
 from engine.sampling.executor import Executor
+from engine.sampling.loaded import LoadedBundle
 from engine.serving.grpc.listening import set_health
 from engine.serving.grpc.server import tell_of_stalls
 from engine.serving.host import Host, ServiceConfig
-from engine.serving.loaded import LoadedBundle
 from engine.serving.server_info import server_info
 from engine.serving.stalls import STALLED_LOOKS, StallWatch
 from engine.testing import InlineSessionThread, still_models, with_animator

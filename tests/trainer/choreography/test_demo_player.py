@@ -16,9 +16,9 @@ from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths
 from engine.bundle import STARTER, load_bundle
 from engine.formats import read_motion
+from engine.sampling.loaded import intent_of
 from engine.sampling.models import load_models
 from engine.sampling.sampler import sample_windows
-from engine.serving.loaded import intent_of
 from engine.session.session import Session
 from trainer.choreography.demo_player import (
     GOODBYE,

@@ -27,9 +27,9 @@ from engine.formats.render import contact_sheet
 from engine.motion.hands import with_hands
 from engine.motion.motion import Motion
 from engine.sampling.acts import act_of, acts_of
+from engine.sampling.loaded import intent_of
 from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_windows
-from engine.serving.loaded import intent_of
 from engine.session.config import SessionConfig
 from trainer.choreography.base_motion import load_recordings
 from trainer.evaluation.live.baselines import hand_held_out
