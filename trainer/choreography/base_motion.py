@@ -26,6 +26,7 @@ from engine.formats.bvh import Bvh, read_bvh
 from engine.formats.resample import resampled
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
+from engine.motion.motion import Motion
 from trainer.choreography.performer import KNEE_HINGE
 from trainer.choreography.score import RATE, Figure
 from trainer.choreography.stage import KEEP, Life
@@ -111,13 +112,7 @@ class Recordings:
 
 def load_recordings(folders: Sequence[Path]) -> Recordings:
     """All .bvh and .amc files under the folders; an .amc needs its subject's .asf beside it."""
-    takes = []
-    for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        if path.suffix == ".bvh":
-            takes += _take(read_bvh(path), RigMap(), path)
-        elif path.suffix == ".amc":
-            skeleton = path.parent / f"{path.stem.split('_')[0]}.asf"
-            takes += _take(read_amc(path, skeleton), CMU_RIG, path)
+    takes = load_takes(folders, SHORTEST)
     named = ", ".join(str(folder) for folder in folders)
     if not any(take.life is not None for take in takes):
         raise InputError(
@@ -126,20 +121,37 @@ def load_recordings(folders: Sequence[Path]) -> Recordings:
             field="base-motion",
         )
     logger.info("%s: %d takes", named, len(takes))
-    return Recordings(takes=tuple(takes))
+    return Recordings(takes=takes)
 
 
-def _take(recording: Bvh, rig: RigMap, path: Path) -> list[Take]:
-    """One take, or none if the recording is too short."""
+def load_takes(folders: Sequence[Path], shortest: float) -> tuple[Take, ...]:
+    """All .bvh and .amc files under the folders that last so many seconds at least."""
+    takes = []
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        if path.suffix == ".bvh":
+            motion = _motion(read_bvh(path), RigMap(), path)
+        elif path.suffix == ".amc":
+            skeleton = path.parent / f"{path.stem.split('_')[0]}.asf"
+            motion = _motion(read_amc(path, skeleton), CMU_RIG, path)
+        else:
+            continue
+        if motion.frames >= shortest * RATE:
+            takes.append(take_of(motion, path.stem))
+    return tuple(takes)
+
+
+def _motion(recording: Bvh, rig: RigMap, path: Path) -> Motion:
+    """At RATE frames a second, without its beginning."""
     step, begun = max(int(recording.frame_rate // RATE), 1), round(BEGUN * recording.frame_rate)
     thinned = replace(
         recording, values=recording.values[begun::step], frame_rate=recording.frame_rate / step
     )
-    body = load_body()
-    motion = resampled(motion_from_bvh(thinned, body, rig, source=path.name), RATE)
-    if motion.frames < SHORTEST * RATE:
-        return []
-    rest = body.rest_joints(motion.betas[0]).astype(np.float64)
+    return resampled(motion_from_bvh(thinned, load_body(), rig, source=path.name), RATE)
+
+
+def take_of(motion: Motion, name: str) -> Take:
+    """The first person of a motion at RATE frames a second."""
+    rest = load_body().rest_joints(motion.betas[0]).astype(np.float64)
     rotmats, transl = motion.rotmats[0].astype(np.float64), motion.transl[0].astype(np.float64)
     figure = Figure(betas=motion.betas[0], rest=rest, floor=0.0, chest=0.1, back=0.1, side=0.1)
     pelvis = transl + rest[0]
@@ -147,14 +159,12 @@ def _take(recording: Bvh, rig: RigMap, path: Path) -> list[Take]:
     is_idle = bool(life.lean.std(axis=0).max() < IDLE_LEAN) and motion.frames > 20 * RATE
     if is_idle:
         rotmats, pelvis = _upright(rotmats, pelvis, figure)
-    return [
-        Take(
-            name=path.stem,
-            rotmats=rotmats,
-            pelvis=pelvis / figure.leg,
-            life=life if is_idle else None,
-        )
-    ]
+    return Take(
+        name=name,
+        rotmats=rotmats,
+        pelvis=pelvis / figure.leg,
+        life=life if is_idle else None,
+    )
 
 
 def _upright(rotmats: Array, pelvis: Array, figure: Figure) -> tuple[Array, Array]:
