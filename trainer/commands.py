@@ -296,17 +296,36 @@ def _add_eval_live(subparsers: Commands) -> None:
         help="play people to a bundle's sessions and measure the partner",
         description="Plays people who stand, walk, hold a hand out, wave or bow to live sessions "
         "on a virtual clock, and measures whether the partner answers, stays believable and "
-        "follows: beside the network alone, the truth, a partner who never moves and one who "
-        "holds a hand out (docs/live_evaluation.md). Hours with the default counts; --quick takes "
-        "minutes.",
+        "follows: beside the truth, a partner who never moves and one who holds a hand out "
+        "(docs/live_evaluation.md).",
     )
     parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="default: starter")
     _add_report_option(parser)
+    parser.add_argument("--quick", action="store_true", help="two players of each kind")
+    parser.add_argument(
+        "--no-layers", action="store_true", help="the network alone, too; takes as long again"
+    )
+    parser.add_argument(
+        "--rows",
+        choices=("usual", "all"),
+        default="usual",
+        help="all: play the partners who never move and hold a hand out, too; usual: their rows "
+        "as they are stored for the default players (%(default)s)",
+    )
+    parser.add_argument(
+        "--wire",
+        action="store_true",
+        help="through a server, in real time: for a few players or groups",
+    )
     parser.add_argument(
         "--players", type=int, default=20, metavar="N", help="of each kind (%(default)s)"
     )
     parser.add_argument(
-        "--groups", nargs="+", default=[], metavar="G", help="kinds of players; default: all"
+        "--groups",
+        nargs="+",
+        default=[],
+        metavar="G",
+        help="kinds of players; default: all but hour, who play an hour each",
     )
     parser.add_argument(
         "--real",
@@ -319,8 +338,9 @@ def _add_eval_live(subparsers: Commands) -> None:
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="draw contact sheets there")
     parser.add_argument("--steps", type=int, metavar="K", help="default: the bundle's")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="(%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="(%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="two players of each kind")
+    parser.add_argument(
+        "--workers", type=int, default=2, metavar="N", help="processes (%(default)s)"
+    )
     parser.set_defaults(run=_eval_live)
 
 
@@ -328,16 +348,22 @@ def _eval_live(args: argparse.Namespace) -> int:
     import time
 
     from engine.bundle import STARTER
-    from trainer.evaluation.live.run import LiveSettings, live_report, live_scores, quick
+    from trainer.evaluation.live.rows import BARE, HELD, PARTNER, STILL, TRUTH
+    from trainer.evaluation.live.run import LiveSettings, live_report, live_rows, quick
     from trainer.evaluation.report import check_paths
 
+    _require_positive(args, "players", "workers", "steps")
     check_paths(args.out)
+    alone = (BARE,) if args.no_layers else ()
+    baselines = (STILL, HELD) if args.rows == "all" else ()
     settings = LiveSettings(
         bundle=args.bundle or STARTER,
         players=args.players,
         seed=args.seed,
         groups=tuple(args.groups),
         real=tuple(args.real),
+        rows=(PARTNER, *alone, TRUTH, *baselines),
+        on_wire=args.wire,
         sheets=args.sheets,
         workers=args.workers,
         steps=args.steps,
@@ -346,7 +372,7 @@ def _eval_live(args: argparse.Namespace) -> int:
     if settings.sheets is not None:
         settings.sheets.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    rows = live_scores(settings)
+    rows = live_rows(settings)
     report = live_report(rows, settings, time.monotonic() - begun)
     _tell(report, args.out)
     return 0

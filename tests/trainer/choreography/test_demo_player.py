@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -32,6 +31,7 @@ from trainer.choreography.demo_player import (
 )
 from trainer.evaluation.live.episode import Episode, frame_of
 from trainer.evaluation.live.playing import Played, play
+from trainer.evaluation.live.rows import PARTNER
 from trainer.evaluation.live.run import BY_RULE
 from trainer.evaluation.live.scoring import (
     CHEST,
@@ -93,11 +93,15 @@ def test_the_partner_waves_shakes_walks_along_and_hugs_from_any_seed() -> None:
     animator = bundle.manifest.animator
     found: list[Played] = []
     play(
-        [partial(meeting, seed) for seed in range(4)],
-        replace(BY_RULE, steps=animator.steps_default, history_frames=animator.history_frames),
+        [meeting(seed) for seed in range(4)],
+        {
+            PARTNER: replace(
+                BY_RULE, steps=animator.steps_default, history_frames=animator.history_frames
+            )
+        },
         lambda requests: sample_windows(models, requests),
         intent=intent_of(bundle),
-        on_played=found.append,
+        on_played=lambda _, played: found.append(played),
     )
     for played in found:
         one, two = people_of(played)

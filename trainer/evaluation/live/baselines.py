@@ -1,6 +1,11 @@
-"""Partners that no network drives, to hold measures against: what they score is worth nothing."""
+"""Partners that no network drives, to hold measures against: the truth, and two worth nothing.
+
+Knows episodes and choreography; no session and no measure.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -12,10 +17,14 @@ from trainer.choreography.clips import draw_figure
 from trainer.choreography.performer import stand
 from trainer.choreography.stage import Cast, draw_manner, new_score
 from trainer.choreography.stepping import RIGHT
-from trainer.evaluation.live.episode import Episode
+from trainer.evaluation.live.episode import Episode, standing_still
+from trainer.evaluation.live.rows import HELD, STILL, TRUTH
+
+Motion = tuple[Array, Array]
+"""rotmats (frame, 22, 3, 3), transl (frame, 3)."""
 
 
-def hand_held_out(episode: Episode) -> tuple[Array, Array]:
+def hand_held_out(episode: Episode) -> Motion:
     """One who stands there and holds out the right hand, whatever the player does."""
     rng = np.random.default_rng(episode.seed)
     figure, manner = draw_figure(rng), draw_manner(rng)
@@ -34,3 +43,11 @@ def hand_held_out(episode: Episode) -> tuple[Array, Array]:
         np.broadcast_to(held, (episode.frames, *held.shape)),
         np.broadcast_to(transl, (episode.frames, 3)),
     )
+
+
+KNOWN: Mapping[str, Callable[[Episode], Motion | None]] = {
+    TRUTH: lambda episode: episode.truth,
+    STILL: standing_still,
+    HELD: hand_held_out,
+}
+"""What each does in an episode; None: nobody made it."""

@@ -5,15 +5,13 @@ Knows scores by name; nothing of how they were made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer.evaluation.live.scoring import Scores
-from trainer.evaluation.metrics.distributions import Estimate, estimated
+from trainer.evaluation.live.rows import Kind, Row, together
+from trainer.evaluation.metrics.distributions import Estimate
 from trainer.evaluation.report import Cell
 
-Kind = tuple[str, str]
-"""Group and kind of an episode."""
 CONTACTS = (
     "handshake",
     "high_five",
@@ -159,31 +157,26 @@ GOALS = (
 )
 
 
-def pooled(scores: Mapping[Kind, Sequence[Scores]], goal: Goal) -> Estimate | None:
+def pooled(row: Row, goal: Goal) -> Estimate | None:
     """The mean over all episodes that a goal is about; None if there are none."""
-    values = [
-        episode[goal.measure]
-        for kind, episodes in scores.items()
-        if goal.covers(kind)
-        for episode in episodes
-        if goal.measure in episode
+    tallies = [
+        measures[goal.measure]
+        for kind, measures in row.items()
+        if goal.covers(kind) and goal.measure in measures
     ]
-    return estimated(values) if values else None
+    return together(tallies).estimate if tallies else None
 
 
-def goal_table(
-    rows: Mapping[str, Mapping[Kind, Sequence[Scores]]], judged: str
-) -> dict[str, dict[str, Cell]]:
+def goal_table(rows: Mapping[str, Row], judged: str) -> dict[str, dict[str, Cell]]:
     """Goals down, kinds of partner across; whether `judged` meets each."""
     table: dict[str, dict[str, Cell]] = {}
     for goal in GOALS:
-        cells: dict[str, Cell] = {name: pooled(scores, goal) for name, scores in rows.items()}
-        if all(cell is None for cell in cells.values()):
+        found = pooled(rows[judged], goal)
+        if found is None:
             continue
-        found = cells[judged]
+        cells: dict[str, Cell] = {name: pooled(row, goal) for name, row in rows.items()}
         cells["goal"] = _range(goal)
-        if isinstance(found, Estimate):
-            cells["met"] = goal.least <= found.mean <= goal.most
+        cells["met"] = goal.least <= found.mean <= goal.most
         table[goal.name] = cells
     return table
 

@@ -427,17 +427,18 @@ def worded(kind: str, seed: int) -> Episode:
 
 # ------------------------------------------------------------------------------------------- real
 BLEND_FRAMES = round(RATE)
-LONGEST_TAKE_S = 60.0
+TAKE_S = (20.0, 60.0)
+"""At least and at most played of a take."""
 
 
 def recorded(take: Take, seed: int, seconds: float | None = None) -> Episode:
     """A real person, alone when recorded; the take is lengthened forwards and backwards.
 
-    seconds  None: as long as the take, at most LONGEST_TAKE_S
+    seconds  None: as long as the take, within TAKE_S
     """
     cast = _cast(seed)
     figure = cast.figures[PLAYER]
-    wanted = min(len(take) / RATE, LONGEST_TAKE_S) if seconds is None else seconds
+    wanted = float(np.clip(len(take) / RATE, *TAKE_S)) if seconds is None else seconds
     rotmats, pelvis = lengthened(take.rotmats, take.pelvis * figure.leg, round(wanted * RATE))
     transl = pelvis - figure.rest[0]
     joints, world = forward_kinematics(figure.rest, rotmats, transl)

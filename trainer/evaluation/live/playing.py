@@ -7,9 +7,10 @@ Knows sessions and episodes; no measure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -38,13 +39,15 @@ class Played:
     """What a partner did in an episode.
 
     rotmats (frame, 22, 3, 3), transl (frame, 3); window (frame,) number of the window that each
-    frame comes from, 0 where there is none
+    frame comes from, 0 where there is none; late_frames that were not there when they were due,
+    None on a virtual clock, where all are
     """
 
     episode: Episode
     rotmats: Array
     transl: Array
     window: IntArray
+    late_frames: int | None = None
 
 
 def as_played(episode: Episode, motion: tuple[Array, Array]) -> Played:
@@ -76,15 +79,21 @@ class _Seat:
             intent=intent,
         )
         self._words = dict(episode.words)
+        self._frame = 0
         self.waiting: tuple[int, Array] | None = None
         self._held: dict[int, tuple[Pose, int]] = {}
         self._rotmats = np.empty((episode.frames, 22, 3, 3), np.float32)
         self._transl = np.empty((episode.frames, 3), np.float32)
         self._window = np.zeros(episode.frames, np.int64)
 
-    def step(self, frame: int) -> list[tuple[int, WindowRequest]]:
-        """One frame of the client's life; returns the windows that the session wants."""
-        episode, session, now = self.episode, self.session, frame / FRAME_RATE
+    @property
+    def is_over(self) -> bool:
+        return self._frame == self.episode.frames
+
+    def step(self) -> list[tuple[int, WindowRequest]]:
+        """The next frame of the client's life; returns the windows that the session wants."""
+        episode, session, frame = self.episode, self.session, self._frame
+        now = frame / FRAME_RATE
         if (words := self._words.get(frame)) is not None and self._encode is not None:
             text, act = self._encode(words) if words else (None, None)
             session.direct(replace(session.direction, text=text, act=act))
@@ -101,6 +110,7 @@ class _Seat:
                 self._held[index] = frames.pose[1, row], window
         pose, self._window[frame] = self._held.pop(frame)
         self._rotmats[frame], self._transl[frame] = pose.rotmats, pose.transl
+        self._frame += 1
         return [(wanted.ticket, wanted.request) for wanted in tick.wanted]
 
     def played(self) -> Played:
@@ -115,33 +125,37 @@ def _capsules(betas: bytes) -> Capsules:
 
 
 def play(
-    episodes: Sequence[Callable[[], Episode]],
-    config: SessionConfig,
+    episodes: Iterable[Episode],
+    configs: Mapping[str, SessionConfig],
     sample: SampleWindows,
     *,
     encode: EncodeWords | None = None,
     intent: IntentNet | None = None,
-    on_played: Callable[[Played], None],
+    on_played: Callable[[str, Played], None],
 ) -> None:
-    """Play each episode once, AT_ONCE at a time; those that end make room for the next.
+    """Play each episode once with each partner, AT_ONCE sessions at a time; those that end make
+    room for the next.
 
+    configs  of the sessions, by the partner's name, which `on_played` is told
     sample  requests -> residual windows (n, 2, 30, 135)
     encode  words -> text vector, and the act that they ask for; None: there are no words
     """
-    coming = list(reversed(episodes))
-    seats: list[tuple[_Seat, int]] = []
-    while coming or seats:
-        while coming and len(seats) < AT_ONCE:
-            seats.append((_Seat(coming.pop()(), config, encode, intent), 0))
-        asked = [
-            (seat, ticket, request) for seat, frame in seats for ticket, request in seat.step(frame)
-        ]
+    coming = (
+        (name, _Seat(episode, config, encode, intent))
+        for episode in episodes
+        for name, config in configs.items()
+    )
+    seats: list[tuple[str, _Seat]] = []
+    while True:
+        seats += islice(coming, AT_ONCE - len(seats))
+        if not seats:
+            return
+        asked = [(seat, ticket, request) for _, seat in seats for ticket, request in seat.step()]
         if asked:
             windows = sample([request for _, _, request in asked])
             for (seat, ticket, _), x0 in zip(asked, windows, strict=True):
                 seat.waiting = ticket, x0
-        seats = [(seat, frame + 1) for seat, frame in seats]
-        for seat, frame in seats:
-            if frame == seat.episode.frames:
-                on_played(seat.played())
-        seats = [(seat, frame) for seat, frame in seats if frame < seat.episode.frames]
+        for name, seat in seats:
+            if seat.is_over:
+                on_played(name, seat.played())
+        seats = [(name, seat) for name, seat in seats if not seat.is_over]

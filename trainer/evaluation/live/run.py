@@ -6,9 +6,8 @@ evaluations are written by `evaluation/report.py`.
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,43 +21,52 @@ from engine.backends import Precision, open_backend
 from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
 from engine.bundle import Bundle, load_bundle
+from engine.commands.live_client import finished
+from engine.commands.server_process import ServerAddress, own_server
 from engine.errors import InputError
 from engine.formats.render import contact_sheet
 from engine.motion.hands import with_hands
 from engine.motion.motion import Motion
+from engine.progress import waiting
 from engine.sampling.acts import act_of, acts_of
 from engine.sampling.loaded import intent_of
 from engine.sampling.models import Models, encode_text, load_models
 from engine.sampling.sampler import sample_windows
 from engine.session.config import SessionConfig
-from trainer.choreography.base_motion import load_recordings
-from trainer.evaluation.live.baselines import hand_held_out
-from trainer.evaluation.live.episode import Episode, standing_still
-from trainer.evaluation.live.goals import Kind, goal_table
+from trainer.evaluation.live.baselines import KNOWN
+from trainer.evaluation.live.episode import Episode
+from trainer.evaluation.live.goals import goal_table
 from trainer.evaluation.live.hour import HOUR_SECONDS, hour, parts_of
 from trainer.evaluation.live.players import GROUPS, episodes_of, idle, recorded
 from trainer.evaluation.live.playing import EncodeWords, Played, as_played, play
+from trainer.evaluation.live.rows import (
+    BARE,
+    HELD,
+    PARTNER,
+    STILL,
+    TRUTH,
+    Asked,
+    Kind,
+    Row,
+    row_of,
+    stored_rows,
+)
 from trainer.evaluation.live.scoring import Person, Scores, scored
-from trainer.evaluation.metrics.distributions import estimated
+from trainer.evaluation.live.takes import WALK, shipped_walk, takes_in
+from trainer.evaluation.live.wire import play_on_wire
 from trainer.evaluation.report import Cell, Report, Table
 
-logger = logging.getLogger(__name__)
-
-PARTNER, BARE, TRUTH, STILL, HELD = (
-    "partner",
-    "without layers",
-    "truth",
-    "never moves",
-    "hand held out",
-)
 BY_RULE = SessionConfig(guard=True, company=True, responses=True)
-ROWS = {PARTNER: BY_RULE, BARE: SessionConfig()}
+CONFIGS = {PARTNER: BY_RULE, BARE: SessionConfig()}
 """Partners of the network: as a server plays it, and alone."""
+FLAGS: dict[str, tuple[str, ...]] = {PARTNER: (), BARE: ("--no-guard",)}
+"""The same, of a server."""
 SHEETS_OF_KIND = 2
 QUICK = 2
 QUICK_IDLE_S, QUICK_HOUR_S = 60.0, 240.0
 Build = Callable[[], Episode]
-Found = dict[Kind, list[Scores]]
+Found = dict[str, list[tuple[Kind, Scores]]]
+"""By the names of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +75,10 @@ class LiveSettings:
 
     players   of each kind
     hours     of mixed play, by so many people
-    groups    that are played; empty: all
-    real      folders of recordings, for the group "real"
+    groups    that are played; empty: all but the hour
+    real      folders of more recordings, for the group "real"
+    rows      whom they are played to
+    on_wire   whether through a server, in real time
     sheets    folder for contact sheets; None: none
     """
 
@@ -81,6 +91,8 @@ class LiveSettings:
     hour_s: float = HOUR_SECONDS
     groups: tuple[str, ...] = ()
     real: tuple[Path, ...] = ()
+    rows: tuple[str, ...] = (PARTNER, TRUTH)
+    on_wire: bool = False
     sheets: Path | None = None
     workers: int = 2
     steps: int | None = None
@@ -88,7 +100,7 @@ class LiveSettings:
 
 
 def quick(settings: LiveSettings) -> LiveSettings:
-    """A minute's worth of it: enough to see that it runs, not what it is worth."""
+    """A minute of it: enough to see that it runs, not what it is worth."""
     return replace(
         settings,
         players=QUICK,
@@ -108,7 +120,7 @@ def builds_of(settings: LiveSettings) -> list[Build]:
             f"--groups: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}",
             field="groups",
         )
-    groups = settings.groups or known
+    groups = settings.groups or known[1:]
     builds: list[Build] = []
     if "hour" in groups:
         builds += [partial(hour, settings.seed + i, settings.hour_s) for i in range(settings.hours)]
@@ -117,11 +129,12 @@ def builds_of(settings: LiveSettings) -> list[Build]:
             partial(idle, "made", settings.seed + i, settings.idle_s)
             for i in range(settings.idle_players)
         ]
-    if "real" in groups and settings.real:
-        takes = load_recordings(settings.real).takes
+    if "real" in groups:
+        walk = shipped_walk()
+        builds += [partial(recorded, walk, settings.seed + i) for i in range(settings.players)]
         builds += [
             partial(recorded, take, settings.seed + i, settings.idle_s if take.life else None)
-            for i, take in enumerate(takes)
+            for i, take in enumerate(takes_in(settings.real))
         ]
     for group in GROUPS:
         if group in groups and group != "idle":
@@ -139,40 +152,71 @@ def truth_of(episode: Episode) -> Person | None:
     )
 
 
-def play_share(
-    builds: Sequence[Build], config: SessionConfig, settings: LiveSettings, label: str
-) -> list[tuple[Kind, Scores]]:
+class _Scorer:
+    """Scores of what has been played, by row, and pictures of some of it."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+        self._drawn: Counter[tuple[str, Kind]] = Counter()
+        self.found: Found = {row: [] for row in settings.rows}
+
+    def take(self, row: str, played: Played) -> None:
+        self.found[row].extend(
+            (kind, scored(part, truth_of(part.episode))) for kind, part in parts_of(played)
+        )
+        sheets, name = self._settings.sheets, played.episode.name
+        drawn = row, (played.episode.group, played.episode.kind)
+        if sheets is not None and row in CONFIGS and self._drawn[drawn] < SHEETS_OF_KIND:
+            self._drawn[drawn] += 1
+            draw(played, sheets / f"{row} {name}.png".replace("/", "-").replace(" ", "-"))
+
+    def begun(self, builds: Sequence[Build]) -> Iterator[Episode]:
+        """Each episode, when the partners without a network have played it."""
+        for build in builds:
+            episode = build()
+            for row in self._settings.rows:
+                motion = KNOWN[row](episode) if row in KNOWN else None
+                if motion is not None:
+                    self.take(row, as_played(episode, motion))
+            yield episode
+
+
+def play_share(builds: Sequence[Build], settings: LiveSettings) -> Found:
     """Play a share of the episodes to sessions and score them. In a process of its own."""
     bundle = load_bundle(settings.bundle)
     models = load_models(bundle, open_backend(precision=settings.precision, threads=1))
-    animator = bundle.manifest.animator
-    found: list[tuple[Kind, Scores]] = []
-    drawn: dict[Kind, int] = {}
-
-    def on_played(played: Played) -> None:
-        episode = played.episode
-        kind = episode.group, episode.kind
-        found.extend(
-            (named, scored(part, truth_of(part.episode))) for named, part in parts_of(played)
-        )
-        if settings.sheets is not None and drawn.get(kind, 0) < SHEETS_OF_KIND:
-            drawn[kind] = drawn.get(kind, 0) + 1
-            draw(played, settings.sheets / f"{label}-{episode.name.replace('/', '-')}.png")
-
-    words = _encoder(bundle, models) if models.animator.text_width else None
+    animator, scorer = bundle.manifest.animator, _Scorer(settings)
+    steps = settings.steps or animator.steps_default
     play(
-        builds,
-        replace(
-            config,
-            steps=settings.steps or animator.steps_default,
-            history_frames=animator.history_frames,
-        ),
+        scorer.begun(builds),
+        {
+            row: replace(CONFIGS[row], steps=steps, history_frames=animator.history_frames)
+            for row in settings.rows
+            if row in CONFIGS
+        },
         lambda requests: sample_windows(models, requests),
-        encode=words,
+        encode=_encoder(bundle, models) if models.animator.text_width else None,
         intent=intent_of(bundle),
-        on_played=on_played,
+        on_played=scorer.take,
     )
-    return found
+    return scorer.found
+
+
+def play_to_servers(builds: Sequence[Build], settings: LiveSettings) -> Found:
+    """Play all episodes to a server of our own for each row of the network, and score them when
+    they are over: what we compute meanwhile would make frames late."""
+    scorer = _Scorer(settings)
+    episodes = list(scorer.begun(builds))
+    for row in settings.rows:
+        if row in CONFIGS:
+            flags = ("--bundle", str(settings.bundle), "--precision", settings.precision)
+            with own_server([*flags, *FLAGS[row]]) as server:
+                address = ServerAddress(address=server.address)
+                with waiting(f"playing {len(episodes)} episodes to {row}"):
+                    shown = finished(play_on_wire(address, episodes, settings.steps))
+            for played in shown:
+                scorer.take(row, played)
+    return scorer.found
 
 
 def _encoder(bundle: Bundle, models: Models) -> EncodeWords:
@@ -204,90 +248,78 @@ def draw(played: Played, path: Path) -> None:
     sheet.save(path)
 
 
-def score_known(
-    builds: Sequence[Build], settings: LiveSettings
-) -> dict[str, list[tuple[Kind, Scores]]]:
-    """Scores of the partners that no network drives. In a process of its own."""
-    found: dict[str, list[tuple[Kind, Scores]]] = {TRUTH: [], STILL: [], HELD: []}
-    for build in builds:
-        episode = build()
-        if episode.parts:
-            continue
-        truth, kind = truth_of(episode), (episode.group, episode.kind)
-        motions = {STILL: standing_still(episode), HELD: hand_held_out(episode)}
-        if episode.truth is not None:
-            motions[TRUTH] = episode.truth
-        for row, motion in motions.items():
-            found[row].append((kind, scored(as_played(episode, motion), truth)))
-    return found
-
-
 # ------------------------------------------------------------------------------------ all of them
-def live_scores(settings: LiveSettings) -> dict[str, Found]:
-    """Scores by row, kind and episode: with the engine's layers, without, and without a network."""
+def live_rows(settings: LiveSettings) -> dict[str, Row]:
+    """What the episodes come to with each partner of `settings.rows`."""
     builds = builds_of(settings)
-    shares = [builds[worker :: settings.workers] for worker in range(settings.workers)]
-    rows: dict[str, Found] = {}
-    with ProcessPoolExecutor(settings.workers, mp_context=get_context("spawn")) as pool:
-        for label, config in ROWS.items():
-            begun = time.monotonic()
-            parts = pool.map(
-                play_share,
-                shares,
-                *([value] * len(shares) for value in (config, settings, label)),
-            )
-            rows[label] = _gathered(found for part in parts for found in part)
-            logger.info("%s: %.0f s", label, time.monotonic() - begun)
-        known = list(pool.map(score_known, shares, [settings] * len(shares)))
-    for row in (TRUTH, STILL, HELD):
-        rows[row] = _gathered(found for part in known for found in part[row])
-    return rows
+    if settings.on_wire:
+        parts = [play_to_servers(builds, settings)]
+    else:
+        shares = [builds[worker :: settings.workers] for worker in range(settings.workers)]
+        context = get_context("spawn")
+        with (
+            waiting(f"playing {len(builds)} episodes"),
+            ProcessPoolExecutor(settings.workers, mp_context=context) as pool,
+        ):
+            parts = list(pool.map(play_share, shares, [settings] * len(shares)))
+    return {row: row_of(scores for part in parts for scores in part[row]) for row in settings.rows}
 
 
-def _gathered(found: Iterable[tuple[Kind, Scores]]) -> Found:
-    rows: Found = {}
-    for kind, scores in found:
-        rows.setdefault(kind, []).append(scores)
-    return rows
-
-
-# ----------------------------------------------------------------------------------------- report
-def live_report(rows: Mapping[str, Found], settings: LiveSettings, seconds: float) -> Report:
-    """The goals, then every measure of every kind."""
-    tables = [
-        Table(
-            title="Goals",
-            rows=goal_table(rows, PARTNER),
-            note="Means over episodes with 95 % intervals; what each measure means stands in "
-            "docs/live_evaluation.md.",
-        )
-    ]
-    for group in dict.fromkeys(group for group, _ in rows[PARTNER]):
-        tables.append(Table(title=group, rows=_group_rows(rows, group)))
-    return Report(
-        title=f"The live partner of {settings.bundle.name}",
-        about={
-            "bundle": str(settings.bundle),
-            "players of each kind": settings.players,
-            "seed": settings.seed,
-            "idle": f"{settings.idle_players} people for {settings.idle_s:g} s",
-            "hour": f"{settings.hours} people for {settings.hour_s:g} s",
-            "recordings": ", ".join(map(str, settings.real)) or "none",
-            "episodes": sum(map(len, rows[PARTNER].values())),
-            "seconds": round(seconds),
-        },
-        tables=tables,
+def asked_of(settings: LiveSettings) -> Asked:
+    return Asked(
+        seed=settings.seed,
+        players=settings.players,
+        idle_players=settings.idle_players,
+        idle_s=settings.idle_s,
     )
 
 
-def _group_rows(rows: Mapping[str, Found], group: str) -> dict[str, dict[str, Cell]]:
-    table: dict[str, dict[str, Cell]] = {}
-    for kind in [kind for kind in rows[PARTNER] if kind[0] == group]:
-        for row, found in rows.items():
-            episodes = found.get(kind, [])
-            names = dict.fromkeys(name for scores in episodes for name in scores)
-            if names:
-                table[f"{kind[1]}, {row}"] = {
-                    name: estimated([s[name] for s in episodes if name in s]) for name in names
-                }
-    return table
+# ----------------------------------------------------------------------------------------- report
+def live_report(made: Mapping[str, Row], settings: LiveSettings, seconds: float) -> Report:
+    """The goals, then every measure of every kind; beside the rows those that are stored."""
+    rows = {**stored_rows(asked_of(settings)), **made}
+    rows = {row: rows[row] for row in (PARTNER, BARE, TRUTH, STILL, HELD) if row in rows}
+    played = sorted(rows[PARTNER])
+    rows = {
+        row: {kind: found[kind] for kind in played if kind in found} for row, found in rows.items()
+    }
+    left_out = [row for row in (STILL, HELD) if row not in rows]
+    about = {
+        "bundle": str(settings.bundle),
+        "players of each kind": settings.players,
+        "seed": settings.seed,
+        "idle": f"{settings.idle_players} people for {settings.idle_s:g} s",
+        "recordings": ", ".join([WALK.stem, *map(str, settings.real)]),
+        "played": "through a server" if settings.on_wire else "on a virtual clock",
+        "seconds": round(seconds),
+    }
+    if left_out:
+        about["left out"] = (
+            f"{', '.join(left_out)}: stored for other settings than these; --rows all makes them"
+        )
+    return Report(
+        title=f"The live partner of {settings.bundle.name}",
+        about=about,
+        tables=[
+            Table(
+                title="Goals",
+                rows=goal_table(rows, PARTNER),
+                note="Means over episodes with 95 % intervals; what each measure means stands in "
+                "docs/live_evaluation.md.",
+            ),
+            *(
+                Table(title=group, rows=_group_rows(rows, group))
+                for group in dict.fromkeys(group for group, _ in played)
+            ),
+        ],
+    )
+
+
+def _group_rows(rows: Mapping[str, Row], group: str) -> dict[str, dict[str, Cell]]:
+    return {
+        f"{kind[1]}, {row}": {name: tally.estimate for name, tally in found[kind].items()}
+        for kind in rows[PARTNER]
+        if kind[0] == group
+        for row, found in rows.items()
+        if kind in found
+    }

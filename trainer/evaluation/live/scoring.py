@@ -163,6 +163,8 @@ def scored(played: Played, truth: Person | None = None) -> Scores:
         scores["seam_jerk_ratio"] = seam
         if truth is not None and (true_seam := seam_ratio(truth, played.window)) is not None:
             scores["seam_over_truth"] = _ratio(seam, true_seam)
+    if played.late_frames is not None:
+        scores["late_frames"] = float(played.late_frames)
     return scores
 
 

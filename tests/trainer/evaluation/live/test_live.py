@@ -22,6 +22,7 @@ from trainer.evaluation.live.episode import Episode, standing_still
 from trainer.evaluation.live.goals import GOALS, goal_table
 from trainer.evaluation.live.hour import BLOCKS, hour, parts_of
 from trainer.evaluation.live.playing import Played, as_played, play
+from trainer.evaluation.live.rows import PARTNER, TRUTH, row_of
 from trainer.evaluation.live.run import BY_RULE, LiveSettings, builds_of, truth_of
 from trainer.evaluation.live.scoring import Scores, scored
 
@@ -31,7 +32,13 @@ BARE = SessionConfig()
 
 def played(episode: Episode, config: SessionConfig = BY_RULE) -> Played:
     found: list[Played] = []
-    play([lambda: episode], config, still_windows, intent=INTENT, on_played=found.append)
+    play(
+        [episode],
+        {PARTNER: config},
+        still_windows,
+        intent=INTENT,
+        on_played=lambda _, one: found.append(one),
+    )
     return found[0]
 
 
@@ -82,17 +89,18 @@ def test_the_truth_meets_what_a_partner_who_never_moves_misses(kind: str) -> Non
 
 def test_a_goal_is_judged_by_the_partner_alone() -> None:
     kind = "patient", "right_hand"
-    rows = {"partner": {kind: [{"meets": 1.0}]}, "truth": {kind: [{"meets": 0.0}]}}
-    table = goal_table(rows, "partner")
+    rows = {PARTNER: row_of([(kind, {"meets": 1.0})]), TRUTH: row_of([(kind, {"meets": 0.0})])}
+    table = goal_table(rows, PARTNER)
     assert list(table) == [GOALS[0].name]
     assert table[GOALS[0].name]["met"] is True
-    assert goal_table(rows, "truth")[GOALS[0].name]["met"] is False
+    assert goal_table(rows, TRUTH)[GOALS[0].name]["met"] is False
 
 
 def test_every_group_makes_episodes_and_another_is_refused() -> None:
     settings = LiveSettings(bundle=Path("none"), players=1, idle_players=1)
-    for group in ("hour", *players.GROUPS):
+    for group in ("hour", *players.GROUPS, "real"):
         assert builds_of(replace(settings, groups=(group,)))
+    assert len(builds_of(settings)) == 1 + sum(len(kinds) for kinds, _ in players.GROUPS.values())
     with pytest.raises(InputError, match="there is no juggling"):
         builds_of(replace(settings, groups=("juggling",)))
 
