@@ -10,9 +10,10 @@ contact list, session or network. Numbers: how people hold and move their hands.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,16 +35,18 @@ LOOKBACK = round(EASE_SECONDS * FRAME_RATE)
 STRETCH = 300
 """Frames of a motion that are looked at together."""
 LIFE = 0.015
-LIFE_SECONDS = (5.3, 8.9)
+LIFE_PERIODS = np.array([5.3, 8.9])[:, None]
 """A hand that hangs stirs by two slow waves of this size: 3 degrees of each joint."""
-SHOULDERS, ELBOWS, WRISTS = LINKS[1:]
+SHOULDERS, ELBOWS, WRISTS = (slice(left, right + 1) for left, right in LINKS[1:])
 PELVIS, NECK, HEAD = (JOINT[name] for name in ("pelvis", "neck", "head"))
 HANGING_REACH = 1.1
 """Metres between two pelvises from which hands that hang touch nobody, nor are about to."""
 FOREARM = 0.75
 """Part of it, from the elbow on, that is taken hold of; beyond it is the hand."""
+PARTS = np.array([1.0, 1.0, 1.0, 1.0, 1.0, FOREARM, FOREARM])
+"""Of the axes of trunk, shoulders, head, upper arms and forearms, as far as they have skin."""
 SKIN = np.array([0.14, 0.10, 0.10, 0.05, 0.05, 0.04, 0.04])
-"""Metres from the axes of trunk, shoulders, head, upper arms and forearms to the skin."""
+"""Metres from those to the skin."""
 TRUNK = 5
 """As many of those are laid hands on; forearms are gripped."""
 
@@ -109,9 +112,10 @@ def curls_of(
     curls = _hanging(joints.shape[:-2], first, frame_rate)
     for weight, shape in _wanted(joints, world, rest_joints, frame_rate):
         if weight.any():
-            curls += weight[..., None] * (shape - curls)
-    curls = curls.reshape(*curls.shape[:-2], CURLS)
-    return _eased(curls, _ease_frames(frame_rate))
+            curls += weight * (_first(shape, curls) - curls)
+    eased = _eased(curls, _ease_frames(frame_rate))
+    by_frame = eased.transpose(*range(2, eased.ndim), 1, 0)
+    return by_frame.reshape(*by_frame.shape[:-2], CURLS)
 
 
 def _ease_frames(frame_rate: float) -> int:
@@ -122,7 +126,7 @@ def _ease_frames(frame_rate: float) -> int:
 def _wanted(
     joints: Array, world: Array, rest_joints: Array, frame_rate: float
 ) -> tuple[tuple[Array, Array], ...]:
-    """Weights (person, ..., frame, 2) of hand shapes, a later one over those before."""
+    """Weights (2, person, ..., frame) of hand shapes, a later one over those before."""
     if not _is_anything(joints):
         return ()
     bodies = _bodies(joints, world, rest_joints)
@@ -160,30 +164,43 @@ def with_hands(motion: Motion, rest_joints: Array) -> Motion:
 
 
 def _hanging(lead: tuple[int, ...], first: int, frame_rate: float) -> Array:
-    """(person, ..., frame, 2, 5) of hands that do nothing; no two fingers stir alike."""
-    people, *motions, frames = lead
-    seconds = (first + np.arange(frames)[:, None, None]) / frame_rate
-    finger = np.arange(2 * 5 * people).reshape(people, 1, 2, 5)
-    short, long = (2 * np.pi * seconds / period for period in LIFE_SECONDS)
-    curls = RELAXED + LIFE * (np.sin(short + 0.8 * finger) + np.sin(long + 1.8 * finger))
-    return np.tile(np.expand_dims(curls, (*range(1, 1 + len(motions)),)), (*motions, 1, 1, 1))
+    """(5, 2, person, ..., frame) of hands that do nothing; no two fingers stir alike."""
+    turns = 2 * np.pi * ((first + np.arange(lead[-1])) / frame_rate) / LIFE_PERIODS
+    waves = np.concatenate([np.sin(turns), np.cos(turns)]).reshape(4, *[1] * (len(lead) + 1), -1)
+    relaxed, stirring = _stirring(lead[0], len(lead))
+    curls = np.empty((5, 2, *lead))
+    curls[:] = relaxed + (stirring * waves).sum(axis=0)
+    return curls
+
+
+@lru_cache
+def _stirring(people: int, axes: int) -> tuple[Array, Array]:
+    """(5, 1, 1, ..., 1) where fingers hang, and (4, 5, 2, person, 1, ..., 1) how much of the sines
+    and cosines of both slow waves is in each; so many axes from the people on."""
+    finger = np.arange(CURLS * people).reshape(people, 2, 5).T
+    phases = np.array([0.8 * finger, 1.8 * finger]).reshape(2, 5, 2, people, *[1] * (axes - 1))
+    return _first(RELAXED, phases[0]), LIFE * np.concatenate([np.cos(phases), np.sin(phases)])
 
 
 def _eased(curls: Array, frames: int) -> Array:
-    """Each frame the mean of itself and those before it, so many in all."""
-    count = curls.shape[-2]
-    padded = np.concatenate([np.repeat(curls[..., :1, :], frames - 1, axis=-2), curls], axis=-2)
-    return np.asarray(sum(padded[..., at : at + count, :] for at in range(frames)) / frames)
+    """Each frame, the last axis, the mean of itself and those before it, so many in all."""
+    total = curls.copy()
+    for late in range(1, frames):
+        total[..., late:] += curls[..., :-late]
+        total[..., :late] += curls[..., :1]
+    return total / frames
 
 
 # ---------------------------------------------------------------------------------- what is seen
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Bodies:
-    """What hands go by, of people over frames: (person, ..., frame, 3), of both hands (.., 2, 3).
+class _Bodies(NamedTuple):
+    """What hands go by, of people over frames: (2, person, ..., frame, 3) of both hands, or with an
+    axis of one in place of the hands.
 
     palms, fingers, faces  the middles of the palms' skin, where fingers point and palms look
     ahead                  where the chest looks
-    arms, straight         from shoulders to wrists; and (.., 2) as a part of the arm's length
+    arms, reach, straight  from shoulders to wrists; (2, person, ..., frame) how far in metres, and
+                           as a part of the arm's length
+    starts, axes           (7, person, ..., frame, 3) of what has skin, in the order of SKIN
     """
 
     palms: Array
@@ -191,67 +208,94 @@ class _Bodies:
     faces: Array
     ahead: Array
     shoulders: Array
-    elbows: Array
     wrists: Array
     arms: Array
+    reach: Array
     straight: Array
+    starts: Array
+    axes: Array
     pelvis: Array
     neck: Array
     head: Array
 
     def of(self, people: list[int]) -> _Bodies:
-        return _Bodies(**{name: values[people] for name, values in vars(self).items()})
+        return _Bodies(*(values[:, people] for values in self))
 
 
 def _bodies(joints: Array, world: Array, rest_joints: Array) -> _Bodies:
-    shoulders, elbows, wrists = (joints[..., link, :] for link in (SHOULDERS, ELBOWS, WRISTS))
-    at_rest = rest_joints[..., None, [SHOULDERS, ELBOWS, WRISTS], :]
-    bones = np.diff(at_rest, axis=-3)
-    length = lengths(bones)
-    turns = world[..., WRISTS, :, :]
-    fingers = rotated(turns, bones[..., 1, :, :] / length[..., 1, :, None])
+    by_joint = _by_joint(joints, 1)
+    shoulders, elbows, wrists = (by_joint[link].copy() for link in (SHOULDERS, ELBOWS, WRISTS))
+    pelvis, neck, head = (by_joint[joint][None] for joint in (PELVIS, NECK, HEAD))
+    at_rest = _by_joint(rest_joints[..., None, :, :], 1)
+    upper = lengths(at_rest[ELBOWS] - at_rest[SHOULDERS])
+    forearms = at_rest[WRISTS] - at_rest[ELBOWS]
+    lower = lengths(forearms)
+    turns = _by_joint(world[..., WRISTS, :, :], 2)
+    fingers = rotated(turns, forearms / lower[..., None])
     faces = -turns[..., 1]
     arms = wrists - shoulders
+    reach = lengths(arms)
+    starts = np.concatenate([pelvis, shoulders[:1], neck, shoulders, elbows])
+    ends = np.concatenate([neck, shoulders[1:], head, elbows, wrists])
     return _Bodies(
         palms=wrists + PALM_AHEAD * fingers + PALM_DEPTH * faces,
         fingers=fingers,
         faces=faces,
-        ahead=world[..., CHEST, :, 2],
+        ahead=world[None, ..., CHEST, :, 2],
         shoulders=shoulders,
-        elbows=elbows,
         wrists=wrists,
         arms=arms,
-        straight=lengths(arms) / length.sum(axis=-2),
-        pelvis=joints[..., PELVIS, :],
-        neck=joints[..., NECK, :],
-        head=joints[..., HEAD, :],
+        reach=reach,
+        straight=reach / (upper + lower),
+        starts=starts,
+        axes=_first(PARTS, starts) * (ends - starts),
+        pelvis=pelvis,
+        neck=neck,
+        head=head,
     )
 
 
-def _counted(ends: Mapping[str, tuple[float, float]], seen: Mapping[str, Array]) -> list[Array]:
+def _by_joint(values: Array, axes: int) -> Array:
+    """Joints first, of values whose last axes are a joint's."""
+    joint = values.ndim - 1 - axes
+    return values.transpose(joint, *range(joint), *range(joint + 1, values.ndim))
+
+
+def _first(values: Array, like: Array) -> Array:
+    """Values (n,) along the first axis of an array."""
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _counted(ends: Mapping[str, tuple[float, float]], seen: Mapping[str, Array]) -> Array:
     """How much of each thing that is seen counts, 0 to 1, in the order of `ends`."""
     values = np.array([seen[name] for name in ends])
-    none, full = _ends(tuple(ends.values()), values.ndim - 1)
+    none, width = _ends(tuple(ends.values()), values.ndim - 1)
     values -= none
-    values /= full - none
-    return list(smoothstep(values.clip(0.0, 1.0)))
+    values /= width
+    return smoothstep(_unit_range(values))
 
 
 @lru_cache
 def _ends(ends: tuple[tuple[float, float], ...], axes: int) -> tuple[Array, Array]:
-    """(thing, 1, ..., 1) where each counts for nothing, and for all; so many axes of one."""
-    none, full = np.array(ends).T.reshape(2, len(ends), *(1,) * axes)
-    return none, full
+    """(thing, 1, ..., 1) where each counts for nothing, and how far from there it counts for all;
+    so many axes of one."""
+    none, full = np.array(ends).T.reshape(2, len(ends), *[1] * axes)
+    return none, full - none
+
+
+def _unit_range(values: Array) -> Array:
+    """Clipped to 0..1 in place: on some hundred numbers np.clip takes twice as long."""
+    np.maximum(values, 0.0, out=values)
+    return np.minimum(values, 1.0, out=values)
 
 
 def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
-    """Weights (person, ..., frame, 2) of hands that are lifted, show the palm, point, are fists."""
-    ahead = bodies.ahead[..., None, :]
-    chin = bodies.head * [1.0, 0.0, 1.0] + bodies.neck * [0.0, 1.0, 0.0]
-    from_chin = bodies.wrists - chin[..., None, :]
-    looks = dots(bodies.faces, ahead)
-    reach = lengths(bodies.arms)
-    before = dots(from_chin, ahead)
+    """Weights (2, person, ..., frame) of hands that are lifted, show the palm, point, are fists."""
+    chin = bodies.head.copy()
+    chin[..., 1] = bodies.neck[..., 1]
+    from_chin = bodies.wrists - chin
+    looks = dots(bodies.faces, bodies.ahead)
+    before = dots(from_chin, bodies.ahead)
     (
         lifted,
         upright,
@@ -270,14 +314,14 @@ def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
     ) = _counted(
         ALONE,
         {
-            "lifted": bodies.wrists[..., 1] - bodies.pelvis[..., None, 1],
+            "lifted": bodies.wrists[..., 1] - bodies.pelvis[..., 1],
             "upright": bodies.fingers[..., 1],
             "high": bodies.palms[..., 1] - bodies.shoulders[..., 1],
             "shown": looks,
             "turned": looks,
             "straight": bodies.straight,
-            "in_line": dots(bodies.arms, bodies.fingers) / reach,
-            "level": bodies.arms[..., 1] / reach,
+            "in_line": dots(bodies.arms, bodies.fingers) / bodies.reach,
+            "level": bodies.arms[..., 1] / bodies.reach,
             "down": bodies.faces[..., 1],
             "near_chin": lengths(from_chin),
             "before_chin": before,
@@ -286,49 +330,45 @@ def _alone(bodies: _Bodies) -> tuple[Array, Array, Array, Array]:
             "thrust_ahead": before,
         },
     )
-    other_down = 1 - lifted[..., ::-1]
     guards = near * before_chin * over_chest * turned
     strikes = thrust * thrust_ahead * over_chest
-    fists = np.maximum(guards * np.maximum(guards, strikes)[..., ::-1], strikes * guards[..., ::-1])
+    fists = np.maximum(guards * np.maximum(guards, strikes)[::-1], strikes * guards[::-1])
     return (
         lifted,
         upright * high * shown,
-        straight * in_line * level * down * other_down,
+        straight * in_line * level * down * (1 - lifted[::-1]),
         fists,
     )
 
 
-def _among(bodies: _Bodies, frame_rate: float) -> Array:
-    """Weights (6, person, ..., frame, 2) of hands that open, hold a hand, hold a forearm, are flat
+def _among(bodies: _Bodies, frame_rate: float) -> list[Array]:
+    """Weights (6, 2, person, ..., frame) of hands that open, hold a hand, hold a forearm, are flat
     and laid on somebody; and 1 for those that are clear of everybody."""
-    people = len(bodies.neck)
+    people = bodies.straight.shape[1]
     if people == 2:
         return _towards(bodies, frame_rate)
     result = np.zeros((6, *bodies.straight.shape))
     result[5] = 1.0
     for pair in combinations(range(people), 2):
         rows = list(pair)
-        found = _towards(bodies.of(rows), frame_rate)
-        result[:5, rows] = np.maximum(result[:5, rows], found[:5])
-        result[5, rows] = np.minimum(result[5, rows], found[5])
-    return result
+        found = np.stack(_towards(bodies.of(rows), frame_rate))
+        result[:5, :, rows] = np.maximum(result[:5, :, rows], found[:5])
+        result[5:, :, rows] = np.minimum(result[5:, :, rows], found[5:])
+    return list(result)
 
 
-def _towards(pair: _Bodies, frame_rate: float) -> Array:
+def _towards(pair: _Bodies, frame_rate: float) -> list[Array]:
     """The same of two people, by what is seen of one hand and the other body."""
-    theirs = pair.palms[::-1]
-    apart = lengths(pair.palms[..., :, None, :] - theirs[..., None, :, :])
-    is_second = apart[..., 1] < apart[..., 0]
-    distance = np.where(is_second, apart[..., 1], apart[..., 0])
+    apart = lengths(pair.palms[:, None] - pair.palms[:, ::-1])
+    distance = np.minimum(apart[:, 0], apart[:, 1])
     soon_at = distance.copy()
-    change = AHEAD_SECONDS * frame_rate * np.diff(distance, axis=-2)
-    soon_at[..., 1:, :] += np.clip(change, -AHEAD_METRES, AHEAD_METRES)
+    change = AHEAD_SECONDS * frame_rate * (distance[..., 1:] - distance[..., :-1])
+    soon_at[..., 1:] += np.minimum(np.maximum(change, -AHEAD_METRES), AHEAD_METRES)
     up = pair.fingers[..., 1]
-    their_up = np.where(is_second, up[::-1, ..., 1:], up[::-1, ..., :1])
+    their_up = np.where(apart[:, 1] < apart[:, 0], up[1, ::-1], up[0, ::-1])
     gaps = _gaps(pair)
-    to_skin = gaps[..., :TRUNK].min(axis=-1)
-    to_neck = pair.neck[::-1, ..., None, :] - pair.shoulders
-    cosine = dots(pair.arms, to_neck) / (lengths(pair.arms) * lengths(to_neck))
+    to_skin = gaps[:TRUNK].min(axis=0)
+    to_neck = pair.neck[:, ::-1] - pair.shoulders
     on_its_way, soon, held, upright, on_skin, on_forearm, far, aside = _counted(
         TOWARDS,
         {
@@ -337,28 +377,19 @@ def _towards(pair: _Bodies, frame_rate: float) -> Array:
             "held": soon_at,
             "either_upright": np.maximum(up, their_up),
             "on_skin": to_skin,
-            "on_forearm": gaps[..., TRUNK:].min(axis=-1),
+            "on_forearm": gaps[TRUNK:].min(axis=0),
             "far": np.minimum(distance, to_skin),
-            "aside": cosine,
+            "aside": dots(pair.arms, to_neck) / (pair.reach * lengths(to_neck)),
         },
     )
     level = 1 - upright
-    return np.stack(
-        [on_its_way, level * held, level * on_forearm, soon * upright, on_skin, far * aside]
-    )
+    return [on_its_way, level * held, level * on_forearm, soon * upright, on_skin, far * aside]
 
 
 def _gaps(pair: _Bodies) -> Array:
-    """Metres (2, ..., frame, 2, 7) from each palm to the other's skin, in the order of SKIN."""
-    starts = np.empty((*pair.neck.shape[:-1], len(SKIN), 3))
-    axes = np.empty_like(starts)
-    starts[..., 0, :], axes[..., 0, :] = pair.pelvis, pair.neck - pair.pelvis
-    starts[..., 1, :] = pair.shoulders[..., 0, :]
-    axes[..., 1, :] = pair.shoulders[..., 1, :] - pair.shoulders[..., 0, :]
-    starts[..., 2, :], axes[..., 2, :] = pair.neck, pair.head - pair.neck
-    starts[..., 3:5, :], axes[..., 3:5, :] = pair.shoulders, pair.elbows - pair.shoulders
-    starts[..., 5:, :], axes[..., 5:, :] = pair.elbows, FOREARM * (pair.wrists - pair.elbows)
-    starts, axes = starts[::-1, ..., None, :, :], axes[::-1, ..., None, :, :]
-    seen = pair.palms[..., :, None, :] - starts
-    part = np.clip(dots(seen, axes) / np.maximum(dots(axes, axes), 1e-9), 0.0, 1.0)
-    return np.asarray(lengths(seen - part[..., None] * axes) - SKIN)
+    """Metres (7, 2, 2, ..., frame) from the other's skin, in the order of SKIN, to each palm."""
+    starts, axes = pair.starts[:, None, ::-1], pair.axes[:, None, ::-1]
+    seen = pair.palms - starts
+    part = _unit_range(dots(seen, axes) / np.maximum(dots(axes, axes), 1e-9))
+    metres = lengths(seen - part[..., None] * axes)
+    return np.asarray(metres - _first(SKIN, metres))

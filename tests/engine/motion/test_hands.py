@@ -80,6 +80,21 @@ def test_hands_that_hang_keep_still_but_not_dead_still() -> None:
     assert np.abs(np.diff(curls, axis=1)).max() * degrees < 1
 
 
+@pytest.mark.parametrize("people", [1, 2])
+def test_hands_that_hang_stir_by_two_slow_waves(people: int) -> None:
+    standing = Pose(np.tile(np.eye(3), (people, 60, 22, 1, 1)), np.zeros((people, 60, 3)))
+    standing.transl[..., 0] += 5.0 * np.arange(people)[:, None]
+    rest = np.zeros((people, 22, 3))
+    seconds, finger = np.arange(-1, 60)[:, None] / 10, np.arange(10 * people).reshape(people, 1, 10)
+    stirring = sum(
+        np.sin(2 * np.pi * seconds / period + phase * finger)
+        for period, phase in ((5.3, 0.8), (8.9, 1.8))
+    )
+    each = np.tile(fingers.RELAXED, 2) + 0.015 * stirring
+    found = curls_over(standing, rest)[:, 1:]
+    np.testing.assert_allclose(found, (each[:, 1:-1] + each[:, 2:]) / 2, atol=1e-12)
+
+
 @given(st.sampled_from(["handshake", "high_five", "hug", "point_and_look"]), st.integers(5, 25))
 @settings(max_examples=20, deadline=None)
 def test_a_frame_follows_from_itself_and_the_few_before(kind: str, first: int) -> None:
