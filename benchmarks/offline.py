@@ -2,8 +2,8 @@
 
 Makes motions of the first prompts of a file as the command does, and counts the processor time of
 all that is no graph call: of the same run, so that other work on the machine slows down both. Then
-it makes the same graph calls again, one after the other, with nothing in between, and compares what
-the clock says of the two.
+it makes the same graph calls again, as many at once as before, with nothing in between, and
+compares what the clock says of the two.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import argparse
 import os
 import sys
 import tempfile
+import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +26,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.backends import Graph, Precision, open_backend
 from engine.backends.ports import Inputs
+from engine.backends.processor import usable_cores
 from engine.batch import Maker, Outcome, made_motions, read_prompts
 from engine.batch.prompts import Defaults, Prompt
 from engine.body.shape import load_body
@@ -34,8 +38,8 @@ from engine.sampling.models import Models, Network, load_models
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 PROMPTS = Path("tests/data/people_sentences.txt")
-TURN = 100
-"""Motions that are made before their graph calls are made again."""
+TURN, WARM_UP = 200, 64
+"""Motions that are made before their graph calls are made again, and before anything is counted."""
 ALONE = {"OPENBLAS_NUM_THREADS": "1"}
 """What the command sets before numpy is there."""
 
@@ -53,8 +57,8 @@ class Calls:
     """Calls of graphs, in order; of each graph and shape the last one can be made again."""
 
     def __init__(self) -> None:
-        self.thread_s = 0.0
-        """Of the calling thread, in calls."""
+        self.thread_s: dict[int, float] = defaultdict(float)
+        """Of each calling thread, in calls."""
         self._order: list[tuple[object, ...]] = []
         self._last: dict[tuple[object, ...], Callable[[], object]] = {}
 
@@ -67,7 +71,7 @@ class Calls:
             self._last[key] = lambda: graph(inputs)
             begun = time.thread_time()
             outputs = graph(inputs)
-            self.thread_s += time.thread_time() - begun
+            self.thread_s[threading.get_ident()] += time.thread_time() - begun
             return outputs
 
         return call
@@ -76,11 +80,21 @@ class Calls:
         self._order.clear()
         self._last.clear()
 
-    def again(self) -> float:
-        """Make all calls again; returns seconds of the clock."""
+    def again(self, executors: Sequence[Executor]) -> float:
+        """Make all calls again, each on the executor that is free; returns seconds of the clock."""
+        left = deque(self._order)
+
+        def make(_: Models) -> None:
+            while True:
+                try:
+                    key = left.popleft()
+                except IndexError:
+                    return
+                self._last[key]()
+
         begun = time.perf_counter()
-        for key in self._order:
-            self._last[key]()
+        for done in [executor.call(make) for executor in executors]:
+            done.result()
         return time.perf_counter() - begun
 
 
@@ -101,16 +115,17 @@ def noted(models: Models, calls: Calls) -> Models:
     )
 
 
-def made(maker: Maker, calls: Calls, prompts: Sequence[Prompt]) -> Spent:
+def made(makers: Sequence[Maker], calls: Calls, prompts: Sequence[Prompt]) -> Spent:
     """What making the motions takes."""
 
     def counted() -> tuple[float, float, float]:
-        executors = maker.loaded.executor.call(lambda _: time.thread_time()).result()
-        return time.process_time(), time.thread_time(), executors - calls.thread_s
+        threads = [maker.loaded.executor.call(lambda _: time.thread_time()) for maker in makers]
+        in_executors = sum(thread.result() for thread in threads)
+        return time.process_time(), time.thread_time(), in_executors - sum(calls.thread_s.values())
 
     with tempfile.TemporaryDirectory() as folder:
         before, begun = counted(), time.perf_counter()
-        outcomes: list[Outcome] = list(made_motions(maker, prompts, Path(folder), ".npz"))
+        outcomes: list[Outcome] = list(made_motions(makers, prompts, Path(folder), ".npz"))
         clock_s = time.perf_counter() - begun
         cpu_s, *ours = (now - then for now, then in zip(counted(), before, strict=True))
     assert all(outcome.entry is not None for outcome in outcomes)
@@ -123,25 +138,33 @@ def measured(
 ) -> tuple[list[Spent], list[float]]:
     """What making the motions takes, TURN after TURN, and seconds of the clock of the graph calls
     of each turn alone."""
-    models, calls = load_models(bundle, open_backend(precision=precision)), Calls()
+    backend = open_backend(precision=precision, streams=usable_cores())
+    models, calls = load_models(bundle, backend), Calls()
     spent, alone = [], []
-    with Executor(noted(models, calls)) as executor:
-        loaded = LoadedBundle(
-            bundle=bundle,
-            executor=executor,
-            body=load_body(),
-            backend="",
-            precision="",
-            kinds=load_kinds(bundle.file(KINDS_FILE)),
-        )
-        executor.measure()
-        maker = Maker(loaded, steps=None, foot_lock=True)
-        made(maker, calls, prompts[:8])  # first calls allocate
-        for first in range(0, len(prompts), TURN):
+    with ExitStack() as open_now:
+        first = open_now.enter_context(Executor(noted(models, calls)))
+        first.measure()
+        more = [open_now.enter_context(first.another()) for _ in range(backend.streams - 1)]
+        executors = [first, *more]
+        makers = [maker_on(executor, bundle) for executor in executors]
+        made(makers, calls, prompts[:WARM_UP])  # first calls allocate
+        for at in range(0, len(prompts), TURN):
             calls.forget()
-            spent.append(made(maker, calls, prompts[first : first + TURN]))
-            alone.append(executor.call(lambda _: calls.again()).result())
+            spent.append(made(makers, calls, prompts[at : at + TURN]))
+            alone.append(calls.again(executors))
     return spent, alone
+
+
+def maker_on(executor: Executor, bundle: Bundle) -> Maker:
+    loaded = LoadedBundle(
+        bundle=bundle,
+        executor=executor,
+        body=load_body(),
+        backend="",
+        precision="",
+        kinds=load_kinds(bundle.file(KINDS_FILE)),
+    )
+    return Maker(loaded, steps=None, foot_lock=True)
 
 
 def main() -> None:
@@ -162,7 +185,8 @@ def main() -> None:
     print(
         f"{len(prompts)} motions: {cpu_s:.1f} s of processor time, {outside_s:.1f} s of it outside "
         f"the networks ({1 - outside_s / cpu_s:.1%} in them); by the clock {clock_s:.1f} s, the "
-        f"graph calls alone {sum(alone):.1f} s ({sum(alone) / clock_s:.1%})"
+        f"graph calls alone {sum(alone):.1f} s ({sum(alone) / clock_s:.1%}); "
+        f"{len(prompts) / clock_s:.1f} motions a second"
     )
 
 

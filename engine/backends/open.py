@@ -25,6 +25,7 @@ class _Settings:
     precision: Precision
     cache_dir: Path | None
     threads: int | None
+    streams: int
     device: int
 
 
@@ -34,6 +35,7 @@ def open_backend(
     precision: Precision = "auto",
     cache_dir: Path | Literal["auto"] | None = "auto",
     threads: int | None = None,
+    streams: int = 1,
     device: int = 0,
 ) -> Backend:
     """Open a backend.
@@ -42,7 +44,9 @@ def open_backend(
                without any of them torch on the CPU
     precision  "auto" is bf16 where the processor computes in it, else f32
     cache_dir  where compiled graphs are kept; "auto" is the user's cache folder, None is nowhere
-    threads    of one inference on a CPU; None leaves it to the library
+    threads    of all inference on a CPU; None leaves it to the library
+    streams    calls of a graph that OpenVINO runs at once, each with its part of the threads; other
+               libraries run one
     device     index of the GPU
 
     Raises ConfigError for a name, precision, thread count or device that does not exist, and
@@ -59,12 +63,15 @@ def open_backend(
         )
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, must be at least 1", field="threads")
+    if streams < 1:
+        raise ConfigError(f"streams is {streams}, must be at least 1", field="streams")
     if device < 0:
         raise ConfigError(f"device is {device}, must be at least 0", field="device")
     settings = _Settings(
         precision=precision,
         cache_dir=default_cache_dir() if cache_dir == "auto" else cache_dir,
         threads=threads,
+        streams=streams,
         device=device,
     )
     return _best(settings) if name == "auto" else _OPENERS[name](settings)
@@ -113,7 +120,10 @@ def _openvino(settings: _Settings) -> Backend:
     from engine.backends.openvino import OpenVinoBackend
 
     return OpenVinoBackend(
-        precision=settings.precision, cache_dir=settings.cache_dir, threads=settings.threads
+        precision=settings.precision,
+        cache_dir=settings.cache_dir,
+        threads=settings.threads,
+        streams=settings.streams,
     )
 
 

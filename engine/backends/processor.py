@@ -9,6 +9,8 @@ Knows OpenVINO, no graph of ours.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from functools import cache
 from typing import Any
 
@@ -24,6 +26,11 @@ DEVICE = "CPU"
 WIDTH = 16
 CODES = ((0, 255), (-128, 127))
 """What activations may lie between when they are rounded to bytes, without a sign and with one."""
+
+
+def usable_cores() -> int:
+    """Those that this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @cache

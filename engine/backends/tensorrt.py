@@ -82,6 +82,7 @@ class TensorRtBackend:
     """
 
     name = "tensorrt"
+    streams = 1
     buckets = BUCKETS
 
     def __init__(

@@ -67,6 +67,7 @@ class TorchBackend:
     """
 
     name = "torch"
+    streams = 1
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ Knows prompts, samplers and folders. Knows no session, no socket and no message.
 from __future__ import annotations
 
 from engine.batch.folder import BatchFolder, Entry
-from engine.batch.making import Maker
+from engine.batch.making import Maker, load_makers
 from engine.batch.prompts import BadPrompt, Prompt, read_prompts
 from engine.batch.running import Outcome, made_motions
 
@@ -17,6 +17,7 @@ __all__ = [
     "Maker",
     "Outcome",
     "Prompt",
+    "load_makers",
     "made_motions",
     "read_prompts",
 ]

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from engine.batch.folder import Entry
-from engine.batch.making import Maker
+from engine.batch.making import load_makers
 from engine.batch.prompts import Prompt
-from engine.batch.running import TOGETHER, Outcome, made_motions
+from engine.batch.running import Outcome, made_motions
 from engine.bundle import load_bundle
 from engine.errors import BackendError
-from engine.sampling.loaded import ComputeConfig, loaded_bundle
+from engine.sampling.loaded import ComputeConfig
+
+MOST_ROWS = 128
+"""Prompts that an engine is given in one go, at most: as many are made again if it is lost."""
 
 
 class EngineActor:
     """One engine on one machine of the cluster; Ray Data calls it with rows of prompts.
 
-    bundle, compute  what `ComputeConfig` takes; making what `Maker` takes; folder and suffix of the
-                     motions
+    bundle, compute  what `ComputeConfig` takes; making what `load_makers` takes; folder and suffix
+                     of the motions
     """
 
     def __init__(
@@ -37,13 +40,12 @@ class EngineActor:
         suffix: str,
     ) -> None:
         config = ComputeConfig(bundle=load_bundle(bundle), **compute)
-        _, loaded = loaded_bundle(config)
-        self._maker = Maker(loaded, **making)
+        self._makers = load_makers(config, **making)
         self._folder, self._suffix = folder, suffix
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         prompts = [Prompt(**fields) for fields in batch["prompt"]]
-        outcomes = made_motions(self._maker, prompts, self._folder, self._suffix)
+        outcomes = made_motions(self._makers, prompts, self._folder, self._suffix)
         return {"outcome": [asdict(outcome) for outcome in outcomes]}
 
 
@@ -73,16 +75,17 @@ def made_on_cluster(
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         listed: Any = ray.nodes  # of ray, without types
-        machines = sum(bool(node["Alive"]) for node in listed())
+        engines = engines or sum(bool(node["Alive"]) for node in listed())
+        rows_at_once = min(-(-len(prompts) // (4 * engines)), MOST_ROWS)
         rows = ray.data.from_items(
             [{"prompt": asdict(prompt)} for prompt in prompts],
-            override_num_blocks=max(len(prompts) // TOGETHER, 1),
+            override_num_blocks=-(-len(prompts) // rows_at_once),
         )
         made = rows.map_batches(
             EngineActor,
             fn_constructor_kwargs=engine,
-            batch_size=TOGETHER,
-            concurrency=engines or machines,
+            batch_size=rows_at_once,
+            concurrency=engines,
             num_cpus=cpus,
         )
         for row in made.iter_rows():

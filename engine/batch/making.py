@@ -2,18 +2,19 @@
 
 Knows samplers and bodies; writes nothing. Pairs of several prompts are denoised together, and so
 are the windows of motions that are equally long; what follows the networks is worked out for all of
-those at once, because most of what it takes is the same for one motion and for eight.
+those at once, because most of what it takes is the same for one motion and for many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.arrays import Array
+from engine.backends.processor import usable_cores
 from engine.batch.prompts import Prompt
 from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat
@@ -22,9 +23,28 @@ from engine.formats import read_motion
 from engine.motion.hands import curls_over
 from engine.motion.motion import Motion
 from engine.sampling.generation import Anchor, People, generate_motions, generate_pairs
-from engine.sampling.loaded import LoadedBundle
+from engine.sampling.loaded import ComputeConfig, LoadedBundle, loaded_bundle
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
+
+MOST_STREAMS = 8
+"""Makers of one process at most: each needs the one interpreter for a tenth of its time."""
+
+
+def load_makers(config: ComputeConfig, *, steps: int | None, foot_lock: bool) -> list[Maker]:
+    """Makers that work at once, on one loaded bundle; steps and foot_lock as `Maker` takes them.
+
+    On a CPU one a core: each calls graphs of one thread and computes what follows them, so that no
+    graph on all cores waits for the one where something else is computed. Elsewhere two, whose
+    calls take turns. Raises BundleError or BackendError.
+    """
+    streams = min(config.threads or usable_cores(), MOST_STREAMS)
+    backend, loaded = loaded_bundle(replace(config, streams=streams))
+    more = [loaded.executor.another() for _ in range(backend.streams - 1)] or [loaded.executor]
+    return [
+        Maker(replace(loaded, executor=executor), steps, foot_lock)
+        for executor in (loaded.executor, *more)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +60,6 @@ class Begun:
 
 class Maker:
     """Makes motions; safe to call from several threads.
-
-    Beginning and finishing are two calls, so that pairs are denoised while motions are finished.
 
     steps      denoiser calls of a window; None: the bundle's own
     foot_lock  whether planted feet are held at one spot

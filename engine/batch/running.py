@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from engine.batch.folder import Entry, stored
 from engine.batch.making import Begun, Maker
@@ -20,8 +21,9 @@ from engine.errors import ContraposeError
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 8
-"""Prompts whose pairs are denoised in one go, and whose motions are finished in one go."""
+TOGETHER, FEW = 16, 4
+"""Prompts whose pairs are denoised together, and whose motions are finished together: at most, and
+at least where so many are left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Outcome:
     """What became of a prompt: an entry, or a problem.
 
     notice  what people are told of its words, if anything
-    cpu_s  seconds of a processor that the motion took outside the networks
+    cpu_s   seconds of a processor that the motion took outside the networks
     """
 
     prompt: Prompt
@@ -40,41 +42,46 @@ class Outcome:
 
 
 def made_motions(
-    maker: Maker, prompts: Sequence[Prompt], folder: Path, suffix: str
+    makers: Sequence[Maker], prompts: Sequence[Prompt], folder: Path, suffix: str
 ) -> Iterator[Outcome]:
-    """Make and store every prompt; outcomes come as they are ready.
-
-    The next pairs are denoised while the motions around the last ones are finished.
-    """
+    """Make and store every prompt, some at a time by each maker; outcomes come in their order."""
     begun_s, outside_s = time.process_time(), 0.0
+    idle = SimpleQueue[Maker]()
+    for maker in makers:
+        idle.put(maker)
 
-    def counted(finished: Future[list[Outcome]]) -> list[Outcome]:
-        nonlocal outside_s
-        outcomes = finished.result()
-        outside_s += sum(outcome.cpu_s for outcome in outcomes)
-        return outcomes
+    def made(some: Sequence[Prompt]) -> list[Outcome]:
+        maker = idle.get()
+        try:
+            return _made(maker, some, Path(part), suffix)
+        finally:
+            idle.put(maker)
 
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part,
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(len(makers), thread_name_prefix="contrapose-maker") as pool,
     ):
-        under_way: list[Future[list[Outcome]]] = []
-        for first in range(0, len(prompts), TOGETHER):
-            begun = maker.begin(prompts[first : first + TOGETHER])
-            under_way.append(pool.submit(_finished, maker, begun, Path(part), suffix))
-            if len(under_way) > 1:
-                yield from counted(under_way.pop(0))
-        for finished in under_way:
-            yield from counted(finished)
+        for outcomes in pool.map(made, _shared_out(prompts, len(makers))):
+            outside_s += sum(outcome.cpu_s for outcome in outcomes)
+            yield from outcomes
     used_s = time.process_time() - begun_s
     logger.info("%.1f s of processor time, %.1f s of it outside the networks", used_s, outside_s)
 
 
-def _finished(
-    maker: Maker, begun: Mapping[Prompt, Begun | ContraposeError], part: Path, suffix: str
-) -> list[Outcome]:
+def _shared_out(prompts: Sequence[Prompt], makers: int) -> Iterator[Sequence[Prompt]]:
+    """TOGETHER at a time; fewer towards the end, so that makers are done at much the same time."""
+    first = 0
+    while first < len(prompts):
+        left = len(prompts) - first
+        count = min(TOGETHER, max(left // (2 * makers), FEW))
+        yield prompts[first : first + count]
+        first += count
+
+
+def _made(maker: Maker, prompts: Sequence[Prompt], part: Path, suffix: str) -> list[Outcome]:
     """What became of prompts, in their order."""
     started = time.thread_time()
+    begun = maker.begin(prompts)
     starts = [start for start in begun.values() if isinstance(start, Begun)]
     made = maker.finish(starts)
     notices = {start.prompt: start.notice for start in starts}

@@ -150,11 +150,11 @@ def _outcomes(args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt]) -
             folder=args.out.resolve(),
             suffix=suffix,
         )
-    from engine.batch import Maker, made_motions
-    from engine.sampling.loaded import ComputeConfig, loaded_bundle
+    from engine.batch import load_makers, made_motions
+    from engine.sampling.loaded import ComputeConfig
 
-    _, loaded = loaded_bundle(ComputeConfig(bundle=bundle, **compute))
-    return made_motions(Maker(loaded, **making), prompts, args.out, suffix)
+    makers = load_makers(ComputeConfig(bundle=bundle, **compute), **making)
+    return made_motions(makers, prompts, args.out, suffix)
 
 
 def _tell_bad(path: Path, bad: list[BadPrompt]) -> None:

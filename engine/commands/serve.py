@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.backends.driver import nvidia_gpu_count
+from engine.backends.processor import usable_cores
 from engine.commands.engine_options import add_engine_options, engine_flags
 from engine.errors import ConfigError
 from engine.progress import Say, silent
@@ -351,8 +352,7 @@ def _share_of_cores(engines: int) -> int:
     """Threads of each engine when that many share this machine."""
     if not 1 <= engines <= MOST_ENGINES:
         raise ConfigError(f"--engines is {engines}, must lie in 1..{MOST_ENGINES}", field="engines")
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(cores // engines, 1)
+    return max(usable_cores() // engines, 1)
 
 
 def access_of(args: argparse.Namespace, more_tokens: Mapping[str, str] | None = None) -> Access:

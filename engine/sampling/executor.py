@@ -228,6 +228,11 @@ class Executor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def another(self) -> Executor:
+        """An executor of the same models, with a thread of its own: both make calls at once where
+        the backend has streams. Each is closed by itself."""
+        return Executor(self._models, costs=self._costs.copied(), clock=self._clock)
+
     @property
     def costs(self) -> CallCosts:
         """Costs of denoiser calls, as known now; for reading."""

@@ -35,6 +35,8 @@ class ComputeConfig:
     precision: Precision = "auto"
     threads: int | None = None
     """Of the backend; None: the backend's choice."""
+    streams: int = 1
+    """Calls of a graph at once, which share the threads."""
     body: Path | None = None
     """A licensed SMPL-X body; None: the bundle's, or else the packaged one."""
 
@@ -88,7 +90,11 @@ def loaded_bundle(config: ComputeConfig, say: Say = silent) -> tuple[Backend, Lo
     Raises BundleError or BackendError.
     """
     backend = open_backend(
-        config.backend, precision=config.precision, threads=config.threads, device=config.device
+        config.backend,
+        precision=config.precision,
+        threads=config.threads,
+        streams=config.streams,
+        device=config.device,
     )
     begun = time.monotonic()
     say(

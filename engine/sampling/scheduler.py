@@ -32,6 +32,9 @@ class CallCosts:
         self._seconds = dict(sorted(seconds.items()))
         self._weight = weight
 
+    def copied(self) -> CallCosts:
+        return CallCosts(self._seconds, weight=self._weight)
+
     @property
     def buckets(self) -> tuple[int, ...]:
         return tuple(self._seconds)
