@@ -96,6 +96,16 @@ def draw_figure(rng: np.random.Generator) -> Figure:
     )
 
 
+def draw_cast(rng: np.random.Generator, base: BaseMotion | None = None) -> Cast:
+    """Two people whom nobody has seen before."""
+    return Cast(
+        rng=rng,
+        figures=(draw_figure(rng), draw_figure(rng)),
+        manners=(draw_manner(rng), draw_manner(rng)),
+        base=base,
+    )
+
+
 def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = None) -> Clip:
     """One interaction; the same seed, kind and base give the same bits."""
     rng = np.random.default_rng(seed)
@@ -103,12 +113,7 @@ def make_clip(seed: int, *, kind: str | None = None, base: BaseMotion | None = N
     shares = np.array([SHARES.get(name, 1.0) for name in names])
     drawn = str(rng.choice(names, p=shares / shares.sum()))
     kind = kind or drawn
-    cast = Cast(
-        rng=rng,
-        figures=(draw_figure(rng), draw_figure(rng)),
-        manners=(draw_manner(rng), draw_manner(rng)),
-        base=base,
-    )
+    cast = draw_cast(rng, base)
     scene, source = KINDS[kind](cast), f"synth:{seed}"
     kept = scene.pose[:, ::KEEP]
     pose = Pose(kept.rotmats.astype(np.float32), kept.transl)

@@ -15,6 +15,7 @@ from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
+from engine.body.vectors import unit
 from engine.devices.calibration import (
     ROLE_COUNT,
     ROLE_JOINTS,
@@ -30,7 +31,7 @@ from engine.motion.motion import FRAME_RATE
 from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.base_motion import Recordings
 from trainer.choreography.clips import KINDS as CLIP_KINDS
-from trainer.choreography.clips import draw_figure, make_clip
+from trainer.choreography.clips import draw_cast, draw_figure, make_clip
 from trainer.choreography.gestures import random_gestures, resting_arms
 from trainer.choreography.kinds.closeness import hugging
 from trainer.choreography.kinds.greetings import bowing_arms, waving
@@ -45,7 +46,6 @@ from trainer.choreography.stage import (
     attend,
     brisk,
     clock,
-    draw_manner,
     eyes,
     new_score,
 )
@@ -101,11 +101,7 @@ class Take:
 
 def offer_take(kind: str, rng: np.random.Generator) -> Take:
     """One who walks up or stands, is about something for a while, and then no more."""
-    cast = Cast(
-        rng=rng,
-        figures=(draw_figure(rng), draw_figure(rng)),
-        manners=(draw_manner(rng), draw_manner(rng)),
-    )
+    cast = draw_cast(rng)
     begin, hold = (
         cast.uniform(0.6, 2.6),
         float(rng.choice([0.6, 1.5, 3.0])) * cast.uniform(0.7, 1.3),
@@ -135,20 +131,25 @@ def offer_take(kind: str, rng: np.random.Generator) -> Take:
     attend(cast, bodies[PARTNER], eyes(bodies[PLAYER]), 1.0)
     reaches = _arms(cast, bodies, kind, time, begin, raise_s, lower)
     move_arms(bodies[PLAYER], reaches)
-    frames = np.arange(0, len(time), KEEP)
-    pose, seconds = bodies[PLAYER].pose()[frames], time[frames]
-    label = np.zeros(len(frames), np.int64)
+    seconds = time[::KEEP]
+    label = np.zeros(len(seconds), np.int64)
     number = KINDS.index(kind)
     label[(seconds >= begin) & (seconds <= lower + 0.1)] = number
     label[(seconds >= begin) & (seconds < begin + 0.1 * SEEN_FRAMES)] = UNTOLD
     label[(seconds > lower + 0.1) & (seconds < lower + 0.35)] = UNTOLD
+    return _solved(bodies[PLAYER], label)
+
+
+def _solved(body: Performer, kind: IntArray) -> Take:
+    """What a player did before a partner who stands at the origin."""
+    pose = body.pose()[::KEEP]
     return Take(
         rotmats=pose.rotmats,
         transl=pose.transl,
-        betas=cast.figures[PLAYER].betas,
-        rest_joints=cast.figures[PLAYER].rest,
-        partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
-        kind=label,
+        betas=body.figure.betas,
+        rest_joints=body.figure.rest,
+        partner=np.broadcast_to([0.0, 0.0, np.pi], (len(kind), 3)),
+        kind=kind,
     )
 
 
@@ -185,62 +186,32 @@ def _held_out(
     cast: Cast, body: Performer, hand: int, kind: str, weight: Array, at: list[float]
 ) -> Reach:
     side = SIDE[hand]
-    shoulder, forward = body.shoulder(hand), body.direction([0.0, 0.0, 1.0])
-    inward = body.direction([-side, 0.0, 0.0])
+    forward, inward = body.direction([0.0, 0.0, 1.0]), body.direction([-side, 0.0, 0.0])
+    elbow = None
     if kind.startswith("high_five"):
         local = [side * (0.06 + 0.08 * at[0]), 0.15 + 0.13 * at[1], 0.26 + 0.08 * at[2]]
-        fingers, palm = unit_of(UP - 0.10 * inward), forward
+        fingers, palm = unit(UP - 0.10 * inward), forward
         elbow = body.direction([side * 0.55, -0.8, -0.1])
-        return Reach(
-            side=hand,
-            weight=weight,
-            wrist=shoulder + body.direction(local),
-            fingers=fingers,
-            palm=palm,
-            elbow=elbow,
-        )
-    if kind == "push":
+    elif kind == "push":
         local = [-side * 0.02, -0.05 + 0.1 * at[0], 0.36 + 0.08 * at[1]]
-        return Reach(
-            side=hand,
-            weight=weight,
-            wrist=shoulder + body.direction(local),
-            fingers=unit_of(UP + 0.4 * forward),
-            palm=forward,
-        )
-    if kind == "point":
-        aim = body.direction([np.sin(1.4 * at[0]), 0.2 * at[1], np.cos(1.4 * at[0])])
-        return Reach(
-            side=hand,
-            weight=weight,
-            wrist=shoulder + 0.92 * body.figure.arm * aim,
-            fingers=aim,
-            palm=unit_of(-UP + 0.2 * inward),
-        )
-    palm = unit_of(inward + cast.uniform(0.8, 2.5) * UP) if kind == "both_hands" else inward
-    local = [-side * (0.06 + 0.08 * at[0]), -0.28 + 0.10 * at[1], 0.33 + 0.09 * at[2]]
-    return Reach(
-        side=hand,
-        weight=weight,
-        wrist=shoulder + body.direction(local),
-        fingers=unit_of(forward + 0.12 * inward - 0.10 * UP + 0.1 * at[3] * UP),
-        palm=unit_of(palm + 0.25 * at[3] * UP),
-    )
-
-
-def unit_of(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+        fingers, palm = unit(UP + 0.4 * forward), forward
+    elif kind == "point":
+        aim = [np.sin(1.4 * at[0]), 0.2 * at[1], np.cos(1.4 * at[0])]
+        local = [0.92 * body.figure.arm * part for part in aim]
+        fingers, palm = body.direction(aim), unit(-UP + 0.2 * inward)
+    else:
+        local = [-side * (0.06 + 0.08 * at[0]), -0.28 + 0.10 * at[1], 0.33 + 0.09 * at[2]]
+        fingers = unit(forward + 0.12 * inward - 0.10 * UP + 0.1 * at[3] * UP)
+        palm = unit(inward + cast.uniform(0.8, 2.5) * UP) if kind == "both_hands" else inward
+        palm = unit(palm + 0.25 * at[3] * UP)
+    wrist = body.shoulder(hand) + body.direction(local)
+    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
     """One who stands, keeps arms as people do who wait, fidgets and scratches: about nothing. Hands
     that talk are few, for held out before the belly they look like an offer."""
-    cast = Cast(
-        rng=rng,
-        figures=(draw_figure(rng), draw_figure(rng)),
-        manners=(draw_manner(rng), draw_manner(rng)),
-        base=base,
-    )
+    cast = draw_cast(rng, base)
     time = clock(8.0)
     path = np.broadcast_to([0.0, -cast.uniform(0.8, 2.4)], (len(time), 2)).copy()
     body = stand(new_score(cast, PLAYER, time, path, np.full(len(time), cast.rng.normal(0, 0.4))))
@@ -253,16 +224,7 @@ def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
         if reach.elbow is not None or cast.chance(0.15)
     ]
     move_arms(body, [*rests, *gestures])
-    frames = np.arange(0, len(time), KEEP)
-    pose = body.pose()[frames]
-    return Take(
-        rotmats=pose.rotmats,
-        transl=pose.transl,
-        betas=cast.figures[PLAYER].betas,
-        rest_joints=cast.figures[PLAYER].rest,
-        partner=np.broadcast_to([0.0, 0.0, np.pi], (len(frames), 3)),
-        kind=np.zeros(len(frames), np.int64),
-    )
+    return _solved(body, np.zeros(len(time[::KEEP]), np.int64))
 
 
 def clip_take(rng: np.random.Generator) -> Take:
