@@ -1,5 +1,5 @@
 """Answers: what arms and trunk do when something is offered: a hand taken, palms that clap, arms
-laid round a back, a wave, a bow.
+laid round a back, a wave, a bow; and when the body is pushed.
 
 Where feet stand for it comes first (`stand_for`), then the hands go to where the other's are, or
 will be, with the speed of a person's reach (minimum jerk, Flash and Hogan 1985). Knows both
@@ -30,11 +30,15 @@ CONTACTS = (
     "both_hands",
     "high_five_right",
     "high_five_left",
+    "high_five_both",
     "open_arms",
 )
 """Kinds of intent whose answer touches the player."""
 GESTURES = ("wave", "bow")
-ANSWERED = CONTACTS + GESTURES
+PUSH = "push"
+ANSWERED = (*CONTACTS, *GESTURES, PUSH)
+ENDING = ("bow", PUSH)
+"""Kinds whose answer ends by itself, whatever the player does."""
 ACTS = ("wave", "bow", "offer_hand", "offer_arms", "come_closer", "step_back")
 """What the partner does when words ask for it."""
 INVITING = ("offer_hand", "offer_arms")
@@ -48,6 +52,7 @@ OFFERED = {
     "both_hands": ((LEFT, RIGHT), (RIGHT, LEFT)),
     "high_five_right": ((RIGHT, RIGHT),),
     "high_five_left": ((LEFT, LEFT),),
+    "high_five_both": ((LEFT, RIGHT), (RIGHT, LEFT)),
 }
 """For each kind the player's hand, and the partner's that goes to it."""
 REACH_FRAMES, CLAP_FRAMES = 6, 5
@@ -64,6 +69,9 @@ MOST_BESIDE = math.radians(30.0)
 """Radians off where the player faces at which a contact is made."""
 APART = {"open_arms": 0.42, "come_closer": 0.85, "step_back": 2.05}
 """Metres between two pelvises where an answer says how near it is given: a hug, and two acts."""
+MOST_ASIDE = 0.17
+"""Metres to the side at which one is hugged: in the middle of the other's arms, of which one lies
+over a shoulder and one round the waist."""
 AT_EASE = GAP - SLACK, FARTHEST - SLACK
 """The least and the most at which one stands who was asked to stand nowhere."""
 HUG_LEAN, REACH_LEAN = 0.10, 0.05
@@ -73,6 +81,13 @@ BOW_DEPTH = 0.75
 """Radians, hips and spine together."""
 BOW_FRAMES = (9, 13, 24)
 """Down, up again from, and upright."""
+PUSHED_FRAMES = (3, 4, 12)
+"""The trunk of one who is pushed is thrown back, swings up again from, and is upright."""
+PUSHED_BACK = 0.35
+"""Radians, hips and spine together, by which it is."""
+HARD, SHOVED_S = 1.5, 0.3
+"""Metres a second of hands that push as hard as they can; seconds in which who is pushed comes to
+stand."""
 BOW_BACK = 0.10
 """Metres that the hips go back in a bow."""
 ROUND_FROM, ROUND_BY = 0.5, np.array([0.28, 0.0, 0.22])
@@ -93,19 +108,23 @@ PELVIS = JOINT["pelvis"]
 class Answer:
     """kind of ANSWERED; begins: frame of the first move; arrives: frame at which hands are there;
     apart: metres between both pelvises before it; bearing: radians, yaw from the player to where
-    it is given; until: frame from which hands let go, None: not yet known"""
+    it is given, or of the push; speed: metres a second of hands that push; until: frame from which
+    hands let go, None: not yet known"""
 
     kind: str
     begins: int
     arrives: int
     apart: float
     bearing: float
+    speed: float = 0.0
     until: int | None = None
 
     @property
     def last(self) -> int | None:
         if self.kind == "bow":
             return self.begins + BOW_FRAMES[2]
+        if self.kind == PUSH:
+            return self.arrives + PUSHED_FRAMES[2]
         if self.until is None:
             return None
         return self.until + (RETURN_FRAMES if self.kind in PLACES else RELEASE_FRAMES + 2)
@@ -113,9 +132,9 @@ class Answer:
     def weights(self, frames: IntArray) -> Array:
         """(frame,) of the answer: 0 to 1, and back."""
         up = min_jerk((frames - self.begins + 1) / max(self.arrives - self.begins, 1))
-        if self.kind == "bow":
-            down, hold, last = BOW_FRAMES
-            there = frames - self.begins
+        if self.kind in ENDING:
+            down, hold, last = BOW_FRAMES if self.kind == "bow" else PUSHED_FRAMES
+            there = frames - (self.begins if self.kind == "bow" else self.arrives)
             return min_jerk(there / down) - min_jerk((there - hold) / (last - hold))
         if self.until is None:
             return up
@@ -152,10 +171,12 @@ def stand_for(
     joints, world, rest = player
     middle = joints[PELVIS, [0, 2]]
     away = np.array([math.sin(bearing), math.cos(bearing)])
-    if kind in APART:
-        x, z = middle + APART[kind] * away
-        return float(x), float(z)
     palms, _, _ = palms_of(joints, world, rest)
+    if kind in APART:
+        left = np.array([away[1], -away[0]])
+        aside = float((palms[:, [0, 2]].mean(axis=0) - middle) @ left) if kind in CONTACTS else 0.0
+        x, z = middle + APART[kind] * away + min(max(aside, -MOST_ASIDE), MOST_ASIDE) * left
+        return float(x), float(z)
     spots = []
     for theirs, ours in OFFERED[kind]:
         _, shoulder, elbow, wrist = ARMS[ours]
@@ -198,20 +219,36 @@ def arrives_after(kind: str, distance: float) -> int:
 # ------------------------------------------------------------------------------------------- trunk
 def bent(rotmats: Array, answer: Answer, weights: Array) -> Array:
     """The partner's frames (frame, 22, 3, 3) with the trunk as the answer wants it."""
-    pitch = {"bow": BOW_DEPTH, "open_arms": HUG_LEAN}.get(answer.kind, 0.0)
-    if answer.kind in OFFERED:
-        pitch = REACH_LEAN
-    if not pitch:
+    pitch = {"bow": BOW_DEPTH, "open_arms": HUG_LEAN, PUSH: PUSHED_BACK * hardness(answer)}
+    angle = pitch.get(answer.kind, REACH_LEAN if answer.kind in OFFERED else 0.0) * weights
+    if not angle.any():
         return rotmats
-    result, angle = rotmats.copy(), pitch * weights
-    forward = rotmats[:, 0, :, 2]
-    yaw = rotmat_about("y", np.arctan2(forward[:, 0], forward[:, 2]))
+    result, forward = rotmats.copy(), rotmats[:, 0, :, 2]
+    faces = np.arctan2(forward[:, 0], forward[:, 2])
+    way = np.full_like(faces, answer.bearing) if answer.kind == PUSH else faces
+    yaw, beside = rotmat_about("y", way), rotmat_about("y", way - faces)
     hip_share = 0.6 if answer.kind == "bow" else 0.4
     turn = yaw @ rotmat_about("x", hip_share * angle) @ np.swapaxes(yaw, -1, -2)
     result[:, 0] = turn @ rotmats[:, 0]
     share = rotmat_about("x", (1 - hip_share) / len(SPINE) * angle)
+    share = beside @ share @ np.swapaxes(beside, -1, -2)
     result[:, SPINE] = rotmats[:, SPINE] @ share[:, None]
     return result
+
+
+def hardness(answer: Answer) -> float:
+    """0 to 1 of a push."""
+    return min(answer.speed / HARD, 1.0)
+
+
+def shove_of(answer: Answer | None, frames: IntArray) -> Array | None:
+    """(frame, 2) metres a second over the ground at which who is pushed cannot but go; None: nobody
+    is."""
+    if answer is None or answer.kind != PUSH:
+        return None
+    since = (frames - answer.arrives) / FRAME_RATE
+    speed = np.where(since >= 0, answer.speed * np.exp(-np.maximum(since, 0.0) / SHOVED_S), 0.0)
+    return speed[:, None] * np.array([math.sin(answer.bearing), math.cos(answer.bearing)])
 
 
 def hips_ahead(answer: Answer, weights: Array) -> Array:
@@ -243,6 +280,9 @@ def reaches_of(
     if answer.kind in INVITING:
         sides = (RIGHT,) if answer.kind == "offer_hand" else (LEFT, RIGHT)
         return tuple(_offering(answer.kind, side, weights, chest, ahead, rest) for side in sides)
+    if answer.kind == PUSH:
+        weights = (0.5 + 0.5 * hardness(answer)) * weights
+        return tuple(_flung(side, weights, chest, ahead, rest) for side in (LEFT, RIGHT))
     if answer.kind == "open_arms":
         return tuple(_embracing(side, weights, chest[0], ahead, player) for side in (LEFT, RIGHT))
     return tuple(
@@ -299,6 +339,17 @@ def _offering(
     else:
         palm = at + arm * (0.66 * ahead - 0.12 * UP + 0.52 * out)
         fingers, faces = unit(ahead + 0.3 * out), unit(0.5 * UP - out)
+    return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces)
+
+
+def _flung(
+    side: int, weights: Array, chest: tuple[Array, Array], ahead: Array, rest: Array
+) -> Reach:
+    """A hand that flies up and forward as the chest is thrown back."""
+    at = chest[0] + rotated(chest[1], rest[ARMS[side][1]] - rest[CHEST])
+    out = SIGN[side] * _left(ahead)
+    palm = at + 0.32 * ahead - 0.10 * UP + 0.20 * out
+    fingers, faces = unit(ahead + UP + 0.3 * out), unit(ahead - UP)
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces)
 
 

@@ -289,17 +289,20 @@ def accompany(
     other: Array,
     rest_joints: Array,
     stand: tuple[float, float] | None = None,
+    shove: Array | None = None,
 ) -> Course:
     """The frames after `state` beside one who crosses the ground `other` (frame, 3): x, z, yaw.
 
     stand  x, z to stand at, facing the other; None: at a comfortable distance
+    shove  (frame, 2) metres a second x and z at which hips are made to go at least; None: free
     """
     left, right = (rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]).tolist()
     hips, feet = _Hips.of(state), state.feet
     states: list[Companion] = []
-    for frame, moved in enumerate(_finer(other), 1):
+    shoves = [(0.0, 0.0)] * len(other) if shove is None else [tuple(row) for row in shove.tolist()]
+    for frame, (moved, shoved) in enumerate(zip(_finer(other), shoves, strict=True), 1):
         for place in moved:
-            hips = _gone(hips, place, stand)
+            hips = _gone(hips, place, stand, shoved)
         time_s = state.time_s + frame / FRAME_RATE
         soon = hips.later(FEET_LEAD)
         feet = step(feet, soon, (hips.v_x, hips.v_z), (left, right), time_s)
@@ -420,7 +423,12 @@ class _Wish(NamedTuple):
     unseen: float
 
 
-def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) -> _Hips:
+def _gone(
+    hips: _Hips,
+    other: list[float],
+    stand: tuple[float, float] | None,
+    shoved: tuple[float, float],
+) -> _Hips:
     """A substep later; of the other: x, z, yaw, and how fast x and z change."""
     fine = 1 / (FRAME_RATE * SUBSTEPS)
     seen = _Other.of(hips, other)
@@ -431,6 +439,9 @@ def _gone(hips: _Hips, other: list[float], stand: tuple[float, float] | None) ->
     most = ACCELERATION if wish.is_quick else BRAKING
     scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
     v_x, v_z = hips.v_x + scale * push_x, hips.v_z + scale * push_z
+    if force := math.hypot(*shoved):
+        short = max(1.0 - (v_x * shoved[0] + v_z * shoved[1]) / (force * force), 0.0)
+        v_x, v_z = v_x + short * shoved[0], v_z + short * shoved[1]
     turn = wrapped(math.atan2(seen.ahead_x, seen.ahead_z) + wish.faces - hips.yaw)
     is_turning = abs(turn) > (TURNED if hips.is_turning or wish.is_going else TURNS_FROM)
     push = (SPIN_GAIN * turn if is_turning else 0.0) - SPIN_DAMPING * hips.spin

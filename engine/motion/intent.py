@@ -37,6 +37,9 @@ KINDS = (
 )
 """What the player may be about; the first is nothing that calls for an answer, the last is
 something that has no name here."""
+PALMS_UP = "high_five_both"
+"""Both palms held up to be clapped: what the net takes for open arms, told by where palms look."""
+SEEN = (*KINDS, PALMS_UP)
 LOOKBACK = (0, 1, 2, 4, 6, 9)
 """Frames back from the newest that are looked at."""
 LIMBS = [JOINT[name] for name in ("left_elbow", "right_elbow", "head", "neck")]

@@ -34,6 +34,7 @@ HAND = {
     "both_hands": interaction_pb2.INTENT_HAND_BOTH,
     "high_five_right": interaction_pb2.INTENT_HAND_RIGHT,
     "high_five_left": interaction_pb2.INTENT_HAND_LEFT,
+    "high_five_both": interaction_pb2.INTENT_HAND_BOTH,
     "open_arms": interaction_pb2.INTENT_HAND_BOTH,
 }
 

@@ -161,9 +161,11 @@ class WantedWindows:
         return under_way
 
     # -- asking ------------------------------------------------------------------------------------
-    def call_for_revision(self) -> None:
-        """Something is wanted that the plan does not do."""
+    def call_for_revision(self, *, at_once: bool = False) -> None:
+        """Something is wanted that the plan does not do; at once: however soon after another."""
         self._set(is_stale=True)
+        if at_once:
+            self._set(revised_at=LONG_AGO)
 
     def ask(
         self,

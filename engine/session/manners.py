@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -21,19 +22,23 @@ from engine.arrays import Array, IntArray
 from engine.body.arms import CHEST, LINKS, chest_of, palms_of, reaching
 from engine.body.easing import smoothstep
 from engine.body.pose import Pose
+from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
 from engine.motion.answers import (
     CONTACTS,
+    ENDING,
     INVITING,
     OFFERED,
     PELVIS,
     PLACES,
+    PUSH,
     Answer,
     arrives_after,
     bearing_for,
     bent,
     hips_ahead,
     reaches_of,
+    shove_of,
     stand_after,
     stand_for,
 )
@@ -54,6 +59,7 @@ from engine.motion.intent import (
     HEAD_SEEN,
     KINDS,
     LOOKBACK,
+    PALMS_UP,
     SIGHT,
     IntentNet,
     features_of,
@@ -85,6 +91,8 @@ UNDER_WAY = 0.3
 """Metres a second of one who walks."""
 STAYS = 0.25
 """Metres from where an answer is best given, within which one who gives it stays."""
+CLOSELY_STAYS = 0.06
+"""The metres of one who is in another's arms."""
 OFF_AIM = 0.03
 """Metres that an offered palm may be from where a window has it come to rest."""
 STIRRING = tuple(range(0, 16, 3))
@@ -103,13 +111,40 @@ OVER_HIPS, AHEAD = 0.15, 0.15
 OVER_CHEST, WAVED_FRAMES = 0.10, 6
 """Metres that a palm to be clapped is over the chest, and for how long one may be seen to wave
 with it."""
+MAY_BE_PALMS_UP = ("open_arms", "high_five_right", "high_five_left", OTHER)
+UP_BY, OUT_BY, FORWARD_BY = 0.08, 0.15, 0.7
+"""Metres over the chest and ahead of it that both palms are, and part of the way ahead that they
+look, which are held up to be clapped."""
+TRUNK = 0.20
+"""Metres from the middle of a trunk to a palm that lies on its front."""
+SHOVES, MOST_SHOVE = 0.6, 2.0
+"""Metres a second of palms that push, and at the most."""
+SETS_OUT, ASSUMED = 0.2, 1.2
+"""Those of palms that set out to push, as is seen, and what they are taken to come to."""
+ABOUT_TO, SOON = 0.5, 0.15
+"""Seconds before the touch at which one who pushes is known to, and hands that come to something
+else."""
+HIGHER = 0.1
+"""Metres over the shoulders at which a push may come."""
+SOLE = JOINT["left_foot"]
+HARDER = 0.3
+"""Metres a second by which a push is harder than it was taken to be, for it to be planned again."""
 UNSEEN = np.eye(len(KINDS))[0]
 """Probabilities of KINDS before anything was seen."""
 
 
+class Notice(Enum):
+    """What a look at the player means for the plan."""
+
+    NONE = 0
+    SOON = 1
+    """It should change, no sooner after another change than usual."""
+    AT_ONCE = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """What the player is about: one of KINDS, its probability, and since which frame."""
+    """What the player is about: one of SEEN, its probability, and since which frame."""
 
     kind: str = NOTHING
     probability: float = 1.0
@@ -195,7 +230,7 @@ class Manners:
         answered: Collection[str],
         asks: bool,
         from_frame: int,
-    ) -> bool:
+    ) -> Notice:
         """Look at the player's newest frame; returns whether the plan should change for it.
 
         partner     where its hips are now, as shown
@@ -206,10 +241,10 @@ class Manners:
         if self._net is not None and scene.newest != self._looked:
             self._look(self._net, scene, frame, partner)
             self._looked = scene.newest
-        changed = self.intent.kind != before
-        changed |= self._respond(scene, frame, partner, answered, asks, from_frame)
-        changed |= self._misses(scene)
-        return changed
+        if self._respond(scene, frame, partner, answered, asks, from_frame):
+            return Notice.AT_ONCE
+        is_off = self._misses(scene)
+        return Notice.SOON if is_off or self.intent.kind != before else Notice.NONE
 
     def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
         features = features_of(
@@ -218,11 +253,15 @@ class Manners:
         self.probabilities = net(features[None])[0]
         best = int(self.probabilities.argmax())
         kind, probability = KINDS[best], float(self.probabilities[best])
+        if kind in MAY_BE_PALMS_UP and _are_palms_up(scene):
+            kind = PALMS_UP
         if kind == self.intent.kind:
             self.intent = Intent(kind=kind, probability=probability, since=self.intent.since)
             return
-        still = float(self.probabilities[KINDS.index(self.intent.kind)])
-        if probability > SURE if self.intent.kind == NOTHING else still < UNSURE:
+        before, still = self.intent.kind, 0.0
+        if before != PALMS_UP:
+            still = float(self.probabilities[KINDS.index(before)])
+        if kind == PALMS_UP or (probability > SURE if before == NOTHING else still < UNSURE):
             self.intent = Intent(kind=kind, probability=probability, since=frame)
 
     def _sights(self, scene: Scene, lookback: Sequence[int]) -> Array:
@@ -246,6 +285,8 @@ class Manners:
         seen, (joints, world) = self.intent, scene.posed_at(scene.newest)
         palms, _, _ = palms_of(joints, world, scene.rest_joints[0])
         if answered == "open_arms":
+            if seen.kind == PALMS_UP:
+                return False
             forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
             over, ahead = palms[:, 1] - joints[PELVIS, 1], (palms - joints[CHEST]) @ forward
             return bool(np.all((over > OVER_HIPS) & (ahead > AHEAD)))
@@ -279,15 +320,18 @@ class Manners:
         from_frame: int,
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
+        if PUSH in answered and not scene.is_led and self._is_pushed(scene, partner, from_frame):
+            return True
         answer, kind, act = self.answer, self.intent.kind, scene.act
         if answer is not None and kind not in CONTACTS and self._goes_on(answer.kind, frame, scene):
             kind = answer.kind
-        is_wanted = kind in answered and not scene.is_led
+        is_wanted = kind in answered and kind != PUSH and not scene.is_led
         if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
             kind, is_wanted, asks = act, True, False
         if answer is not None:
             is_over = answer.last is not None and from_frame > answer.last
             gives_way = answer.kind in PLACES and is_wanted and not asks
+            gives_way |= answer.kind == "open_arms" and kind == PALMS_UP and is_wanted
             if (is_over or gives_way) and (answer.kind != act or answer.until is not None):
                 self.answer = answer = None
         if answer is None:
@@ -306,12 +350,45 @@ class Manners:
                 bearing=bearing,
             )
             return True
-        if answer.until is None and answer.kind != "bow" and (kind != answer.kind or not is_wanted):
+        if (
+            answer.until is None
+            and answer.kind not in ENDING
+            and (kind != answer.kind or not is_wanted)
+        ):
             least = answer.begins + LEAST_FRAMES if kind == NOTHING else from_frame
             until = max(from_frame, least if answer.kind == "wave" else from_frame)
             self.answer = replace(answer, until=until)
             return True
         return False
+
+    def _is_pushed(self, scene: Scene, partner: Place, from_frame: int) -> bool:
+        """Give way to hands that come at the partner's trunk; returns whether this is new."""
+        answer = self.answer
+        if answer is not None and answer.kind in (*HELD, "open_arms"):
+            return False
+        shove = _shove(scene, partner, is_push=self.intent.kind == PUSH)
+        if shove is None:
+            return False
+        frames, speed, bearing = shove
+        arrives = max(from_frame, scene.newest + frames)
+        if answer is not None and answer.kind == PUSH:
+            if arrives > answer.arrives + 1 or speed < answer.speed + HARDER:
+                return False
+            self.answer = replace(answer, speed=speed)
+            return True
+        joints, _ = scene.posed_at(scene.newest)
+        self.offer, self.answer = (
+            None,
+            Answer(
+                kind=PUSH,
+                begins=from_frame,
+                arrives=arrives,
+                apart=math.dist(joints[PELVIS, [0, 2]], partner[:2]),
+                bearing=bearing,
+                speed=speed,
+            ),
+        )
+        return True
 
     # -- asking ------------------------------------------------------------------------------------
     def confirm(self, number: int, frame: int) -> bool:
@@ -373,7 +450,7 @@ class Manners:
         """1: the partner has a reason for whatever the network makes of it; 0: none."""
         if scene.is_led:
             return 1.0
-        if self.answer is not None or self.intent.kind not in ("push", "point", OTHER):
+        if self.answer is not None or self.intent.kind not in ("point", OTHER):
             return 0.0
         return self._stir(scene) if self.intent.kind == OTHER else 1.0
 
@@ -427,14 +504,59 @@ class Manners:
             last = joints[-1], world[-1], rest[0]
             stand = stand_for(self.answer.kind, last, self.answer.bearing, rest[1])
             has_arrived = frame >= self.answer.arrives and not state.is_going
-            if stand is not None and has_arrived and math.dist(stand, state.hips[:2]) < STAYS:
+            stays = CLOSELY_STAYS if self.answer.kind == "open_arms" else STAYS
+            if stand is not None and has_arrived and math.dist(stand, state.hips[:2]) < stays:
                 stand = state.hips[:2]
         elif self.answer is not None and self.answer.kind in PLACES:
             stand = stand_after(self.answer, places[-1, :2], state.hips)
         free = known.frames - until - 1
-        course = accompany(state, places[-free:], rest[1], stand)
+        shove = shove_of(self.answer, np.arange(frame + 1, frame + 1 + free))
+        course = accompany(state, places[-free:], rest[1], stand, shove)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
+
+
+def _are_palms_up(scene: Scene) -> bool:
+    """Whether both of the player's palms are held up and look ahead."""
+    joints, world = scene.posed_at(scene.newest)
+    palms, _, faces = palms_of(joints, world, scene.rest_joints[0])
+    forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
+    over, out = palms[:, 1] - joints[CHEST, 1], (palms - joints[CHEST]) @ forward
+    return bool(np.all((over > UP_BY) & (out > OUT_BY) & (faces @ forward > FORWARD_BY)))
+
+
+def _shove(scene: Scene, partner: Place, *, is_push: bool) -> tuple[int, float, float] | None:
+    """The frames until the player's palms come upon the partner's trunk, their metres a second and
+    yaw; None: they do not soon.
+
+    Palms come upon it that look and go there, between hips and shoulders.
+    is_push  whether the player is seen to push: then they are expected to
+    """
+    slowest, usual, within_s = (SETS_OUT, ASSUMED, ABOUT_TO) if is_push else (SHOVES, SHOVES, SOON)
+    rest, newest = scene.rest_joints, scene.newest
+    earlier = scene.player.held(newest - 1)
+    if earlier == newest:
+        return None
+    before, (now, _, faces) = (
+        palms_of(*scene.posed_at(frame), rest[0]) for frame in (earlier, newest)
+    )
+    velocity = (now - before[0]) * FRAME_RATE / (newest - earlier)
+    way = np.array(partner[:2]) - now[:, [0, 2]]
+    distance = np.maximum(lengths(way), 1e-6)
+    ahead = way / distance[:, None]
+    speed = (velocity[:, [0, 2]] * ahead).sum(axis=-1)
+    seconds = np.maximum(distance - TRUNK, 0.0) / np.maximum(speed, usual)
+    hips, shoulders = (rest[1, joint, 1] - rest[1, SOLE, 1] for joint in (PELVIS, LINKS[1][0]))
+    level = now[:, 1] - scene.floor
+    looks = (faces[:, [0, 2]] * ahead).sum(axis=-1)
+    comes = (speed > slowest) & (seconds < within_s) & (looks > (0.0 if is_push else FORWARD_BY))
+    comes &= (level > hips) & (level < shoulders + HIGHER)
+    if not comes.any():
+        return None
+    x, z = velocity[comes][:, [0, 2]].mean(axis=0)
+    frames = math.ceil(float(seconds[comes].min()) * FRAME_RATE)
+    fastest = max(float(speed[comes].max()), usual)
+    return frames, min(fastest, MOST_SHOVE), math.atan2(x, z)
 
 
 def _at_rest(scene: Scene) -> tuple[Array, Array]:

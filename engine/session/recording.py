@@ -39,7 +39,7 @@ from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 7
+FORMAT = 8
 """2 and before were written without tags."""
 SUFFIX = ".recording"
 MOST_WAITING = 2048

@@ -20,7 +20,7 @@ from engine.body.touch import SIDES, Spot
 from engine.motion.answers import ACTS, ANSWERED, Answer
 from engine.motion.company import Companion, Foot
 from engine.motion.contacts import Contact, ContactsState, Look
-from engine.motion.intent import FEATURES, KINDS, IntentNet
+from engine.motion.intent import FEATURES, KINDS, SEEN, IntentNet
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.motion.track import Track
 from engine.motion.walk import Place, Steps
@@ -177,7 +177,7 @@ PURSUIT = record(
 )
 
 # ------------------------------------------------------------------------------------ manners
-INTENT = record(Intent, {"kind": word(*KINDS), "probability": number(0.0, 1.0), "since": FRAME})
+INTENT = record(Intent, {"kind": word(*SEEN), "probability": number(0.0, 1.0), "since": FRAME})
 ANSWER = record(
     Answer,
     each(FRAME, "begins arrives")
@@ -185,6 +185,7 @@ ANSWER = record(
         "kind": word(*dict.fromkeys(ANSWERED + ACTS)),
         "apart": number(0.0, MOST_VALUE),
         "bearing": number(-MOST_VALUE, MOST_VALUE),
+        "speed": number(0.0, MOST_VALUE),
         "until": optional(FRAME),
     },
 )

@@ -44,7 +44,7 @@ from engine.session.fallback import (
     stand,
     take_up,
 )
-from engine.session.manners import Manners
+from engine.session.manners import Manners, Notice
 from engine.session.merging import merge, scene_of, touch
 from engine.session.plan import (
     KEPT_FRAMES,
@@ -345,15 +345,16 @@ class Session:
         if not (config.guard and config.company):
             return
         root, transl = timeline.plan.partner_root(frame)
-        if self._manners.see(
+        notice = self._manners.see(
             scene_of(timeline, self.direction),
             frame,
             place_of(root, transl + self.rest_joints[1, 0]),
             answered=config.answered,
             asks=config.respond is Respond.ASK,
             from_frame=timeline.frozen_until + 1,
-        ):
-            self._windows.call_for_revision()
+        )
+        if notice is not Notice.NONE:
+            self._windows.call_for_revision(at_once=notice is Notice.AT_ONCE)
 
     def close(self) -> None:
         """No call after this one counts; a session that is recorded writes so down."""

@@ -1,4 +1,4 @@
-"""Where one stands who is asked to be nearer or farther off, and afterwards."""
+"""Where one stands for an answer and afterwards, and what a push does to a body."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from engine.body.skeleton import JOINT
 from engine.motion.answers import (
     AT_EASE,
     CONTACTS,
+    HARD,
     MOST_BESIDE,
+    PUSH,
+    PUSHED_FRAMES,
     Answer,
     bearing_for,
+    bent,
+    shove_of,
     stand_after,
     stand_for,
 )
@@ -73,3 +78,44 @@ def test_what_touches_is_given_from_before_the_player(kind: str, beside: float) 
     assert stand is not None
     assert abs(np.arctan2(*stand)) < np.radians(50.0)
     assert 0.3 < np.hypot(*stand) < 1.2
+
+
+@pytest.mark.parametrize("bearing", [0.0, 1.2, np.pi, -2.0])
+@pytest.mark.parametrize("faces", [0.0, 2.0])
+def test_a_trunk_that_is_pushed_is_thrown_along_the_push_and_comes_back(
+    bearing: float, faces: float
+) -> None:
+    pushed = Answer(kind=PUSH, begins=4, arrives=5, apart=0.7, bearing=bearing, speed=HARD)
+    rest = load_body().rest_joints(np.zeros(10)).astype(np.float64)
+    rotmats = np.repeat(hanging()[None], 30, axis=0)
+    rotmats[:, 0] = rotmat_about("y", faces)
+    frames = np.arange(30)
+    thrown = bent(rotmats, pushed, pushed.weights(frames))
+    transl = np.zeros((30, 3))
+    neck = forward_kinematics(rest, thrown, transl)[0][:, JOINT["neck"]]
+    moved = (neck - neck[0])[:, [0, 2]]
+    along, across = (
+        moved @ [np.sin(bearing), np.cos(bearing)],
+        moved
+        @ [
+            np.cos(bearing),
+            -np.sin(bearing),
+        ],
+    )
+    assert np.all(moved[:5] == 0)
+    assert along[5 + PUSHED_FRAMES[0]] == pytest.approx(along.max())
+    assert 0.1 < along.max() < 0.25
+    assert np.abs(across).max() < 0.03
+    assert pushed.last is not None
+    assert np.abs(moved[pushed.last :]).max() < 1e-9
+
+
+def test_only_who_is_pushed_is_shoved_and_no_sooner_than_hands_are_there() -> None:
+    assert shove_of(None, np.arange(3)) is None
+    assert shove_of(CLOSER, np.arange(3)) is None
+    pushed = Answer(kind=PUSH, begins=4, arrives=6, apart=0.7, bearing=np.pi / 2, speed=1.5)
+    shove = shove_of(pushed, np.arange(20))
+    assert shove is not None
+    assert np.all(shove[:6] == 0)
+    np.testing.assert_allclose(shove[6], [1.5, 0.0], atol=1e-12)
+    assert np.all(np.diff(shove[6:, 0]) < 0)

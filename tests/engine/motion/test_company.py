@@ -209,6 +209,22 @@ def test_a_turn_in_place_is_made_with_steps() -> None:
     assert np.linalg.norm(transl[-1, [0, 2]] + REST[0, [0, 2]]) < 0.2
 
 
+@pytest.mark.parametrize("way", [np.pi, np.pi / 2, -2.5])
+def test_who_is_shoved_goes_along_and_comes_to_stand_on_feet_that_step(way: float) -> None:
+    other = facing_us(walking(0.0, 40))
+    speed = 1.4 * np.exp(-np.maximum(np.arange(40) - 5, 0) / 3.0) * (np.arange(40) >= 5)
+    shove = speed[:, None] * [np.sin(way), np.cos(way)]
+    course = accompany(companion(), other, REST, shove=shove)
+    assert np.all(course.hips[:5, :2] == 0)
+    gone = course.hips[12, :2] @ [np.sin(way), np.cos(way)]
+    assert 0.3 < gone < 0.7
+    assert course.pace[20:].max() < 1.0
+    slides = np.diff(course.places[..., :2], axis=0)[
+        (course.lift[1:] == 0) & (course.lift[:-1] == 0)
+    ]
+    assert np.abs(slides).max(initial=0.0) < 1e-9
+
+
 def test_who_comes_up_to_touch_is_let_near() -> None:
     """At a walk to 0.65 m, slowing down as people do."""
     time = np.arange(1, 31) / 10

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.arms import palms_of
+from engine.body.pose import Pose
+from engine.body.vectors import lengths
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import BundleError, InputError
 from engine.motion.intent import FEATURES, KINDS, load_intent
@@ -52,6 +55,32 @@ def test_what_is_offered_is_taken_and_let_go(kind: str) -> None:
     assert found["meets"] == 1
     assert found["raised_before"] == 0
     assert found.get("down_after_s", 0) < 2.5
+
+
+@pytest.mark.parametrize("seed", [500, 501, 502])
+def test_who_is_pushed_gives_way_and_stands_again(seed: int) -> None:
+    episode = players.stopped("push", 3000 + seed)
+    assert episode.begins is not None
+    shown, still = played(episode), standing_still(episode)[1]
+    way = lengths((shown.transl - still)[:, [0, 2]])
+    assert way[: episode.begins - 3].max() < 0.1
+    assert way[episode.begins + 8] > 0.1
+    found = scored(shown, truth_of(episode))
+    assert found["overlap_frozen_cm"] < 3
+    assert found["tilted"] < 0.05
+
+
+def test_palms_that_are_both_held_up_are_clapped_and_not_hugged() -> None:
+    episode = players.stopped("high_five", 2501)
+    player, partner = Pose(episode.rotmats, episode.transl), played(episode)
+    palms = [
+        palms_of(*pose[-1].in_world(rest), rest)[0]
+        for pose, rest in zip(
+            (player, Pose(partner.rotmats, partner.transl)), episode.rest_joints, strict=True
+        )
+    ]
+    assert lengths(palms[0] - palms[1][::-1]).max() < 0.13
+    assert scored(partner)["overlap_frozen_cm"] < 4
 
 
 def test_without_layers_an_offer_is_left_hanging() -> None:

@@ -333,7 +333,8 @@ export const SessionHeaderSchema: GenMessage<SessionHeader> = /*@__PURE__*/
 export type Kinds = Message<"contrapose.v1.Kinds"> & {
   /**
    * Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left",
-   * "open_arms", "wave", "bow". None: all of them.
+   * "high_five_both", "open_arms", "wave", "bow", "push". None: all of them. A push is given way
+   * to without an offer.
    *
    * @generated from field: repeated string names = 1;
    */
@@ -935,8 +936,8 @@ export const OfferSchema: GenMessage<Offer> = /*@__PURE__*/
  */
 export type Intent = Message<"contrapose.v1.Intent"> & {
   /**
-   * The kind now seen, one of `kinds`. It changes when another is sure and it is not: it need not
-   * be the most probable one.
+   * The kind now seen: one of `kinds`, or "high_five_both", which is told by how both palms are
+   * held. It changes when another is sure and it is not: it need not be the most probable one.
    *
    * @generated from field: string kind = 1;
    */
@@ -967,7 +968,7 @@ export type Intent = Message<"contrapose.v1.Intent"> & {
 
   /**
    * Names of all kinds that this server tells apart, the same ones and in the same order throughout
-   * a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".
+   * a session: "nothing" first, then those of Kinds.names but "high_five_both", "point" and "other".
    *
    * @generated from field: repeated string kinds = 5;
    */

@@ -763,7 +763,7 @@ namespace Contrapose.V1
     /// <summary>Kinds of intent.</summary>
     public sealed class Kinds : IMessage
     {
-        /// <summary>Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "open_arms", "wave", "bow". None: all of them.</summary>
+        /// <summary>Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "high_five_both", "open_arms", "wave", "bow", "push". None: all of them. A push is given way to without an offer.</summary>
         public readonly WireTexts Names = new WireTexts();
 
         public void Clear()
@@ -2078,7 +2078,7 @@ namespace Contrapose.V1
     /// <summary>What the player is about, by the last second of the player's motion. Looked at up to ten times a second.</summary>
     public sealed class Intent : IMessage
     {
-        /// <summary>The kind now seen, one of `kinds`. It changes when another is sure and it is not: it need not be the most probable one.</summary>
+        /// <summary>The kind now seen: one of `kinds`, or "high_five_both", which is told by how both palms are held. It changes when another is sure and it is not: it need not be the most probable one.</summary>
         public string Kind = "";
         string lastKind = "";
 
@@ -2091,7 +2091,7 @@ namespace Contrapose.V1
         /// <summary>Seconds, 0 and more, until the partner's hands are where they touch the player, as planned now; 0 while they do. Absent: no such touch is under way. Which parts touch, and when, FrameChunk.contacts says.</summary>
         public float? SecondsToContact;
 
-        /// <summary>Names of all kinds that this server tells apart, the same ones and in the same order throughout a session: "nothing" first, then those of Kinds.names, "push", "point" and "other".</summary>
+        /// <summary>Names of all kinds that this server tells apart, the same ones and in the same order throughout a session: "nothing" first, then those of Kinds.names but "high_five_both", "point" and "other".</summary>
         public readonly WireTexts Kinds = new WireTexts();
 
         /// <summary>Of each of `kinds`, 0 to 1; together 1.</summary>

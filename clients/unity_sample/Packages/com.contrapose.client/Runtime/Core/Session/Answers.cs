@@ -16,7 +16,7 @@ namespace Contrapose.Core
         Never,
     }
 
-    /// <summary>What the partner may answer: what is offered, or a wave or a bow.</summary>
+    /// <summary>What the partner may answer: what is offered, a wave, a bow, or a push.</summary>
     [Flags]
     public enum AnsweredKinds
     {
@@ -29,6 +29,8 @@ namespace Contrapose.Core
         OpenArms = 32,
         Wave = 64,
         Bow = 128,
+        HighFiveBoth = 256,
+        Push = 512,
         Everything = -1,
     }
 
@@ -38,6 +40,7 @@ namespace Contrapose.Core
         static readonly string[] Names =
         {
             "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "open_arms", "wave", "bow",
+            "high_five_both", "push",
         };
 
         /// <summary>Who may answer nothing never answers.</summary>
