@@ -248,7 +248,8 @@ def shove_of(answer: Answer | None, frames: IntArray) -> Array | None:
         return None
     since = (frames - answer.arrives) / FRAME_RATE
     speed = np.where(since >= 0, answer.speed * np.exp(-np.maximum(since, 0.0) / SHOVED_S), 0.0)
-    return speed[:, None] * np.array([math.sin(answer.bearing), math.cos(answer.bearing)])
+    way = np.array([math.sin(answer.bearing), math.cos(answer.bearing)])
+    return np.asarray(speed[:, None] * way)
 
 
 def hips_ahead(answer: Answer, weights: Array) -> Array:

@@ -123,7 +123,10 @@ class ContactTracker:
             strict=True,
         )
         self._looks = dict(sorted(kept.items()))
-        found = [self._identified(contact) for contact in self._found() if contact.end >= now]
+        found: list[Contact] = []
+        for contact in sorted(self._found(), key=lambda each: (each.start, each.parts)):
+            if contact.end >= now:
+                found.append(self._identified(contact, {each.id for each in found}))
         self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
         return self._contacts
 
@@ -203,10 +206,13 @@ class ContactTracker:
             look.far[parts] = float(gaps(player, radii[0], partner, radii[1]).min())
         return look.far[parts]
 
-    def _identified(self, contact: Contact) -> Contact:
-        """The contact under its old id, and with its old beginning where that is forgotten."""
+    def _identified(self, contact: Contact, taken: set[int]) -> Contact:
+        """The contact under its old id, and with its old beginning where that is forgotten.
+
+        taken  ids of others: of a contact that has become two, the first keeps it
+        """
         for old in self._contacts:
-            if old.parts != contact.parts:
+            if old.parts != contact.parts or old.id in taken:
                 continue
             is_old = contact.start <= next(iter(self._looks)) + 1
             if is_old and old.start <= contact.start <= old.end:

@@ -100,7 +100,7 @@ BAD_STREAMS: dict[str, tuple[Messages, grpc.StatusCode, str, str]] = {
         "header.respond",
     ),
     "a kind that the partner does not answer": (
-        [header(), control(kinds=pb.Kinds(names=["wave", "push"]))],
+        [header(), control(kinds=pb.Kinds(names=["wave", "point"]))],
         grpc.StatusCode.INVALID_ARGUMENT,
         "BAD_CONFIG",
         "control.kinds.names[1]",

@@ -121,6 +121,19 @@ def test_a_revision_keeps_the_ids_of_touches_that_only_move() -> None:
         assert after[parts].start == before[parts].start + 2
 
 
+def test_a_touch_that_a_revision_cuts_in_two_is_two() -> None:
+    tracker, nearest = new_tracker(), there_and_back(0.5, hold=20)
+    (before, *_) = told(tracker, 0, facing(nearest))
+    parted = nearest.copy()
+    parted[14:18] = 0.9
+    after = [c for c in told(tracker, 1, facing(parted)) if c.parts == before.parts]
+    assert len(after) == 2
+    assert after[0].id == before.id
+    assert after[1].id != before.id
+    assert after[0].end < 14
+    assert after[1].start >= 18
+
+
 def test_a_touch_under_way_keeps_its_beginning_while_the_clock_runs_on() -> None:
     frames = facing(there_and_back(0.5, hold=30))
     tracker = new_tracker()

@@ -22,7 +22,7 @@ from engine.body.skeleton import JOINT
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import ConfigError
 from engine.motion.answers import ANSWERED
-from engine.motion.intent import KINDS, IntentNet, load_intent
+from engine.motion.intent import SEEN, IntentNet, load_intent
 from engine.sampling.models import Models
 from engine.sampling.request import SampledWindow, WindowTrace
 from engine.sampling.sampler import advance_windows, begin_windows
@@ -304,11 +304,11 @@ def test_a_client_that_leads_is_asked_nothing() -> None:
 
 def test_a_kind_that_nobody_answers_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match="kinds has 'push', expected some of right_hand, "
+        ConfigError, match="kinds has 'point', expected some of right_hand, "
     ) as found:
-        SessionConfig(kinds=("wave", "push"))
+        SessionConfig(kinds=("wave", "point"))
     assert found.value.field == "kinds"
-    assert set(ANSWERED) < set(KINDS)
+    assert set(ANSWERED) < set(SEEN)
 
 
 # ----------------------------------------------------------------------------------- kept and again

@@ -17,8 +17,9 @@ from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import BundleError, InputError
+from engine.motion.answers import ANSWERED, PUSH
 from engine.motion.intent import FEATURES, KINDS, load_intent
-from engine.session.config import SessionConfig
+from engine.session.config import Respond, SessionConfig
 from engine.testing import still_windows
 from trainer.evaluation.live import players
 from trainer.evaluation.live.episode import Episode, standing_still
@@ -68,6 +69,14 @@ def test_who_is_pushed_gives_way_and_stands_again(seed: int) -> None:
     found = scored(shown, truth_of(episode))
     assert found["overlap_frozen_cm"] < 3
     assert found["tilted"] < 0.05
+
+
+def test_nobody_is_asked_about_a_push_but_it_can_be_left_out() -> None:
+    episode = players.stopped("push", 3501)
+    asks, kinds = replace(BY_RULE, respond=Respond.ASK), tuple(k for k in ANSWERED if k != PUSH)
+    np.testing.assert_array_equal(played(episode, asks).transl, played(episode).transl)
+    left_out = replace(BY_RULE, kinds=kinds)
+    assert not np.array_equal(played(episode, left_out).transl, played(episode).transl)
 
 
 def test_palms_that_are_both_held_up_are_clapped_and_not_hugged() -> None:
