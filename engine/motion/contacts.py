@@ -124,7 +124,7 @@ class ContactTracker:
         )
         self._looks = dict(sorted(kept.items()))
         found: list[Contact] = []
-        for contact in sorted(self._found(), key=lambda each: (each.start, each.parts)):
+        for contact in self._found():
             if contact.end >= now:
                 found.append(self._identified(contact, {each.id for each in found}))
         self._contacts = tuple(sorted(found, key=lambda contact: (contact.start, contact.parts)))
