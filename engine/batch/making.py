@@ -18,6 +18,7 @@ from engine.backends.processor import usable_cores
 from engine.batch.prompts import Prompt
 from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat
+from engine.body.skins import Skins
 from engine.errors import BundleError, ContraposeError, InputError
 from engine.formats import read_motion
 from engine.motion.hands import curls_over
@@ -126,7 +127,7 @@ class Maker:
                 rest_joints=rest_joints[:, row],
                 seed=start.prompt.seed,
                 text=start.words,
-                capsules=loaded.fitted_capsules(start.pair.betas),
+                skins=Skins(body=loaded.body, betas=start.pair.betas[None]),
             )
             for row, start in enumerate(alike)
         ]

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
-from engine.arrays import Array, IntArray
+from engine.arrays import Array, BoolArray, IntArray
 from engine.body.shape import Body
 from engine.body.skeleton import JOINT_NAMES
 from engine.body.vectors import dots, lengths
@@ -159,11 +159,8 @@ def near_pairs(
     """
     middles, halves = _spheres(first)
     middles_second, halves_second = _spheres(second)
-    # |a - b|^2 = (a, |a|^2, 1) . (-2 b, 1, |b|^2): all of a frame in one product of matrices
-    left = _with_columns(middles, dots(middles, middles), 1.0)
-    right = _with_columns(-2 * middles_second, 1.0, dots(middles_second, middles_second))
-    bound = (halves + first_radii)[..., None] + (halves_second + second_radii)[..., None, :] + reach
-    is_close = left @ right.swapaxes(-1, -2) < bound * np.maximum(bound, 0.0)
+    bounds = halves + first_radii, halves_second + second_radii
+    is_close = are_close(middles, middles_second, *bounds, reach)
     if not is_close.any():
         return NO_PAIRS
     (count, first_count), second_count = middles.shape[:-1], middles_second.shape[-2]
@@ -183,6 +180,18 @@ def near_pairs(
     return NearPairs(
         frames=frames[near], first=i[near], second=j[near], gaps=apart[near], points=points[near]
     )
+
+
+def are_close(
+    first: Array, second: Array, first_radii: Array, second_radii: Array, reach: float
+) -> BoolArray:
+    """(..., C, D) which spheres about (..., C, 3) are nearer than `reach` metres to which about
+    (..., D, 3)."""
+    # |a - b|^2 = (a, |a|^2, 1) . (-2 b, 1, |b|^2): all of a frame in one product of matrices
+    left = _with_columns(first, dots(first, first), 1.0)
+    right = _with_columns(-2 * second, 1.0, dots(second, second))
+    bound = first_radii[..., None] + second_radii[..., None, :] + reach
+    return np.asarray(left @ right.swapaxes(-1, -2) < bound * np.maximum(bound, 0.0))
 
 
 def gaps(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:

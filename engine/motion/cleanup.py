@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray
-from engine.body.capsules import Capsules
 from engine.body.easing import away_from
 from engine.body.pose import Pose
 from engine.body.rotations import slerp_rotmat
 from engine.body.skeleton import JOINT_COUNT
+from engine.body.skins import Skins
 from engine.body.vectors import lengths
 from engine.motion.feet import frames_around, locked
 from engine.motion.floor import lowest_heights
@@ -39,9 +39,8 @@ class CleanupConfig:
     """No joint moves faster, metres a second; None switches the limit off."""
     foot_lock: bool = True
     """Whether planted feet are held at one spot on the floor, if there is one (`body/feet.py`)."""
-    capsules: tuple[Capsules, Capsules] | None = None
-    """Both bodies', to draw them out of each other (`parting.py`), or those of several pairs; None:
-    they stay."""
+    skins: Skins | None = None
+    """Of one or several pairs, to draw them out of each other (`parting.py`); None: they stay."""
 
 
 def cleaned(track: Track, given: BoolArray, rest_joints: Array, config: CleanupConfig) -> Track:
@@ -61,8 +60,8 @@ def corrected(track: Track, given: BoolArray, rest_joints: Array, config: Cleanu
         result = _speed_limited(result, posed[0], given, rest_joints, reach)
     if result is not track:
         posed = result.pose.in_world(rest_joints[:, None])
-    if config.capsules is not None:  # which moves nobody up or down: `posed` will do for heights
-        apart = parted(result.transl, posed, given, config.capsules)
+    if config.skins is not None:  # which moves nobody up or down: `posed` will do for heights
+        apart = parted(result.transl, posed, given, config.skins)
         result = replace(result, pose=Pose(result.rotmats, apart))
     if config.floor is None:
         return result

@@ -1,7 +1,7 @@
 """Two people drawn apart where one has sunk into the other.
 
 Networks leave bodies a few centimetres inside each other, which no viewer forgives. Both stay in
-their poses and are moved along the ground, as little as helps. Knows poses and capsules; knows no
+their poses and are moved along the ground, as little as helps. Knows poses and skins; knows no
 window, session or network. For a partner who must not touch at all: `space.py`.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.arrays import Array, BoolArray
-from engine.body.capsules import Capsules, Segments, near_pairs
+from engine.arrays import Array, BoolArray, IntArray
+from engine.body.capsules import Segments, near_pairs
 from engine.body.easing import frames_from
+from engine.body.skins import Skins
 
 GIVE = 0.01
 """Metres that skin gives way: hands that press and chests that hug sink in so far."""
@@ -25,53 +26,67 @@ DAMPING = 0.3
 SMOOTH = np.array([0.25, 0.5, 0.25])
 
 
-def parted(
-    transl: Array,
-    posed: tuple[Array, Array],
-    given: BoolArray,
-    capsules: tuple[Capsules, Capsules],
-) -> Array:
+def parted(transl: Array, posed: tuple[Array, Array], given: BoolArray, skins: Skins) -> Array:
     """Translations (2, frame, 3) at which nobody is deeper than GIVE in the other, where possible;
     nobody goes up or down. Or those of n pairs (2 n, frame, 3), all players before all partners.
 
     transl (2 n, frame, 3)  as they are; posed: joints and orientations of all people there
     given (2 n, frame)      poses that must stay; if only one may move, that one goes all the way
-    capsules                of player and partner; of n pairs those of each (n, 1, C, ...)
+    skins                   of the n pairs
 
     Least squares on depths d_i past GIVE, with n_i along the ground from axis to axis:
         minimise  sum_i (d_i - n_i . r)^2 + DAMPING |r|^2  over r, the way apart in one frame
     """
     pairs, count = len(given) // 2, given.shape[1]
     joints, world = (values.reshape(2, pairs, *values.shape[1:]) for values in posed)
+    is_near = skins.may_be_near(joints, world, -GIVE)
+    near = np.flatnonzero(is_near.any(axis=1))
+    if not len(near):
+        return transl
+    capsules = skins.capsules(near)
     first, second = (
-        capsules[side].posed(joints[side], world[side]).in_a_row() for side in range(2)
+        capsules[side].posed(joints[side, near], world[side, near]).in_a_row() for side in range(2)
     )
     radii = tuple(
-        np.broadcast_to(one.radii, (pairs, count, len(one))).reshape(-1, len(one))
+        np.broadcast_to(one.radii, (len(near), count, len(one))).reshape(-1, len(one))
         for one in capsules
     )
     is_given = given.reshape(2, pairs, count)
     share = np.where(is_given, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1.0)
     fixed = np.asarray(is_given.all(axis=0))
-    most = np.minimum(np.concatenate([frames_from(frames) for frames in fixed]) * STEP, MOST)
-    apart: Array = np.zeros((pairs * count, 3))
-    frames = np.arange(len(apart))
+    most = np.minimum(np.stack([frames_from(frames) for frames in fixed]) * STEP, MOST)
+    apart: Array = np.zeros((pairs, count, 3))
+    apart[near] = _ways_apart(
+        first, radii[0], second, radii[1], most[near].ravel(), np.flatnonzero(is_near[near])
+    ).reshape(len(near), count, 3)
+    if not apart.any():
+        return transl
+    apart = _shortened(_smoothed(apart), most)
+    signs = np.array([-1.0, 1.0])[:, None, None]
+    return np.asarray(transl + ((signs * share)[..., None] * apart).reshape(transl.shape))
+
+
+def _ways_apart(
+    first: Segments,
+    first_radii: Array,
+    second: Segments,
+    second_radii: Array,
+    most: Array,
+    frames: IntArray,
+) -> Array:
+    """(frame, 3) for the second person seen from the first, at some frames; `most` long at most."""
+    apart: Array = np.zeros((len(most), 3))
     for _ in range(ROUNDS):
         moved = _moved(second[frames], apart[frames])
-        step = _way_apart(first[frames], radii[0][frames], moved, radii[1][frames])
+        step = _way_apart(first[frames], first_radii[frames], moved, second_radii[frames])
         # Where nobody is in the other any more, nothing changes in the next round.
         goes_on = step.any(axis=-1)
         frames, step = frames[goes_on], step[goes_on]
         if not len(frames):
             break
         apart[frames] = _shortened(apart[frames] + step, most[frames])
-    if not apart.any():
-        return transl
-    apart = _smoothed(apart.reshape(pairs, count, 3))
-    apart = _shortened(apart, most.reshape(pairs, count))
-    signs = np.array([-1.0, 1.0])[:, None, None]
-    return np.asarray(transl + ((signs * share)[..., None] * apart).reshape(transl.shape))
+    return apart
 
 
 def _way_apart(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:

@@ -14,10 +14,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
-from engine.body.capsules import Capsules, capsules_of_each
 from engine.body.pose import Pose, no_poses, stacked
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT
+from engine.body.skins import Skins, skins_of_each
 from engine.errors import BackendError, InputError
 from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.floor import floor_height
@@ -48,14 +48,14 @@ class Anchor:
 
     rest_joints  (2, 22, 3)
     text         (width,) what the two do, for an animator that takes text; None: no words
-    capsules     of both bodies, to draw them out of each other; None: they stay
+    skins        of the pair, to draw them out of each other; None: they stay
     """
 
     pair: Pose
     rest_joints: Array
     seed: int
     text: Array | None = None
-    capsules: tuple[Capsules, Capsules] | None = None
+    skins: Skins | None = None
 
 
 def generate_motion(
@@ -94,7 +94,7 @@ def generate_motions(
     """Motions of one length (2, motion, frames), whose frame `anchor_index` is each one's anchor
     exactly. The same as one by one, if the sampler's are; in a part of the time.
 
-    anchors         all of them with capsules, or none
+    anchors         all of them with skins, or none
     history_frames  known frames that a later window starts from; 1 is the paper's chain
     foot_lock       whether planted feet are held at one spot
     The floor is where the lowest sole or joint of a pair is. Raises InputError for an anchor
@@ -107,9 +107,7 @@ def generate_motions(
             f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
         )
     rest_joints = players_first([anchor.rest_joints for anchor in anchors])
-    cleanup = CleanupConfig(
-        floor=_floors(anchors), foot_lock=foot_lock, capsules=_capsules_of(anchors)
-    )
+    cleanup = CleanupConfig(floor=_floors(anchors), foot_lock=foot_lock, skins=_skins_of(anchors))
     seeds = [np.random.SeedSequence(anchor.seed).generate_state(frames + 1) for anchor in anchors]
     opened = count()
 
@@ -185,12 +183,9 @@ def _floors(anchors: Sequence[Anchor]) -> Array:
     return np.tile(floors, 2)[:, None, None]
 
 
-def _capsules_of(anchors: Sequence[Anchor]) -> tuple[Capsules, Capsules] | None:
-    both = [anchor.capsules for anchor in anchors if anchor.capsules is not None]
-    if len(both) < len(anchors):
-        return None
-    players, partners = zip(*both, strict=True)
-    return capsules_of_each(players), capsules_of_each(partners)
+def _skins_of(anchors: Sequence[Anchor]) -> Skins | None:
+    skins = [anchor.skins for anchor in anchors if anchor.skins is not None]
+    return skins_of_each(skins) if len(skins) == len(anchors) else None
 
 
 def _frames_before_anchor(anchor_index: int, frames: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from contrapose.v1 import generation_pb2, types_pb2
 
 from engine.arrays import Array
+from engine.body.skins import Skins
 from engine.errors import BundleError, InputError
 from engine.motion.hands import curls_over
 from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
@@ -43,7 +44,6 @@ async def motion_responses(
         with patient_windows(loaded.executor) as sample:
             text = await _encoded(loaded, words, info) if words else None
             rest = loaded.body.rest_joints(pair.betas)
-            capsules = await asyncio.to_thread(loaded.fitted_capsules, pair.betas)
             made = await asyncio.to_thread(
                 generate_motion,
                 Anchor(
@@ -51,7 +51,7 @@ async def motion_responses(
                     rest_joints=rest,
                     seed=info.seed,
                     text=text,
-                    capsules=capsules,
+                    skins=Skins(body=loaded.body, betas=pair.betas[None]),
                 ),
                 anchor_index=anchor,
                 frames=frames,

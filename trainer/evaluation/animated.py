@@ -5,14 +5,12 @@ Knows how the engine opens, reads and finishes a window. Knows no measure and no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.capsules import Capsules, fitted_capsules
-from engine.body.shape import Body
+from engine.body.skins import Skins
 from engine.motion.cleanup import CleanupConfig, cleaned
 from engine.motion.floor import floor_height
 from engine.motion.motion import WINDOW_FRAMES, features_from_pose, pose_from_features
@@ -26,7 +24,7 @@ from trainer.data.windows import WindowBatch
 def animated(
     sample: SampleWindows,
     batch: WindowBatch,
-    bodies: Sequence[PairCapsules],
+    skins: Skins,
     steps: int,
     seed: int,
     text: Array | None = None,
@@ -34,7 +32,7 @@ def animated(
     """Windows (n, 2, 30, 135) from what a batch says is known: finished, and as the network left
     them. Finished is what a user gets: joined to the known frames and cleaned up by the engine.
 
-    bodies  of both people of each window, as `capsules_of` gives them
+    skins   of the pair of each window
     text    (n, width) what the two do, for an animator that takes words
     """
     opened = [_opened(batch, row, steps, seed + row) for row in range(len(batch.motion))]
@@ -42,16 +40,9 @@ def animated(
         requests = [replace(window.request, text=t) for window, t in zip(opened, text, strict=True)]
         opened = [replace(w, request=request) for w, request in zip(opened, requests, strict=True)]
     x0 = sample([window.request for window in opened])
-    finished, raw = zip(*map(_closed, opened, x0, bodies), strict=True)
+    pairs = [skins.of_pair(row) for row in range(len(opened))]
+    finished, raw = zip(*map(_closed, opened, x0, pairs), strict=True)
     return np.stack(finished), np.stack(raw)
-
-
-PairCapsules = tuple[Capsules, Capsules]
-
-
-def capsules_of(body: Body, betas: Array) -> list[PairCapsules]:
-    """The capsules of both people of each window, of shapes (n, 2, 10)."""
-    return [(fitted_capsules(body, one), fitted_capsules(body, two)) for one, two in betas]
 
 
 def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
@@ -67,11 +58,11 @@ def _opened(batch: WindowBatch, row: int, steps: int, seed: int) -> Window:
     )
 
 
-def _closed(window: Window, x0: Array, capsules: PairCapsules) -> tuple[Array, Array]:
+def _closed(window: Window, x0: Array, skins: Skins) -> tuple[Array, Array]:
     known = window.known.cut(MARGIN, WINDOW_FRAMES)
     anchor = int(np.flatnonzero(known.is_known.all(axis=0))[0])
     floor = floor_height(known.pose[:, anchor], window.rest_joints)
-    cleanup = CleanupConfig(floor=float(floor.min()), capsules=capsules)
+    cleanup = CleanupConfig(floor=float(floor.min()), skins=skins)
     finished = cleaned(close_window(window, x0), known.is_known, window.rest_joints, cleanup)
     raw = read_window(window, x0).cut(MARGIN, WINDOW_FRAMES)
     return features_of(finished), features_of(raw)

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.skins import Skins
 from engine.formats.plot import Plot
 from trainer.data.shards import Clips
 from trainer.evaluation import measures, pairs, restoring, sequences
-from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.animated import animated
 from trainer.evaluation.captions import read_captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.measures import Draw, EvaluationSettings
@@ -117,9 +118,9 @@ def _plots(
     """Where windows made from a few anchors lie among real ones, and how they leave the truth."""
     rows = np.arange(min(len(draw.batch.motion), PLOTTED))
     batch, reference = (measures.chosen_rows(b, rows) for b in (draw.batch, draw.reference))
-    bodies = capsules_of(settings.body, draw.betas[rows])
+    skins = Skins(body=settings.body, betas=draw.betas[rows])
     made = {
-        measures.label_of(steps): animated(subject.sample, batch, bodies, steps, draw.seed)[0]
+        measures.label_of(steps): animated(subject.sample, batch, skins, steps, draw.seed)[0]
         for steps in settings.steps
     }
     sets = {"real": evaluator.windows(reference.motion, reference.rest_joints)}

@@ -19,12 +19,13 @@ from engine.arrays import Array, IntArray
 from engine.body.kinematics import forward_kinematics
 from engine.body.shape import Body, load_body
 from engine.body.skeleton import JOINT_COUNT
+from engine.body.skins import Skins
 from engine.errors import ConfigError, InputError
 from engine.motion.motion import WINDOW_FRAMES, pose_from_features
 from engine.sampling.generation import SampleWindows
 from trainer.data.shards import Clips
 from trainer.data.windows import KnownSetConfig, WindowBatch
-from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.animated import animated
 from trainer.evaluation.captions import Captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.evaluator.networks import EvaluatorConfig
@@ -298,8 +299,8 @@ def animated_draw(
     text: Array | None = None,
 ) -> tuple[Array, Array]:
     """`animated` of what a draw says is known."""
-    bodies = capsules_of(settings.body, draw.betas)
-    return animated(sample, draw.batch, bodies, steps, draw.seed, text)
+    skins = Skins(body=settings.body, betas=draw.betas)
+    return animated(sample, draw.batch, skins, steps, draw.seed, text)
 
 
 def label_of(steps: int) -> str:
@@ -321,8 +322,8 @@ def _spread_of_modes(
     conditions, each = settings.modes
     rows = np.repeat(np.arange(len(draw.batch.motion))[:conditions], each)
     batch = chosen_rows(draw.batch, rows)
-    bodies = capsules_of(settings.body, draw.betas[rows])
-    finished, _ = animated(sample, batch, bodies, steps, draw.seed)
+    skins = Skins(body=settings.body, betas=draw.betas[rows])
+    finished, _ = animated(sample, batch, skins, steps, draw.seed)
     embedded = evaluator.windows(finished, batch.rest_joints)
     return distributions.multimodality(embedded.reshape(-1, each, embedded.shape[-1]))
 

@@ -14,6 +14,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.shape import Body, bone_lengths
 from engine.body.skeleton import JOINT, JOINT_COUNT
+from engine.body.skins import Skins
 from engine.motion.motion import (
     POSE_FEATURES,
     WINDOW_FRAMES,
@@ -26,7 +27,7 @@ from engine.sampling.pairs import sample_generator
 from trainer.data.canonical import anchor_joints_of
 from trainer.data.shards import Clips
 from trainer.data.windows import WindowBatch
-from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.animated import animated
 from trainer.evaluation.captions import Captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.evaluator.training import FROM_ANCHOR
@@ -110,7 +111,7 @@ def text_table(
         windows, _ = animated(
             subject.sample,
             told.batch,
-            capsules_of(body, betas),
+            Skins(body=body, betas=betas),
             subject.steps_default,
             draw.seed,
             text,

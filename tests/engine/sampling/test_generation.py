@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.capsules import fitted_capsules
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
+from engine.body.skins import Skins
 from engine.errors import BackendError, InputError
 from engine.motion.floor import floor_height
 from engine.motion.hands import curls_over
@@ -149,7 +149,7 @@ def an_anchor(seed: int) -> Anchor:
         pair=stacked([player, standing_partner(player, rest, rng.uniform(0.2, 0.9), 0.3)]),
         rest_joints=rest,
         seed=seed,
-        capsules=(fitted_capsules(BODY, betas[0]), fitted_capsules(BODY, betas[1])),
+        skins=Skins(body=BODY, betas=betas[None]),
     )
 
 

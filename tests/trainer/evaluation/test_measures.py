@@ -11,6 +11,7 @@ import pytest
 from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.body.skins import Skins
 from engine.errors import ConfigError
 from engine.sampling.generation import SampleWindows
 from engine.sampling.request import WindowRequest
@@ -18,7 +19,7 @@ from tests.trainer.synthetic import write_clips
 from trainer.data.canonical import canonicalised
 from trainer.data.shards import Clips, load_clips
 from trainer.evaluation import measures, sequences
-from trainer.evaluation.animated import animated, capsules_of
+from trainer.evaluation.animated import animated
 from trainer.evaluation.captions import read_captions
 from trainer.evaluation.evaluator.evaluator import Evaluator
 from trainer.evaluation.evaluator.networks import EvaluatorConfig
@@ -74,7 +75,11 @@ def test_a_network_that_knows_the_truth_measures_as_the_truth(
     drawn: list[Draw], evaluator: Evaluator
 ) -> None:
     finished, raw = animated(
-        knowing(drawn[0]), drawn[0].batch, capsules_of(FEW.body, drawn[0].betas), 2, seed=0
+        knowing(drawn[0]),
+        drawn[0].batch,
+        Skins(body=FEW.body, betas=drawn[0].betas),
+        2,
+        seed=0,
     )
     np.testing.assert_allclose(raw, drawn[0].batch.motion, atol=2e-3)
     made, true = (
