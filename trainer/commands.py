@@ -193,7 +193,13 @@ def _add_eval(subparsers: Commands) -> None:
         metavar="BUNDLE|CHECKPOINT",
         help="several: their quality over --steps is compared, and nothing else is measured",
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="SHARDS")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="SHARDS",
+        help="clips: a folder that `contrapose data` made",
+    )
     _add_report_option(parser)
     parser.add_argument(
         "--steps", type=int, nargs="+", metavar="K", help="step schedules; default: the bundle's"
@@ -245,7 +251,7 @@ def _add_measuring_options(parser: argparse.ArgumentParser) -> None:
         "--evaluator",
         type=Path,
         metavar="FILE",
-        help="trained there if it is not; default: SHARDS.evaluator.pt",
+        help="trained and kept there if it is missing (default: SHARDS.evaluator.pt)",
     )
 
 

@@ -33,7 +33,7 @@ SUMMARY = "revisions from the plan before, against revisions from noise"
 HELP = """\
 Revisions that leave out their first steps, because they start from the plan they revise:
 
-reaction  how far the partner comes off his way, 0.5 to 2 s after the player does what nobody
+reaction  how far the partner comes off its way, 0.5 to 2 s after the player does what nobody
           expected, in parts of what a revision from noise does; the mean over 3 moves and the seeds
 agrees    part of that which goes the same way as a revision from noise
 seams     jerk of the joints where a revision begins, against all other frames
@@ -91,7 +91,7 @@ class _Run:
     sample: Sample
     rest_joints: Array
     shown: dict[int, tuple[Pose, int]] = field(default_factory=dict)
-    """The partner, and which pose of the player he was computed from."""
+    """The partner, and which pose of the player it was computed from."""
     waiting: list[tuple[int, Array]] = field(default_factory=list)
 
     def play(self, player: Player, first: int, last: int) -> None:
@@ -189,7 +189,7 @@ MOVES = ("raises an arm", "comes near", "goes aside")
 
 
 def _player(move: str | None) -> Player:
-    """Stands; from frame SETTLED on he makes his move within a second."""
+    """Stands; from frame SETTLED on makes the move within a second."""
     from engine.motion.standing import standing_pose
 
     def player(time_s: float) -> Pose:

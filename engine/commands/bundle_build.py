@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.backends.open import BACKENDS, default_cache_dir, open_backend
+from engine.backends.open import default_cache_dir, open_backend
 from engine.backends.processor import INT8_PROCESSORS
 from engine.backends.protocol import PRECISIONS
 from engine.bundle import STARTER, Bundle, load_bundle
+from engine.commands.engine_options import add_backend_options
 from engine.commands.full_size import QUANTISE, trainer_offers
 from engine.errors import BackendError, ConfigError
 
@@ -53,13 +54,7 @@ def add_action(actions: argparse._SubParsersAction[Any]) -> None:
         default=STARTER,
         help="a bundle's directory (default: the starter bundle)",
     )
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(%(default)s)")
-    parser.add_argument(
-        "--device", type=int, default=0, metavar="N", help="index of the GPU (%(default)s)"
-    )
-    parser.add_argument(
-        "--precision", choices=(*PRECISIONS, INT8), default="auto", help="(%(default)s)"
-    )
+    add_backend_options(parser, (*PRECISIONS, INT8))
     parser.add_argument(
         "--buckets",
         type=int,

@@ -45,7 +45,7 @@ A rig map (--rig map.toml) names joints that are not found by themselves:
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "convert",
-        help="turn motion files of one kind into another: npz, BVH, pose estimates, GIF, MP4",
+        help="turn motion files of one kind into another: npz, BVH, glTF, USD, FBX, pictures",
         description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

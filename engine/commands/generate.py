@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.commands.engine_options import add_backend_options
+from engine.commands.engine_options import add_backend_options, add_steps_option
 from engine.errors import InputError
 from engine.progress import counted, waiting
 
@@ -50,10 +50,11 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--as", dest="kind", choices=("npz", "glb", "bvh"), default="npz", help="(%(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="(%(default)s)")
-    parser.add_argument("--at", default="first", metavar="FRAME", help="(%(default)s)")
-    parser.add_argument("--steps", type=int, metavar="K", help="denoiser calls per window, 1 to 50")
+    rows = "where a row says nothing (%(default)s)"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=rows)
+    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help=rows)
+    parser.add_argument("--at", default="first", metavar="FRAME", help=rows)
+    add_steps_option(parser)
     parser.add_argument(
         "--no-foot-lock", action="store_true", help="leave planted feet as the network moves them"
     )

@@ -45,11 +45,13 @@ def _add_react(subparsers: argparse._SubParsersAction[Any]) -> None:
         "the partner's frames when they are due, and writes both people as they were shown. A "
         "recording that is too short is played back and forth.",
     )
-    parser.add_argument("player", type=Path, metavar="PLAYER", help="npz, bvh or pkl (see convert)")
+    parser.add_argument("player", type=Path, metavar="PLAYER", help="any file that `convert` reads")
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="default: the recording's length"
     )
-    parser.add_argument("--rig", type=Path, metavar="TOML", help="names of a BVH's joints")
+    parser.add_argument(
+        "--rig", type=Path, metavar="TOML", help="joint names of a BVH or glTF file (see convert)"
+    )
     add_height(parser)
     parser.add_argument("--report", type=Path, metavar="JSON", help="write the figures there")
     parser.add_argument(
@@ -96,7 +98,11 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "Without a pose, the words make one.",
     )
     parser.add_argument(
-        "pair", type=Path, nargs="?", metavar="PAIR", help="npz or pkl with two people"
+        "pair",
+        type=Path,
+        nargs="?",
+        metavar="PAIR",
+        help="two people, in any file that `convert` reads",
     )
     parser.add_argument(
         "--at",
@@ -108,7 +114,7 @@ def _add_animate(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--frame", type=int, default=0, metavar="N", help="of PAIR, if it is a motion (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="(%(default)s)")
-    _add_making_options(parser)
+    _add_making_options(parser, is_live=False)
     add_outputs(parser)
     parser.set_defaults(run=run_animate)
 
@@ -119,23 +125,33 @@ def _add_pose(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="make a two-person pose from a few words, a single pose, or both",
     )
     parser.add_argument(
-        "--from", dest="single", type=Path, metavar="SINGLE", help="one person: npz, bvh or pkl"
+        "--from",
+        dest="single",
+        type=Path,
+        metavar="SINGLE",
+        help="one person, in any file that `convert` reads",
     )
     parser.add_argument(
-        "--frame", type=int, default=0, metavar="N", help="of SINGLE, if it is a motion"
+        "--frame",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of SINGLE, if it is a motion (%(default)s)",
     )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="PAIR")
-    _add_making_options(parser)
+    _add_making_options(parser, is_live=False)
     parser.set_defaults(run=run_pose)
 
 
-def _add_making_options(parser: argparse.ArgumentParser, seed: int | None = None) -> None:
+def _add_making_options(
+    parser: argparse.ArgumentParser, seed: int | None = None, *, is_live: bool = True
+) -> None:
     """What is made, and by which server."""
     parser.add_argument("--text", default="", help='what the two do: "they shake hands"')
     usual = "default: a random one" if seed is None else "(%(default)s)"
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help=usual)
     add_server_option(parser)
-    add_engine_options(parser)
+    add_engine_options(parser, is_live=is_live)
 
 
 # ----------------------------------------------------------------------------------------- commands

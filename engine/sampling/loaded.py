@@ -72,7 +72,7 @@ class LoadedBundle:
         return manifest.text is not None and manifest.animator.text_width > 0
 
     def fitted_capsules(self, betas: Array) -> tuple[Capsules, Capsules]:
-        """Of player and partner, whose shapes are `betas` (2, 10). Takes tenths of a second."""
+        """Of player and partner, whose shapes are `betas` (2, 10). Takes a millisecond each."""
         return fitted_capsules(self.body, betas[0]), fitted_capsules(self.body, betas[1])
 
 

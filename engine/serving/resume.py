@@ -4,7 +4,7 @@ Knows states, keys and bytes; no session, no socket and no clock of its own. A t
     version (1 byte) | HMAC-SHA256 (32) | zlib(state)
 and nothing behind the signature is looked at before that has been verified (RFC 2104; compared in
 constant time). It is signed, not secret: its holder can read
-in it what he was sent anyway. Poses are rounded to 0.05 degrees and 0.25 mm.
+in it what the client was sent anyway. Poses are rounded to 0.05 degrees and 0.25 mm.
 """
 
 from __future__ import annotations
@@ -398,7 +398,7 @@ def _rebuilt_session(found: dict[str, Any]) -> SessionState:
         raise Unreadable(f"{people} poses for {len(targets)} targets")
     ends = np.cumsum([0, *people]).tolist()
     player, newest, partner, planned, goals = (poses[start:end] for start, end in pairwise(ends))
-    # Where the player is known, `carried` puts him.
+    # Where the player is known, `carried` puts the player.
     known = no_poses(len(labels) - len(planned.transl))
     frames = Frames(first=first, pose=stacked([chained([known, planned]), partner]), labels=labels)
     direction = replace(session.pursuit.direction, poses=_rebuilt_targets(targets, goals))
