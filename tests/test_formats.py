@@ -37,6 +37,12 @@ def test_bundles_recordings_tokens_and_motions_are_on_the_page() -> None:
     assert {"bundle", "recording", "resume token", "motion"} <= set(FORMATS)
 
 
+@pytest.mark.parametrize(("kind", "row"), [("recording", "recording"), ("token", "resume token")])
+def test_the_page_links_to_the_schema_of_today(kind: str, row: str) -> None:
+    page = (REPOSITORY / "docs/formats.md").read_text()
+    assert set(re.findall(rf"{kind}-(\d+)\.txt", page)) == {FORMATS[row][1]}
+
+
 def test_the_last_minor_on_the_page_of_the_contract_is_that_of_the_code() -> None:
     minors = [int(row[0]) for row in rows("proto/README.md", 3)]
     assert minors == sorted(minors)
