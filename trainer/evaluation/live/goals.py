@@ -152,6 +152,7 @@ GOALS = (
         measure="overlap_frozen_cm",
         most=1.5,
     ),
+    Goal(name="push: gives way", group="push", measure="gives_way", least=0.85),
     Goal(name="words: begun", group="words", measure="begun", least=0.80),
     Goal(name="words: ended", group="words", measure="ended", least=0.90),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 
 import numpy as np
 
@@ -371,9 +372,35 @@ def stopped(kind: str, seed: int) -> Episode:
     )
 
 
+# ------------------------------------------------------------------------------------------- push
+READY_FRAMES = 12
+"""Before hands are there."""
+
+
+def pushing(kind: str, seed: int) -> Episode:
+    """Pushes the partner, who stands within reach: in the first of a row of clips where it does."""
+    clips = (make_clip(FIRST_SEED + 1000 * seed + number, kind=kind) for number in count())
+    clip = next(clip for clip in clips if clip.leads == PLAYER)
+    begins = min(frame for frame, _, _ in clip.contacts)
+    first = max(begins - READY_FRAMES, 0)
+    rotmats, transl = clip.pose.rotmats[:, first:], clip.pose.transl[:, first:]
+    return Episode(
+        group="push",
+        kind=kind,
+        seed=seed,
+        rotmats=rotmats[PLAYER],
+        transl=transl[PLAYER],
+        betas=clip.betas,
+        rest_joints=clip.rest_joints.astype(np.float64),
+        start=(rotmats[PARTNER, 0], transl[PARTNER, 0]),
+        truth=(rotmats[PARTNER], transl[PARTNER]),
+        begins=begins - first,
+    )
+
+
 # ----------------------------------------------------------------------------------------- choreo
 def choreographed(kind: str, seed: int) -> Episode:
-    """The player's half of a clip that no training set holds, where the player begins."""
+    """The player's half of a clip that no training set holds."""
     clip = make_clip(FIRST_SEED + seed, kind=kind)
     pose = clip.pose
     pairs = dict.fromkeys((a, b) for _, a, b in clip.contacts)
@@ -492,16 +519,17 @@ GROUPS: dict[str, tuple[Sequence[str], Callable[[str, int], Episode]]] = {
     "walk": (WALKS, walking),
     "idle": (("made",), idle),
     "stop": (STOPS, stopped),
+    "push": (("push",), pushing),
     "withdraw": (("right_hand", "high_five", "open_arms"), withdrawn),
     "words": (tuple(WORDS), worded),
 }
 
 
-def episodes_of(group: str, count: int, seed: int) -> list[Callable[[], Episode]]:
-    """`count` episodes of each kind of a group, each made when called."""
+def episodes_of(group: str, players: int, seed: int) -> list[Callable[[], Episode]]:
+    """So many episodes of each kind of a group, each made when called."""
     kinds, make = GROUPS[group]
     return [
         partial(make, kind, seed + 1000 * number + index)
         for number, kind in enumerate(kinds)
-        for index in range(count)
+        for index in range(players)
     ]

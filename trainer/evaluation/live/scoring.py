@@ -46,6 +46,8 @@ TILTED, BENT = np.radians(12.0), np.radians(10.0)
 TILT_FRAMES = 10
 """To both sides of a frame in which the truth is tilted too."""
 LOOKS = np.radians(35.0)
+GIVES_WAY = 0.10
+"""Metres that one who is pushed has gone at least."""
 LONGEST_DELAY = 8
 """Frames by which a partner may answer later than the choreographed one."""
 
@@ -341,6 +343,15 @@ def stop(episode: Episode, player: Person, partner: Person, _: Person | None) ->
     return {"overlap_frozen_cm": overlap(player, partner, late)}
 
 
+def push(episode: Episode, player: Person, partner: Person, _: Person | None) -> Scores:
+    """How far hips have gone, away from the player, 0.8 s after hands are there."""
+    assert episode.begins is not None
+    hips = partner.points[:, PELVIS, [0, 2]]
+    away = unit(hips[episode.begins] - player.points[episode.begins, PELVIS, [0, 2]])
+    gone = (hips[episode.begins + frame_of(0.8)] - hips[max(episode.begins - 3, 0)]) @ away
+    return {"gone_m": float(gone), "gives_way": float(gone > GIVES_WAY)}
+
+
 def real(episode: Episode, player: Person, partner: Person, truth: Person | None) -> Scores:
     """A walker is one who gets about, below 1.8 m/s; everybody else stands."""
     speed = float(np.quantile(player.speed, 0.8))
@@ -420,6 +431,7 @@ GROUP_SCORES: dict[str, Callable[[Episode, Person, Person, Person | None], Score
     "walk": walk,
     "idle": idle,
     "stop": stop,
+    "push": push,
     "real": real,
     "words": words,
 }

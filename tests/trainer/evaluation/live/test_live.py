@@ -116,6 +116,14 @@ def test_the_same_player_and_seed_are_answered_by_the_same_bits() -> None:
     np.testing.assert_array_equal(first.transl, second.transl)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_who_is_pushed_in_the_middle_of_a_scene_gives_way_as_the_truth_does(seed: int) -> None:
+    episode = players.pushing("push", seed)
+    assert scores(episode)["gives_way"] == 1
+    assert scored(as_played(episode, episode.truth))["gives_way"] == 1
+    assert scored(as_played(episode, standing_still(episode)))["gives_way"] == 0
+
+
 @pytest.mark.parametrize("kind", ["right_hand", "bow"])
 def test_the_truth_meets_what_a_partner_who_never_moves_misses(kind: str) -> None:
     episode = players.patient(kind, 2)
