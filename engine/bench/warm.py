@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.bench.figures import check_within
+from engine.body.easing import smoothstep
 from engine.body.pose import Pose, stacked
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
@@ -193,8 +194,7 @@ def _player(move: str | None) -> Player:
     from engine.motion.standing import standing_pose
 
     def player(time_s: float) -> Pose:
-        part = float(np.clip(time_s - SETTLED / FRAME_RATE, 0.0, 1.0))
-        part = part * part * (3 - 2 * part)
+        part = float(smoothstep(np.clip(time_s - SETTLED / FRAME_RATE, 0.0, 1.0)))
         rotmats, transl = standing_pose(), np.array([0.0, 1.3, 0.0])
         if move == "raises an arm":
             rotmats[JOINT["right_shoulder"]] = rotmat_about("z", 1.2 - 2.2 * part)

@@ -18,6 +18,7 @@ from enum import Enum
 import numpy as np
 
 from engine.arrays import Array, BoolArray
+from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.reach import (
     ANKLES,
@@ -281,7 +282,7 @@ def _followed(state: TrackerState, roles: slice, guess: Ends) -> Ends:
         shown.since[roles][changes] = begins[changes]
         shown.lasts[roles][changes] = np.maximum(1.5 * slowest, EASE_SECONDS)[changes]
     part = np.clip((now - shown.since[roles]) / np.maximum(shown.lasts[roles], 1e-9), 0.0, 1.0)
-    left = (1 - part * part * (3 - 2 * part))[:, None]
+    left = (1 - smoothstep(part))[:, None]
     if left.any():
         position = position + left * shown.offsets[roles]
         rotmat = rotmat_from_axis_angle(left * shown.turns[roles]) @ rotmat

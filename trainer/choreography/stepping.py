@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array, BoolArray
+from engine.body.easing import smoothstep
 from engine.body.rotations import rotmat_about
 from trainer.choreography.timing import ramp, smoothed
 
@@ -162,7 +163,7 @@ def track_feet(
         swing = (index >= lift) & (index < land)
         fraction = (index[swing] - lift) / (land - lift)
         # Feet that hurry peak lower than minimum jerk has it.
-        travelled = fraction * fraction * (3 - 2 * fraction)
+        travelled = smoothstep(fraction)
         place[swing, foot] = step.start + travelled[:, None] * delta
         planted[(index > lift) & (index < land), foot] = False
         roll = np.clip(0.06 + 0.65 * forward, 0.06, 0.50)
