@@ -60,7 +60,7 @@ ROOM, COMES_TO_STAND = 0.62, 2.0
 second squared, comes to stand: one steps aside."""
 GENTLE, FROM_GENTLE = 0.8, 0.82
 """Metres a second below which one who comes up facing us may come nearer, and by which part."""
-AVOIDS, LEAST_ROOM = 0.3, 0.56
+AVOIDS, LEAST_ROOM = 0.5, 0.66
 """Seconds of closing in after which the distance must not be under so many metres."""
 CLOSE = 0.70
 """Metres to which one gives way to another who has come up to one, or stands."""
@@ -68,7 +68,7 @@ USUAL, BEARS_S = 0.8, 2.5
 """Metres under which one who stands has had enough of it after so many seconds, and steps back."""
 BESIDE, NARROWER = math.radians(45.0), 0.5
 """Radians off the side of another within which one may stand nearer, and by which part at most."""
-TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 0.8
+TOP_SPEED, EASY_SPEED, BACK_SPEED, ASIDE_SPEED = 3.6, 1.3, 1.0, 1.0
 WALKS, STANDS = 0.3, 0.15
 """Metres a second from which another walks, and up to which one stands."""
 OUT_OF_VIEW, IN_VIEW = math.radians(65.0), math.radians(25.0)
