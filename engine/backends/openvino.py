@@ -256,7 +256,7 @@ class OpenVinoGraph:
         compiled = self._of(bucket)
         prepared = checked_inputs(self._path, compiled.inputs, inputs)
         try:
-            request = compiled.idle.pop() if compiled.idle else compiled.new_request()
+            request = compiled.request()
             results = request.infer(prepared, share_inputs=True)
         except (RuntimeError, MemoryError) as exc:  # a request that failed computes nonsense after
             raise _translated(exc, self._path, bucket, "inference failed") from exc
@@ -284,6 +284,13 @@ class _Compiled:
     inputs: list[Port]
     outputs: dict[str, Any]
     idle: deque[Any]
+
+    def request(self) -> Any:
+        """An idle one, or a new one; another thread may take the last at the same time."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.new_request()
 
     @classmethod
     def of(cls, compiled: Any) -> _Compiled:
