@@ -30,6 +30,9 @@ from engine.sampling.offline import patient_pairs, patient_windows
 
 MOST_STREAMS = 8
 """Makers of one process at most: each needs the one interpreter for a tenth of its time."""
+FINISHED = 16
+"""Motions that are finished in one go: of more, a motion takes longer, as caches no longer hold
+what is compared."""
 
 
 def load_makers(config: ComputeConfig, *, steps: int | None, foot_lock: bool) -> list[Maker]:
@@ -103,7 +106,8 @@ class Maker:
         for start in begun:
             alike.setdefault((start.prompt.frames, start.prompt.at), []).append(start)
         for together in alike.values():
-            found |= self._finished(together)
+            for first in range(0, len(together), FINISHED):
+                found |= self._finished(together[first : first + FINISHED])
         return found
 
     def _finished(self, alike: Sequence[Begun]) -> dict[Prompt, Motion | ContraposeError]:

@@ -6,10 +6,12 @@ Knows makers and folders; no file of prompts and no terminal.
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,9 +23,13 @@ from engine.errors import ContraposeError
 
 logger = logging.getLogger(__name__)
 
-TOGETHER, FEW = 16, 4
-"""Prompts whose pairs are denoised together, and whose motions are finished together: at most, and
-at least where so many are left."""
+TOGETHER, FEW = 32, 4
+"""Prompts whose pairs are denoised together: at most, and at least where so many are left."""
+
+
+SWITCH_S = 0.0005
+"""How long whoever comes from a graph waits for the interpreter, in place of Python's 5 ms: so long
+a core would stand still."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,7 @@ def made_motions(
             idle.put(maker)
 
     with (
+        _switching_every(SWITCH_S),
         tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part,
         ThreadPoolExecutor(len(makers), thread_name_prefix="contrapose-maker") as pool,
     ):
@@ -66,6 +73,16 @@ def made_motions(
             yield from outcomes
     used_s = time.process_time() - begun_s
     logger.info("%.1f s of processor time, %.1f s of it outside the networks", used_s, outside_s)
+
+
+@contextmanager
+def _switching_every(seconds: float) -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _shared_out(prompts: Sequence[Prompt], makers: int) -> Iterator[Sequence[Prompt]]:
