@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 TOGETHER, FEW = 32, 4
 """Prompts whose pairs are denoised together: at most, and at least where so many are left."""
-
-
 SWITCH_S = 0.0005
 """How long whoever comes from a graph waits for the interpreter, in place of Python's 5 ms: so long
 a core would stand still."""
@@ -90,7 +88,7 @@ def _shared_out(prompts: Sequence[Prompt], makers: int) -> Iterator[Sequence[Pro
     first = 0
     while first < len(prompts):
         left = len(prompts) - first
-        count = min(TOGETHER, max(left // (2 * makers), FEW))
+        count = min(TOGETHER, max(left // makers, FEW))
         yield prompts[first : first + count]
         first += count
 
