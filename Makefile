@@ -27,6 +27,7 @@ test-long: $(VENV)/.dev
 .PHONY: test-gpu-scripts
 test-gpu-scripts: $(VENV)/.dev
 	$(BIN)/python -m pytest -p no:xdist -rA tests/benchmarks/gpu_scripts.py
+
 # Abuses beside good clients, 90 s each, and an hour of mixed clients; shorten them by these.
 CHAOS_SECONDS ?= 90
 SOAK_MINUTES ?= 60

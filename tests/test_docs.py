@@ -66,10 +66,12 @@ def test_every_page_is_found_from_the_readme() -> None:
 
 
 def prose() -> list[Path]:
-    folders = [REPOSITORY / "clients", REPOSITORY / "proto/contrapose", REPOSITORY / "examples"]
+    names = ("clients", "engine/bench", "engine/commands", "examples", "proto/contrapose")
+    folders = [REPOSITORY / name for name in names]
     kinds = (".py", ".proto")
     found = (p for f in folders for p in sorted(f.rglob("*")) if p.suffix in kinds)
-    return PAGES + [path for path in found if "node_modules" not in path.parts]
+    files = [path for path in found if "node_modules" not in path.parts]
+    return [*PAGES, *files, REPOSITORY / "trainer/commands.py"]
 
 
 @pytest.mark.parametrize("path", prose(), ids=lambda path: path.name)

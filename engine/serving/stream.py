@@ -41,7 +41,7 @@ from engine.serving.stream_session import (
     Delivery,
     Follow,
     Inbox,
-    Outcome,
+    Outgoing,
     Redirect,
     StreamSession,
 )
@@ -447,16 +447,16 @@ class LiveStream:
         self._deliveries.clear()
         return inbox
 
-    def _put(self, outcome: Outcome) -> None:
-        self._status = outcome.session
-        for event in outcome.events:
+    def _put(self, outgoing: Outgoing) -> None:
+        self._status = outgoing.session
+        for event in outgoing.events:
             self._outbox.put(event=event)
-        if outcome.chunk is not None:
-            last = outcome.chunk.first_frame_index + len(outcome.chunk.frames) - 1
+        if outgoing.chunk is not None:
+            last = outgoing.chunk.first_frame_index + len(outgoing.chunk.frames) - 1
             self._sent_until = max(self._sent_until, last)
-            self._outbox.put_chunk(outcome.chunk, outcome.reacts_to)
-        if outcome.status is not None:
-            self._outbox.put_status(outcome.status)
+            self._outbox.put_chunk(outgoing.chunk, outgoing.reacts_to)
+        if outgoing.status is not None:
+            self._outbox.put_status(outgoing.status)
 
     # -- outgoing ----------------------------------------------------------------------------------
     async def _write_all(self, write: Callable[[Response], Awaitable[None]]) -> None:

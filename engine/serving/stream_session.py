@@ -96,7 +96,7 @@ class Inbox:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outgoing:
     """What a tick has for the client."""
 
     session: SessionStatus
@@ -153,7 +153,7 @@ class StreamSession:
         self._status_at = -np.inf
         self._told_intent: tuple[str, Phase] | None = None
 
-    def tick(self, inbox: Inbox, started: float | None) -> Outcome:
+    def tick(self, inbox: Inbox, started: float | None) -> Outgoing:
         """Tell the session what came, tick it, ask for its windows.
 
         started  when the session's clock began; None: not yet
@@ -166,7 +166,7 @@ class StreamSession:
         for pose in inbox.poses:
             self._feed(pose)
         if started is None:
-            return Outcome(session=self._session.status())
+            return Outgoing(session=self._session.status())
         now = max(self._clock() - started, self._fed_until)  # a pose may have come early
         tick = self._session.tick(now)
         for wanted in tick.wanted:
@@ -177,7 +177,7 @@ class StreamSession:
         chunk, reacts_to = (None, None) if tick.chunk is None else self._to_wire(tick.chunk)
         session = self._session.status()
         events, self._events = tuple(self._events), []
-        return Outcome(
+        return Outgoing(
             session=session,
             chunk=chunk,
             reacts_to=reacts_to,
@@ -189,10 +189,10 @@ class StreamSession:
         """No tick that is still to begin counts any more. From any thread."""
         self._session.close()
 
-    def resumed(self) -> Outcome:
+    def resumed(self) -> Outgoing:
         """The plan of a resumed session, before its clock goes on."""
         chunk, _ = self._to_wire(self._session.plan_again())
-        return Outcome(session=self._session.status(), chunk=chunk)
+        return Outgoing(session=self._session.status(), chunk=chunk)
 
     def resume_token(self) -> bytes:
         """What the session goes on from elsewhere; empty: it cannot."""
