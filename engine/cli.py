@@ -45,6 +45,9 @@ EXIT_PIPE_CLOSED = 141
 class Parser(argparse.ArgumentParser):
     """Says of a word that it does not know which known one is nearest."""
 
+    asked = ""
+    """The command that is going to be parsed; its options alone are suggested."""
+
     def error(self, message: str) -> NoReturn:
         """One line, what is near, and exit code 2."""
         found = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
@@ -52,7 +55,7 @@ class Parser(argparse.ArgumentParser):
             message = message.partition(" (choose from")[0] + f"; did you mean {near}?"
         elif message.startswith("unrecognized arguments: "):
             word = message.removeprefix("unrecognized arguments: ").split()[0]
-            if near := _nearest(word.partition("=")[0], list(_options_of(self))):
+            if near := _nearest(word.partition("=")[0], list(_options_of(self, self.asked))):
                 message += f"; did you mean {near}?"
         super().error(message)
 
@@ -63,18 +66,20 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     return "".join(difflib.get_close_matches(word, others, n=1, cutoff=0.6))
 
 
-def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Options of a parser and of the commands below it."""
+def _options_of(parser: argparse.ArgumentParser, asked: str) -> Iterator[str]:
+    """Options of a parser and of the asked command below it; of all where that is no such one."""
     for action in parser._actions:
         yield from (option for option in action.option_strings if option.startswith("--"))
         if isinstance(action, argparse._SubParsersAction):
-            for below in set(action.choices.values()):
-                yield from _options_of(below)
+            known = action.choices
+            for below in [known[asked]] if asked in known else set(known.values()):
+                yield from _options_of(below, asked)
 
 
 def build_parser(asked: str = "") -> argparse.ArgumentParser:
     """asked  the command that is going to be parsed"""
     parser = Parser(prog="contrapose", description="A second body that reacts to yours, live.")
+    parser.asked = asked
     parser.add_argument(
         "--version", action="version", version=f"contrapose {version('contrapose')}"
     )

@@ -35,6 +35,14 @@ def test_a_mistyped_word_is_told_the_nearest(
     assert said in capsys.readouterr().err
 
 
+def test_an_option_of_another_command_is_not_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["animate", "--no-guard", "-o", "a.npz"])
+    said = capsys.readouterr().err
+    assert "unrecognized arguments: --no-guard" in said
+    assert "--no-layers" not in said
+
+
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [("contrapose kin", ["kinds"]), ("contrapose pose --se", ["--seed", "--server"])],
