@@ -57,8 +57,15 @@ def made_today(row: str, group: str, number: int) -> Row:
     return row_of(scores)
 
 
-@pytest.mark.parametrize("row", [STILL, HELD])
-@pytest.mark.parametrize(("group", "number"), [("patient", 1), ("walk", 3), ("choreo", 0)])
+@pytest.mark.parametrize(
+    ("row", "group", "number"),
+    [
+        *((STILL, group, 0) for group in ("choreo", "patient", "stop", "withdraw", "words")),
+        (STILL, "walk", 3),
+        (HELD, "patient", 1),
+        (HELD, "choreo", 0),
+    ],
+)
 def test_a_stored_row_is_what_would_be_made_today(row: str, group: str, number: int) -> None:
     stored = stored_rows(asked_of(USUAL))[row]
     ((kind, measures),) = made_today(row, group, number).items()
