@@ -27,7 +27,7 @@ from trainer.evaluation.live.goals import GOALS, goal_table
 from trainer.evaluation.live.hour import BLOCKS, hour, parts_of
 from trainer.evaluation.live.playing import Played, as_played, play
 from trainer.evaluation.live.rows import PARTNER, TRUTH, row_of
-from trainer.evaluation.live.run import BY_RULE, LiveSettings, builds_of, truth_of
+from trainer.evaluation.live.run import BY_RULE, LiveSettings, builds_of, full_batches, truth_of
 from trainer.evaluation.live.scoring import Scores, scored
 
 INTENT = load_intent(STARTER / INTENT_FILE)
@@ -149,6 +149,16 @@ def test_every_group_makes_episodes_and_another_is_refused() -> None:
     assert len(builds_of(settings)) == 1 + sum(len(kinds) for kinds, _ in players.GROUPS.values())
     with pytest.raises(InputError, match="there is no juggling"):
         builds_of(replace(settings, groups=("juggling",)))
+
+
+@pytest.mark.parametrize("buckets", [(1, 2, 4, 8, 16), (4, 16)])
+def test_batches_are_full_but_for_what_is_left(buckets: tuple[int, ...]) -> None:
+    for count in range(1, 70):
+        sizes = full_batches(count, buckets)
+        assert sum(sizes) == count
+        assert set(sizes[:-1]) <= set(buckets)
+        assert sizes[-1] <= buckets[0] or sizes[-1] in buckets
+    assert full_batches(29, (1, 2, 4, 8, 16)) == [16, 8, 4, 1]
 
 
 def test_an_hour_is_one_person_who_does_the_same_each_ten_minutes() -> None:
