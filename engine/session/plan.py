@@ -1,7 +1,7 @@
 """The plan of a session, and its timeline: both people, frame by frame, and the frame that is due.
 
 A plan holds the frames a session intends to play, in ring arrays (person, frame, ...): frame i lies
-at slot i % capacity. A timeline joins it with the player's track: the player as he was while that
+at slot i % capacity. A timeline joins it with the player's track: the player as seen while that
 is known, then as planned. Knows settings, poses and frames; knows no network, and not which window
 is under way.
 """
