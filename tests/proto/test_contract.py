@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from google.protobuf import descriptor_pb2
 from tests.data.make_contract import current_contract
 
 PROTO = Path(__file__).resolve().parents[2] / "proto"
-sys.path.insert(0, str(PROTO))
-
-from generate import generate  # noqa: E402  # the build's own module, in no package
+generate = runpy.run_path(str(PROTO / "generate.py"))["generate"]
+"""Of the build's own module, which is in no package."""
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,8 @@ def test_every_part_of_a_second_is_measured(capsys: pytest.CaptureFixture[str]) 
         calls = {name: part["calls"] for name, part in parts.items()}
         assert (calls["read"], calls["feed"]) == (40, 40)
         assert calls["tick"] + calls["ask"] == 20
-        assert calls["accept"] == calls["merge"] == calls["ask"] == 5  # one in four frames
+        assert calls["accept"] == calls["merge"] == calls["ask"]
+        assert 5 <= calls["ask"] <= 7, "one in four frames, and one when an answer begins or ends"
         assert figures["ms_per_s"] == pytest.approx(sum(p["ms_per_s"] for p in parts.values()))
 
 
