@@ -332,8 +332,7 @@ def _offering(
     """A hand that is held out to be taken, or one of two arms that are opened."""
     _, shoulder, elbow, wrist = ARMS[side]
     arm = float(lengths(rest[elbow] - rest[shoulder]) + lengths(rest[wrist] - rest[elbow]))
-    at = chest[0] + rotated(chest[1], rest[shoulder] - rest[CHEST])
-    out = SIGN[side] * _left(ahead)
+    at, out = _shoulder(side, chest, ahead, rest)
     if kind == "offer_hand":
         palm = at + arm * (0.78 * ahead - 0.42 * UP - 0.12 * out)
         fingers, faces = unit(ahead - 0.1 * UP), -out
@@ -347,11 +346,18 @@ def _flung(
     side: int, weights: Array, chest: tuple[Array, Array], ahead: Array, rest: Array
 ) -> Reach:
     """A hand that flies up and forward as the chest is thrown back."""
-    at = chest[0] + rotated(chest[1], rest[ARMS[side][1]] - rest[CHEST])
-    out = SIGN[side] * _left(ahead)
+    at, out = _shoulder(side, chest, ahead, rest)
     palm = at + 0.32 * ahead - 0.10 * UP + 0.20 * out
     fingers, faces = unit(ahead + UP + 0.3 * out), unit(ahead - UP)
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces)
+
+
+def _shoulder(
+    side: int, chest: tuple[Array, Array], ahead: Array, rest: Array
+) -> tuple[Array, Array]:
+    """(frame, 3) where it is, and the way out to its side."""
+    at = chest[0] + rotated(chest[1], rest[ARMS[side][1]] - rest[CHEST])
+    return at, SIGN[side] * _left(ahead)
 
 
 def _left(ahead: Array) -> Array:

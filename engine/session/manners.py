@@ -534,23 +534,23 @@ def _shove(scene: Scene, partner: Place, *, is_push: bool) -> tuple[int, float, 
     """
     slowest, usual, within_s = (SETS_OUT, ASSUMED, ABOUT_TO) if is_push else (SHOVES, SHOVES, SOON)
     rest, newest = scene.rest_joints, scene.newest
-    earlier = scene.player.held(newest - 1)
-    if earlier == newest:
-        return None
-    before, (now, _, faces) = (
-        palms_of(*scene.posed_at(frame), rest[0]) for frame in (earlier, newest)
-    )
-    velocity = (now - before[0]) * FRAME_RATE / (newest - earlier)
+    now, _, faces = palms_of(*scene.posed_at(newest), rest[0])
     way = np.array(partner[:2]) - now[:, [0, 2]]
     distance = np.maximum(lengths(way), 1e-6)
     ahead = way / distance[:, None]
-    speed = (velocity[:, [0, 2]] * ahead).sum(axis=-1)
-    seconds = np.maximum(distance - TRUNK, 0.0) / np.maximum(speed, usual)
     hips, shoulders = (rest[1, joint, 1] - rest[1, SOLE, 1] for joint in (PELVIS, LINKS[1][0]))
     level = now[:, 1] - scene.floor
     looks = (faces[:, [0, 2]] * ahead).sum(axis=-1)
-    comes = (speed > slowest) & (seconds < within_s) & (looks > (0.0 if is_push else FORWARD_BY))
-    comes &= (level > hips) & (level < shoulders + HIGHER)
+    comes = (looks > (0.0 if is_push else FORWARD_BY)) & (level > hips)
+    comes &= level < shoulders + HIGHER
+    earlier = scene.player.held(newest - 1)
+    if earlier == newest or not comes.any():
+        return None
+    before, _, _ = palms_of(*scene.posed_at(earlier), rest[0])
+    velocity = (now - before) * FRAME_RATE / (newest - earlier)
+    speed = (velocity[:, [0, 2]] * ahead).sum(axis=-1)
+    seconds = np.maximum(distance - TRUNK, 0.0) / np.maximum(speed, usual)
+    comes &= (speed > slowest) & (seconds < within_s)
     if not comes.any():
         return None
     x, z = velocity[comes][:, [0, 2]].mean(axis=0)

@@ -22,7 +22,7 @@ from engine.body.vectors import unit
 from engine.motion.standing import standing_partner
 from trainer.choreography.arms import Reach, move_arms
 from trainer.choreography.base_motion import Recordings, Take
-from trainer.choreography.clips import KINDS, draw_figure, make_clip
+from trainer.choreography.clips import KINDS, draw_cast, make_clip
 from trainer.choreography.hands import PALM, clasping, lay_palm, leftwards
 from trainer.choreography.kinds.closeness import hugging
 from trainer.choreography.kinds.company import follow
@@ -38,13 +38,13 @@ from trainer.choreography.stage import (
     brisk,
     clock,
     delayed,
-    draw_manner,
     eyes,
     hurried,
     new_score,
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE, ground_forward
 from trainer.choreography.timing import pulse, ramp, smoothed
+from trainer.data.shards import Clip
 from trainer.evaluation.live.episode import Episode, frame_of
 
 FIRST_SEED = 7_000_000
@@ -56,13 +56,7 @@ SPINE = JOINT["spine3"]
 
 
 def _cast(seed: int, base: Recordings | None = None) -> Cast:
-    rng = np.random.default_rng(FIRST_SEED + seed)
-    return Cast(
-        rng=rng,
-        figures=(draw_figure(rng), draw_figure(rng)),
-        manners=(draw_manner(rng), draw_manner(rng)),
-        base=base,
-    )
+    return draw_cast(np.random.default_rng(FIRST_SEED + seed), base)
 
 
 def _episode(
@@ -355,20 +349,22 @@ STOPS = ("handshake", "hug", "high_five", "push", "dance", "whisper", "pat_shoul
 def stopped(kind: str, seed: int) -> Episode:
     """Freezes in the middle of it, for five seconds."""
     clip = make_clip(FIRST_SEED + seed, kind=kind)
-    pose = clip.pose
     at = clip.anchor_frames[len(clip.anchor_frames) // 2]
-    index = np.minimum(np.arange(at + frame_of(5.0)), at)
+    shown = clip.pose[:, np.minimum(np.arange(at + frame_of(5.0)), at)]
+    return _of_clip(clip, shown, group="stop", kind=kind, seed=seed, begins=at)
+
+
+def _of_clip(clip: Clip, shown: Pose, **about: object) -> Episode:
+    """The player's half of a clip, of which so many frames (2, frame) are shown."""
+    (rotmats, partner_rotmats), (transl, partner_transl) = shown.rotmats, shown.transl
     return Episode(
-        group="stop",
-        kind=kind,
-        seed=seed,
-        rotmats=pose.rotmats[PLAYER, index],
-        transl=pose.transl[PLAYER, index],
+        rotmats=rotmats,
+        transl=transl,
         betas=clip.betas,
         rest_joints=clip.rest_joints.astype(np.float64),
-        start=(pose.rotmats[PARTNER, 0], pose.transl[PARTNER, 0]),
-        truth=(pose.rotmats[PARTNER, index], pose.transl[PARTNER, index]),
-        begins=at,
+        start=(partner_rotmats[0], partner_transl[0]),
+        truth=(partner_rotmats, partner_transl),
+        **about,  # type: ignore[arg-type]  # fields of Episode
     )
 
 
@@ -383,38 +379,22 @@ def pushing(kind: str, seed: int) -> Episode:
     clip = next(clip for clip in clips if clip.leads == PLAYER)
     begins = min(frame for frame, _, _ in clip.contacts)
     first = max(begins - READY_FRAMES, 0)
-    rotmats, transl = clip.pose.rotmats[:, first:], clip.pose.transl[:, first:]
-    return Episode(
-        group="push",
-        kind=kind,
-        seed=seed,
-        rotmats=rotmats[PLAYER],
-        transl=transl[PLAYER],
-        betas=clip.betas,
-        rest_joints=clip.rest_joints.astype(np.float64),
-        start=(rotmats[PARTNER, 0], transl[PARTNER, 0]),
-        truth=(rotmats[PARTNER], transl[PARTNER]),
-        begins=begins - first,
-    )
+    shown, begins = clip.pose[:, first:], begins - first
+    return _of_clip(clip, shown, group="push", kind=kind, seed=seed, begins=begins)
 
 
 # ----------------------------------------------------------------------------------------- choreo
 def choreographed(kind: str, seed: int) -> Episode:
     """The player's half of a clip that no training set holds."""
     clip = make_clip(FIRST_SEED + seed, kind=kind)
-    pose = clip.pose
     pairs = dict.fromkeys((a, b) for _, a, b in clip.contacts)
     hands = tuple(h for h in (LEFT, RIGHT) if any(a == WRIST[h] for a, _ in pairs))
-    return Episode(
+    return _of_clip(
+        clip,
+        clip.pose,
         group="choreo",
         kind=kind,
         seed=seed,
-        rotmats=pose.rotmats[PLAYER],
-        transl=pose.transl[PLAYER],
-        betas=clip.betas,
-        rest_joints=clip.rest_joints.astype(np.float64),
-        start=(pose.rotmats[PARTNER, 0], pose.transl[PARTNER, 0]),
-        truth=(pose.rotmats[PARTNER], pose.transl[PARTNER]),
         begins=min((f for f, _, _ in clip.contacts), default=None),
         hands=hands,
         meets=tuple(pairs),
