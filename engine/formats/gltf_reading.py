@@ -69,7 +69,7 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class GltfScene:
     """The nodes of a file's scene and its first animation.
 
     json         the whole document
@@ -145,7 +145,7 @@ class Scene:
         return float(round(rate)) if abs(rate - round(rate)) < 1e-3 * rate else rate
 
 
-def read_scene(path: Path) -> Scene:
+def read_scene(path: Path) -> GltfScene:
     """Read a .glb or .vrma; raises InputError that names the file."""
     try:
         data = path.read_bytes()
@@ -164,7 +164,7 @@ def read_scene(path: Path) -> Scene:
         ) from exc
 
 
-def _scene(data: bytes) -> Scene:
+def _scene(data: bytes) -> GltfScene:
     magic, version = struct.unpack_from("<4sI", data)
     if magic != b"glTF" or version != 2:
         raise InputError("is no binary glTF 2.0; export it as .glb")
@@ -177,7 +177,7 @@ def _scene(data: bytes) -> Scene:
         raise InputError(f"needs {min(compressed)}; export it without compression")
     parents, order = _tree(document)
     animations = document.get("animations") or [{"channels": [], "samplers": []}]
-    return Scene(
+    return GltfScene(
         json=document,
         parents=parents,
         order=order,

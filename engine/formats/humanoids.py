@@ -21,7 +21,7 @@ from engine.body.shape import Body
 from engine.body.skeleton import HAND_JOINT_NAMES, HAND_PARENTS, JOINT_NAMES
 from engine.errors import InputError
 from engine.formats.gltf import GENERATOR
-from engine.formats.gltf_reading import Scene, read_scene
+from engine.formats.gltf_reading import GltfScene, read_scene
 from engine.formats.npz import SAME_BODY
 from engine.formats.retarget import motion_from_bvh
 from engine.formats.rig import RigMap
@@ -141,7 +141,7 @@ def _curls_of(skeleton: GltfSkeleton, joints_of: FingerJoints) -> Array | None:
     return curls_from_rotmats(joints_of, local).astype(np.float32)
 
 
-def _joint_groups(scene: Scene) -> list[set[int]]:
+def _joint_groups(scene: GltfScene) -> list[set[int]]:
     """The joints of each person: a humanoid's bones, else skins that share joints, else whatever
     turns."""
     bones = set(_vrm_bones(scene).values()) & set(scene.parents)
@@ -158,7 +158,7 @@ def _joint_groups(scene: Scene) -> list[set[int]]:
     return [group for group in groups if group]
 
 
-def _with_ancestors(scene: Scene, joints: set[int]) -> list[int]:
+def _with_ancestors(scene: GltfScene, joints: set[int]) -> list[int]:
     """The joints and all nodes above them, parents first."""
     wanted: set[int] = set()
     for joint in joints:
@@ -168,7 +168,7 @@ def _with_ancestors(scene: Scene, joints: set[int]) -> list[int]:
     return [node for node in scene.order if node in wanted]
 
 
-def _vrm_bones(scene: Scene) -> dict[str, int]:
+def _vrm_bones(scene: GltfScene) -> dict[str, int]:
     """VRM's human bone -> node, in animations and avatars of VRM 1.0 and avatars of VRM 0."""
     extensions = scene.json.get("extensions", {})
     for name in VRM_EXTENSIONS:
@@ -181,7 +181,7 @@ def _vrm_bones(scene: Scene) -> dict[str, int]:
 
 
 def _names(
-    scene: Scene, chosen: Sequence[int], joints: set[int], bones: Mapping[str, int]
+    scene: GltfScene, chosen: Sequence[int], joints: set[int], bones: Mapping[str, int]
 ) -> list[str]:
     """A name of its own for each node, without what all joints begin with, such as partner_.
 
@@ -208,7 +208,7 @@ def _common_prefix(names: Sequence[str]) -> str:
 
 
 def _skeleton(
-    scene: Scene,
+    scene: GltfScene,
     chosen: Sequence[int],
     names: Sequence[str],
     rest: tuple[Mapping[int, Array], Mapping[int, Array]],
@@ -234,7 +234,7 @@ def _skeleton(
 
 
 def _with_shape_of(
-    scene: Scene, chosen: Sequence[int], skeleton: GltfSkeleton, motion: Motion, body: Body
+    scene: GltfScene, chosen: Sequence[int], skeleton: GltfSkeleton, motion: Motion, body: Body
 ) -> Motion:
     """The motion in the very shape that our exporter noted, if that is a shape of this body."""
     notes = [scene.node(node).get("extras") for node in chosen]

@@ -94,9 +94,9 @@ def render_frames(
 
     floor  height of the ground, metres; None puts it where the lowest vertex usually is
     """
-    scene = _Scene(motion, body, size, floor)
+    studio = _Studio(motion, body, size, floor)
     frames = range(0, motion.frames, stride)
-    for frame, image in zip(frames, _drawn(scene, frames), strict=True):
+    for frame, image in zip(frames, _drawn(studio, frames), strict=True):
         _write_text(image, caption, f"{frame / motion.frame_rate:.1f} s" if time_code else "")
         yield image
 
@@ -114,15 +114,15 @@ def contact_sheet(
     """One picture with frames from the first to the last, evenly spaced, each with its time."""
     count = min(columns * rows, motion.frames)
     frames = np.unique(np.linspace(0, motion.frames - 1, count).round().astype(int))
-    scene = _Scene(motion, body, tile, floor)
+    studio = _Studio(motion, body, tile, floor)
     sheet = Image.new("RGB", (columns * tile[0], -(-len(frames) // columns) * tile[1]), _rgb(SKY))
-    for number, (frame, image) in enumerate(zip(frames, _drawn(scene, frames), strict=True)):
+    for number, (frame, image) in enumerate(zip(frames, _drawn(studio, frames), strict=True)):
         _write_text(image, caption if number == 0 else "", f"{frame / motion.frame_rate:.1f} s")
         sheet.paste(image, (number % columns * tile[0], number // columns * tile[1]))
     return sheet
 
 
-def _drawn(scene: _Scene, frames: Sequence[int] | IntArray) -> Iterator[Image.Image]:
+def _drawn(studio: _Studio, frames: Sequence[int] | IntArray) -> Iterator[Image.Image]:
     """Pictures of some frames, in their order, drawn by as many threads as there are cores; not
     more of them at once than twice that."""
     cores = os.cpu_count() or 1
@@ -132,7 +132,7 @@ def _drawn(scene: _Scene, frames: Sequence[int] | IntArray) -> Iterator[Image.Im
         with ThreadPoolExecutor(cores, thread_name_prefix="contrapose-draw") as pool:
             waiting: deque[Future[Image.Image]] = deque()
             for frame in frames:
-                waiting.append(pool.submit(scene.draw, int(frame)))
+                waiting.append(pool.submit(studio.draw, int(frame)))
                 if len(waiting) == ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -196,10 +196,10 @@ def write_animation(path: Path, motion: Motion, body: Body, caption: str = "") -
     writers[suffix](path, render_frames(motion, body, caption=caption), motion.frame_rate)
 
 
-class _Scene:
+class _Studio:
     """What stays the same over the frames: camera, floor, faces; draws one frame at a time.
 
-    The camera never moves. To follow, the scene moves the people back by the camera's path and
+    The camera never moves. To follow, the studio moves the people back by the camera's path and
     lets the lines on the floor pass by.
     """
 

@@ -152,8 +152,8 @@ class Intent:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """What a window is made believable in.
+class Situation:
+    """What the layers know of a session when they look at the player or change a window.
 
     player        the poses in known frames; newest: the last of them
     posed_at      joints and orientations of the player in a known frame, in the world
@@ -223,7 +223,7 @@ class Manners:
     # -- seeing ------------------------------------------------------------------------------------
     def see(
         self,
-        scene: Scene,
+        situation: Situation,
         frame: int,
         partner: Place,
         *,
@@ -238,22 +238,22 @@ class Manners:
         from_frame  the first frame that a change could begin at
         """
         before = self.intent.kind
-        if self._net is not None and scene.newest != self._looked:
-            self._look(self._net, scene, frame, partner)
-            self._looked = scene.newest
-        if self._respond(scene, frame, partner, answered, asks, from_frame):
+        if self._net is not None and situation.newest != self._looked:
+            self._look(self._net, situation, frame, partner)
+            self._looked = situation.newest
+        if self._respond(situation, frame, partner, answered, asks, from_frame):
             return Notice.AT_ONCE
-        is_off = self._misses(scene)
+        is_off = self._misses(situation)
         return Notice.SOON if is_off or self.intent.kind != before else Notice.NONE
 
-    def _look(self, net: IntentNet, scene: Scene, frame: int, partner: Place) -> None:
+    def _look(self, net: IntentNet, situation: Situation, frame: int, partner: Place) -> None:
         features = features_of(
-            self._sights(scene, LOOKBACK), scene.rest_joints[0], np.array(partner)
+            self._sights(situation, LOOKBACK), situation.rest_joints[0], np.array(partner)
         )
         self.probabilities = net(features[None])[0]
         best = int(self.probabilities.argmax())
         kind, probability = KINDS[best], float(self.probabilities[best])
-        if kind in MAY_BE_PALMS_UP and _are_palms_up(scene):
+        if kind in MAY_BE_PALMS_UP and _are_palms_up(situation):
             kind = PALMS_UP
         if kind == self.intent.kind:
             self.intent = Intent(kind=kind, probability=probability, since=self.intent.since)
@@ -264,26 +264,26 @@ class Manners:
         if kind == PALMS_UP or (probability > SURE if before == NOTHING else still < UNSURE):
             self.intent = Intent(kind=kind, probability=probability, since=frame)
 
-    def _sights(self, scene: Scene, lookback: Sequence[int]) -> Array:
+    def _sights(self, situation: Situation, lookback: Sequence[int]) -> Array:
         """What was seen of the player so many frames back; a known frame stays as it is, so each
         is looked at once."""
-        frames = [scene.player.held(scene.newest - back) for back in lookback]
+        frames = [situation.player.held(situation.newest - back) for back in lookback]
         slots = [frame % SIGHTS for frame in frames]
         for frame, slot in zip(frames, slots, strict=True):
             if self._seen_at[slot] != frame:
-                self._seen[slot] = sight_of(*scene.posed_at(frame), scene.rest_joints[0])
+                self._seen[slot] = sight_of(*situation.posed_at(frame), situation.rest_joints[0])
                 self._seen_at[slot] = frame
         return np.asarray(self._seen[slots])
 
-    def _aim(self, scene: Scene) -> Array:
+    def _aim(self, situation: Situation) -> Array:
         """(2, 3) where the player's palms come to rest."""
-        return palms_of(*_at_rest(scene), scene.rest_joints[0])[0]
+        return palms_of(*_at_rest(situation), situation.rest_joints[0])[0]
 
-    def _goes_on(self, answered: str, frame: int, scene: Scene) -> bool:
+    def _goes_on(self, answered: str, frame: int, situation: Situation) -> bool:
         """Whether the player does what is answered still, whatever it is seen as by now: a shaken
         hand is held out, a clapped one is up, and closed arms are round somebody."""
-        seen, (joints, world) = self.intent, scene.posed_at(scene.newest)
-        palms, _, _ = palms_of(joints, world, scene.rest_joints[0])
+        seen, (joints, world) = self.intent, situation.posed_at(situation.newest)
+        palms, _, _ = palms_of(joints, world, situation.rest_joints[0])
         if answered == "open_arms":
             if seen.kind == PALMS_UP:
                 return False
@@ -299,12 +299,12 @@ class Manners:
         is_waving = seen.kind == "wave" and frame - seen.since > WAVED_FRAMES
         return not is_waving and bool((palms - joints[CHEST])[sides, 1].min() > OVER_CHEST)
 
-    def _misses(self, scene: Scene) -> bool:
+    def _misses(self, situation: Situation) -> bool:
         """Whether an offered palm comes to rest elsewhere than it was taken to."""
         answer = self.answer
         if answer is None or answer.until is not None or answer.kind not in OFFERED:
             return False
-        aim, sides = self._aim(scene), [theirs for theirs, _ in OFFERED[answer.kind]]
+        aim, sides = self._aim(situation), [theirs for theirs, _ in OFFERED[answer.kind]]
         if lengths(aim - self._aimed)[sides].max() < OFF_AIM:
             return False
         self._aimed = aim
@@ -312,7 +312,7 @@ class Manners:
 
     def _respond(
         self,
-        scene: Scene,
+        situation: Situation,
         frame: int,
         partner: Place,
         answered: Collection[str],
@@ -320,12 +320,20 @@ class Manners:
         from_frame: int,
     ) -> bool:
         """Begin an answer, or end it; returns whether one of these happened."""
-        if PUSH in answered and not scene.is_led and self._is_pushed(scene, partner, from_frame):
+        if (
+            PUSH in answered
+            and not situation.is_led
+            and self._is_pushed(situation, partner, from_frame)
+        ):
             return True
-        answer, kind, act = self.answer, self.intent.kind, scene.act
-        if answer is not None and kind not in CONTACTS and self._goes_on(answer.kind, frame, scene):
+        answer, kind, act = self.answer, self.intent.kind, situation.act
+        if (
+            answer is not None
+            and kind not in CONTACTS
+            and self._goes_on(answer.kind, frame, situation)
+        ):
             kind = answer.kind
-        is_wanted = kind in answered and kind != PUSH and not scene.is_led
+        is_wanted = kind in answered and kind != PUSH and not situation.is_led
         if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
             kind, is_wanted, asks = act, True, False
         if answer is not None:
@@ -338,7 +346,7 @@ class Manners:
             if not is_wanted or (asks and not self._ask(frame)):
                 return False
             self.offer = None
-            rest, (joints, world) = scene.rest_joints, _at_rest(scene)
+            rest, (joints, world) = situation.rest_joints, _at_rest(situation)
             bearing = bearing_for(kind, joints, world, partner)
             stand = stand_for(kind, (joints, world, rest[0]), bearing, rest[1])
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
@@ -361,22 +369,22 @@ class Manners:
             return True
         return False
 
-    def _is_pushed(self, scene: Scene, partner: Place, from_frame: int) -> bool:
+    def _is_pushed(self, situation: Situation, partner: Place, from_frame: int) -> bool:
         """Give way to hands that come at the partner's trunk; returns whether this is new."""
         answer = self.answer
         if answer is not None and answer.kind in (*HELD, "open_arms"):
             return False
-        shove = _shove(scene, partner, is_push=self.intent.kind == PUSH)
+        shove = _shove(situation, partner, is_push=self.intent.kind == PUSH)
         if shove is None:
             return False
         frames, speed, bearing = shove
-        arrives = max(from_frame, scene.newest + frames)
+        arrives = max(from_frame, situation.newest + frames)
         if answer is not None and answer.kind == PUSH:
             if arrives > answer.arrives + 1 or speed < answer.speed + HARDER:
                 return False
             self.answer = replace(answer, speed=speed)
             return True
-        joints, _ = scene.posed_at(scene.newest)
+        joints, _ = situation.posed_at(situation.newest)
         self.offer, self.answer = (
             None,
             Answer(
@@ -417,7 +425,7 @@ class Manners:
         return False
 
     def report(
-        self, scene: Scene, frame: int, palms_ahead: Callable[[], Array]
+        self, situation: Situation, frame: int, palms_ahead: Callable[[], Array]
     ) -> IntentReport | None:
         """What the client is told; None: nobody has looked.
 
@@ -428,9 +436,9 @@ class Manners:
         offer = self.offer
         if offer is not None and not self._stands(offer, frame):
             offer = None
-        answer, joints, world = self.answer, *scene.posed_at(scene.newest)
+        answer, joints, world = self.answer, *situation.posed_at(situation.newest)
         kind = self.intent.kind if answer is None else answer.kind
-        places = places_of(kind, (joints, world, scene.rest_joints[0]))
+        places = places_of(kind, (joints, world, situation.rest_joints[0]))
         is_coming = answer is not None and (answer.until is None or frame < answer.until)
         seconds, is_met = None, answer is not None and frame >= answer.arrives
         if answer is not None and is_coming and places:
@@ -446,22 +454,22 @@ class Manners:
         )
 
     # -- windows -----------------------------------------------------------------------------------
-    def reason(self, scene: Scene) -> float:
+    def reason(self, situation: Situation) -> float:
         """1: the partner has a reason for whatever the network makes of it; 0: none."""
-        if scene.is_led:
+        if situation.is_led:
             return 1.0
         if self.answer is not None or self.intent.kind not in ("point", OTHER):
             return 0.0
-        return self._stir(scene) if self.intent.kind == OTHER else 1.0
+        return self._stir(situation) if self.intent.kind == OTHER else 1.0
 
-    def _stir(self, scene: Scene) -> float:
+    def _stir(self, situation: Situation) -> float:
         """0: the player has kept still for a while, 1: does something."""
-        sights = self._sights(scene, STIRRING)
+        sights = self._sights(situation, STIRRING)
         seen = sights[:, [*range(HANDS.stop), HEAD_SEEN]] - sights[:, CHEST_SEEN, None]
         speed = lengths(np.diff(seen, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1]
         return float(smoothstep(np.clip((speed.max() - STILL) / (STIRRED - STILL), 0.0, 1.0)))
 
-    def over(self, scene: Scene, known: Track, first: int, *, has_company: bool) -> Layers:
+    def over(self, situation: Situation, known: Track, first: int, *, has_company: bool) -> Layers:
         """The layers over a window, with margins, that begins at `first` and of which so much is
         known; with company, the partner is on a course where nothing else leads."""
         until = int(np.flatnonzero(known.is_known[1])[-1])
@@ -470,16 +478,20 @@ class Manners:
             at: state for at, state in self._companions.items() if frame - 40 < at <= frame
         }
         player = Outlook(
-            scene.player, scene.newest, scene.rest_joints[0], first + start, known.frames - start
+            situation.player,
+            situation.newest,
+            situation.rest_joints[0],
+            first + start,
+            known.frames - start,
         )
-        reason = self.reason(scene)
+        reason = self.reason(situation)
         if self.answer is not None:
-            self._aimed = self._aim(scene)
+            self._aimed = self._aim(situation)
         course = None
         if has_company and reason == 0 and until < known.frames - MARGIN - 1:
-            course = self._course(scene, known, first, until, player)
+            course = self._course(situation, known, first, until, player)
         return Layers(
-            scene=scene,
+            situation=situation,
             known=known,
             frames=np.arange(first + start, first + known.frames),
             until=until,
@@ -490,10 +502,10 @@ class Manners:
         )
 
     def _course(
-        self, scene: Scene, known: Track, first: int, until: int, player: Outlook
+        self, situation: Situation, known: Track, first: int, until: int, player: Outlook
     ) -> Course:
         """Where the partner goes after the last known frame."""
-        frame, rest = first + until, scene.rest_joints
+        frame, rest = first + until, situation.rest_joints
         state = self._companions.get(frame)
         if state is None:
             pose, before = (known.pose[1, at] for at in (until, max(until - 1, 0)))
@@ -516,16 +528,18 @@ class Manners:
         return course
 
 
-def _are_palms_up(scene: Scene) -> bool:
+def _are_palms_up(situation: Situation) -> bool:
     """Whether both of the player's palms are held up and look ahead."""
-    joints, world = scene.posed_at(scene.newest)
-    palms, _, faces = palms_of(joints, world, scene.rest_joints[0])
+    joints, world = situation.posed_at(situation.newest)
+    palms, _, faces = palms_of(joints, world, situation.rest_joints[0])
     forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
     over, out = palms[:, 1] - joints[CHEST, 1], (palms - joints[CHEST]) @ forward
     return bool(np.all((over > UP_BY) & (out > OUT_BY) & (faces @ forward > FORWARD_BY)))
 
 
-def _shove(scene: Scene, partner: Place, *, is_push: bool) -> tuple[int, float, float] | None:
+def _shove(
+    situation: Situation, partner: Place, *, is_push: bool
+) -> tuple[int, float, float] | None:
     """The frames until the player's palms come upon the partner's trunk, their metres a second and
     yaw; None: they do not soon.
 
@@ -533,20 +547,20 @@ def _shove(scene: Scene, partner: Place, *, is_push: bool) -> tuple[int, float, 
     is_push  whether the player is seen to push: then they are expected to
     """
     slowest, usual, within_s = (SETS_OUT, ASSUMED, ABOUT_TO) if is_push else (SHOVES, SHOVES, SOON)
-    rest, newest = scene.rest_joints, scene.newest
-    now, _, faces = palms_of(*scene.posed_at(newest), rest[0])
+    rest, newest = situation.rest_joints, situation.newest
+    now, _, faces = palms_of(*situation.posed_at(newest), rest[0])
     way = np.array(partner[:2]) - now[:, [0, 2]]
     distance = np.maximum(lengths(way), 1e-6)
     ahead = way / distance[:, None]
     hips, shoulders = (rest[1, joint, 1] - rest[1, SOLE, 1] for joint in (PELVIS, LINKS[1][0]))
-    level = now[:, 1] - scene.floor
+    level = now[:, 1] - situation.floor
     looks = (faces[:, [0, 2]] * ahead).sum(axis=-1)
     comes = (looks > (0.0 if is_push else FORWARD_BY)) & (level > hips)
     comes &= level < shoulders + HIGHER
-    earlier = scene.player.held(newest - 1)
+    earlier = situation.player.held(newest - 1)
     if earlier == newest or not comes.any():
         return None
-    before, _, _ = palms_of(*scene.posed_at(earlier), rest[0])
+    before, _, _ = palms_of(*situation.posed_at(earlier), rest[0])
     velocity = (now - before) * FRAME_RATE / (newest - earlier)
     speed = (velocity[:, [0, 2]] * ahead).sum(axis=-1)
     seconds = np.maximum(distance - TRUNK, 0.0) / np.maximum(speed, usual)
@@ -559,10 +573,12 @@ def _shove(scene: Scene, partner: Place, *, is_push: bool) -> tuple[int, float, 
     return frames, min(fastest, MOST_SHOVE), math.atan2(x, z)
 
 
-def _at_rest(scene: Scene) -> tuple[Array, Array]:
+def _at_rest(situation: Situation) -> tuple[Array, Array]:
     """Joints (22, 3) and orientations (22, 3, 3) of the player whose hands have come to rest."""
-    frame = scene.newest + SETTLED_FRAMES
-    joints, world = Outlook(scene.player, scene.newest, scene.rest_joints[0], frame, 1).posed
+    frame = situation.newest + SETTLED_FRAMES
+    joints, world = Outlook(
+        situation.player, situation.newest, situation.rest_joints[0], frame, 1
+    ).posed
     return joints[0], world[0]
 
 
@@ -577,7 +593,7 @@ class Layers:
     course  of the partner after the last known row; None: nobody but the network leads
     """
 
-    scene: Scene
+    situation: Situation
     known: Track
     frames: IntArray
     until: int
@@ -602,7 +618,7 @@ class Layers:
 
     def believable(self, sampled: Track) -> Track:
         """What the network made of the partner, as the layers have it; with margins."""
-        rest, answer, course = self.scene.rest_joints, self.answer, self.course
+        rest, answer, course = self.situation.rest_joints, self.answer, self.course
         start = self.known.frames - len(self.frames)
         rotmats, transl = sampled.rotmats[1, start:], sampled.transl[1, start:]
         rotmats, transl = guarded(rotmats, transl, rest[1], self.reason, balance=course is None)
@@ -635,7 +651,7 @@ class Layers:
         transl[:known] = self.known.transl[1, rows]
         ahead = 0.0 if self.answer is None else hips_ahead(self.answer, self.weights[free])
         rotmats[free], transl[free] = rooted(
-            rotmats[free], course, self.scene.rest_joints[1], self.scene.floor, ahead
+            rotmats[free], course, self.situation.rest_joints[1], self.situation.floor, ahead
         )
         return rotmats, transl
 
@@ -651,6 +667,10 @@ class Layers:
         course = self.course.cut(result.frames - free.start)
         transl[1, free] = believed.transl[1, self.until + 1 :][: len(course.pace)]
         rotmats[1, free] = on_legs(
-            rotmats[1, free], transl[1, free], course, self.scene.rest_joints[1], self.scene.floor
+            rotmats[1, free],
+            transl[1, free],
+            course,
+            self.situation.rest_joints[1],
+            self.situation.floor,
         )
         return replace(result, pose=Pose(rotmats, transl))

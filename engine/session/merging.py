@@ -23,7 +23,7 @@ from engine.motion.seams import MARGIN, REST_DECAY, joined_to, pinned
 from engine.motion.track import Track, known_track
 from engine.session.asking import Expectation, UnderWay
 from engine.session.direction import Direction, Mode
-from engine.session.manners import Manners, Scene
+from engine.session.manners import Manners, Situation
 from engine.session.plan import Quality, Timeline, label
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
@@ -70,9 +70,10 @@ def merge(
     if len(exact) < len(asked.ahead):
         sampled = pinned(sampled, timeline.track(*span, ahead=asked.ahead))
     is_on_course = False
-    given, scene = known.is_known[:, MARGIN : MARGIN + WINDOW_FRAMES], scene_of(timeline, direction)
-    if config.guard and not scene.is_aimed:
-        layers = manners.over(scene, known, first - MARGIN, has_company=config.company)
+    given = known.is_known[:, MARGIN : MARGIN + WINDOW_FRAMES]
+    situation = situation_of(timeline, direction)
+    if config.guard and not situation.is_aimed:
+        layers = manners.over(situation, known, first - MARGIN, has_company=config.company)
         is_on_course = layers.course is not None
         believed = layers.believable(sampled)
         result = layers.carried(joined_to(believed, known, layers.decay), believed)
@@ -109,14 +110,14 @@ def merge(
     return max(player_until, timeline.now) + 1
 
 
-def scene_of(timeline: Timeline, direction: Direction) -> Scene:
-    """What the partner is in, for its manners."""
+def situation_of(timeline: Timeline, direction: Direction) -> Situation:
+    """What the layers are told of this session."""
     targets = direction.contact, direction.place, direction.poses or None
     is_aimed = direction.mode is not Mode.REACT or any(target is not None for target in targets)
     config = timeline.config
     has_acts = config.guard and config.company and config.responses and not is_aimed
     act = direction.act if has_acts else None
-    return Scene(
+    return Situation(
         player=timeline.player,
         newest=timeline.player_known_until,
         posed_at=lambda frame: timeline.posed_player(frame)[:2],

@@ -45,7 +45,7 @@ from engine.session.fallback import (
     take_up,
 )
 from engine.session.manners import Manners, Notice
-from engine.session.merging import merge, scene_of, touch
+from engine.session.merging import merge, situation_of, touch
 from engine.session.plan import (
     KEPT_FRAMES,
     LONGEST_CATCH_UP,
@@ -346,7 +346,7 @@ class Session:
             return
         root, transl = timeline.plan.partner_root(frame)
         notice = self._manners.see(
-            scene_of(timeline, self.direction),
+            situation_of(timeline, self.direction),
             frame,
             place_of(root, transl + self.rest_joints[1, 0]),
             answered=config.answered,
@@ -377,8 +377,8 @@ class Session:
         timeline = self._timeline
         if not timeline.floors:
             return None
-        scene = scene_of(timeline, self.direction)
-        return self._manners.report(scene, timeline.now, self._palms_ahead)
+        situation = situation_of(timeline, self.direction)
+        return self._manners.report(situation, timeline.now, self._palms_ahead)
 
     def _palms_ahead(self) -> Array:
         """(frame, 2, 3) the partner's palms from now on, as planned."""

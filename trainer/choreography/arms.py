@@ -21,8 +21,8 @@ from trainer.choreography.timing import smoothed
 
 
 @dataclass(frozen=True)
-class Reach:
-    """A hand on its way to a target; reaches of one arm are layered in the order given.
+class ArmMove:
+    """A hand on its way to a target; moves of one arm are layered in the order given.
 
     weight (frame,) 0 rests, 1 arrived; wrist (frame, 3) world; fingers, palm (frame, 3) directions
     of the fingers and out of the palm, or None to keep the hand relaxed in line with the forearm;
@@ -38,9 +38,9 @@ class Reach:
     arc: float = field(default=0.4, kw_only=True)
 
 
-def move_arms(body: Performer, reaches: Sequence[Reach]) -> None:
+def move_arms(body: Performer, moves: Sequence[ArmMove]) -> None:
     for side in (LEFT, RIGHT):
-        _move_arm(body, side, [r for r in reaches if r.side == side])
+        _move_arm(body, side, [m for m in moves if m.side == side])
 
 
 def _hanging_wrist(body: Performer, side: int, shoulder: Array) -> Array:
@@ -64,11 +64,11 @@ def _hanging_wrist(body: Performer, side: int, shoulder: Array) -> Array:
     return np.asarray(shoulder + hang + body.score.hand_noise[:, side])
 
 
-def _blend_reach(shoulder: Array, start: Array, reach: Reach) -> Array:
+def _blended(shoulder: Array, start: Array, move: ArmMove) -> Array:
     """The wrist between `start` and the target: partly straight, partly about the shoulder."""
-    w = reach.weight[:, None]
-    straight = start + w * (reach.wrist - start)
-    a, b = start - shoulder, reach.wrist - shoulder
+    w = move.weight[:, None]
+    straight = start + w * (move.wrist - start)
+    a, b = start - shoulder, move.wrist - shoulder
     length = (1 - w) * np.linalg.norm(a, axis=-1, keepdims=True) + w * np.linalg.norm(
         b, axis=-1, keepdims=True
     )
@@ -77,20 +77,20 @@ def _blend_reach(shoulder: Array, start: Array, reach: Reach) -> Array:
     sine = np.maximum(np.sin(angle), 1e-3)
     around = (np.sin((1 - w) * angle) * ua + np.sin(w * angle) * ub) / sine
     arced = shoulder + length * unit(np.where(angle < 0.02, ua + w * (ub - ua), around))
-    return np.asarray((1 - reach.arc) * straight + reach.arc * arced)
+    return np.asarray((1 - move.arc) * straight + move.arc * arced)
 
 
-def _move_arm(body: Performer, side: int, reaches: Sequence[Reach]) -> None:
+def _move_arm(body: Performer, side: int, moves: Sequence[ArmMove]) -> None:
     name, sign, figure = SIDES[side], SIDE[side], body.figure
     hint = body.direction([0.35 * sign, -0.55, -0.75])
     base = body.at(f"{name}_shoulder").copy()
 
     def goal(shoulder: Array) -> tuple[Array, Array]:
         wrist, pole = _hanging_wrist(body, side, shoulder), hint
-        for reach in reaches:
-            wrist = _blend_reach(shoulder, wrist, reach)
-            if reach.elbow is not None:
-                pole = pole + reach.weight[:, None] * (unit(reach.elbow) - pole)
+        for move in moves:
+            wrist = _blended(shoulder, wrist, move)
+            if move.elbow is not None:
+                pole = pole + move.weight[:, None] * (unit(move.elbow) - pole)
         return wrist, pole
 
     _lift_collar(body, side, goal(base)[0] - base)
@@ -103,10 +103,10 @@ def _move_arm(body: Performer, side: int, reaches: Sequence[Reach]) -> None:
     )
     along = unit(rest_lower)
     hand = lower
-    for reach in reaches:
-        if reach.fingers is not None and reach.palm is not None:
-            target = aligning(along, np.array([0.0, -1.0, 0.0]), reach.fingers, reach.palm)
-            hand = slerp_rotmat(hand, target, reach.weight)
+    for move in moves:
+        if move.fingers is not None and move.palm is not None:
+            target = aligning(along, np.array([0.0, -1.0, 0.0]), move.fingers, move.palm)
+            hand = slerp_rotmat(hand, target, move.weight)
     swing, twist = swing_and_twist(np.swapaxes(lower, -1, -2) @ hand, along)
     twist = soft_limit(np.unwrap(twist), 1.1, 1.6)
     hand = lower @ limited(swing, 1.2) @ _about(along, twist)

@@ -19,7 +19,7 @@ from engine.body.shape import load_body
 from engine.body.vectors import unit
 from engine.formats import write_motion
 from engine.motion.motion import Motion
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.clips import draw_figure
 from trainer.choreography.hands import lay_palm
 from trainer.choreography.kinds.closeness import hugging
@@ -91,7 +91,7 @@ def _scores(cast: Cast, time: Array) -> tuple[Score, Score]:
     return score, new_score(cast, PARTNER, time, place, bearing + np.pi)
 
 
-def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
+def _waving(body: Performer, when: tuple[float, float, float, float]) -> ArmMove:
     time, (begin, up, fall, down) = body.score.time, when
     swing = np.sin(2 * np.pi * 1.8 * (time - begin)) * pulse(time, begin + 0.3, up, fall, down)
     aside = body.direction([-1.0, 0.0, 0.0])
@@ -101,10 +101,10 @@ def _waving(body: Performer, when: tuple[float, float, float, float]) -> Reach:
     fingers = unit(UP + (0.1 + 0.45 * swing)[:, None] * aside)
     palm = body.direction([0.0, 0.0, 1.0])
     elbow = body.direction([-0.7, -0.7, -0.15])
-    return Reach(RIGHT, weight, wrist, fingers, palm, elbow=elbow)
+    return ArmMove(RIGHT, weight, wrist, fingers, palm, elbow=elbow)
 
 
-def _shaking(body: Performer) -> Reach:
+def _shaking(body: Performer) -> ArmMove:
     time, (_, up, fall, _) = body.score.time, SHAKE
     shake = np.sin(2 * np.pi * 2.0 * (time - up)) * pulse(
         time, up + 1.0, up + 1.3, fall - 0.5, fall

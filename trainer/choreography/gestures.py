@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from trainer.choreography.arms import Reach
+from trainer.choreography.arms import ArmMove
 from trainer.choreography.hands import lay_palm
 from trainer.choreography.performer import SIDES, Performer
 from trainer.choreography.stage import Cast
@@ -17,9 +17,9 @@ ATTENDING = 0.02
 unprovoked."""
 
 
-def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[Reach]:
+def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[ArmMove]:
     """A few small everyday gestures, one after the other on each arm."""
-    time, reaches = body.score.time, []
+    time, moves = body.score.time, []
     for hand in (LEFT, RIGHT):
         now = cast.uniform(0.0, 2.0)
         while now < time[-1]:
@@ -27,12 +27,12 @@ def random_gestures(cast: Cast, body: Performer, per_second: float) -> list[Reac
             kind = str(cast.rng.choice(list(GESTURES)))
             hold = cast.uniform(0.3, 2.2)
             weight = pulse(time, now, now + 0.8, now + 0.8 + hold, now + 1.6 + hold)
-            reaches.append(GESTURES[kind](cast, body, hand, weight))
+            moves.append(GESTURES[kind](cast, body, hand, weight))
             now += 1.7 + hold
-    return reaches
+    return moves
 
 
-def resting_arms(cast: Cast, body: Performer) -> list[Reach]:
+def resting_arms(cast: Cast, body: Performer) -> list[ArmMove]:
     """Arms as people keep them for as long as they wait: one way for both, or each its own, now and
     then let go."""
     time, hands = body.score.time, (LEFT, RIGHT)
@@ -42,22 +42,22 @@ def resting_arms(cast: Cast, body: Performer) -> list[Reach]:
     begin = cast.uniform(-6.0, 4.0)
     end = begin + cast.uniform(3.0, 20.0)
     last = float(time[-1]) + 2.0
-    reaches = []
+    moves = []
     for hand, kind in zip(hands, kinds, strict=True):
         late = cast.uniform(0.0, 0.5)
         weight = pulse(time, begin + late, begin + late + 0.9, min(end, last), min(end, last) + 0.9)
-        reaches.append(RESTS[kind](cast, body, hand, weight))
-    return reaches
+        moves.append(RESTS[kind](cast, body, hand, weight))
+    return moves
 
 
-def _hand_on_hip(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _hand_on_hip(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     spot = body.at(f"{SIDES[hand]}_hip") + body.direction([side * 0.09, 0.13, 0.05])
     fingers, palm = body.direction([-0.2 * side, -0.6, 0.8]), body.direction([-side, 0.0, -0.2])
     return lay_palm(hand, weight, spot, fingers, palm, elbow=body.direction([side, 0.0, -0.5]))
 
 
-def _touch_face(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _touch_face(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     spot = body.at("head") + body.direction([side * 0.05, cast.uniform(-0.02, 0.03), 0.10])
     fingers, palm = (
@@ -69,23 +69,23 @@ def _touch_face(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
     )
 
 
-def _talk_with_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _talk_with_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side, time = SIDE[hand], body.score.time
     beat = smoothed(slow_noise(time, 3, cast.rng, 1.4), 2) * 0.05
     local = np.array([side * 0.06, -0.28, 0.30]) + beat
     wrist = body.shoulder(hand) + body.direction(local)
     fingers = body.direction([-0.2 * side, 0.25, 1.0])
     palm = body.direction([-0.8 * side, 0.6, 0.2])
-    return Reach(hand, weight, wrist, fingers, palm)
+    return ArmMove(hand, weight, wrist, fingers, palm)
 
 
-def _hold_hand_out(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _hold_hand_out(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     local = [side * cast.uniform(0.05, 0.35), cast.uniform(-0.35, 0.0), cast.uniform(0.1, 0.4)]
-    return Reach(hand, weight, body.shoulder(hand) + body.direction(local))
+    return ArmMove(hand, weight, body.shoulder(hand) + body.direction(local))
 
 
-def _fold_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _fold_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     spot = body.at("spine1") + body.direction([side * 0.04, cast.uniform(-0.06, 0.05), 0.19])
     fingers, palm = body.direction([-side, -0.25, 0.15]), body.direction([0.0, 0.1, -1.0])
@@ -94,7 +94,7 @@ def _fold_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
     )
 
 
-def _crossed(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _crossed(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     height, ahead = cast.uniform(-0.10, 0.02), 0.16 + 0.04 * hand
     spot = body.at("spine3") + body.direction([-side * 0.14, height - 0.04, ahead])
@@ -103,39 +103,41 @@ def _crossed(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
     return lay_palm(hand, weight, spot, fingers, palm, elbow=elbow)
 
 
-def _behind_back(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _behind_back(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     low = cast.uniform(-0.12, 0.06)
     wrist = body.at("pelvis") + body.direction([side * 0.04, 0.10 + low, -0.17])
     fingers, palm = body.direction([-side, -0.4, 0.0]), body.direction([0.0, 0.2, -1.0])
-    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.8]))
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.8]))
 
 
-def _in_pocket(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _in_pocket(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     side = SIDE[hand]
     wrist = body.at(f"{SIDES[hand]}_hip") + body.direction(
         [side * cast.uniform(0.06, 0.11), cast.uniform(0.02, 0.10), cast.uniform(0.0, 0.07)]
     )
     fingers, palm = body.direction([-0.1 * side, -1.0, 0.2]), body.direction([-side, 0.0, -0.1])
-    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.7]))
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=body.direction([side, -0.1, -0.7]))
 
 
-def _looks_at_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _looks_at_hand(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     """A telephone, a cup, a watch: before the chest, the palm to the face."""
     side = SIDE[hand]
     local = [side * cast.uniform(-0.02, 0.10), cast.uniform(-0.12, 0.10), cast.uniform(0.2, 0.3)]
     wrist = body.at("spine3") + body.direction(local)
     fingers, palm = body.direction([-0.4 * side, 0.8, 0.5]), body.direction([-0.2 * side, 0.3, -1])
-    return Reach(hand, weight, wrist, fingers, palm, elbow=body.direction([side * 0.3, -1.0, 0.0]))
+    return ArmMove(
+        hand, weight, wrist, fingers, palm, elbow=body.direction([side * 0.3, -1.0, 0.0])
+    )
 
 
-def _hanging(cast: Cast, body: Performer, hand: int, weight: Array) -> Reach:
+def _hanging(cast: Cast, body: Performer, hand: int, weight: Array) -> ArmMove:
     """An arm that hangs wider, more ahead or more bent than most."""
     side = SIDE[hand]
     local = [side * cast.uniform(0.02, 0.26), cast.uniform(-0.98, -0.72), cast.uniform(-0.14, 0.28)]
     length = body.figure.arm * cast.uniform(0.86, 0.97)
     way = np.array(local) / np.linalg.norm(local)
-    return Reach(hand, weight, body.shoulder(hand) + body.direction(list(length * way)))
+    return ArmMove(hand, weight, body.shoulder(hand) + body.direction(list(length * way)))
 
 
 GESTURES = {

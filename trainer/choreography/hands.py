@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach
+from trainer.choreography.arms import ArmMove
 from trainer.choreography.performer import UP, Couple
 from trainer.choreography.stepping import SIDE
 from trainer.choreography.timing import smoothed
@@ -43,10 +43,10 @@ def lay_palm(
     elbow: Array | None = None,
     arc: float = 0.4,
     depth: float = PALM_DEPTH,
-) -> Reach:
+) -> ArmMove:
     """Reach with the surface of the palm for `spot` (frame, 3)."""
     wrist = wrist_for_palm(spot, fingers, palm, depth)
-    return Reach(side, weight, wrist, fingers, palm, elbow=elbow, arc=arc)
+    return ArmMove(side, weight, wrist, fingers, palm, elbow=elbow, arc=arc)
 
 
 # ------------------------------------------------------------------------------------ two people

@@ -28,7 +28,7 @@ from engine.devices.trackers import begin, solve
 from engine.motion.guard import raised
 from engine.motion.intent import FEATURES, KINDS, LOOKBACK, intent_features
 from engine.motion.motion import FRAME_RATE
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.base_motion import Recordings
 from trainer.choreography.clips import KINDS as CLIP_KINDS
 from trainer.choreography.clips import draw_cast, draw_figure, make_clip
@@ -129,8 +129,8 @@ def offer_take(kind: str, rng: np.random.Generator) -> Take:
     bodies = (stand(score), stand(other))
     attend(cast, bodies[PLAYER], eyes(bodies[PARTNER]), 0.9)
     attend(cast, bodies[PARTNER], eyes(bodies[PLAYER]), 1.0)
-    reaches = _arms(cast, bodies, kind, time, begin, raise_s, lower)
-    move_arms(bodies[PLAYER], reaches)
+    moves = _arms(cast, bodies, kind, time, begin, raise_s, lower)
+    move_arms(bodies[PLAYER], moves)
     seconds = time[::KEEP]
     label = np.zeros(len(seconds), np.int64)
     number = KINDS.index(kind)
@@ -161,7 +161,7 @@ def _arms(
     begin: float,
     raise_s: float,
     lower: float,
-) -> list[Reach]:
+) -> list[ArmMove]:
     body = bodies[PLAYER]
     weight = pulse(time, begin, begin + raise_s, lower, lower + cast.uniform(0.5, 0.9))
     if kind == "bow":
@@ -184,7 +184,7 @@ def _arms(
 
 def _held_out(
     cast: Cast, body: Performer, hand: int, kind: str, weight: Array, at: list[float]
-) -> Reach:
+) -> ArmMove:
     side = SIDE[hand]
     forward, inward = body.direction([0.0, 0.0, 1.0]), body.direction([-side, 0.0, 0.0])
     elbow = None
@@ -205,7 +205,7 @@ def _held_out(
         palm = unit(inward + cast.uniform(0.8, 2.5) * UP) if kind == "both_hands" else inward
         palm = unit(palm + 0.25 * at[3] * UP)
     wrist = body.shoulder(hand) + body.direction(local)
-    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
@@ -219,9 +219,9 @@ def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
     attend(cast, body, far, 0.7)
     rests = resting_arms(cast, body) if cast.chance(0.6) else []
     gestures = [
-        reach
-        for reach in random_gestures(cast, body, 0.3)
-        if reach.elbow is not None or cast.chance(0.15)
+        move
+        for move in random_gestures(cast, body, 0.3)
+        if move.elbow is not None or cast.chance(0.15)
     ]
     move_arms(body, [*rests, *gestures])
     return _solved(body, np.zeros(len(time[::KEEP]), np.int64))

@@ -13,7 +13,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.hands import SHOULDER_TOP, lay_palm, wrist_for_palm
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
 from trainer.choreography.score import Score
@@ -97,13 +97,13 @@ def hugging(
     begin: float,
     closed: float,
     release: float,
-) -> list[Reach]:
+) -> list[ArmMove]:
     """Open the arms, then lay the hands on the other's back: one arm over, one under.
 
     lead 1: right arms go over, left arms under; much taller people put both arms over.
     """
     body, other = bodies[who], bodies[1 - who]
-    reaches = []
+    moves = []
     for hand in (LEFT, RIGHT):
         is_over = (hand == RIGHT) == (lead > 0)
         if abs(taller) > 0.13:
@@ -115,8 +115,8 @@ def hugging(
         elbow = body.direction([side, 0.35 if is_over else -0.30, 0.0])
         forward = body.direction([0.0, 0.0, 1.0])
         inward = body.direction([-side, 0.0, 0.0])
-        reaches.append(
-            Reach(
+        moves.append(
+            ArmMove(
                 side=hand,
                 weight=pulse(time, begin, begin + 0.75, release + 0.15, release + 1.0),
                 wrist=opened,
@@ -128,8 +128,8 @@ def hugging(
         height = cast.uniform(0.06, 0.13) if is_over else cast.uniform(-0.14, -0.07)
         wrist, fingers, palm = on_back(body, other, hand, height, fine_frame(closed, time))
         weight = pulse(time, closed - 0.55, closed + 0.1, release, release + 0.6)
-        reaches.append(Reach(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.6))
-    return reaches
+        moves.append(ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.6))
+    return moves
 
 
 def on_back(
@@ -242,12 +242,12 @@ def whisper(cast: Cast) -> Scene:
         scores[second].drop += told * np.clip(off[1] - 0.07, 0.0, 0.03)
         bodies = settle(scores, watch)
     raised = pulse(time, near - 1.25, near - 0.4, done + 0.3, done + 1.1)
-    reaches = _cupped_hand(bodies[first], bodies[second], lent, ear, raised)
+    moves = _cupped_hand(bodies[first], bodies[second], lent, ear, raised)
     if cast.chance(0.4):
         laid = pulse(time, near - 0.3, near + 0.1, done - 0.1, done + 0.3)
-        reaches += _hand_on_near_shoulder(bodies[first], bodies[second], ear, raised, laid)
+        moves += _hand_on_near_shoulder(bodies[first], bodies[second], ear, raised, laid)
     move_arms(bodies[second], _hearing(cast, bodies[second], time, done))
-    move_arms(bodies[first], reaches)
+    move_arms(bodies[first], moves)
     frames = [fine_frame(t, time) for t in (near, 0.5 * (near + done), done)]
     contacts = touching_between(first, frames, [(WRISTS[ear], "head")])
     return scene_of(bodies, _whisper_captions(first, ear), frames, contacts, leads=first)
@@ -267,7 +267,7 @@ def _lean_to_the_ear(cast: Cast, teller: Score, hearer: Score, told: Array, side
 
 def _cupped_hand(
     teller: Performer, hearer: Performer, ear: Array, hand: int, raised: Array
-) -> list[Reach]:
+) -> list[ArmMove]:
     """A screen between the mouth and everyone in front; a left ear asks for the left hand."""
     mouth, lent = teller.on_head(MOUTH), hearer.on_head(ear)
     out = SIDE[hand] * teller.direction([1.0, 0.0, 0.0])
@@ -280,7 +280,7 @@ def _cupped_hand(
 
 def _hand_on_near_shoulder(
     teller: Performer, hearer: Performer, ear: int, above: Array, laid: Array
-) -> list[Reach]:
+) -> list[ArmMove]:
     hand = 1 - ear
     out = SIDE[hand] * teller.direction([1.0, 0.0, 0.0])
     forward = teller.direction([0.0, 0.0, 1.0])
@@ -294,7 +294,7 @@ def _hand_on_near_shoulder(
     ]
 
 
-def _hearing(cast: Cast, body: Performer, time: Array, done: float) -> list[Reach]:
+def _hearing(cast: Cast, body: Performer, time: Array, done: float) -> list[ArmMove]:
     """What was said makes some laugh behind a hand."""
     if cast.chance(0.6):
         return []
@@ -381,7 +381,7 @@ def _look_ahead_together(cast: Cast, bodies: Couple, time: Array, held: Array) -
 
 def _around(
     body: Performer, other: Performer, place: int, close: Array, held: Array
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The near arm goes out and up behind the other, then the palm down on the far shoulder.
 
     close (frame,): how near the other is; the hand then hangs behind one's own hip
@@ -402,21 +402,21 @@ def _around(
     waypoint = np.clip(2.2 * held, 0, 1)
     settled = np.clip((held - 0.35) / 0.65, 0, 1) ** 1.5
     return [
-        Reach(hand, close, aside),
-        Reach(hand, waypoint, over, elbow=behind, arc=0.9),
+        ArmMove(hand, close, aside),
+        ArmMove(hand, waypoint, over, elbow=behind, arc=0.9),
         lay_palm(hand, settled, spot, fingers, palm, elbow=behind, arc=0.5),
     ]
 
 
 def _beside(
     cast: Cast, body: Performer, other: Performer, place: int, held: Array, is_mutual: bool
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The near arm of the one who is held: around the other's back, or out of the way in front."""
     side = SIDE[place]
     shoulder = body.shoulder(place)
     if not is_mutual:
         tucked = shoulder + body.direction([-0.03 * side, -0.95 * body.figure.arm, 0.10])
-        return [Reach(place, np.clip(1.3 * held, 0, 1), tucked)]
+        return [ArmMove(place, np.clip(1.3 * held, 0, 1), tucked)]
     back = other.on_chest([-0.05 * side, -0.20, -other.figure.back])
     fingers = other.direction([0.9 * side, 0.25, 0.0])
     palm = other.direction([0.0, 0.0, 1.0])
@@ -424,7 +424,7 @@ def _beside(
     beside = shoulder + body.direction([0.10 * side, -0.34, -0.32])
     waypoint, settled = np.clip(2.0 * held, 0, 1), np.clip(2.0 * held - 1.0, 0, 1)
     return [
-        Reach(place, waypoint, beside, elbow=elbow),
+        ArmMove(place, waypoint, beside, elbow=elbow),
         lay_palm(place, settled, back, fingers, palm, elbow=elbow),
     ]
 

@@ -13,7 +13,7 @@ from engine.body.easing import min_jerk
 from engine.body.pose import stacked
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.gestures import ATTENDING, random_gestures
 from trainer.choreography.performer import SIDES, Performer, stand
 from trainer.choreography.score import RATE, Score
@@ -341,8 +341,8 @@ def _dance_body(score: Score, moves: dict[str, Array], mirror: float) -> None:
     score.nod[:, 0] += 1.5 * moves["bounce"]
 
 
-def _dance_arms(body: Performer, moves: dict[str, Array], mirrored: bool) -> list[Reach]:
-    reaches = []
+def _dance_arms(body: Performer, moves: dict[str, Array], mirrored: bool) -> list[ArmMove]:
+    arm_moves = []
     for hand in (LEFT, RIGHT):
         level = moves[SIDES[1 - hand if mirrored else hand]]
         side, n = SIDE[hand], len(level)
@@ -356,8 +356,8 @@ def _dance_arms(body: Performer, moves: dict[str, Array], mirrored: bool) -> lis
         wrist = body.shoulder(hand) + body.direction(local)
         weight = min_jerk(np.clip(3 * (level + 0.05), 0, 1))
         elbow = body.direction([side * 0.9, -0.6, -0.2])
-        reaches.append(Reach(hand, weight, wrist, elbow=elbow))
-    return reaches
+        arm_moves.append(ArmMove(hand, weight, wrist, elbow=elbow))
+    return arm_moves
 
 
 def _dance_captions() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from engine.arrays import Array
 from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.hands import SHOULDER_TOP, between, lay_palm, leftwards, reach_distance
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
 from trainer.choreography.score import Score
@@ -90,7 +90,7 @@ def _mood(cast: Cast, score: Score, time: Array, cheered: float, is_sad: bool) -
 
 def _patting(
     cast: Cast, bodies: Couple, first: int, hand: int, height: Array, above: Array, laid: Array
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The palm comes from above onto the other's shoulder.
 
     height (frame,) how far it is lifted between pats; above, laid (frame,) weights
@@ -112,7 +112,7 @@ def _patting(
 
 def _thanking(
     cast: Cast, body: Performer, time: Array, release: float, is_sad: bool
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The one who is patted lays a hand on the chest, or wipes the face, or does nothing."""
     if cast.chance(0.6):
         return []
@@ -241,7 +241,7 @@ def _holding(
     is_giver: bool,
     is_paired: bool,
     weight: Array,
-) -> Reach:
+) -> ArmMove:
     """One hand on its face of the thing whose middle is at `place` (frame, 3)."""
     side = SIDE[hand]
     palm = [-side, 0.25, 0.1]
@@ -320,7 +320,7 @@ def point_and_look(cast: Cast) -> Scene:
 
 def _pointing(
     cast: Cast, body: Performer, hand: int, thing: Array, time: Array, begin: float, lowered: float
-) -> Reach:
+) -> ArmMove:
     shoulder = body.shoulder(hand)
     along = unit(thing - shoulder)
     length = cast.uniform(0.86, 0.97) * body.figure.arm
@@ -332,12 +332,12 @@ def _pointing(
     wrist = shoulder + (length + jab - 0.03)[:, None] * along
     palm = unit(-UP - 0.4 * SIDE[hand] * body.direction([1.0, 0.0, 0.0]))
     elbow = body.direction([0.6 * SIDE[hand], -0.8, -0.2])
-    return Reach(hand, weight, wrist, along, palm, elbow=elbow)
+    return ArmMove(hand, weight, wrist, along, palm, elbow=elbow)
 
 
 def _looking(
     cast: Cast, body: Performer, thing: Array, time: Array, noticed: float, back: float
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The one who looks may point there too, shade the eyes, or leave the hands down."""
     style = str(cast.rng.choice(["point", "shade", "none"], p=[0.2, 0.25, 0.55]))
     if style == "none":

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.hands import (
     between,
     clasping,
@@ -59,8 +59,8 @@ def handshake(cast: Cast) -> Scene:
     offered = pulse(time, offer, offer + 0.65, release + 0.1, release + 0.9)
     for who, body in enumerate(bodies):
         clasped = pulse(time, max(offer, answer), clasp, release, release + cast.uniform(0.6, 0.9))
-        reaches = _shaking_hand(bodies, who, hand, grip, offered, clasped)
-        move_arms(body, reaches if who == first else reaches[1:])
+        moves = _shaking_hand(bodies, who, hand, grip, offered, clasped)
+        move_arms(body, moves if who == first else moves[1:])
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (clasp + release), release - 0.1)]
     wrists = (WRISTS[hand], WRISTS[hand])
     contacts = touching(frames[:2], [wrists])
@@ -71,15 +71,15 @@ def handshake(cast: Cast) -> Scene:
 
 def _shaking_hand(
     bodies: Couple, who: int, hand: int, grip: Array, offered: Array, clasped: Array
-) -> list[Reach]:
+) -> list[ArmMove]:
     """The hand held out, waiting; then the hand in the other's."""
     body = bodies[who]
     wrist, fingers, palm = clasping(bodies, who, hand, grip)
     waiting = body.direction([-SIDE[hand] * 0.06, -0.30, 0.34])
     held_out = body.shoulder(hand) + waiting
     return [
-        Reach(hand, offered, held_out, fingers, palm),
-        Reach(hand, clasped, wrist, fingers, palm),
+        ArmMove(hand, offered, held_out, fingers, palm),
+        ArmMove(hand, clasped, wrist, fingers, palm),
     ]
 
 
@@ -131,13 +131,13 @@ def high_five(cast: Cast) -> Scene:
     for who, body in enumerate(bodies):
         begin = raised if who == first else answer
         lower = hits[-1] + cast.uniform(0.15, 0.5)
-        reaches = []
+        moves = []
         for hand in hands:
             place = meet - 0.05 * UP
             if len(hands) == 2:
                 place = place + 0.19 * SIDE[hand] * leftwards(between(bodies, who))
-            reaches += _striking_hand(cast, bodies, who, hand, place, (begin, lower), strike)
-        move_arms(body, reaches)
+            moves += _striking_hand(cast, bodies, who, hand, place, (begin, lower), strike)
+        move_arms(body, moves)
     frames = [fine_frame(h + 0.04, time) for h in hits]
     pairs = [(WRISTS[h], WRISTS[1 - h if style == "both" else h]) for h in hands]
     return scene_of(
@@ -153,7 +153,7 @@ def _striking_hand(
     place: Array,
     span: tuple[float, float],
     strike: Array,
-) -> list[Reach]:
+) -> list[ArmMove]:
     """Raise the hand beside the head, strike at `place`, fall back, lower it.
 
     place (frame, 3) where the palms meet; span: seconds when the hand begins to rise and to sink
@@ -164,7 +164,7 @@ def _striking_hand(
     beside = body.direction([SIDE[hand] * 0.10, cast.uniform(0.08, 0.22), 0.24])
     begin, lower = span
     return [
-        Reach(
+        ArmMove(
             side=hand,
             weight=pulse(
                 body.score.time, begin, begin + cast.uniform(0.5, 0.7), lower, lower + 0.75
@@ -215,7 +215,7 @@ def wave(cast: Cast) -> Scene:
 
 def waving(
     cast: Cast, bodies: Couple, who: int, hand: int, time: Array, begin: float, end: float
-) -> Reach:
+) -> ArmMove:
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)
     hz, size = cast.uniform(1.3, 2.6), cast.uniform(0.05, 0.13)
@@ -230,7 +230,7 @@ def waving(
     wrist = centre + (size * swing)[:, None] * out
     fingers = unit(UP + (0.15 + 0.5 * swing)[:, None] * out)
     elbow = body.direction([SIDE[hand] * 0.7, -0.7, -0.15])
-    return Reach(hand, weight, wrist, fingers, forward, elbow=elbow)
+    return ArmMove(hand, weight, wrist, fingers, forward, elbow=elbow)
 
 
 def _wave_captions(first: int, hand: str) -> tuple[str, ...]:
@@ -289,22 +289,22 @@ def bow(cast: Cast) -> Scene:
     return scene_of(bodies, _bow_captions(first, depth), frames, leads=first)
 
 
-def bowing_arms(body: Performer, style: str, weight: Array) -> list[Reach]:
+def bowing_arms(body: Performer, style: str, weight: Array) -> list[ArmMove]:
     if style == "heart":
         palm = -body.direction([0.0, 0.1, 1.0])
         fingers = body.direction([0.9, 0.45, 0.0])
         wrist = wrist_for_palm(body.on_chest([0.02, 0.06, 0.15]), fingers, palm)
         elbow = body.direction([-0.8, -0.6, 0.1])
-        return [Reach(RIGHT, weight, wrist, fingers, palm, elbow=elbow)]
+        return [ArmMove(RIGHT, weight, wrist, fingers, palm, elbow=elbow)]
     if style == "thighs":
-        reaches = []
+        moves = []
         for hand in (LEFT, RIGHT):
             thigh = 0.45 * body.at(f"{SIDES[hand]}_hip") + 0.55 * body.at(f"{SIDES[hand]}_knee")
             wrist = thigh + body.direction([0.03 * SIDE[hand], 0.10, 0.10])
             fingers = body.direction([-0.15 * SIDE[hand], -1.0, 0.25])
             palm = body.direction([-0.35 * SIDE[hand], -0.2, -1.0])
-            reaches.append(Reach(hand, weight, wrist, fingers, palm))
-        return reaches
+            moves.append(ArmMove(hand, weight, wrist, fingers, palm))
+        return moves
     return []
 
 

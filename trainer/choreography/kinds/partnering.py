@@ -10,7 +10,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.easing import min_jerk
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.hands import HELD, between, lay_palm, leftwards
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
 from trainer.choreography.score import Score
@@ -85,7 +85,7 @@ def help_up(cast: Cast) -> Scene:
         bodies, cast, grips[0], 0.8 * pulse(time, offer + 0.2, clasp, clasp + 0.1, pull + 0.4)
     )
     for who, body in enumerate(bodies):
-        reaches = _resting_hands(cast, body, is_low, rise) if who == sitter else []
+        arm_moves = _resting_hands(cast, body, is_low, rise) if who == sitter else []
         begin = offer if who == first else answer
         for pair, grip in zip(pairs, grips, strict=True):
             hand = pair[who]
@@ -97,11 +97,11 @@ def help_up(cast: Cast) -> Scene:
             held_out = body.shoulder(hand) + 0.8 * (grip - body.shoulder(hand))
             offered = pulse(time, begin, begin + 0.65, release, end)
             clasped = pulse(time, clasp - 0.5, clasp, release, end)
-            reaches += [
-                Reach(hand, offered, held_out - 0.06 * fingers, fingers, palm, elbow=elbow),
+            arm_moves += [
+                ArmMove(hand, offered, held_out - 0.06 * fingers, fingers, palm, elbow=elbow),
                 lay_palm(hand, clasped, grip, fingers, palm, elbow=elbow, arc=0.1, depth=HELD),
             ]
-        move_arms(body, reaches)
+        move_arms(body, arm_moves)
     frames = [fine_frame(t, time) for t in (clasp + 0.1, 0.5 * (pull + up), up)]
     wrists = [(WRISTS[a], WRISTS[b]) for a, b in pairs]
     contacts = touching(frames, wrists)
@@ -156,12 +156,12 @@ def _grip_palm(bodies: Couple, who: int, helper: int, hand: int, both: bool) -> 
 
 def _resting_hands(
     cast: Cast, body: Performer, is_low: bool, rise: tuple[float, float]
-) -> list[Reach]:
+) -> list[ArmMove]:
     """Hands on the knees, or propped behind on the ground, until the body rises."""
     time = body.score.time
     props = is_low and cast.chance(0.4)
     weight = 1 - ramp(time, rise[0] - 0.3, rise[0] + (0.4 if props else 0.5))
-    reaches = []
+    arm_moves = []
     for hand in (LEFT, RIGHT):
         side = SIDE[hand]
         if props:
@@ -174,12 +174,12 @@ def _resting_hands(
             spot = body.at(f"{SIDES[hand]}_knee") + body.direction([0.0, 0.045, -0.02])
             fingers = body.direction([-0.3 * side, -0.35, 1.0])
             palm = body.direction([0.0, -1.0, -0.4])
-        reaches.append(
+        arm_moves.append(
             lay_palm(
                 hand, weight, spot, fingers, palm, elbow=body.direction([0.8 * side, -0.3, -0.6])
             )
         )
-    return reaches
+    return arm_moves
 
 
 def _help_captions(helper: int, is_low: bool, both: bool, side: int) -> tuple[str, ...]:
@@ -249,8 +249,8 @@ def dance_turn(cast: Cast) -> Scene:
     _watch_the_turn(cast, bodies, twirler, grip, raised)
     held = ramp(time, take - 0.7, take)
     for who, body in enumerate(bodies):
-        reach = _twirling_hand(bodies, who, leader, hands[who], grip, raised, held)
-        move_arms(body, [reach, _free_hand(cast, body, 1 - hands[who], raised, who == twirler)])
+        arm_move = _twirling_hand(bodies, who, leader, hands[who], grip, raised, held)
+        move_arms(body, [arm_move, _free_hand(cast, body, 1 - hands[who], raised, who == twirler)])
     frames = [fine_frame(t + part * spin, time) for t in turns for part in (0.0, 0.5, 1.0)]
     wrists = (WRISTS[hands[0]], WRISTS[hands[1]])
     contacts = touching(frames, [wrists])
@@ -294,7 +294,7 @@ def _within_reach(body: Performer, hand: int, point: Array) -> Array:
 
 def _twirling_hand(
     bodies: Couple, who: int, leader: int, hand: int, grip: Array, raised: Array, held: Array
-) -> Reach:
+) -> ArmMove:
     """Palm on palm in front; in the turn the leader's hand lies above the other's fingers."""
     body, side = bodies[who], SIDE[hand]
     away = between(bodies, leader) * (1.0 if who == leader else -1.0)
@@ -319,12 +319,12 @@ def _twirling_hand(
     return lay_palm(hand, held, spot, fingers, palm, elbow=elbow, arc=0.1, depth=HELD)
 
 
-def _free_hand(cast: Cast, body: Performer, hand: int, raised: Array, is_twirler: bool) -> Reach:
+def _free_hand(cast: Cast, body: Performer, hand: int, raised: Array, is_twirler: bool) -> ArmMove:
     """The other hand swings out with the turn, or rests behind the back or at the side."""
     side = SIDE[hand]
     out = cast.uniform(0.12, 0.30) if is_twirler else cast.uniform(0.0, 0.12)
     wrist = body.shoulder(hand) + body.direction([side * (0.08 + out), -0.36, 0.12])
-    return Reach(
+    return ArmMove(
         side=hand,
         weight=smoothed(raised, 6) * (0.9 if is_twirler else 0.4),
         wrist=wrist,
@@ -405,14 +405,14 @@ def mirror_me(cast: Cast) -> Scene:
     faces = [eyes(body) for body in bodies]
     for who, body in enumerate(bodies):
         attend(cast, body, faces[1 - who], 1.0)
-        reaches = []
+        arm_moves = []
         for hand, name, begin, rise, end in moves:
             mine = hand if who == first else 1 - hand
             late = 0.0 if who == first else lag + cast.uniform(-0.05, 0.08)
             off = cast.rng.normal(0, 1, 3) * (0.0 if who == first else sloppy)
             weight = pulse(time, begin + late, begin + late + rise, end + late, end + late + 0.8)
-            reaches.append(_posed(body, mine, name, weight, off))
-        move_arms(body, reaches)
+            arm_moves.append(_posed(body, mine, name, weight, off))
+        move_arms(body, arm_moves)
     holds = [begin + rise + lag + 0.1 for _, _, begin, rise, _ in moves]
     frames = sorted({fine_frame(t, time) for t in holds if t < time[-1]})[:3]
     named_moves = [(SIDES[hand], name) for hand, name, *_ in moves]
@@ -437,12 +437,12 @@ def _draw_moves(cast: Cast, end: float) -> list[tuple[int, str, float, float, fl
     return moves
 
 
-def _posed(body: Performer, hand: int, name: str, weight: Array, off: Array) -> Reach:
+def _posed(body: Performer, hand: int, name: str, weight: Array, off: Array) -> ArmMove:
     place, fingers, palm, elbow = (
         np.array(part) * np.array([SIDE[hand], 1.0, 1.0]) for part in POSES[name]
     )
     shoulder = body.shoulder(hand)
-    return Reach(
+    return ArmMove(
         side=hand,
         weight=weight,
         wrist=shoulder + body.figure.arm * body.direction(place + off),

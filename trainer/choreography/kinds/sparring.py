@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.gestures import random_gestures
 from trainer.choreography.hands import between, leftwards, reach_distance
 from trainer.choreography.kinds.partnering import FACING, OUTWARD
@@ -76,17 +76,17 @@ def block_punch(cast: Cast) -> Scene:
     bodies = (stand(scores[0]), stand(scores[1]))
     target = eyes(bodies[second]) - 0.06 * UP
     watch_each_other(bodies, cast, target, 0.3 * np.clip(np.sum(strikes, axis=0), 0, 1))
-    reaches: dict[int, list[Reach]] = {
+    moves: dict[int, list[ArmMove]] = {
         who: [_guarding(cast, bodies, who, h, guarded[who]) for h in (LEFT, RIGHT)]
         for who in (first, second)
     }
     level = cast.uniform(-0.16, 0.0)
     for hit, hand in zip(hits, punching, strict=True):
         spot = _stopped_at(bodies, second, 1 - hand, level, time, hit)
-        reaches[first] += _punching(bodies, first, hand, spot, time, hit)
-        reaches[second].append(_blocking(bodies, second, 1 - hand, spot, time, hit))
+        moves[first] += _punching(bodies, first, hand, spot, time, hit)
+        moves[second].append(_blocking(bodies, second, 1 - hand, spot, time, hit))
     for who in (first, second):
-        move_arms(bodies[who], reaches[who])
+        move_arms(bodies[who], moves[who])
     frames = [fine_frame(t + 0.02, time) for t in hits]
     contacts = tuple(
         contact
@@ -110,7 +110,7 @@ def _stopped_at(
     return np.asarray(smoothed(place, 3) + brushed[:, None] * out)
 
 
-def _guarding(cast: Cast, bodies: Couple, who: int, hand: int, weight: Array) -> Reach:
+def _guarding(cast: Cast, bodies: Couple, who: int, hand: int, weight: Array) -> ArmMove:
     """Hands before the chin, elbows in."""
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)
@@ -118,12 +118,12 @@ def _guarding(cast: Cast, bodies: Couple, who: int, hand: int, weight: Array) ->
     wrist = body.at("neck") + (cast.uniform(-0.06, 0.02) * UP) + near * forward + 0.11 * out
     fingers, palm = unit(UP + 0.25 * forward - 0.2 * out), unit(-out + 0.2 * forward)
     elbow = unit(0.25 * out - UP)
-    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def _punching(
     bodies: Couple, first: int, hand: int, spot: Array, time: Array, hit: float
-) -> list[Reach]:
+) -> list[ArmMove]:
     body, forward = bodies[first], between(bodies, first)
     out = SIDE[hand] * leftwards(forward)
     cocked = body.shoulder(hand) + 0.06 * out - 0.14 * UP + 0.10 * forward
@@ -133,14 +133,14 @@ def _punching(
     back = pulse(time, hit - 0.6, hit - 0.32, hit - 0.25, hit + 0.1)
     thrown = pulse(time, hit - 0.26, hit, hit + 0.08, hit + 0.45)
     return [
-        Reach(hand, back, cocked, elbow=elbow, arc=0.0),
-        Reach(hand, thrown, spot, fingers, palm, elbow=elbow, arc=0.0),
+        ArmMove(hand, back, cocked, elbow=elbow, arc=0.0),
+        ArmMove(hand, thrown, spot, fingers, palm, elbow=elbow, arc=0.0),
     ]
 
 
 def _blocking(
     bodies: Couple, second: int, hand: int, spot: Array, time: Array, hit: float
-) -> Reach:
+) -> ArmMove:
     """The forearm upright inside the other's, a hand's breadth below the wrist."""
     forward = between(bodies, second)
     out = SIDE[hand] * leftwards(forward)
@@ -149,7 +149,7 @@ def _blocking(
     weight = pulse(time, hit - 0.22, hit - 0.01, hit + 0.18, hit + 0.65)
     palm = unit(forward - 0.3 * out)
     elbow = unit(0.35 * out - UP)
-    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.0)
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow, arc=0.0)
 
 
 def _block_captions(first: int, hand: int) -> tuple[str, ...]:
@@ -215,11 +215,11 @@ def _guard_stance(cast: Cast, score: Score, lead_foot: int) -> None:
     score.nod[:, 0] += 0.12
 
 
-def _fists_up(cast: Cast, body: Performer) -> list[Reach]:
+def _fists_up(cast: Cast, body: Performer) -> list[ArmMove]:
     """Fists before the chin; now and then a feint."""
     time, n = body.score.time, len(body.score.time)
     lift = np.ones(n) if cast.chance(0.6) else ramp(time, 0.3, 1.1)
-    reaches = []
+    moves = []
     ahead = cast.uniform(0.20, 0.30)
     for hand in (LEFT, RIGHT):
         side = SIDE[hand]
@@ -234,8 +234,8 @@ def _fists_up(cast: Cast, body: Performer) -> list[Reach]:
         fingers = body.direction([-0.35 * side, 0.7, 0.7])
         palm = body.direction([-1.0 * side, 0.1, 0.1])
         elbow = body.direction([0.35 * side, -1.0, 0.0])
-        reaches.append(Reach(hand, lift, wrist, fingers, palm, elbow=elbow))
-    return reaches
+        moves.append(ArmMove(hand, lift, wrist, fingers, palm, elbow=elbow))
+    return moves
 
 
 def _circle_captions(first: int, is_spar: bool, angle: float) -> tuple[str, ...]:

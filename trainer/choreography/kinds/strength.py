@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.hands import (
     between,
     clasping,
@@ -104,11 +104,11 @@ def stumble(
 
 def pushing(
     cast: Cast, bodies: Couple, first: int, hands: list[int], time: Array, begin: float, hit: float
-) -> list[Reach]:
+) -> list[ArmMove]:
     body, other = bodies[first], bodies[1 - first]
     forward = between(bodies, first)
     follow = np.minimum(np.arange(len(time)), fine_frame(hit + 0.12, time))
-    reaches = []
+    moves = []
     for hand in hands:
         side = SIDE[hand]
         aside = 0.10 if len(hands) == 2 else 0.06
@@ -118,15 +118,15 @@ def pushing(
         ready = body.shoulder(hand) + body.direction([side * 0.02, -0.12, 0.17])
         elbow = body.direction([side * 0.7, -0.7, -0.4])
         weight = pulse(time, begin, hit - 0.12, hit + 0.3, hit + 1.1)
-        reaches.append(Reach(hand, weight, ready, fingers, forward, elbow=elbow, arc=0.0))
+        moves.append(ArmMove(hand, weight, ready, fingers, forward, elbow=elbow, arc=0.0))
         weight = pulse(time, hit - 0.3, hit, hit + 0.15, hit + 0.6)
-        reaches.append(Reach(hand, weight, wrist, fingers, forward, elbow=elbow, arc=0.0))
-    return reaches
+        moves.append(ArmMove(hand, weight, wrist, fingers, forward, elbow=elbow, arc=0.0))
+    return moves
 
 
-def flailing(cast: Cast, body: Performer, time: Array, hit: float, force: float) -> list[Reach]:
+def flailing(cast: Cast, body: Performer, time: Array, hit: float, force: float) -> list[ArmMove]:
     """Arms fly forward and up as the chest is thrown back, then out for balance, then down."""
-    reaches = []
+    moves = []
     for hand in (LEFT, RIGHT):
         side, late = SIDE[hand], cast.uniform(0.0, 0.08)
         shoulder = body.shoulder(hand)
@@ -141,8 +141,8 @@ def flailing(cast: Cast, body: Performer, time: Array, hit: float, force: float)
             ),
         ):
             wrist = shoulder + body.direction(local)
-            reaches.append(Reach(hand, (0.5 + 0.5 * force) * weight, wrist))
-    return reaches
+            moves.append(ArmMove(hand, (0.5 + 0.5 * force) * weight, wrist))
+    return moves
 
 
 def _push_captions(first: int, style: str, force: float) -> tuple[str, ...]:
@@ -200,9 +200,9 @@ def push_and_catch(cast: Cast) -> Scene:
     flung = flailing(cast, bodies[second], time, hit, force)
     grasped = [_held_out(bodies, second, h, time, hit, caught, release) for h in helped]
     move_arms(bodies[second], flung + grasped)
-    reaches = pushing(cast, bodies, first, hands, time, begin, hit) if is_pushed else []
-    reaches += [_catching(bodies, first, hand, time, hit, caught, release) for hand in hands]
-    move_arms(bodies[first], reaches)
+    moves = pushing(cast, bodies, first, hands, time, begin, hit) if is_pushed else []
+    moves += [_catching(bodies, first, hand, time, hit, caught, release) for hand in hands]
+    move_arms(bodies[first], moves)
     frames = [fine_frame(t, time) for t in (caught + 0.1, 0.5 * (caught + upright), upright)]
     pairs = [(WRISTS[h], WRISTS[1 - h]) for h in hands]
     contacts = touching_between(first, frames, pairs)
@@ -226,7 +226,7 @@ def _lose_balance(
 
 def _held_out(
     bodies: Couple, who: int, hand: int, time: Array, hit: float, caught: float, release: float
-) -> Reach:
+) -> ArmMove:
     """The arm flung out for help, and held by the other."""
     body, forward = bodies[who], between(bodies, who)
     local = np.array([0.03 * SIDE[hand], -0.16, 0.83 * body.figure.arm])
@@ -235,12 +235,12 @@ def _held_out(
     wrist = body.shoulder(hand) + body.direction(local)
     palm = unit(0.3 * UP - SIDE[hand] * leftwards(forward))
     elbow = body.direction([0.3 * SIDE[hand], -1.0, -0.2])
-    return Reach(hand, weight, wrist, fingers, palm, elbow=elbow)
+    return ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
 def grasp_forearm(
     other: Performer, theirs: int, mine: int, forward: Array, weight: Array, *, arc: float = 0.1
-) -> Reach:
+) -> ArmMove:
     """Take hold of the other's forearm from above, near the wrist; forward: mine to the other."""
     wrist, elbow = other.at(WRISTS[theirs]), other.at(f"{SIDES[theirs]}_elbow")
     along = unit(elbow - wrist)
@@ -253,7 +253,7 @@ def grasp_forearm(
 
 def _catching(
     bodies: Couple, first: int, hand: int, time: Array, hit: float, caught: float, release: float
-) -> Reach:
+) -> ArmMove:
     weight = pulse(time, hit + 0.2, caught, release, release + 0.7)
     return grasp_forearm(bodies[1 - first], 1 - hand, hand, between(bodies, first), weight)
 
@@ -332,7 +332,7 @@ def tug(cast: Cast) -> Scene:
         for who, body in enumerate(bodies):
             wrist, fingers, palm = clasping(bodies, who, hand, meets[0])
             w = weight if who == first else late
-            move_arms(body, [Reach(hand, w, wrist, fingers, palm)])
+            move_arms(body, [ArmMove(hand, w, wrist, fingers, palm)])
     else:
         lent = [
             _lent(bodies, second, theirs[h], m, weight) for h, m in zip(hands, meets, strict=True)
@@ -363,13 +363,13 @@ def _within_reach(
     return stand(scores[0]), stand(scores[1])
 
 
-def _lent(bodies: Couple, who: int, hand: int, place: Array, weight: Array) -> Reach:
+def _lent(bodies: Couple, who: int, hand: int, place: Array, weight: Array) -> ArmMove:
     """The arm by which the other pulls; its wrist is at `place` (frame, 3)."""
     body, forward = bodies[who], between(bodies, who)
     out = SIDE[hand] * leftwards(forward)
     fingers, palm = unit(forward - 0.1 * UP), unit(-out - 0.4 * UP)
     elbow = body.direction([0.4 * SIDE[hand], -1.0, -0.3])
-    return Reach(hand, weight, place, fingers, palm, elbow=elbow)
+    return ArmMove(hand, weight, place, fingers, palm, elbow=elbow)
 
 
 def _tug_captions(first: int, winner: int, style: str, hand: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from engine.arrays import Array
 from engine.body.easing import min_jerk
 from engine.body.rotations import wrapped
 from engine.body.vectors import unit
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.gestures import ATTENDING, random_gestures
 from trainer.choreography.hands import HELD, lay_palm, wrist_for_palm
 from trainer.choreography.performer import SIDES, UP, WRISTS, Couple, Performer, look, stand
@@ -205,12 +205,12 @@ def _stillness(along: Array) -> Array:
     return smoothed(1 - min_jerk(speed / 0.35), 8)
 
 
-def _jogging(body: Performer, along: Array) -> list[Reach]:
+def _jogging(body: Performer, along: Array) -> list[ArmMove]:
     """Bent arms that swing against the legs, as far as the pace asks for them."""
     weight = min_jerk((smoothed(np.gradient(along) * RATE, 10) - 1.55) / 0.6)
     if weight.max() <= 0:
         return []
-    reaches = []
+    moves = []
     for hand in (LEFT, RIGHT):
         feet, forward = body.feet.ground, ground_forward(body.score.heading)
         stride = smoothed(np.sum((feet[:, 1 - hand] - feet[:, hand]) * forward, -1), 4)
@@ -220,8 +220,8 @@ def _jogging(body: Performer, along: Array) -> list[Reach]:
         )
         wrist = body.shoulder(hand) + body.direction(local)
         elbow = body.direction([0.3 * SIDE[hand], -0.4, -1.0])
-        reaches.append(Reach(hand, weight, wrist, elbow=elbow))
-    return reaches
+        moves.append(ArmMove(hand, weight, wrist, elbow=elbow))
+    return moves
 
 
 def _follow_captions(first: int, place: str, top: float) -> tuple[str, ...]:
@@ -324,7 +324,7 @@ def low_grip(bodies: Couple, hands: tuple[int, int], part: float, swing: Array |
 
 def _hand_in_hand(
     bodies: Couple, who: int, hand: int, front: int, grip: Array, weight: Array
-) -> Reach:
+) -> ArmMove:
     """The arm hangs towards the grip; the palm in front faces back, the other one forward."""
     heading = 0.5 * (bodies[0].score.heading + bodies[1].score.heading)
     ahead = np.insert(ground_forward(heading), 1, 0.0, axis=-1)
@@ -334,7 +334,7 @@ def _hand_in_hand(
 
 def _holding(
     body: Performer, hand: int, grip: Array, palm: Array, weight: Array, elbow: list[float]
-) -> Reach:
+) -> ArmMove:
     """A hand in another's at `grip`, the fingers along the arm; elbow: where it points."""
     fingers, points = unit(grip - body.shoulder(hand)), body.direction(elbow)
     return lay_palm(hand, weight, grip, fingers, palm, elbow=points, depth=HELD)
@@ -371,7 +371,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     wrist = shoulder + arm * (-0.42 * UP + 0.52 * forward - 0.10 * out)
     fingers, palm = unit(forward - 0.5 * out), unit(-out - 0.3 * UP)
     elbow = giver.direction([0.35 * SIDE[hands[first]], -1.0, -0.5])
-    move_arms(giver, [Reach(hands[first], offered, wrist, fingers, palm, elbow=elbow)])
+    move_arms(giver, [ArmMove(hands[first], offered, wrist, fingers, palm, elbow=elbow)])
     name = SIDES[hands[first]]
     forearm = giver.at(f"{name}_wrist") - giver.at(f"{name}_elbow")
     spot = giver.at(f"{name}_elbow") + cast.uniform(0.55, 0.75) * forearm
@@ -379,7 +379,7 @@ def stroll_arm_in_arm(cast: Cast) -> Scene:
     rested = wrist_for_palm(spot + 0.045 * UP, fingers, palm)
     rested, weight = smoothed(rested, 2), ramp(time, take - 0.6, take)
     elbow = taker.direction([0.3 * SIDE[hands[second]], -1.0, -0.2])
-    move_arms(taker, [Reach(hands[second], weight, rested, fingers, palm, elbow=elbow)])
+    move_arms(taker, [ArmMove(hands[second], weight, rested, fingers, palm, elbow=elbow)])
     frames = _spread(cast, max(take, stroll.warm) + 0.2, float(time[-1]) - 0.2, time)
     pair = (WRISTS[hands[0]], WRISTS[hands[1]])
     contacts = touching(frames, [pair])
@@ -442,7 +442,9 @@ def lead_by_the_hand(cast: Cast) -> Scene:
     return scene_of(bodies, _lead_captions(first, side), frames, contacts, warm=warm, leads=first)
 
 
-def _led_hand(bodies: Couple, who: int, first: int, hand: int, grip: Array, weight: Array) -> Reach:
+def _led_hand(
+    bodies: Couple, who: int, first: int, hand: int, grip: Array, weight: Array
+) -> ArmMove:
     """An arm stretched along the line between the two; palm lies on palm."""
     palm = -SIDE[hand] * bodies[first].direction([1.0, 0.0, 0.0])
     elbow = [0.25 * SIDE[hand], 0.3 if who == first else -0.8, -1.0]
@@ -519,13 +521,13 @@ def _stop(cast: Cast, time: Array, meet: float) -> Array:
     return 1 - ramp(time, halt, halt + 0.8)
 
 
-def _small_wave(cast: Cast, body: Performer, begin: float) -> Reach:
+def _small_wave(cast: Cast, body: Performer, begin: float) -> ArmMove:
     """A hand raised to the shoulder for a moment."""
     hand, time = int(cast.rng.random() < 0.7), body.score.time
     side = SIDE[hand]
     rock = 0.15 * np.sin(2 * np.pi * cast.uniform(1.5, 2.4) * (time - begin))
     fingers = np.column_stack([side * (0.1 + rock), np.ones_like(rock), np.full_like(rock, 0.1)])
-    return Reach(
+    return ArmMove(
         side=hand,
         weight=pulse(time, begin, begin + 0.5, begin + 1.0, begin + 1.6),
         wrist=body.shoulder(hand) + body.direction([0.14 * side, -0.04, 0.24]),

@@ -12,7 +12,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.skeleton import JOINT
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.clips import draw_figure
 from trainer.choreography.performer import stand
 from trainer.choreography.stage import Cast, draw_manner, new_score
@@ -33,7 +33,9 @@ def hand_held_out(episode: Episode) -> Motion:
     body = stand(new_score(cast, 0, time, np.zeros((1, 2)), np.zeros(1)))
     out = body.at("right_shoulder") + body.direction([0.06, -0.30, 0.34])
     forward, inward = body.direction([0.0, 0.0, 1.0]), body.direction([1.0, 0.0, 0.0])
-    move_arms(body, [Reach(side=RIGHT, weight=np.ones(1), wrist=out, fingers=forward, palm=inward)])
+    move_arms(
+        body, [ArmMove(side=RIGHT, weight=np.ones(1), wrist=out, fingers=forward, palm=inward)]
+    )
     rotmats, transl = episode.start
     held, solved = rotmats.copy(), body.pose().rotmats[0]
     for name in ("collar", "shoulder", "elbow", "wrist"):

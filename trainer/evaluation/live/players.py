@@ -20,7 +20,7 @@ from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
 from engine.motion.standing import standing_partner
-from trainer.choreography.arms import Reach, move_arms
+from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.base_motion import Recordings, Take
 from trainer.choreography.clips import KINDS, draw_cast, make_clip
 from trainer.choreography.hands import PALM, clasping, lay_palm, leftwards
@@ -193,19 +193,19 @@ def _move_offer(
     offered = [_held_out(bodies[PLAYER], hand, kind, held) for hand in HANDS[kind]]
     move_arms(bodies[PLAYER], offered)
     answers = []
-    for reach in offered:
-        assert reach.fingers is not None
-        palm = reach.wrist + PALM * unit(reach.fingers)
-        answers.append(_taking(bodies, reach.side, kind, palm, taken))
+    for move in offered:
+        assert move.fingers is not None
+        palm = move.wrist + PALM * unit(move.fingers)
+        answers.append(_taking(bodies, move.side, kind, palm, taken))
     move_arms(bodies[PARTNER], answers)
 
 
-def _held_out(body: Performer, hand: int, kind: str, weight: Array) -> Reach:
+def _held_out(body: Performer, hand: int, kind: str, weight: Array) -> ArmMove:
     side = SIDE[hand]
     shoulder, forward = body.shoulder(hand), body.direction([0.0, 0.0, 1.0])
     inward = body.direction([-side, 0.0, 0.0])
     if kind == "high_five":
-        return Reach(
+        return ArmMove(
             side=hand,
             weight=weight,
             wrist=shoulder + body.direction([side * 0.10, 0.15, 0.24]),
@@ -214,7 +214,7 @@ def _held_out(body: Performer, hand: int, kind: str, weight: Array) -> Reach:
             elbow=body.direction([side * 0.55, -0.8, -0.1]),
         )
     palm = unit(inward + 2.0 * UP) if kind == "both_hands" else inward
-    return Reach(
+    return ArmMove(
         side=hand,
         weight=weight,
         wrist=shoulder + body.direction([-side * 0.06, -0.30, 0.34]),
@@ -223,7 +223,7 @@ def _held_out(body: Performer, hand: int, kind: str, weight: Array) -> Reach:
     )
 
 
-def _taking(bodies: Couple, hand: int, kind: str, palm: Array, weight: Array) -> Reach:
+def _taking(bodies: Couple, hand: int, kind: str, palm: Array, weight: Array) -> ArmMove:
     """The partner's hand in, on or against the one that is held out."""
     body = bodies[PARTNER]
     ahead = body.direction([0.0, 0.0, 1.0])
@@ -234,7 +234,7 @@ def _taking(bodies: Couple, hand: int, kind: str, palm: Array, weight: Array) ->
         fingers = unit(UP + 0.10 * SIDE[hand] * leftwards(ahead))
         return lay_palm(hand, weight, palm - 0.03 * ahead, fingers, ahead, arc=0.0)
     wrist, fingers, inward = clasping(bodies, PARTNER, hand, palm + 0.033 * ahead)
-    return Reach(side=hand, weight=weight, wrist=wrist, fingers=fingers, palm=inward)
+    return ArmMove(side=hand, weight=weight, wrist=wrist, fingers=fingers, palm=inward)
 
 
 # ------------------------------------------------------------------------------------------- walk
