@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from engine.arrays import Array, BoolArray
 
+Number = TypeVar("Number", float, Array)
 
-def smoothstep(x: Array) -> Array:
+
+def smoothstep(x: Number) -> Number:
     """From 0 to 1 while x goes from 0 to 1, at rest at both ends."""
-    return np.asarray(x * x * (3 - 2 * x))
+    return x * x * (3 - 2 * x)
 
 
 def min_jerk(fraction: Array | float) -> Array:

@@ -165,7 +165,7 @@ class Foot:
     def place(self, time_s: float) -> Place:
         if not self.lasts:
             return self.start
-        done = _eased(self.part(time_s))
+        done = smoothstep(self.part(time_s))
         (x, z, yaw), (to_x, to_z, to_yaw) = self.start, self.goal
         return x + done * (to_x - x), z + done * (to_z - z), yaw + done * (to_yaw - yaw)
 
@@ -612,7 +612,7 @@ def _aimed(
         x, z = goal[0] - foot.goal[0], goal[1] - foot.goal[1]
         scale = min(1.0, MOST_CORRECTED / max(math.hypot(x, z), 1e-9))
         goal = (foot.goal[0] + scale * x, foot.goal[1] + scale * z, turn)
-    done = _eased(part)
+    done = smoothstep(part)
     x, z, yaw = ((at - done * to) / (1 - done) for at, to in zip(here, goal, strict=True))
     return replace(foot, start=(x, z, yaw), goal=goal)
 
@@ -730,7 +730,3 @@ def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     result = rotmats.copy()
     result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung, walks[:, None])
     return result
-
-
-def _eased(part: float) -> float:
-    return part * part * (3 - 2 * part)
