@@ -25,7 +25,6 @@ class _Settings:
     precision: Precision
     cache_dir: Path | None
     threads: int | None
-    streams: int
     device: int
 
 
@@ -35,7 +34,6 @@ def open_backend(
     precision: Precision = "auto",
     cache_dir: Path | Literal["auto"] | None = "auto",
     threads: int | None = None,
-    streams: int = 1,
     device: int = 0,
 ) -> Backend:
     """Open a backend.
@@ -44,9 +42,7 @@ def open_backend(
                without any of them torch on the CPU
     precision  "auto" is bf16 where the processor computes in it, else f32
     cache_dir  where compiled graphs are kept; "auto" is the user's cache folder, None is nowhere
-    threads    of all inference on a CPU; None leaves it to the library
-    streams    calls of a graph that OpenVINO runs at once, each with its part of the threads; other
-               libraries run one
+    threads    of one inference on a CPU; None leaves it to the library
     device     index of the GPU
 
     Raises ConfigError for a name, precision, thread count or device that does not exist, and
@@ -63,18 +59,21 @@ def open_backend(
         )
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, must be at least 1", field="threads")
-    if streams < 1:
-        raise ConfigError(f"streams is {streams}, must be at least 1", field="streams")
     if device < 0:
         raise ConfigError(f"device is {device}, must be at least 0", field="device")
     settings = _Settings(
         precision=precision,
         cache_dir=default_cache_dir() if cache_dir == "auto" else cache_dir,
         threads=threads,
-        streams=streams,
         device=device,
     )
     return _best(settings) if name == "auto" else _OPENERS[name](settings)
+
+
+def computes_on_processor(name: str) -> bool:
+    """Whether a backend of that name, or "auto", computes on the CPU here, as far as can be told
+    without opening it: a GPU's driver may be here, and no library for it."""
+    return name == "openvino" or not has_nvidia_driver()
 
 
 def _best(settings: _Settings) -> Backend:
@@ -120,10 +119,7 @@ def _openvino(settings: _Settings) -> Backend:
     from engine.backends.openvino import OpenVinoBackend
 
     return OpenVinoBackend(
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-        threads=settings.threads,
-        streams=settings.streams,
+        precision=settings.precision, cache_dir=settings.cache_dir, threads=settings.threads
     )
 
 

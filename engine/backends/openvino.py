@@ -10,8 +10,7 @@ import hashlib
 import io
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +49,7 @@ class OpenVinoBackend:
     buckets = (1, 2, 4, 8, 16)
 
     def __init__(
-        self,
-        *,
-        precision: Precision,
-        cache_dir: Path | None,
-        threads: int | None,
-        streams: int = 1,
+        self, *, precision: Precision, cache_dir: Path | None, threads: int | None
     ) -> None:
         self._core: Any = openvino_core()
         self._cache = BlobCache(cache_dir) if cache_dir else None
@@ -66,9 +60,6 @@ class OpenVinoBackend:
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
-        self.streams = streams
-        if streams > 1:
-            self._settings["NUM_STREAMS"] = streams
         version = self._core.get_versions(DEVICE)[DEVICE].build_number
         self._identity = f"{version} {self._property('FULL_DEVICE_NAME')} folded"
 
@@ -231,74 +222,62 @@ def _round_in_float(model: Any) -> None:
 
 
 class OpenVinoGraph:
-    """The compiled buckets of one graph. Any thread may call it; as many calls run at once as the
-    backend has streams, and others wait."""
+    """The compiled buckets of one graph. A lock lets any thread call it, one at a time."""
 
     def __init__(self, backend: OpenVinoBackend, path: Path, buckets: Sequence[int]) -> None:
         self._backend = backend
         self._path = path
         self._buckets = tuple(sorted(set(buckets))) or (ANY_SHAPE,)
-        self._compiled: dict[int, _Compiled] = {}
-        self._compiling = threading.Lock()
-        self._streams = threading.BoundedSemaphore(backend.streams)
+        self._compiled: dict[int, Any] = {}
+        self._requests: dict[int, _Request] = {}
+        self._lock = threading.Lock()
 
     def compile_all(self) -> None:
-        for bucket in self._buckets:
-            self._of(bucket)
+        with self._lock:
+            for bucket in self._buckets:
+                self._request(bucket)
 
     def __call__(self, inputs: Inputs) -> dict[str, Array]:
-        with self._streams:
+        with self._lock:
             if self._buckets == (ANY_SHAPE,):
                 return self._infer(ANY_SHAPE, inputs)
             return in_buckets(self._path, self._buckets, inputs, self._infer)
 
     def _infer(self, bucket: int, inputs: Inputs) -> dict[str, Array]:
-        compiled = self._of(bucket)
-        prepared = checked_inputs(self._path, compiled.inputs, inputs)
+        request = self._request(bucket)
+        prepared = checked_inputs(self._path, request.inputs, inputs)
         try:
-            request = compiled.request()
             results = request.infer(prepared, share_inputs=True)
-        except (RuntimeError, MemoryError) as exc:  # a request that failed computes nonsense after
+        except (RuntimeError, MemoryError) as exc:
+            del self._requests[bucket]  # one that failed computes nonsense afterwards
             raise _translated(exc, self._path, bucket, "inference failed") from exc
-        compiled.idle.append(request)
-        outputs = {name: results[port] for name, port in compiled.outputs.items()}
+        outputs = {name: results[port] for name, port in request.outputs.items()}
         require_finite(self._path, outputs)
         return outputs
 
-    def _of(self, bucket: int) -> _Compiled:
+    def _request(self, bucket: int) -> _Request:
         self._backend.require_open(self._path)
-        with self._compiling:
-            if bucket not in self._compiled:
-                self._compiled[bucket] = _Compiled.of(self._backend.compile(self._path, bucket))
-            return self._compiled[bucket]
+        if bucket not in self._compiled:
+            self._compiled[bucket] = self._backend.compile(self._path, bucket)
+        if bucket not in self._requests:
+            self._requests[bucket] = _Request.of(self._compiled[bucket].create_infer_request())
+        return self._requests[bucket]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Compiled:
-    """A compiled bucket, with what it takes and gives: asking OpenVINO takes longer than a layer.
+class _Request:
+    """An infer request, with what it takes and gives: asking OpenVINO takes longer than a layer."""
 
-    idle  requests that no call uses
-    """
-
-    new_request: Callable[[], Any]
+    infer: Any
     inputs: list[Port]
     outputs: dict[str, Any]
-    idle: deque[Any]
-
-    def request(self) -> Any:
-        """An idle one, or a new one; another thread may take the last at the same time."""
-        try:
-            return self.idle.pop()
-        except IndexError:
-            return self.new_request()
 
     @classmethod
-    def of(cls, compiled: Any) -> _Compiled:
+    def of(cls, request: Any) -> _Request:
         return cls(
-            new_request=compiled.create_infer_request,
-            inputs=[_port(port) for port in compiled.inputs],
-            outputs={port.get_any_name(): port for port in compiled.outputs},
-            idle=deque([compiled.create_infer_request()]),
+            infer=request.infer,
+            inputs=[_port(port) for port in request.model_inputs],
+            outputs={port.get_any_name(): port for port in request.model_outputs},
         )
 
 

@@ -71,11 +71,6 @@ class Backend(Protocol):
         ...
 
     @property
-    def streams(self) -> int:
-        """How many calls of a graph run at once, of different threads; more wait."""
-        ...
-
-    @property
     def buckets(self) -> tuple[int, ...]:
         """Batch sizes of denoiser calls that are worth compiling on this device."""
         ...

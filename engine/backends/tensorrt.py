@@ -82,7 +82,6 @@ class TensorRtBackend:
     """
 
     name = "tensorrt"
-    streams = 1
     buckets = BUCKETS
 
     def __init__(

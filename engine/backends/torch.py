@@ -67,7 +67,6 @@ class TorchBackend:
     """
 
     name = "torch"
-    streams = 1
 
     def __init__(
         self,

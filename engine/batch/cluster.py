@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from engine.batch.engines import open_engines
 from engine.batch.folder import Entry
-from engine.batch.making import load_makers
 from engine.batch.prompts import Prompt
 from engine.batch.running import Outcome, made_motions
 from engine.bundle import load_bundle
@@ -25,14 +25,16 @@ MOST_ROWS = 128
 
 
 class EngineActor:
-    """One engine on one machine of the cluster; Ray Data calls it with rows of prompts.
+    """The engines of one machine of the cluster; Ray Data calls it with rows of prompts.
 
-    bundle, compute  what `ComputeConfig` takes; making what `load_makers` takes; folder and suffix
-                     of the motions
+    prompts          how many it is likely to be given
+    bundle, compute  what `ComputeConfig` takes; making what `Maker` takes; folder and suffix of the
+                     motions
     """
 
     def __init__(
         self,
+        prompts: int,
         bundle: Path,
         compute: dict[str, Any],
         making: dict[str, Any],
@@ -40,12 +42,12 @@ class EngineActor:
         suffix: str,
     ) -> None:
         config = ComputeConfig(bundle=load_bundle(bundle), **compute)
-        self._makers = load_makers(config, **making)
+        self._engines = open_engines(config, prompts=prompts, **making)
         self._folder, self._suffix = folder, suffix
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         prompts = [Prompt(**fields) for fields in batch["prompt"]]
-        outcomes = made_motions(self._makers, prompts, self._folder, self._suffix)
+        outcomes = made_motions(self._engines, prompts, self._folder, self._suffix)
         return {"outcome": [asdict(outcome) for outcome in outcomes]}
 
 
@@ -57,7 +59,7 @@ def made_on_cluster(
     address  of the cluster, "auto" for the one that this machine belongs to, or "local"
     engines  actors; None: one for each machine
     cpus     processors that an actor claims
-    engine   what EngineActor takes
+    engine   what EngineActor takes besides
     Raises BackendError if there is no such cluster.
     """
     import ray
@@ -83,7 +85,7 @@ def made_on_cluster(
         )
         made = rows.map_batches(
             EngineActor,
-            fn_constructor_kwargs=engine,
+            fn_constructor_kwargs={"prompts": len(prompts) // engines, **engine},
             batch_size=rows_at_once,
             concurrency=engines,
             num_cpus=cpus,

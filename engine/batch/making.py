@@ -8,13 +8,12 @@ those at once, because most of what it takes is the same for one motion and for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.backends.processor import usable_cores
 from engine.batch.prompts import Prompt
 from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat
@@ -28,27 +27,20 @@ from engine.sampling.loaded import ComputeConfig, LoadedBundle, loaded_bundle
 from engine.sampling.models import encode_text
 from engine.sampling.offline import patient_pairs, patient_windows
 
-MOST_STREAMS = 8
-"""Makers of one process at most: each needs the one interpreter for a tenth of its time."""
 FINISHED = 16
 """Motions that are finished in one go: of more, a motion takes longer, as caches no longer hold
 what is compared."""
 
 
-def load_makers(config: ComputeConfig, *, steps: int | None, foot_lock: bool) -> list[Maker]:
-    """Makers that work at once, on one loaded bundle; steps and foot_lock as `Maker` takes them.
+def load_maker(
+    config: ComputeConfig, *, steps: int | None, foot_lock: bool, is_alone: bool = True
+) -> Maker:
+    """A maker on a bundle that is loaded for it; steps and foot_lock as `Maker` takes them.
 
-    On a CPU one a core: each calls graphs of one thread and computes what follows them, so that no
-    graph on all cores waits for the one where something else is computed. Elsewhere two, whose
-    calls take turns. Raises BundleError or BackendError.
+    is_alone  one thread alone calls it
+    Raises BundleError, ConfigError or BackendError.
     """
-    streams = min(config.threads or usable_cores(), MOST_STREAMS)
-    backend, loaded = loaded_bundle(replace(config, streams=streams))
-    more = [loaded.executor.another() for _ in range(backend.streams - 1)] or [loaded.executor]
-    return [
-        Maker(replace(loaded, executor=executor), steps, foot_lock)
-        for executor in (loaded.executor, *more)
-    ]
+    return Maker(loaded_bundle(config, is_alone=is_alone)[1], steps, foot_lock)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +55,7 @@ class Begun:
 
 
 class Maker:
-    """Makes motions; safe to call from several threads.
+    """Makes motions; as safe to call from several threads as its executor is.
 
     steps      denoiser calls of a window; None: the bundle's own
     foot_lock  whether planted feet are held at one spot

@@ -6,9 +6,11 @@ Knows flags and the terminal; the work is `engine/batch`'s. What is there alread
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from engine.errors import InputError
 from engine.progress import counted, waiting
 
 if TYPE_CHECKING:
-    from engine.batch import BadPrompt, Outcome, Prompt
+    from engine.batch import BadPrompt, BatchFolder, Outcome, Prompt
     from engine.bundle import Bundle
 
 HELP = """\
@@ -61,7 +63,7 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     engine = parser.add_argument_group("engine")
     engine.add_argument("--bundle", type=Path, metavar="DIR", help="default: the starter bundle")
     add_backend_options(engine)
-    engine.add_argument("--threads", type=int, metavar="N", help="threads of the backend")
+    engine.add_argument("--threads", type=int, metavar="N", help="processor cores to use (all)")
     engine.add_argument(
         "--body", type=Path, metavar="NPZ", help="a licensed SMPLX_*.npz in place of the open body"
     )
@@ -90,26 +92,46 @@ def run(args: argparse.Namespace) -> int:
     folder = BatchFolder(args.out, _made_by(args, bundle, load_body(args.body).name))
     wanted = [prompt for prompt in prompts if not folder.holds(prompt)]
     there = len(prompts) - len(wanted)
-    with waiting("loading the engine"):
-        outcomes = _outcomes(args, bundle, wanted)
-    begun = time.monotonic()
-    failed = 0
-    for outcome in counted(outcomes, "generate", len(wanted), "motions"):
-        if outcome.entry is None:
-            failed += 1
-            print(f"{args.prompts}:{outcome.prompt.line}: {outcome.problem}", file=sys.stderr)
-        else:
-            folder.add(outcome.entry)
-            if outcome.notice:
-                print(f"{args.prompts}:{outcome.prompt.line}: {outcome.notice}", file=sys.stderr)
+    with _told_to_stop(folder), ExitStack() as opened:
+        with waiting("loading the engine"):
+            outcomes = _outcomes(args, bundle, wanted, opened)
+        begun = time.monotonic()
+        failed = 0
+        for outcome in counted(outcomes, "generate", len(wanted), "motions"):
+            if outcome.entry is None:
+                failed += 1
+                print(f"{args.prompts}:{outcome.prompt.line}: {outcome.problem}", file=sys.stderr)
+            else:
+                folder.add(outcome.entry)
+                if outcome.notice:
+                    at = f"{args.prompts}:{outcome.prompt.line}"
+                    print(f"{at}: {outcome.notice}", file=sys.stderr)
+        made, seconds = len(wanted) - failed, time.monotonic() - begun
     folder.close()
-    made, seconds = len(wanted) - failed, time.monotonic() - begun
     an_hour = 3600 * made / max(seconds, 1e-9)
     print(
         f"{args.out}: {made} motions made in {seconds:.0f} s ({an_hour:.0f} an hour), "
         f"{there} were there, {len(bad) + failed} rows left out"
     )
     return 0 if made + there else 1
+
+
+@contextmanager
+def _told_to_stop(folder: BatchFolder) -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does while the block runs: it ends with one line."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.close()
+        print(
+            f"{folder.path}: stopped; it holds {len(folder.entries)} motions, and the same command "
+            "goes on",
+            file=sys.stderr,
+        )
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _made_by(args: argparse.Namespace, bundle: Bundle, body: str) -> dict[str, Any]:
@@ -124,8 +146,10 @@ def _made_by(args: argparse.Namespace, bundle: Bundle, body: str) -> dict[str, A
     }
 
 
-def _outcomes(args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt]) -> Iterator[Outcome]:
-    """On the cluster, or here; returns when there is an engine."""
+def _outcomes(
+    args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt], opened: ExitStack
+) -> Iterator[Outcome]:
+    """On the cluster, or here; returns when there is an engine, which is `opened`."""
     if not prompts:
         return iter(())
     compute = {
@@ -151,11 +175,14 @@ def _outcomes(args: argparse.Namespace, bundle: Bundle, prompts: list[Prompt]) -
             folder=args.out.resolve(),
             suffix=suffix,
         )
-    from engine.batch import load_makers, made_motions
+    from engine.batch import made_motions, open_engines
     from engine.sampling.loaded import ComputeConfig
 
-    makers = load_makers(ComputeConfig(bundle=bundle, **compute), **making)
-    return made_motions(makers, prompts, args.out, suffix)
+    config = ComputeConfig(bundle=bundle, **compute)
+    engines = open_engines(config, prompts=len(prompts), **making)
+    for engine in engines:
+        opened.callback(engine.close)
+    return made_motions(engines, prompts, args.out, suffix)
 
 
 def _tell_bad(path: Path, bad: list[BadPrompt]) -> None:

@@ -169,6 +169,30 @@ class ExecutorThread:
             return not self._is_over
 
 
+class CallerTurns:
+    """Turns on whichever thread brings work, which is done before that goes on. For one caller: it
+    need not wait for another thread, and neither waits for the interpreter."""
+
+    def __init__(self) -> None:
+        self._turning, self._is_over = threading.Lock(), False
+
+    def start(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def wake(self) -> None:
+        while True:
+            with self._turning:
+                if self._is_over or not self._executor.has_work:
+                    return
+                self._executor.begin_turn()
+                self._executor.end_turn()
+
+    def stop(self) -> None:
+        self._is_over = True
+        with self._turning:
+            pass
+
+
 class Executor:
     """Start it, submit, close it. Also a context manager.
 
@@ -227,11 +251,6 @@ class Executor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def another(self) -> Executor:
-        """An executor of the same models, with a thread of its own: both make calls at once where
-        the backend has streams. Each is closed by itself."""
-        return Executor(self._models, costs=self._costs.copied(), clock=self._clock)
 
     @property
     def costs(self) -> CallCosts:

@@ -19,9 +19,10 @@ from engine.bundle import KINDS_FILE, Bundle
 from engine.motion.intent import IntentNet, load_intent
 from engine.progress import Say, silent
 from engine.sampling.acts import acts_of
-from engine.sampling.executor import Executor
+from engine.sampling.executor import CallerTurns, Executor
 from engine.sampling.kinds import Kinds, load_kinds
-from engine.sampling.models import load_models
+from engine.sampling.models import Models, load_models
+from engine.sampling.scheduler import costs_by_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,6 @@ class ComputeConfig:
     precision: Precision = "auto"
     threads: int | None = None
     """Of the backend; None: the backend's choice."""
-    streams: int = 1
-    """Calls of a graph at once, which share the threads."""
     body: Path | None = None
     """A licensed SMPL-X body; None: the bundle's, or else the packaged one."""
 
@@ -84,17 +83,17 @@ def fingerprint_of(bundle: Bundle, body: Body) -> bytes:
     return known.digest()[:16]
 
 
-def loaded_bundle(config: ComputeConfig, say: Say = silent) -> tuple[Backend, LoadedBundle]:
+def loaded_bundle(
+    config: ComputeConfig, say: Say = silent, *, is_alone: bool = False
+) -> tuple[Backend, LoadedBundle]:
     """Compile the bundle's graphs, start the executor, time its calls. Takes seconds.
 
-    Raises BundleError or BackendError.
+    is_alone  for offline work of one thread on a processor: it makes the calls itself, and none is
+              timed
+    Raises BundleError, ConfigError or BackendError.
     """
     backend = open_backend(
-        config.backend,
-        precision=config.precision,
-        threads=config.threads,
-        streams=config.streams,
-        device=config.device,
+        config.backend, precision=config.precision, threads=config.threads, device=config.device
     )
     begun = time.monotonic()
     say(
@@ -104,7 +103,7 @@ def loaded_bundle(config: ComputeConfig, say: Say = silent) -> tuple[Backend, Lo
     models, kinds = load_models(config.bundle, backend), config.bundle.optional(KINDS_FILE)
     loaded = LoadedBundle(
         bundle=config.bundle,
-        executor=Executor(models),
+        executor=_callers_executor(models) if is_alone else Executor(models),
         body=_body(config),
         intent=intent_of(config.bundle),
         acts=acts_of(config.bundle, models) if models.animator.text_width else None,
@@ -112,9 +111,14 @@ def loaded_bundle(config: ComputeConfig, say: Say = silent) -> tuple[Backend, Lo
         backend=backend.name,
         precision=backend.precision,
     )
-    say(f"graphs ready after {time.monotonic() - begun:.1f} s; timing them")
-    loaded.executor.measure()
+    if not is_alone:
+        say(f"graphs ready after {time.monotonic() - begun:.1f} s; timing them")
+        loaded.executor.measure()
     return backend, loaded
+
+
+def _callers_executor(models: Models) -> Executor:
+    return Executor(models, costs=costs_by_rows(models.animator.buckets), turns=CallerTurns())
 
 
 def _body(config: ComputeConfig) -> Body:

@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -93,17 +92,6 @@ signal.raise_signal(signal.SIGTERM)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "handled\n", "")
-
-
-def test_calls_that_run_at_once_change_no_bit_of_each_other(graph_path: Path) -> None:
-    backend = open_backend("openvino", precision="f32", cache_dir=None, streams=3)
-    assert backend.streams == 3
-    together, alone = backend.load(graph_path, (2, 4)), _load(graph_path, (2, 4))
-    counts = [1 + n % 4 for n in range(200)]
-    with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(lambda count: together(_rows(count))["y"], counts))
-    for count, y in zip(counts, found, strict=True):
-        np.testing.assert_array_equal(y, alone(_rows(count))["y"])
 
 
 # ----------------------------------------------------------------------------- cache

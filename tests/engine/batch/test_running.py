@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine.batch import BatchFolder, Maker, Prompt, made_motions, read_prompts
+from engine.batch.engines import OwnThread
 from engine.batch.making import Begun
 from engine.batch.prompts import Defaults
 from engine.body.shape import load_body
@@ -46,10 +47,10 @@ def prompts_of(path: Path, rows: list[dict[str, object]]) -> list[Prompt]:
     return good
 
 
-def filled(maker: Maker, folder: BatchFolder, prompts: list[Prompt], *more: Maker) -> list[str]:
+def filled(maker: Maker, folder: BatchFolder, prompts: list[Prompt]) -> list[str]:
     """Make what is not there; the names of what was made."""
     wanted = [prompt for prompt in prompts if not folder.holds(prompt)]
-    for outcome in made_motions([maker, *more], wanted, folder.path, ".npz"):
+    for outcome in made_motions([OwnThread(maker)], wanted, folder.path, ".npz"):
         assert outcome.entry is not None, outcome.problem
         folder.add(outcome.entry)
     return [prompt.name for prompt in wanted]
@@ -68,20 +69,6 @@ def test_words_pairs_and_poses_become_motions_each_once(maker: Maker, tmp_path: 
     np.testing.assert_allclose(pair.transl[:, 5], given.transl[:, 0], atol=1e-3)
     posed, single = read_motion(folder.path / "000010.npz"), read_motion(DATA / "wave.npz")
     np.testing.assert_allclose(posed.transl[0, 0], single.transl[0, 3], atol=1e-3)
-
-
-def test_two_makers_make_what_one_does_each_once(maker: Maker, tmp_path: Path) -> None:
-    prompts = prompts_of(tmp_path / "a.jsonl", [{"text": f"they bow {n}"} for n in range(30)])
-    alone, both = (BatchFolder(tmp_path / name, MADE_BY) for name in ("alone", "both"))
-    filled(maker, alone, prompts)
-    with maker.loaded.executor.another() as executor:
-        second = Maker(replace(maker.loaded, executor=executor), steps=2, foot_lock=True)
-        filled(maker, both, prompts, second)
-        assert 0 < executor.figures().windows < len(prompts)
-    assert list(both.entries) == [prompt.name for prompt in prompts]
-    for prompt in prompts:
-        one, other = (read_motion(at.path / f"{prompt.name}.npz") for at in (alone, both))
-        np.testing.assert_allclose(one.transl, other.transl, atol=1e-3)
 
 
 def test_who_spoils_a_motion_spoils_no_other(maker: Maker, tmp_path: Path) -> None:
@@ -145,7 +132,7 @@ def test_a_row_that_cannot_be_made_is_an_outcome_with_its_problem(
     (tmp_path / "out").mkdir()
     outcomes = {
         outcome.prompt.name: outcome
-        for outcome in made_motions([maker], prompts, tmp_path / "out", ".npz")
+        for outcome in made_motions([OwnThread(maker)], prompts, tmp_path / "out", ".npz")
     }
     assert "holds 1 people and 11 frames; 2 people at frame 0" in outcomes["000000"].problem
     assert "1 people at frame 99 are wanted" in outcomes["000001"].problem
