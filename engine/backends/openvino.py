@@ -60,6 +60,8 @@ class OpenVinoBackend:
         }
         if threads is not None:
             self._settings["INFERENCE_NUM_THREADS"] = threads
+            # Each process would pin its threads to the first cores, and leave the others idle.
+            self._settings["ENABLE_CPU_PINNING"] = False
         version = self._core.get_versions(DEVICE)[DEVICE].build_number
         self._identity = f"{version} {self._property('FULL_DEVICE_NAME')} folded"
 
