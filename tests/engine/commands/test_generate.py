@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_a_bad_row_is_named_and_what_is_there_is_not_made_again(
     assert names_in_manifest(folder) == [f"{n:06d}" for n in range(60) if n != 7]
 
 
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """Ctrl-C is heard below, also where a shell runs the tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_processes_with_one_line(
