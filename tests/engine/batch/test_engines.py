@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -122,7 +123,7 @@ def test_what_is_wrong_over_there_is_said_here(config: ComputeConfig, tmp_path: 
     ):
         pass
     with pytest.raises(BackendError, match=r"ended while it loaded \(exit code 3\); fewer of them"):
-        begun_processes(1, partial(os._exit, 3))
+        begun_processes(1, partial(sys.exit, 3))
 
 
 def test_whoever_stops_early_waits_for_no_process(config: ComputeConfig, tmp_path: Path) -> None:
