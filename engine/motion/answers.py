@@ -22,6 +22,7 @@ from engine.body.rotations import rotmat_about, wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
 from engine.motion.company import FARTHEST, GAP, NOT_THERE, SLACK
+from engine.motion.dance import led_hips, led_palm
 from engine.motion.motion import FRAME_RATE
 
 CONTACTS = (
@@ -35,14 +36,19 @@ CONTACTS = (
 )
 """Kinds of intent whose answer touches the player."""
 GESTURES = ("wave", "bow")
-PUSH = "push"
-ANSWERED = (*CONTACTS, *GESTURES, PUSH)
+PUSH, DANCE = "push", "dance"
+ANSWERED = (*CONTACTS, *GESTURES, PUSH, DANCE)
 ENDING = ("bow", PUSH)
 """Kinds whose answer ends by itself, whatever the player does."""
-ACTS = ("wave", "bow", "offer_hand", "offer_arms", "come_closer", "step_back")
+LEAD = "lead_dance"
+ACTS = ("wave", "bow", "offer_hand", "offer_arms", "come_closer", "step_back", LEAD)
 """What the partner does when words ask for it."""
-INVITING = ("offer_hand", "offer_arms")
-"""Acts that end when the player takes what is offered."""
+INVITING: dict[str, tuple[str, ...]] = {
+    "offer_hand": CONTACTS,
+    "offer_arms": CONTACTS,
+    LEAD: (DANCE,),
+}
+"""Acts that end when the player takes what is offered, and what does."""
 PLACES = ("come_closer", "step_back")
 """Acts that are done by standing somewhere; hands have nothing to do with them."""
 LEFT, RIGHT = 0, 1
@@ -252,9 +258,15 @@ def shove_of(answer: Answer | None, frames: IntArray) -> Array | None:
     return np.asarray(speed[:, None] * way)
 
 
-def hips_ahead(answer: Answer, weights: Array) -> Array:
-    """Metres (frame,) that the hips go forward for it, over the same feet."""
-    return -BOW_BACK * weights if answer.kind == "bow" else np.zeros(len(weights))
+def hips_off(answer: Answer, frames: IntArray, weights: Array) -> Array:
+    """(frame, 3) metres left, up and ahead that the hips go for it, over the same feet.
+
+    frames  (frame,) their numbers; weights (frame,) of the answer in them
+    """
+    if answer.kind == LEAD:
+        return np.asarray(weights[:, None] * led_hips(frames - answer.begins))
+    back = BOW_BACK if answer.kind == "bow" else 0.0
+    return weights[:, None] * [0.0, 0.0, -back]
 
 
 # --------------------------------------------------------------------------------------------- arms
@@ -271,13 +283,16 @@ def reaches_of(
     partner  rotmats (frame, 22, 3, 3), chest as `chest_of` has it, rest (22, 3)
     player   joints (frame, 22, 3), world (frame, 22, 3, 3), rest (22, 3)
     """
-    if answer.kind in ("bow", *PLACES) or not weights.any():
+    if answer.kind in ("bow", DANCE, *PLACES) or not weights.any():
         return ()
     rotmats, chest, rest = partner
     ahead = unit(chest[1][..., 2] * [1.0, 0.0, 1.0])
     if answer.kind == "wave":
         places, _ = along_chain(rest, rotmats, ARMS[RIGHT][:2], (CHEST, *chest))
         return (_waving(weights, frames - answer.begins, places[1], ahead),)
+    if answer.kind == LEAD:
+        since = frames - answer.begins
+        return tuple(_leading(side, weights, since, chest, ahead, rest) for side in (LEFT, RIGHT))
     if answer.kind in INVITING:
         sides = (RIGHT,) if answer.kind == "offer_hand" else (LEFT, RIGHT)
         return tuple(_offering(answer.kind, side, weights, chest, ahead, rest) for side in sides)
@@ -340,6 +355,25 @@ def _offering(
         palm = at + arm * (0.66 * ahead - 0.12 * UP + 0.52 * out)
         fingers, faces = unit(ahead + 0.3 * out), unit(0.5 * UP - out)
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces)
+
+
+def _leading(
+    side: int,
+    weights: Array,
+    since: IntArray,
+    chest: tuple[Array, Array],
+    ahead: Array,
+    rest: Array,
+) -> Reach:
+    """A hand of one who dances first."""
+    at, out = _shoulder(side, chest, ahead, rest)
+    place = led_palm(side, since)[..., None] * np.stack(
+        [out, np.broadcast_to(UP, out.shape), ahead], 1
+    )
+    fingers, faces = unit(ahead + 0.4 * UP - 0.2 * out), unit(-out - 0.4 * UP)
+    elbow = unit(0.9 * out - 0.6 * UP - 0.2 * ahead)
+    palm = at + place.sum(axis=1)
+    return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces, elbow=elbow)
 
 
 def _flung(

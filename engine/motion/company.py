@@ -83,6 +83,8 @@ THERE, NOT_THERE = 0.02, 0.07
 """Metres from a place to stand at, within which one is there; and from which one sets off again."""
 STRIDE, APPROACH = 1.5, 3.5
 """Metres a second on the way there; and for each metre that is left."""
+JOINING = 0.6
+"""Metres a second by which one who is led makes good what is missing."""
 EAGER = 2.2
 """Times the distance that is too much: metres a second at which it is made good."""
 STOPPED = 0.08
@@ -100,8 +102,8 @@ SUBSTEPS = 3
 # --------------------------------------------------------------------------------------------- feet
 STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
 """Metres from under its hip, and radians off where the hips face, at which a foot steps."""
-AT_REST = 0.09
-"""The metres of one who has come to stand."""
+AT_REST, SWAYS = 0.09, 0.20
+"""The metres of one who has come to stand, and of one whose hips sway."""
 HOP_DISTANCE, COMING_OVER = 0.6, 0.12
 """Metres within which a foot waits for hips that come towards it by so many metres a second."""
 STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
@@ -290,22 +292,28 @@ def accompany(
     rest_joints: Array,
     stand: tuple[float, float] | None = None,
     shove: Array | None = None,
+    led: Array | None = None,
 ) -> Course:
     """The frames after `state` beside one who crosses the ground `other` (frame, 3): x, z, yaw.
 
     stand  x, z to stand at, facing the other; None: at a comfortable distance
     shove  (frame, 2) metres a second x and z at which hips are made to go at least; None: free
+    led    (frame, 2) x, z where hips are in each frame, if they can; None: where they like
     """
     left, right = (rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]).tolist()
     hips, feet = _Hips.of(state), state.feet
     states: list[Companion] = []
     shoves = [(0.0, 0.0)] * len(other) if shove is None else [tuple(row) for row in shove.tolist()]
-    for frame, (moved, shoved) in enumerate(zip(_finer(other), shoves, strict=True), 1):
-        for place in moved:
-            hips = _gone(hips, place, stand, shoved)
+    nowhere: list[list[float] | None] = [None] * SUBSTEPS
+    leads = [nowhere] * len(other) if led is None else _leads(led)
+    for frame, (moved, shoved, lead) in enumerate(
+        zip(_finer(other), shoves, leads, strict=True), 1
+    ):
+        for place, to in zip(moved, lead, strict=True):
+            hips = _gone(hips, place, stand, shoved, to)
         time_s = state.time_s + frame / FRAME_RATE
         soon = hips.later(FEET_LEAD)
-        feet = step(feet, soon, (hips.v_x, hips.v_z), (left, right), time_s)
+        feet = step(feet, soon, (hips.v_x, hips.v_z), (left, right), time_s, is_led=led is not None)
         states.append(hips.companion(feet, time_s))
     return Course(
         hips=np.array([after.hips for after in states]),
@@ -374,6 +382,16 @@ def _finer(other: Array) -> list[list[list[float]]]:
     return moved
 
 
+def _leads(led: Array) -> list[list[list[float] | None]]:
+    """For each frame and each of its substeps, of hips that are led: x, z at its end, and how fast
+    they change."""
+    count, values = len(led), np.column_stack([led, np.gradient(led, axis=0) * FRAME_RATE])
+    at = np.arange(1 - SUBSTEPS, (count - 1) * SUBSTEPS + 1) / SUBSTEPS
+    columns = [np.interp(at, np.arange(count), column) for column in values.T]
+    leads = np.stack(columns, -1).reshape(count, SUBSTEPS, 4)
+    return [list(each) for each in leads.tolist()]
+
+
 class _Other(NamedTuple):
     """Another, seen from us.
 
@@ -428,14 +446,20 @@ def _gone(
     other: list[float],
     stand: tuple[float, float] | None,
     shoved: tuple[float, float],
+    lead: list[float] | None,
 ) -> _Hips:
-    """A substep later; of the other: x, z, yaw, and how fast x and z change."""
+    """A substep later; of the other: x, z, yaw, and how fast x and z change.
+
+    lead  x, z to be at then, and how fast they change
+    """
     fine = 1 / (FRAME_RATE * SUBSTEPS)
     seen = _Other.of(hips, other)
-    wish = _wished(hips, seen, fine)
-    if stand is not None:
+    wish, gain = _wished(hips, seen, fine), 5.0
+    if lead is not None:
+        wish, gain = _led(hips, wish, lead, fine), 1 / fine
+    elif stand is not None:
         wish = _to_stand(hips, seen, wish, stand)
-    push_x, push_z = 5 * (wish.x - hips.v_x), 5 * (wish.z - hips.v_z)
+    push_x, push_z = gain * (wish.x - hips.v_x), gain * (wish.z - hips.v_z)
     most = ACCELERATION if wish.is_quick else BRAKING
     scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
     v_x, v_z = hips.v_x + scale * push_x, hips.v_z + scale * push_z
@@ -511,6 +535,21 @@ def _wished(hips: _Hips, seen: _Other, fine: float) -> _Wish:
     )
 
 
+def _led(hips: _Hips, wish: _Wish, lead: list[float], fine: float) -> _Wish:
+    """What one wants who is led: as fast as that goes, and what is missing, by and by."""
+    x, z, v_x, v_z = lead
+    way_x, way_z = x - v_x * fine - hips.x, z - v_z * fine - hips.z
+    quick = min(APPROACH, JOINING / max(math.hypot(way_x, way_z), 1e-9))
+    return wish._replace(
+        x=v_x + quick * way_x,
+        z=v_z + quick * way_z,
+        faces=0.0,
+        is_quick=True,
+        is_going=True,
+        unseen=0.0,
+    )
+
+
 def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]) -> _Wish:
     """What one wants who is to stand somewhere, facing the other."""
     way_x, way_z = stand[0] - hips.x, stand[1] - hips.z
@@ -531,18 +570,25 @@ def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]
 
 # ------------------------------------------------------------------------------------------- steps
 def step(
-    feet: tuple[Foot, Foot], hips: Place, velocity: tuple[float, float], home: Ground, time_s: float
+    feet: tuple[Foot, Foot],
+    hips: Place,
+    velocity: tuple[float, float],
+    home: Ground,
+    time_s: float,
+    *,
+    is_led: bool = False,
 ) -> tuple[Foot, Foot]:
     """The feet (left, right) at a time, under hips that go at a velocity.
 
-    home  x and z of the left and the right ankle from the hips, standing at ease, facing +Z
+    home    x and z of the left and the right ankle from the hips, standing at ease, facing +Z
+    is_led  whether hips sway as another's do, over feet that stay
     A foot in the air is led to where the hips are going; the last part of a step stays as it was
     begun, and a change of goal moves no foot at once.
     """
     both = [_landed(foot, time_s) for foot in feet]
     pace = math.hypot(*velocity)
     under = [_under(hips, home[side], side) for side in (0, 1)]
-    room = STEP_DISTANCE if pace > STOPPED else AT_REST
+    room = SWAYS if is_led else STEP_DISTANCE if pace > STOPPED else AT_REST
     strains = [_strain(both[side], under[side], velocity, room) for side in (0, 1)]
     sideways = velocity[0] * math.cos(hips[2]) - velocity[1] * math.sin(hips[2])
     first = ASIDE_FIRST * min(max(sideways / ASIDE_PACE, -1.0), 1.0)
@@ -623,18 +669,19 @@ def rooted(
     course: Course,
     rest_joints: Array,
     floor: float,
-    forward: Array | float = 0.0,
+    off: Array,
 ) -> tuple[Array, Array]:
     """Frames (frame, 22, 3, 3) whose root goes along a course, and their transl.
 
-    forward  (frame,) metres that the hips are ahead of the course, over the same feet
+    off  (frame, 3) metres left, up and ahead that the hips are off the course, over the same feet
     """
     result, yaw = _facing(rotmats, course), course.hips[:, 2]
     pelvis = np.empty((len(rotmats), 3))
-    pelvis[:, 0] = course.hips[:, 0] + forward * np.sin(yaw)
-    pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT
+    left, up, ahead = off.T
+    pelvis[:, 0] = course.hips[:, 0] + ahead * np.sin(yaw) + left * np.cos(yaw)
+    pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT + up
     pelvis[:, 1] -= SINK * np.minimum(course.pace, 1.5)
-    pelvis[:, 2] = course.hips[:, 1] + forward * np.cos(yaw)
+    pelvis[:, 2] = course.hips[:, 1] + ahead * np.cos(yaw) - left * np.sin(yaw)
     ankles = _ankles(course, rest_joints, floor)
     pelvis[:, 1] -= _lowered(_hips_of(result, pelvis, rest_joints), ankles, course, rest_joints)
     return result, pelvis - rest_joints[0]

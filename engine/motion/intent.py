@@ -33,6 +33,7 @@ KINDS = (
     "bow",
     "push",
     "point",
+    "dance",
     "other",
 )
 """What the player may be about; the first is nothing that calls for an answer, the last is

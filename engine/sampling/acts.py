@@ -61,11 +61,19 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "step away from me",
         "give me more space",
     ),
+    "lead_dance": (
+        "two people dance together",
+        "one person dances and the other mirrors the moves",
+        "the partner dances",
+        "dance with me",
+        "let us dance",
+        "two people dance facing each other",
+        "they move to the beat and raise their arms",
+        "sway to the music",
+    ),
 }
 """Sentences for each of ACTS."""
 OTHERS = (
-    "two people dance together",
-    "one person dances and the other mirrors the moves",
     "the partner pushes the player, who stumbles back",
     "the partner is pushed away and regains balance",
     "a high five",

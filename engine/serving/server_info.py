@@ -21,7 +21,7 @@ from engine.serving import wire
 from engine.serving.host import Host
 from engine.serving.load_watch import resident_mb
 
-PROTOCOL_MINOR = 9
+PROTOCOL_MINOR = 10
 
 
 def server_info(host: Host) -> server_info_pb2.GetServerInfoResponse:

@@ -105,6 +105,11 @@ class SessionConfig:
         return self.horizon_frames - self.commit_frames if self.horizon_frames > reach else 0
 
     @property
+    def dance_frames(self) -> int:
+        """Least distance between the starts of two revisions while the partner dances along."""
+        return max(self.revision_frames // 2, 1)
+
+    @property
     def has_zone(self) -> bool:
         """Whether the partner has to keep out of a zone around the player."""
         return self.zone_radius > 0 or not self.allow_contact

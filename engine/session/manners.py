@@ -26,17 +26,20 @@ from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
 from engine.motion.answers import (
     CONTACTS,
+    DANCE,
     ENDING,
     INVITING,
+    LEAD,
     OFFERED,
     PELVIS,
     PLACES,
     PUSH,
+    UP,
     Answer,
     arrives_after,
     bearing_for,
     bent,
-    hips_ahead,
+    hips_off,
     reaches_of,
     shove_of,
     stand_after,
@@ -52,6 +55,7 @@ from engine.motion.company import (
     rooted,
     swinging,
 )
+from engine.motion.dance import STEADY, danced, kept_apart, led_trunk, path_beside, sunk
 from engine.motion.guard import attentive, guarded, hands_down
 from engine.motion.intent import (
     CHEST_SEEN,
@@ -65,8 +69,8 @@ from engine.motion.intent import (
     features_of,
     sight_of,
 )
-from engine.motion.motion import FRAME_RATE
-from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY
+from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
+from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY, joined_to, pinned
 from engine.motion.track import Track
 from engine.session.outlook import Outlook
 from engine.session.player import PlayerTrack
@@ -103,6 +107,11 @@ the posture looks like; from the second on something is."""
 SETTLED_FRAMES = 8
 """After which a player's hands, which slow down, have come to rest."""
 OTHER = KINDS[-1]
+DANCED_FOR, DANCED_ON, OFFERED_FOR = 4, 8, 6
+"""Frames from which on what looks like a dance is one, that one may pause who dances, and from
+which on what looks like an offer in between is one."""
+SWAYED_FRAMES = 20
+"""In whose mean a dancer is taken to be."""
 HELD = ("right_hand", "left_hand", "both_hands")
 HELD_OUT = 0.25
 """Metres over the ground from the shoulder to a palm that is held out."""
@@ -160,6 +169,8 @@ class Situation:
     rest_joints   (2, 22, 3)
     is_aimed      whether targets, or a mode other than REACT, say what the partner does
     is_led        whether words or targets lead, so that the partner has reasons of its own
+    lag           frames by which the partner dances later than the player, so that it never has to
+                  guess
     act           what words ask of the partner alone, of ACTS
     """
 
@@ -170,6 +181,7 @@ class Situation:
     floor: float
     is_aimed: bool
     is_led: bool
+    lag: int
     act: str | None = None
 
 
@@ -219,6 +231,11 @@ class Manners:
             aimed=self._aimed,
             companions=tuple(self._companions.items()),
         )
+
+    @property
+    def is_dancing(self) -> bool:
+        """Whether the partner dances along with the player."""
+        return self.answer is not None and self.answer.kind == DANCE and self.answer.until is None
 
     # -- seeing ------------------------------------------------------------------------------------
     def see(
@@ -282,11 +299,15 @@ class Manners:
     def _goes_on(self, answered: str, frame: int, situation: Situation) -> bool:
         """Whether the player does what is answered still, whatever it is seen as by now: a shaken
         hand is held out, a clapped one is up, and closed arms are round somebody."""
-        seen, (joints, world) = self.intent, situation.posed_at(situation.newest)
+        seen = self.intent
+        if answered == DANCE:
+            most = {NOTHING: DANCED_ON, OTHER: math.inf}.get(seen.kind, OFFERED_FOR)
+            return frame - seen.since < most
+        if seen.kind in CONTACTS or (seen.kind == DANCE and self._has_danced(frame)):
+            return False
+        joints, world = situation.posed_at(situation.newest)
         palms, _, _ = palms_of(joints, world, situation.rest_joints[0])
         if answered == "open_arms":
-            if seen.kind == PALMS_UP:
-                return False
             forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
             over, ahead = palms[:, 1] - joints[PELVIS, 1], (palms - joints[CHEST]) @ forward
             return bool(np.all((over > OVER_HIPS) & (ahead > AHEAD)))
@@ -298,6 +319,10 @@ class Manners:
             return bool(out.min() > HELD_OUT)
         is_waving = seen.kind == "wave" and frame - seen.since > WAVED_FRAMES
         return not is_waving and bool((palms - joints[CHEST])[sides, 1].min() > OVER_CHEST)
+
+    def _has_danced(self, frame: int) -> bool:
+        """Whether the player has danced for a while."""
+        return self.intent.kind == DANCE and frame - self.intent.since >= DANCED_FOR
 
     def _misses(self, situation: Situation) -> bool:
         """Whether an offered palm comes to rest elsewhere than it was taken to."""
@@ -327,19 +352,20 @@ class Manners:
         ):
             return True
         answer, kind, act = self.answer, self.intent.kind, situation.act
-        if (
-            answer is not None
-            and kind not in CONTACTS
-            and self._goes_on(answer.kind, frame, situation)
-        ):
+        if answer is not None and self._goes_on(answer.kind, frame, situation):
             kind = answer.kind
         is_wanted = kind in answered and kind != PUSH and not situation.is_led
-        if act is not None and not (is_wanted and act in INVITING and kind in CONTACTS):
+        if kind == DANCE and not self.is_dancing:
+            is_wanted = is_wanted and self._has_danced(frame)
+        if act is not None and not (is_wanted and kind in INVITING.get(act, ())):
             kind, is_wanted, asks = act, True, False
         if answer is not None:
             is_over = answer.last is not None and from_frame > answer.last
             gives_way = answer.kind in PLACES and is_wanted and not asks
             gives_way |= answer.kind == "open_arms" and kind == PALMS_UP and is_wanted
+            gives_way |= (
+                (answer.kind == DANCE or kind == DANCE) and kind != answer.kind and is_wanted
+            )
             if (is_over or gives_way) and (answer.kind != act or answer.until is not None):
                 self.answer = answer = None
         if answer is None:
@@ -350,11 +376,15 @@ class Manners:
             bearing = bearing_for(kind, joints, world, partner)
             stand = stand_for(kind, (joints, world, rest[0]), bearing, rest[1])
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
+            apart = math.dist(joints[PELVIS, [0, 2]], partner[:2])
+            if kind == DANCE:
+                bearing, apart = _beside_whom(situation, partner)
+                way = abs(kept_apart(apart) - apart)
             self.answer = Answer(
                 kind=kind,
                 begins=from_frame,
                 arrives=from_frame + arrives_after(kind, way),
-                apart=math.dist(joints[PELVIS, [0, 2]], partner[:2]),
+                apart=apart,
                 bearing=bearing,
             )
             return True
@@ -523,9 +553,27 @@ class Manners:
             stand = stand_after(self.answer, places[-1, :2], state.hips)
         free = known.frames - until - 1
         shove = shove_of(self.answer, np.arange(frame + 1, frame + 1 + free))
-        course = accompany(state, places[-free:], rest[1], stand, shove)
+        led = self._led(situation, frame + 1, free)
+        course = accompany(state, places[-free:], rest[1], stand, shove, led)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
+
+    def _led(self, situation: Situation, first: int, count: int) -> Array | None:
+        """(count, 2) where the hips of a partner are who dances along; None: that does not."""
+        answer = self.answer
+        if answer is None or not self.is_dancing:
+            return None
+        leader = situation.player.stretch(first - situation.lag - STEADY, count + STEADY)
+        places = (leader.transl + situation.rest_joints[0, 0])[:, [0, 2]]
+        return path_beside(places, answer.bearing, answer.apart)
+
+
+def _beside_whom(situation: Situation, partner: Place) -> tuple[float, float]:
+    """Bearing and distance of the partner from where the player has been: who dances sways."""
+    seen = situation.player.stretch(situation.newest - SWAYED_FRAMES + 1, SWAYED_FRAMES)
+    middle = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]].mean(axis=0)
+    x, z = np.array(partner[:2]) - middle
+    return math.atan2(x, z), math.hypot(x, z)
 
 
 def _are_palms_up(situation: Situation) -> bool:
@@ -602,6 +650,12 @@ class Layers:
     answer: Answer | None
     reason: float
 
+    @cached_property
+    def leader(self) -> Pose:
+        """(n,) the player whose moves are danced in these frames: as late as all are known."""
+        first = int(self.frames[0]) - self.situation.lag
+        return self.situation.player.stretch(first, len(self.frames))
+
     @property
     def decay(self) -> float:
         """Of what a seam leaves: soon gone in one who stands or answers, so that hands are in
@@ -630,6 +684,10 @@ class Layers:
             rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
             if answer is not None:
                 rotmats = bent(rotmats, answer, self.weights)
+            if answer is not None and answer.kind == DANCE:
+                rotmats = danced(rotmats, self.leader.rotmats, self.weights)
+            if answer is not None and answer.kind == LEAD:
+                rotmats = led_trunk(rotmats, self.frames - answer.begins, self.weights)
             rotmats, transl = self._on_course(course, rotmats, transl)
             chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
@@ -649,11 +707,31 @@ class Layers:
         rows = slice(self.until + 1 - known, self.until + 1)
         rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
         transl[:known] = self.known.transl[1, rows]
-        ahead = 0.0 if self.answer is None else hips_ahead(self.answer, self.weights[free])
         rotmats[free], transl[free] = rooted(
-            rotmats[free], course, self.situation.rest_joints[1], self.situation.floor, ahead
+            rotmats[free],
+            course,
+            self.situation.rest_joints[1],
+            self.situation.floor,
+            self._hips_off()[free],
         )
         return rotmats, transl
+
+    def _hips_off(self) -> Array:
+        """(n, 3) metres left, up and ahead that the hips are off the course for the answer."""
+        if self.answer is None:
+            return np.zeros((len(self.frames), 3))
+        if self.answer.kind != DANCE:
+            return hips_off(self.answer, self.frames, self.weights)
+        down = sunk(self.leader, *self.situation.rest_joints)
+        return np.asarray(-(self.weights * down)[:, None] * UP)
+
+    def joined(self, believed: Track) -> Track:
+        """The window, without margins, joined to what is known. The first frames are not drawn
+        again while one dances: they are as good as known."""
+        is_dancing = self.answer is not None and self.answer.kind in (DANCE, LEAD)
+        if is_dancing and self.weights.min() == 1:
+            return pinned(believed, self.known, self.decay).cut(MARGIN, WINDOW_FRAMES)
+        return joined_to(believed, self.known, self.decay)
 
     def carried(self, result: Track, believed: Track) -> Track:
         """A joined window, without margins, whose partner goes along the course on its legs.

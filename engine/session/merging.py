@@ -76,7 +76,7 @@ def merge(
         layers = manners.over(situation, known, first - MARGIN, has_company=config.company)
         is_on_course = layers.course is not None
         believed = layers.believable(sampled)
-        result = layers.carried(joined_to(believed, known, layers.decay), believed)
+        result = layers.carried(layers.joined(believed), believed)
     else:
         result = joined_to(sampled, known)
     shown = timeline.track(first, WINDOW_FRAMES, player_until, kept, ahead=exact, is_shown=True)
@@ -125,6 +125,7 @@ def situation_of(timeline: Timeline, direction: Direction) -> Situation:
         floor=timeline.floor,
         is_aimed=is_aimed,
         is_led=is_aimed or (direction.text is not None and act is None),
+        lag=config.commit_frames + config.dance_frames,
         act=act,
     )
 

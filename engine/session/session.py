@@ -332,7 +332,13 @@ class Session:
         self._see(frame)
         offer = self._manners.offer if self._manners.offers > offers else None
         keep_away = None if self._keeper is None else self._keeper.keep_away
-        wanted = self._windows.ask(timeline, self._targets, self._departure, keep_away)
+        wanted = self._windows.ask(
+            timeline,
+            self._targets,
+            self._departure,
+            keep_away,
+            is_dancing=self._manners.is_dancing,
+        )
         timeline.plan.forget_before(timeline.oldest)
         self._sent_hands = {at: hand for at, hand in self._sent_hands.items() if at >= frame}
         self._expectation.forget_before(timeline.oldest)

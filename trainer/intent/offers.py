@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
+from engine.body.arms import palms_seen
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
-from engine.body.vectors import unit
+from engine.body.vectors import lengths, unit
 from engine.devices.calibration import (
     ROLE_COUNT,
     ROLE_JOINTS,
@@ -51,7 +52,13 @@ from trainer.choreography.stage import (
 )
 from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, ramp
+from trainer.data.shards import Clip
 
+OFFERS = tuple(kind for kind in KINDS if kind not in ("nothing", "dance", "other"))
+DANCES = ("dance", "mirror_me")
+"""Kinds of clips in which one does what the other is to do as well."""
+MOVES, MOVES_FRAMES = 0.25, 5
+"""Metres a second of a hand of one who dances, seen from the chest, mean of so many frames."""
 CALM = ("face_and_follow", "idle_together", "follow_along", "pass_by", "stroll_arm_in_arm")
 """Kinds whose player does nothing in particular."""
 UNTOLD = -1
@@ -80,7 +87,8 @@ MIRRORED = {
 NO_OFFER = tuple(
     kind
     for kind in CLIP_KINDS
-    if kind not in ("handshake", "high_five", "hug", "wave", "bow", "push", "point_and_look")
+    if kind
+    not in ("handshake", "high_five", "hug", "wave", "bow", "push", "point_and_look", *DANCES)
     and not kind.startswith(("hold_hands", "hand_over", "lead_by", "push_and", "arm_around"))
 )
 """Kinds of clips whose player is about none of our kinds."""
@@ -230,31 +238,64 @@ def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
 def clip_take(rng: np.random.Generator) -> Take:
     """Either half of a clip in which nobody offers what we know."""
     kind = str(rng.choice(NO_OFFER))
-    is_calm = kind in CALM
     clip = make_clip(int(rng.integers(2**62)), kind=kind)
-    who = int(rng.integers(2))
+    take = _half_of(clip, int(rng.integers(2)))
+    if kind in CALM:
+        return take
+    is_active = _is_active(take.rotmats, take.rest_joints)
+    return replace(take, kind=np.where(is_active, KINDS.index("other"), UNTOLD))
+
+
+def _half_of(clip: Clip, who: int) -> Take:
+    """One person of a clip, before the other, about nothing."""
     rotmats, transl = clip.pose.rotmats.astype(float), clip.pose.transl.astype(float)
     rest = clip.rest_joints.astype(float)
     forward = rotmats[1 - who, :, 0, :, 2]
     hips = transl[1 - who] + rest[1 - who, 0]
     yaw = np.arctan2(forward[:, 0], forward[:, 2])
-    label = np.zeros(transl.shape[1], np.int64)
-    if not is_calm:
-        label = np.where(_is_active(rotmats[who], rest[who]), KINDS.index("other"), UNTOLD)
     return Take(
         rotmats=rotmats[who],
         transl=transl[who],
         betas=clip.betas[who],
         rest_joints=rest[who],
         partner=np.stack([hips[:, 0], hips[:, 2], yaw], axis=-1),
-        kind=label,
+        kind=np.zeros(transl.shape[1], np.int64),
     )
+
+
+def dance_take(rng: np.random.Generator, dances: Recordings | None = None) -> Take:
+    """One who dances: either half of a clip, or a stretch of a recording."""
+    if dances is not None and rng.random() < 0.5:
+        return _danced(_alone(dances, rng, is_idle=False))
+    clip = make_clip(int(rng.integers(2**62)), kind=str(rng.choice(DANCES)))
+    return _danced(_half_of(clip, int(rng.integers(2))))
+
+
+def _danced(take: Take) -> Take:
+    """Dancing while a hand moves; nothing while hands hang, and what is held up nobody can tell."""
+    palms, _, _ = palms_seen(take.rotmats, take.rest_joints)
+    speed = lengths(np.gradient(palms, axis=0)).max(axis=-1) * FRAME_RATE
+    mean = np.convolve(
+        np.pad(speed, (MOVES_FRAMES - 1, 0)), np.full(MOVES_FRAMES, 1 / MOVES_FRAMES)
+    )
+    moves = mean[MOVES_FRAMES - 1 :][: len(speed)] > MOVES
+    still = np.where(_is_active(take.rotmats, take.rest_joints) | (speed > MOVES), UNTOLD, 0)
+    return replace(take, kind=np.where(moves, KINDS.index("dance"), still))
 
 
 def real_take(base: Recordings, rng: np.random.Generator) -> Take:
     """A stretch of a recording, carried as somebody else might: alone when recorded, so that
     nothing is offered; about something where a hand is up or the trunk bent, unless they idle."""
     is_idle = bool(rng.random() < 0.6)
+    take = _alone(base, rng, is_idle=is_idle)
+    if is_idle:
+        return take
+    is_active = _is_active(take.rotmats, take.rest_joints)
+    return replace(take, kind=np.where(is_active, KINDS.index("other"), 0))
+
+
+def _alone(base: Recordings, rng: np.random.Generator, *, is_idle: bool) -> Take:
+    """A stretch of a recording before a partner who stands, about nothing."""
     figure = draw_figure(rng)
     pose = base.play(figure, rng, STRETCH, is_idle)[::KEEP]
     rotmats = pose.rotmats @ rotmat_from_axis_angle(rng.normal(0, CARRIED))
@@ -263,16 +304,13 @@ def real_take(base: Recordings, rng: np.random.Generator) -> Take:
     yaw = float(np.arctan2(world[middle, 0, 0, 2], world[middle, 0, 2, 2]))
     bearing, gap = yaw + rng.normal(0, 0.5), rng.uniform(0.8, 2.4)
     partner = joints[middle, 0, ::2] + gap * np.array([np.sin(bearing), np.cos(bearing)])
-    label = np.zeros(len(joints), np.int64)
-    if not is_idle:
-        label = np.where(_is_active(rotmats, figure.rest), KINDS.index("other"), 0)
     return Take(
         rotmats=rotmats,
         transl=pose.transl,
         betas=figure.betas,
         rest_joints=figure.rest,
         partner=np.broadcast_to([*partner, bearing + np.pi], (len(joints), 3)),
-        kind=label,
+        kind=np.zeros(len(joints), np.int64),
     )
 
 
@@ -338,15 +376,18 @@ def examples_of(take: Take, rng: np.random.Generator) -> tuple[Array, IntArray]:
     return features[counts], take.kind[counts]
 
 
-def draw_take(rng: np.random.Generator, base: Recordings | None = None) -> Take:
-    """One take: half of them offers, a third standing about, the rest doing other things; with
-    recordings, half of those that stand about are real."""
+def draw_take(
+    rng: np.random.Generator, base: Recordings | None = None, dances: Recordings | None = None
+) -> Take:
+    """One take: offers, standing about, dancing, doing other things; with recordings, half of those
+    that stand about are real, and of those that dance."""
     makers: list[Callable[[], Take]] = [
-        lambda: offer_take(str(rng.choice(KINDS[1:])), rng),
+        lambda: offer_take(str(rng.choice(OFFERS)), rng),
         lambda: idle_take(rng, base),
         lambda: idle_take(rng) if base is None else real_take(base, rng),
         lambda: clip_take(rng),
+        lambda: dance_take(rng, dances),
     ]
-    take = makers[int(rng.choice(4, p=[0.5, 0.15, 0.15, 0.2]))]()
+    take = makers[int(rng.choice(5, p=[0.45, 0.15, 0.15, 0.15, 0.1]))]()
     take = tracked_take(take, rng) if rng.random() < SEEN_BY_DEVICES else take
     return mirrored_take(take) if rng.random() < 0.5 else take

@@ -17,7 +17,12 @@ from torch import nn
 
 from engine.arrays import Array, IntArray
 from engine.motion.intent import FEATURES, KINDS
-from trainer.choreography.base_motion import Recordings, load_recordings
+from trainer.choreography.base_motion import (
+    SHORTEST,
+    Recordings,
+    load_recordings,
+    load_takes,
+)
 from trainer.intent.offers import draw_take, examples_of
 
 logger = logging.getLogger(__name__)
@@ -32,10 +37,10 @@ INPUT_NOISE = 0.05
 """Standard deviation added to the inputs, in parts of theirs."""
 
 
-def drawn(base: Recordings | None, seed: int) -> tuple[Array, IntArray]:
+def drawn(base: Recordings | None, dances: Recordings | None, seed: int) -> tuple[Array, IntArray]:
     """Examples of TAKES_AT_ONCE takes; a function of the recordings and the seed."""
     rng = np.random.default_rng(seed)
-    parts = [examples_of(draw_take(rng, base), rng) for _ in range(TAKES_AT_ONCE)]
+    parts = [examples_of(draw_take(rng, base, dances), rng) for _ in range(TAKES_AT_ONCE)]
     return np.concatenate([f for f, _ in parts]), np.concatenate([k for _, k in parts])
 
 
@@ -95,6 +100,14 @@ def main() -> None:
         metavar="DIR",
         help="folders of recordings of single people: players who are about nothing",
     )
+    parser.add_argument(
+        "--dances",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="folders of recordings of single people who dance",
+    )
     parser.add_argument("--takes", type=int, default=12_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=8)
@@ -104,8 +117,9 @@ def main() -> None:
     begun = time.monotonic()
     seeds = [args.seed * 100_000 + i for i in range(args.takes // TAKES_AT_ONCE)]
     base = load_recordings(args.base_motion) if args.base_motion else None
+    dances = Recordings(takes=load_takes(args.dances, SHORTEST)) if args.dances else None
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        parts = list(pool.map(partial(drawn, base), seeds))
+        parts = list(pool.map(partial(drawn, base, dances), seeds))
     held = max(len(parts) // 10, 1)
     train, test = parts[held:], parts[:held]
     features, kinds = (np.concatenate([part[i] for part in train]) for i in (0, 1))

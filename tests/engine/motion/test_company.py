@@ -167,7 +167,7 @@ def test_who_brakes_is_expected_to_stand_where_the_braking_ends() -> None:
 
 
 def on_course(rotmats: Array, course: Course) -> tuple[Array, Array]:
-    rotmats, transl = rooted(rotmats, course, REST, 0.0)
+    rotmats, transl = rooted(rotmats, course, REST, 0.0, np.zeros((len(rotmats), 3)))
     return on_legs(rotmats, transl, course, REST, 0.0), transl
 
 

@@ -106,6 +106,16 @@ def test_a_hand_is_held_out_and_arms_are_opened() -> None:
     assert (np.minimum(left[:, 2], right[:, 2]) > 0.15).all()
 
 
+def test_a_dance_keeps_a_beat_for_as_long_as_the_words() -> None:
+    _, partner = told("lead_dance")
+    hips = partner.points[:, PELVIS]
+    for done, moves in ((DONE, True), (OVER, False)):
+        palms = np.stack([partner.seen(palm, CHEST)[done] for palm in PALMS])
+        assert bool(np.ptp(palms[..., 1], axis=1).min() > 0.1) is moves
+        assert bool(np.ptp(hips[done, 0]) > 0.05) is moves
+    assert np.ptp(hips[:, 0]) < 0.2
+
+
 def test_the_partner_comes_closer_or_steps_back() -> None:
     gaps = {act: apart(*told(act)) for act in ("come_closer", "step_back")}
     assert abs(gaps["come_closer"][TAKEN_BACK] - 0.85) < 0.1

@@ -140,7 +140,7 @@ def run_again(path: Path, models: Models) -> tuple[Recording, ReplayReport]:
 def test_a_session_that_shared_its_calls_is_the_same_when_run_alone(
     tmp_path: Path, models: Models
 ) -> None:
-    paths = recorded(tmp_path, models, 60)
+    paths = recorded(tmp_path, models, 60, limit_mb=400)
     assert len(paths) == 2
     for path in paths:
         assert path.stat().st_mode & 0o077 == 0  # of no concern to others

@@ -8,8 +8,10 @@ import pytest
 from engine.motion.guard import raised
 from engine.motion.intent import FEATURES, KINDS
 from trainer.intent.offers import (
+    OFFERS,
     SEEN_FRAMES,
     UNTOLD,
+    dance_take,
     draw_take,
     examples_of,
     idle_take,
@@ -17,10 +19,10 @@ from trainer.intent.offers import (
     offer_take,
 )
 
-HELD_OUT = [kind for kind in KINDS[1:] if kind != "bow"]
+HELD_OUT = [kind for kind in OFFERS if kind != "bow"]
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", OFFERS)
 def test_an_offer_is_told_from_its_onset_until_it_is_over(kind: str) -> None:
     take = offer_take(kind, np.random.default_rng(1))
     told = np.flatnonzero(take.kind == KINDS.index(kind))
@@ -41,6 +43,16 @@ def test_a_hand_is_up_while_it_is_offered_and_down_before(kind: str) -> None:
 
 def test_who_stands_about_is_about_nothing() -> None:
     assert (idle_take(np.random.default_rng(3)).kind == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_dances_is_told_so_while_a_hand_moves(seed: int) -> None:
+    take = dance_take(np.random.default_rng(seed))
+    dance = KINDS.index("dance")
+    assert set(take.kind) <= {0, UNTOLD, dance}
+    assert (take.kind == dance).mean() > 0.1
+    up = raised(take.rotmats, take.rest_joints).max(axis=-1)
+    assert up[take.kind == 0].max(initial=0.0) < 0.12
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -333,8 +333,8 @@ export const SessionHeaderSchema: GenMessage<SessionHeader> = /*@__PURE__*/
 export type Kinds = Message<"contrapose.v1.Kinds"> & {
   /**
    * Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left",
-   * "high_five_both", "open_arms", "wave", "bow", "push". None: all of them. A push is given way
-   * to without an offer.
+   * "high_five_both", "open_arms", "wave", "bow", "push", "dance". None: all of them. A push is
+   * given way to without an offer; of who dances, the partner mirrors the moves.
    *
    * @generated from field: repeated string names = 1;
    */

@@ -763,7 +763,7 @@ namespace Contrapose.V1
     /// <summary>Kinds of intent.</summary>
     public sealed class Kinds : IMessage
     {
-        /// <summary>Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "high_five_both", "open_arms", "wave", "bow", "push". None: all of them. A push is given way to without an offer.</summary>
+        /// <summary>Each one of "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "high_five_both", "open_arms", "wave", "bow", "push", "dance". None: all of them. A push is given way to without an offer; of who dances, the partner mirrors the moves.</summary>
         public readonly WireTexts Names = new WireTexts();
 
         public void Clear()

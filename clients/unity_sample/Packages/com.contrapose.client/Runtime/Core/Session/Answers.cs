@@ -16,7 +16,7 @@ namespace Contrapose.Core
         Never,
     }
 
-    /// <summary>What the partner may answer: what is offered, a wave, a bow, or a push.</summary>
+    /// <summary>What the partner may answer: what is offered, a wave, a bow, a push, or a dance.</summary>
     [Flags]
     public enum AnsweredKinds
     {
@@ -31,6 +31,7 @@ namespace Contrapose.Core
         Bow = 128,
         HighFiveBoth = 256,
         Push = 512,
+        Dance = 1024,
         Everything = -1,
     }
 
@@ -40,7 +41,7 @@ namespace Contrapose.Core
         static readonly string[] Names =
         {
             "right_hand", "left_hand", "both_hands", "high_five_right", "high_five_left", "open_arms", "wave", "bow",
-            "high_five_both", "push",
+            "high_five_both", "push", "dance",
         };
 
         /// <summary>Who may answer nothing never answers.</summary>
