@@ -1,8 +1,8 @@
 """Plays episodes to real sessions on a virtual clock, many at once, and keeps what was shown.
 
-Every session is the engine's own, with its windows sampled by the bundle's graphs; sessions that
-want a window in the same frame share the calls. A window arrives one frame after it was asked for.
-Knows sessions and episodes; no measure.
+Every session is the engine's own, with its windows sampled by the bundle's graphs. A window arrives
+one frame after it was asked for. No session waits for another's clock: each plays until it wants a
+window, and all that want one share the calls. Knows sessions and episodes; no measure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from engine.body.shape import load_body
 from engine.motion.intent import IntentNet
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.request import SampledWindow, WindowRequest
+from engine.session.asking import WantedWindow
 from engine.session.config import SessionConfig
 from engine.session.session import Session
 from trainer.evaluation.live.episode import Episode
 
 AT_ONCE = 24
-"""Sessions that are played side by side: enough to fill the graphs' largest bucket."""
+"""Sessions that are played side by side, and so windows that are sampled at once."""
 TICK_S = 0.01
 """After the player's frame, so that a tick knows it."""
 
@@ -80,28 +81,38 @@ class _Seat:
         )
         self._words = dict(episode.words)
         self._frame = 0
-        self.waiting: tuple[int, Array] | None = None
+        self._wanted: WantedWindow | None = None
+        self.x0: Array | None = None
+        """Of the window that was wanted; it arrives with the next frame."""
         self._held: dict[int, tuple[Pose, int]] = {}
         self._rotmats = np.empty((episode.frames, 22, 3, 3), np.float32)
         self._transl = np.empty((episode.frames, 3), np.float32)
         self._window = np.zeros(episode.frames, np.int64)
 
-    @property
-    def is_over(self) -> bool:
-        return self._frame == self.episode.frames
+    def go_on(self) -> bool:
+        """Play until the session wants a window; False: the episode has ended before that."""
+        while self._frame < self.episode.frames:
+            self._wanted = self._step()
+            if self._wanted is not None:
+                return self._frame < self.episode.frames
+        return False
 
-    def step(self) -> list[tuple[int, WindowRequest]]:
-        """The next frame of the client's life; returns the windows that the session wants."""
+    @property
+    def request(self) -> WindowRequest:
+        assert self._wanted is not None
+        return self._wanted.request
+
+    def _step(self) -> WantedWindow | None:
+        """The next frame of the client's life; returns the window that the session wants."""
         episode, session, frame = self.episode, self.session, self._frame
         now = frame / FRAME_RATE
         if (words := self._words.get(frame)) is not None and self._encode is not None:
             text, act = self._encode(words) if words else (None, None)
             session.direct(replace(session.direction, text=text, act=act))
         session.feed(now, Pose(episode.rotmats[frame], episode.transl[frame]))
-        if self.waiting is not None:
-            ticket, x0 = self.waiting
-            session.accept(ticket, SampledWindow(x0=x0))
-            self.waiting = None
+        if self._wanted is not None and self.x0 is not None:
+            session.accept(self._wanted.ticket, SampledWindow(x0=self.x0))
+            self.x0 = None
         tick = session.tick(now + TICK_S)
         if tick.chunk is not None:
             frames = tick.chunk.frames
@@ -111,7 +122,7 @@ class _Seat:
         pose, self._window[frame] = self._held.pop(frame)
         self._rotmats[frame], self._transl[frame] = pose.rotmats, pose.transl
         self._frame += 1
-        return [(wanted.ticket, wanted.request) for wanted in tick.wanted]
+        return tick.wanted[0] if tick.wanted else None
 
     def played(self) -> Played:
         return Played(
@@ -145,17 +156,18 @@ def play(
         for episode in episodes
         for name, config in configs.items()
     )
-    seats: list[tuple[str, _Seat]] = []
+    waiting: list[tuple[str, _Seat]] = []
     while True:
-        seats += islice(coming, AT_ONCE - len(seats))
-        if not seats:
-            return
-        asked = [(seat, ticket, request) for _, seat in seats for ticket, request in seat.step()]
-        if asked:
-            windows = sample([request for _, _, request in asked])
-            for (seat, ticket, _), x0 in zip(asked, windows, strict=True):
-                seat.waiting = ticket, x0
-        for name, seat in seats:
-            if seat.is_over:
+        going, waiting = waiting, []
+        for name, seat in chain(going, coming):
+            if seat.go_on():
+                waiting.append((name, seat))
+            else:
                 on_played(name, seat.played())
-        seats = [(name, seat) for name, seat in seats if not seat.is_over]
+            if len(waiting) == AT_ONCE:
+                break
+        if not waiting:
+            return
+        windows = sample([seat.request for _, seat in waiting])
+        for (_, seat), x0 in zip(waiting, windows, strict=True):
+            seat.x0 = x0
