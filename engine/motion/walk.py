@@ -50,7 +50,7 @@ KEPT_FRAMES = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Destination:
     """Where to stand: x and z of the pelvis, metres; yaw to face, radians, or None for any."""
 
     ground: Array
@@ -61,7 +61,7 @@ def _no_frames() -> deque[Pose]:
     return deque(maxlen=KEPT_FRAMES)
 
 
-def walk_frames(start: Pose, place: Place, rest_joints: Array) -> int:
+def walk_frames(start: Pose, place: Destination, rest_joints: Array) -> int:
     """Frames that a walk takes at an easy pace."""
     hips, turn, travel = _route(start, place, rest_joints)
     distance = float(np.linalg.norm(place.ground - hips[:2]))
@@ -79,7 +79,7 @@ class Steps:
     """
 
     start: Pose
-    place: Place
+    place: Destination
     rest_joints: Array
     floor: float
     frames: int
@@ -144,7 +144,7 @@ class Steps:
             yield Pose(rotmats, root - rest_joints[0])
 
 
-def _route(start: Pose, place: Place, rest_joints: Array) -> tuple[Array, float, float]:
+def _route(start: Pose, place: Destination, rest_joints: Array) -> tuple[Array, float, float]:
     """Where the hips are (x, z, yaw), and the yaws to arrive with and to travel with."""
     joints, _ = start.in_world(rest_joints)
     yaw = float(yaw_of(joints))

@@ -23,7 +23,7 @@ from engine.motion.contacts import Contact, ContactsState, Look
 from engine.motion.intent import FEATURES, KINDS, SEEN, IntentNet
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.motion.track import Track
-from engine.motion.walk import Place, Steps
+from engine.motion.walk import Destination, Steps
 from engine.sampling.request import WindowRequest, WindowTrace
 from engine.sampling.steering import KeepAway
 from engine.sampling.windows import Window
@@ -156,7 +156,9 @@ STEPS = record(
     Steps,
     {
         "start": POSE,
-        "place": record(Place, {"ground": array(2, most=MOST_METRES), "yaw": optional(METRES)}),
+        "place": record(
+            Destination, {"ground": array(2, most=MOST_METRES), "yaw": optional(METRES)}
+        ),
         "rest_joints": array(JOINT_COUNT, 3, most=MOST_METRES),
         "floor": METRES,
         "frames": whole(1, MOST_STEPS),

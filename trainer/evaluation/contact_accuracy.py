@@ -26,7 +26,7 @@ Touch = tuple[int, int, int, int]
 
 
 @dataclass
-class Tally:
+class Agreement:
     """What capsules and mesh say of the same frames."""
 
     frames: int = 0
@@ -90,10 +90,10 @@ def main() -> None:
     args = parser.parse_args()
     clips, body = load_clips(args.shards), load_body()
     chosen = clips.subset("val")
-    tally = Tally()
+    agreement = Agreement()
     for clip in chosen[:: max(len(chosen) // args.clips, 1)][: args.clips]:
-        tally.add(clips, int(clip), body)
-    print(tally.report())
+        agreement.add(clips, int(clip), body)
+    print(agreement.report())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from engine.body.canonical import yaw_of
 from engine.body.pose import Pose
 from engine.body.rotations import wrapped
-from engine.motion.walk import Place, walk_frames
+from engine.motion.walk import Destination, walk_frames
 from engine.session.direction import Direction, Mode, PlaceTarget
 from engine.session.plan import KnownAhead, Plan
 from engine.session.targets.pursuit import MOST_WALKS, Pursuit, Upcoming
@@ -79,8 +79,8 @@ def _sets_off(pursuit: Pursuit, place: PlaceTarget, start: Pose, frozen: int) ->
     return place.frame - walk_frames(start, _place_of(place), pursuit.rest_joints) <= frozen + 1
 
 
-def _place_of(target: PlaceTarget) -> Place:
-    return Place(ground=target.position[[0, 2]], yaw=target.heading)
+def _place_of(target: PlaceTarget) -> Destination:
+    return Destination(ground=target.position[[0, 2]], yaw=target.heading)
 
 
 def _is_same(first: PlaceTarget | None, second: PlaceTarget | None) -> bool:

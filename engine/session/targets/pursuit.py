@@ -16,7 +16,7 @@ from engine.body.easing import smoothstep
 from engine.body.pose import Pose
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.touch import Spot
-from engine.motion.walk import Place, Steps, walk_frames
+from engine.motion.walk import Destination, Steps, walk_frames
 from engine.session.direction import ContactTarget, Direction, Target, TargetEvent
 from engine.session.plan import KnownAhead, Plan
 
@@ -106,7 +106,7 @@ class Pursuit:
         self.walk, self.walks = None, 0
 
     def set_off(
-        self, start: Pose, place: Place, window: Upcoming, frames: int, stays: int = 0
+        self, start: Pose, place: Destination, window: Upcoming, frames: int, stays: int = 0
     ) -> Walk:
         """Walk to a place from a window's first frame on, in so many frames or more, and stay."""
         frames = max(frames, walk_frames(start, place, self.rest_joints))

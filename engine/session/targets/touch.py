@@ -21,7 +21,7 @@ from engine.body.touch import (
     touching,
 )
 from engine.errors import ConfigError
-from engine.motion.walk import Place, walk_frames
+from engine.motion.walk import Destination, walk_frames
 from engine.session.direction import ContactTarget, Direction, Mode
 from engine.session.plan import KnownAhead, Plan
 from engine.session.targets.pursuit import RAISE_FRAMES, Pursuit, Touch, Upcoming
@@ -171,7 +171,7 @@ class TouchAim:
         spot = self._spot(contact, plan, frame, shoulder)
         pursuit.touch = Touch(target=contact, frame=frame, spot=spot)
 
-    def _stand_for(self, contact: ContactTarget, plan: Plan, until: int) -> Place | None:
+    def _stand_for(self, contact: ContactTarget, plan: Plan, until: int) -> Destination | None:
         """Where to go so that the hand reaches the part; None: it will do so without a walk."""
         rest_joints = self._rest_joints[1]
         frame = min(max(contact.frame, until), plan.last)
@@ -190,7 +190,7 @@ class TouchAim:
         yaw = float(np.arctan2(-away[0], -away[2]))
         wide = rest_joints[JOINT[f"{SIDES[contact.partner_joint]}_shoulder"], 0] - rest_joints[0, 0]
         side = wide * np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
-        return Place(ground=(point + across * away - side)[[0, 2]], yaw=yaw)
+        return Destination(ground=(point + across * away - side)[[0, 2]], yaw=yaw)
 
     def _shoulder(self, partner: Pose, wrist: int) -> Array:
         joints, _ = partner.in_world(self._rest_joints[1])

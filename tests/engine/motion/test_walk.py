@@ -15,12 +15,12 @@ from engine.motion import stance as stance_module
 from engine.motion.floor import floor_height
 from engine.motion.stance import Feet, Stance
 from engine.motion.standing import standing_partner, standing_pose
-from engine.motion.walk import KEPT_FRAMES, Place, Steps, walk_frames
+from engine.motion.walk import KEPT_FRAMES, Destination, Steps, walk_frames
 
 REST = load_body().rest_joints(np.zeros((2, 10))).astype(np.float64)
 
 
-def steps_to(start: Pose, place: Place) -> Steps:
+def steps_to(start: Pose, place: Destination) -> Steps:
     frames = walk_frames(start, place, REST[1])
     return Steps(start=start, place=place, rest_joints=REST[1], floor=0.0, frames=frames)
 
@@ -42,7 +42,7 @@ def test_a_walk_of_a_kilometre_costs_the_frames_that_are_asked_for(
 ) -> None:
     made = counted(monkeypatch)
     start = Pose(standing_pose(), np.zeros(3))
-    steps = steps_to(start, Place(ground=np.array([800.0, 600.0]), yaw=1.0))
+    steps = steps_to(start, Destination(ground=np.array([800.0, 600.0]), yaw=1.0))
     assert steps.frames > 10_000
     first = [steps.at(row) for row in range(30)]
     assert len(made) == 30
@@ -55,7 +55,7 @@ def test_a_walk_of_a_kilometre_costs_the_frames_that_are_asked_for(
 
 
 def test_a_frame_that_is_kept_no_more_is_made_again_to_the_bit() -> None:
-    steps = steps_to(Pose(standing_pose(), np.zeros(3)), Place(ground=np.array([0.0, 40.0])))
+    steps = steps_to(Pose(standing_pose(), np.zeros(3)), Destination(ground=np.array([0.0, 40.0])))
     early = steps.at(3)
     steps.at(KEPT_FRAMES + 20)
     again = steps.at(3)
@@ -67,7 +67,9 @@ def test_a_frame_that_is_kept_no_more_is_made_again_to_the_bit() -> None:
 @pytest.mark.parametrize("metres", [3.0, 30.0])
 def test_the_end_of_a_walk_is_its_last_frame(metres: float) -> None:
     """Or, of a long one, as near as no hand notices."""
-    steps = steps_to(Pose(standing_pose(), np.zeros(3)), Place(ground=np.array([0.0, metres])))
+    steps = steps_to(
+        Pose(standing_pose(), np.zeros(3)), Destination(ground=np.array([0.0, metres]))
+    )
     last, _ = steps.at(steps.frames + 7).in_world(REST[1])
     end, _ = steps.end().in_world(REST[1])
     np.testing.assert_allclose(end, last, atol=0.0 if metres < 10 else 0.02)
@@ -78,7 +80,7 @@ def test_a_walker_has_a_foot_on_the_floor_and_ends_where_he_shall_whatever_the_w
     for _ in range(20):
         start = standing_partner(Pose(standing_pose(), np.zeros(3)), REST, 1.4, 0.0)
         start.rotmats[0] = rotmat_about("y", rng.uniform(-3, 3))
-        place = Place(ground=rng.uniform(-3, 3, 2), yaw=rng.uniform(-3, 3))
+        place = Destination(ground=rng.uniform(-3, 3, 2), yaw=rng.uniform(-3, 3))
         steps = steps_to(start, place)
         frames = steps.frames
         poses = stacked([steps.at(row) for row in range(frames)])
