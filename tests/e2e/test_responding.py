@@ -27,20 +27,20 @@ def test_a_hand_is_taken_that_the_client_agrees_to() -> None:
     episode = players.patient("right_hand", 7)
     assert episode.begins is not None
     frames = [*range(episode.begins + 35), *[0] * 10]
-    quats = quat_from_rotmat(episode.rotmats)
-    theirs = Pose(episode.rotmats, episode.transl).in_world(episode.rest_joints[0])[0][:, WRIST]
+    quats = quat_from_rotmat(episode.pose.rotmats)
+    theirs = episode.pose.in_world(episode.rest_joints[0])[0][:, WRIST]
     offers: list[Offer] = []
 
     def player() -> Iterator[tuple[Array, Array]]:
         for frame in count():
             at = frames[frame % len(frames)]
-            yield quats[at], episode.transl[at]
+            yield quats[at], episode.pose.transl[at]
 
     def agrees(offer: Offer) -> bool:
         offers.append(offer)
         return True
 
-    start = quat_from_rotmat(episode.start[0]), episode.start[1]
+    start = quat_from_rotmat(episode.start.rotmats), episode.start.transl
     nearest = np.inf
     with started_server(STARTER) as running, sync.connect(running.address) as client:
         shown = client.live(

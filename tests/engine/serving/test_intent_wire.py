@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from contrapose.v1 import interaction_pb2 as pb
 
-from engine.body.pose import Pose
 from engine.errors import ConfigError
 from engine.motion.answers import ANSWERED
 from engine.motion.intent import KINDS
@@ -75,7 +74,7 @@ def test_a_control_confirms_by_number() -> None:
 
 # ------------------------------------------------------------------------------------ a live stream
 def pose(frame: int) -> pb.StreamInteractionRequest:
-    body = Pose(offering().rotmats[frame], offering().transl[frame])
+    body = offering().pose[frame]
     player = pb.PlayerPose(sequence=frame + 1, time_code=frame / 10, body=wire.pose_to_wire(body))
     return pb.StreamInteractionRequest(pose=player)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.pose import Pose
+from engine.body.pose import Pose, stacked
 from engine.motion.answers import ACTS, PLACES
 from engine.sampling.request import SampledWindow
 from engine.session.config import Respond, SessionConfig
@@ -47,11 +47,11 @@ def told(
         config,
         rest_joints=episode.rest_joints,
         seed=1,
-        partner_start=Pose(*episode.start),
+        partner_start=episode.start,
     )
     held: dict[int, Pose] = {}
     for frame in range(LAST):
-        session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
+        session.feed(frame / 10, episode.pose[frame])
         if frame in asked:
             text = None if asked[frame] is None else np.ones(4)
             session.direct(replace(session.direction, text=text, act=asked[frame]))
@@ -62,12 +62,11 @@ def told(
         if tick.chunk is not None:
             shown = tick.chunk.frames
             held |= {shown.first + i: shown.pose[1, i] for i in range(len(shown))}
-    rotmats = np.array([held[frame].rotmats for frame in range(LAST)])
-    transl = np.array([held[frame].transl for frame in range(LAST)])
+    shown = stacked([held[frame] for frame in range(LAST)])
     rest, betas = episode.rest_joints, episode.betas
     return (
-        Person(rotmats=episode.rotmats, transl=episode.transl, rest=rest[0], betas=betas[0]),
-        Person(rotmats=rotmats, transl=transl, rest=rest[1], betas=betas[1]),
+        Person(pose=episode.pose, rest=rest[0], betas=betas[0]),
+        Person(pose=shown, rest=rest[1], betas=betas[1]),
     )
 
 

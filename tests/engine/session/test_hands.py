@@ -80,7 +80,7 @@ def new_session(episode: Episode, seed: int) -> Session:
         rest_joints=episode.rest_joints,
         seed=seed,
         capsules=(fitted_capsules(body, episode.betas[0]), fitted_capsules(body, episode.betas[1])),
-        partner_start=Pose(*episode.start),
+        partner_start=episode.start,
         intent=load_intent(STARTER / INTENT_FILE),
     )
 
@@ -90,8 +90,8 @@ def played(kind: str, seed: int) -> Played:
     episode = players.patient(kind, seed)
     session = new_session(episode, seed)
     result = Played(session, {}, {}, [], {})
-    for frame in range(len(episode.transl)):
-        session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
+    for frame in range(episode.frames):
+        session.feed(frame / 10, episode.pose[frame])
         tick = session.tick(frame / 10 + 0.01)
         for wanted in tick.wanted:
             (x0,) = still_windows([wanted.request])
@@ -158,7 +158,7 @@ def test_a_plan_that_takes_the_player_over_bends_no_frozen_finger(kind: str) -> 
     sent: dict[int, Array] = {}
     again = 0
     for frame in range(60):
-        session.feed(frame / 10, Pose(episode.rotmats[frame], episode.transl[frame]))
+        session.feed(frame / 10, episode.pose[frame])
         if frame == 50:
             session.direct(replace(session.direction, mode=Mode.FOLLOW_PLAN))
         tick = session.tick(frame / 10 + 0.01)

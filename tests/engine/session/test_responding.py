@@ -66,7 +66,7 @@ def new_session(config: SessionConfig, intent: IntentNet | None = INTENT) -> Ses
         rest_joints=offering().rest_joints,
         seed=1,
         capsules=capsules(),
-        partner_start=Pose(*offering().start),
+        partner_start=offering().start,
         intent=intent,
     )
 
@@ -94,7 +94,7 @@ class Played:
         player's stands in ours."""
         for frame in frames:
             pose = seen(frame)
-            self.session.feed(frame / 10, Pose(offering().rotmats[pose], offering().transl[pose]))
+            self.session.feed(frame / 10, offering().pose[pose])
             if acts is not None and frame in acts:
                 self.confirmed.append(bool(acts[frame](self.session)))
             if agrees and frame - 1 in self.offers:
@@ -115,7 +115,7 @@ class Played:
         """Metres (frame,) between the two right wrists as the client shows them."""
         last = len(self.reports)
         episode = offering()
-        theirs = Pose(episode.rotmats, episode.transl).in_world(episode.rest_joints[0])[0]
+        theirs = episode.pose.in_world(episode.rest_joints[0])[0]
         joints = [self.held[i].in_world(episode.rest_joints[1])[0] for i in range(last)]
         return np.linalg.norm(np.array(joints)[:, WRIST] - theirs[:last, WRIST], axis=-1)
 
@@ -354,7 +354,7 @@ def test_a_recording_is_the_same_again_with_what_was_confirmed(
     )
     frame, offer = offered_at()
     for now in range(frame + 25):
-        session.feed(now / 10, Pose(offering().rotmats[now], offering().transl[now]))
+        session.feed(now / 10, offering().pose[now])
         if now == frame + 3:
             assert session.confirm(offer.number)
         tick = session.tick(now / 10 + 0.01)

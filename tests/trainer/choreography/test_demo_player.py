@@ -78,11 +78,10 @@ def meeting(seed: int) -> Episode:
         group="demo",
         kind="meeting",
         seed=seed,
-        rotmats=rotmats,
-        transl=transl,
+        pose=Pose(rotmats, transl),
         betas=betas,
         rest_joints=rest.astype(np.float64),
-        start=(start.rotmats, start.transl),
+        start=start,
     )
 
 

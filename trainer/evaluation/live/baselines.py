@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose, stacked
 from engine.body.skeleton import JOINT
 from trainer.choreography.arms import ArmMove, move_arms
 from trainer.choreography.clips import draw_figure
@@ -20,11 +19,8 @@ from trainer.choreography.stepping import RIGHT
 from trainer.evaluation.live.episode import Episode, standing_still
 from trainer.evaluation.live.rows import HELD, STILL, TRUTH
 
-Motion = tuple[Array, Array]
-"""rotmats (frame, 22, 3, 3), transl (frame, 3)."""
 
-
-def hand_held_out(episode: Episode) -> Motion:
+def hand_held_out(episode: Episode) -> Pose:
     """One who stands there and holds out the right hand, whatever the player does."""
     rng = np.random.default_rng(episode.seed)
     figure, manner = draw_figure(rng), draw_manner(rng)
@@ -36,18 +32,13 @@ def hand_held_out(episode: Episode) -> Motion:
     move_arms(
         body, [ArmMove(side=RIGHT, weight=np.ones(1), wrist=out, fingers=forward, palm=inward)]
     )
-    rotmats, transl = episode.start
-    held, solved = rotmats.copy(), body.pose().rotmats[0]
+    held, solved = episode.start.rotmats.copy(), body.pose().rotmats[0]
     for name in ("collar", "shoulder", "elbow", "wrist"):
         held[JOINT[f"right_{name}"]] = solved[JOINT[f"right_{name}"]]
-    assert np.isfinite(forward_kinematics(episode.rest_joints[1], held, transl)[0]).all()
-    return (
-        np.broadcast_to(held, (episode.frames, *held.shape)),
-        np.broadcast_to(transl, (episode.frames, 3)),
-    )
+    return stacked([Pose(held, episode.start.transl)] * episode.frames)
 
 
-KNOWN: Mapping[str, Callable[[Episode], Motion | None]] = {
+KNOWN: Mapping[str, Callable[[Episode], Pose | None]] = {
     TRUTH: lambda episode: episode.truth,
     STILL: standing_still,
     HELD: hand_held_out,

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.arrays import Array
+from engine.body.pose import Pose, stacked
 from engine.motion.motion import FRAME_RATE
 
 LEFT, RIGHT = 0, 1
@@ -19,21 +18,20 @@ LEFT, RIGHT = 0, 1
 class Episode:
     """One player, wholly known beforehand: nothing that the partner does changes a frame of it.
 
-    rotmats      (frame, 22, 3, 3), transl (frame, 3) of the player
+    pose         (frame) of the player
     betas        (2, 10), rest_joints (2, 22, 3) of player and partner
-    start        rotmats (22, 3, 3), transl (3,) of the partner at the first frame
-    truth        rotmats, transl (frame, ...) of a partner who answers well; None: nobody made one
+    start        of the partner at the first frame
+    truth        (frame) of a partner who answers well; None: nobody made one
     """
 
     group: str
     kind: str
     seed: int
-    rotmats: Array
-    transl: Array
+    pose: Pose
     betas: Array
     rest_joints: Array
-    start: tuple[Array, Array]
-    truth: tuple[Array, Array] | None = None
+    start: Pose
+    truth: Pose | None = None
     begins: int | None = None
     """Frame at which the player begins what is to be answered."""
     ends: int | None = None
@@ -49,7 +47,7 @@ class Episode:
 
     @property
     def frames(self) -> int:
-        return len(self.transl)
+        return len(self.pose.transl)
 
     @property
     def name(self) -> str:
@@ -60,10 +58,6 @@ def frame_of(seconds: float) -> int:
     return round(seconds * FRAME_RATE)
 
 
-def standing_still(episode: Episode) -> tuple[Array, Array]:
-    """The partner who never moves: rotmats (frame, 22, 3, 3), transl (frame, 3)."""
-    rotmats, transl = episode.start
-    return (
-        np.broadcast_to(rotmats, (episode.frames, *rotmats.shape)),
-        np.broadcast_to(transl, (episode.frames, 3)),
-    )
+def standing_still(episode: Episode) -> Pose:
+    """The partner (frame) who never moves."""
+    return stacked([episode.start] * episode.frames)

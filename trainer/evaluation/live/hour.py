@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.pose import Pose, chained
 from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.motion.company import place_of
 from engine.motion.motion import FRAME_RATE
@@ -39,19 +40,16 @@ def hour(seed: int, seconds: float = HOUR_SECONDS) -> Episode:
         for part in block:
             parts.append((first, _joined(parts[-1][1], part) if parts else part))
             first += part.frames
-    rotmats, transl = (
-        np.concatenate([getattr(part, name) for _, part in parts]) for name in ("rotmats", "transl")
-    )
+    pose = chained([part.pose for _, part in parts])
     for at, _ in parts[1:]:
-        _blended(rotmats, transl, at)
+        _blend(pose.rotmats, pose.transl, at)
     return replace(
         block[0],
         group="hour",
         kind="hour",
-        rotmats=rotmats,
-        transl=transl,
+        pose=pose,
         truth=None,
-        parts=tuple((at, _cut(part, rotmats, transl, at)) for at, part in parts),
+        parts=tuple((at, replace(part, pose=pose[at : at + part.frames])) for at, part in parts),
     )
 
 
@@ -61,9 +59,7 @@ def _block(seed: int, frames: int) -> Iterator[Episode]:
         for part in _cycle(seed):
             if part.frames > frames:
                 part = _cycle(seed)[-1]
-            yield replace(
-                part, rotmats=part.rotmats[:frames], transl=part.transl[:frames], truth=None
-            )
+            yield replace(part, pose=part.pose[:frames], truth=None)
             frames -= part.frames
             if frames <= 0:
                 return
@@ -80,29 +76,25 @@ def _joined(before: Episode, part: Episode) -> Episode:
     """A part that begins where the one before has ended, on the ground, facing as it did."""
     (last, at), (first, begin) = _place(before, -1), _place(part, 0)
     turn = rotmat_about("y", last - first)
-    rotmats = part.rotmats.copy()
+    rotmats = part.pose.rotmats.copy()
     rotmats[:, 0] = turn @ rotmats[:, 0]
-    pelvis = (part.transl + part.rest_joints[0, 0] - begin) @ turn.T + at
-    return replace(part, rotmats=rotmats, transl=pelvis - part.rest_joints[0, 0])
+    pelvis = (part.pose.transl + part.rest_joints[0, 0] - begin) @ turn.T + at
+    return replace(part, pose=Pose(rotmats, pelvis - part.rest_joints[0, 0]))
 
 
 def _place(part: Episode, frame: int) -> tuple[float, Array]:
     """Of the hips: yaw, and (3,) on the ground."""
-    x, z, yaw = place_of(part.rotmats[frame, 0], part.transl[frame] + part.rest_joints[0, 0])
+    pose = part.pose[frame]
+    x, z, yaw = place_of(pose.rotmats[0], pose.transl + part.rest_joints[0, 0])
     return yaw, np.array([x, 0.0, z])
 
 
-def _blended(rotmats: Array, transl: Array, at: int) -> None:
+def _blend(rotmats: Array, transl: Array, at: int) -> None:
     """In place."""
     rows = slice(at, min(at + BLEND_FRAMES, len(transl)))
     part = ramp(np.arange(rows.stop - at, dtype=float), 0, BLEND_FRAMES)
     rotmats[rows] = slerp_rotmat(rotmats[at - 1], rotmats[rows], part[:, None])
     transl[rows] = transl[at - 1] + part[:, None] * (transl[rows] - transl[at - 1])
-
-
-def _cut(part: Episode, rotmats: Array, transl: Array, at: int) -> Episode:
-    rows = slice(at, at + part.frames)
-    return replace(part, rotmats=rotmats[rows], transl=transl[rows])
 
 
 def parts_of(played: Played) -> Iterator[tuple[tuple[str, str], Played]]:
@@ -119,8 +111,7 @@ def parts_of(played: Played) -> Iterator[tuple[tuple[str, str], Played]]:
             ("hour", f"minutes {minutes * block:g} to {minutes * (block + 1):g}"),
             Played(
                 episode=part,
-                rotmats=played.rotmats[rows],
-                transl=played.transl[rows],
+                pose=played.pose[rows],
                 window=played.window[rows],
             ),
         )

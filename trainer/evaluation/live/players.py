@@ -63,21 +63,22 @@ def _episode(
     cast: Cast, bodies: Couple, group: str, kind: str, seed: int, **about: object
 ) -> Episode:
     """Every third fine frame of two solved bodies."""
-    poses = [body.pose()[::KEEP] for body in bodies]
-    tracks = [(p.rotmats.astype(np.float32), p.transl.astype(np.float32)) for p in poses]
-    truth = tracks[PARTNER]
+    player, truth = (_kept(body.pose()) for body in bodies)
     return Episode(
         group=group,
         kind=kind,
         seed=seed,
-        rotmats=tracks[PLAYER][0],
-        transl=tracks[PLAYER][1],
+        pose=player,
         betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
         rest_joints=np.stack([f.rest for f in cast.figures]),
-        start=(truth[0][0], truth[1][0]),
+        start=truth[0],
         truth=truth,
         **about,  # type: ignore[arg-type]  # fields of Episode
     )
+
+
+def _kept(fine: Pose) -> Pose:
+    return Pose(fine.rotmats[::KEEP].astype(np.float32), fine.transl[::KEEP].astype(np.float32))
 
 
 # --------------------------------------------------------------------------------------- patient
@@ -356,14 +357,12 @@ def stopped(kind: str, seed: int) -> Episode:
 
 def _of_clip(clip: Clip, shown: Pose, **about: object) -> Episode:
     """The player's half of a clip, of which so many frames (2, frame) are shown."""
-    (rotmats, partner_rotmats), (transl, partner_transl) = shown.rotmats, shown.transl
     return Episode(
-        rotmats=rotmats,
-        transl=transl,
+        pose=shown[PLAYER],
         betas=clip.betas,
         rest_joints=clip.rest_joints.astype(np.float64),
-        start=(partner_rotmats[0], partner_transl[0]),
-        truth=(partner_rotmats, partner_transl),
+        start=shown[PARTNER, 0],
+        truth=shown[PARTNER],
         **about,  # type: ignore[arg-type]  # fields of Episode
     )
 
@@ -458,17 +457,15 @@ def recorded(take: Take, seed: int, seconds: float | None = None) -> Episode:
     pelvis = (pelvis - pelvis[0] * [1, 0, 1] - [0, np.quantile(low, 0.05), 0]) @ turn.T
     transl = pelvis - figure.rest[0]
     rest = np.stack([f.rest for f in cast.figures])
-    partner = standing_partner(Pose(rotmats[0], transl[0]), rest, 1.4, 0.0)
-    start = partner.rotmats, partner.transl
+    pose = Pose(rotmats, transl)
     return Episode(
         group="real",
         kind="idle" if take.life is not None else take.name,
         seed=seed,
-        rotmats=rotmats[::KEEP].astype(np.float32),
-        transl=transl[::KEEP].astype(np.float32),
+        pose=_kept(pose),
         betas=np.stack([f.betas for f in cast.figures]).astype(np.float32),
         rest_joints=rest,
-        start=start,
+        start=standing_partner(pose[0], rest, 1.4, 0.0),
     )
 
 

@@ -39,23 +39,19 @@ EncodeWords = Callable[[str], tuple[Array, str | None]]
 class Played:
     """What a partner did in an episode.
 
-    rotmats (frame, 22, 3, 3), transl (frame, 3); window (frame,) number of the window that each
-    frame comes from, 0 where there is none; late_frames that were not there when they were due,
-    None on a virtual clock, where all are
+    pose (frame); window (frame,) number of the window that each frame comes from, 0 where there is
+    none; late_frames that were not there when they were due, None on a virtual clock, where all are
     """
 
     episode: Episode
-    rotmats: Array
-    transl: Array
+    pose: Pose
     window: IntArray
     late_frames: int | None = None
 
 
-def as_played(episode: Episode, motion: tuple[Array, Array]) -> Played:
+def as_played(episode: Episode, pose: Pose) -> Played:
     """A partner whose motion is known beforehand, such as the truth."""
-    rotmats, transl = motion
-    window = np.zeros(len(transl), np.int64)
-    return Played(episode=episode, rotmats=rotmats, transl=transl, window=window)
+    return Played(episode=episode, pose=pose, window=np.zeros(len(pose.transl), np.int64))
 
 
 class _Seat:
@@ -76,7 +72,7 @@ class _Seat:
             rest_joints=episode.rest_joints,
             seed=episode.seed,
             capsules=capsules,
-            partner_start=Pose(*episode.start),
+            partner_start=episode.start,
             intent=intent,
         )
         self._words = dict(episode.words)
@@ -85,8 +81,10 @@ class _Seat:
         self.x0: Array | None = None
         """Of the window that was wanted; it arrives with the next frame."""
         self._held: dict[int, tuple[Pose, int]] = {}
-        self._rotmats = np.empty((episode.frames, 22, 3, 3), np.float32)
-        self._transl = np.empty((episode.frames, 3), np.float32)
+        self._shown = Pose(
+            np.empty((episode.frames, 22, 3, 3), np.float32),
+            np.empty((episode.frames, 3), np.float32),
+        )
         self._window = np.zeros(episode.frames, np.int64)
 
     def go_on(self) -> bool:
@@ -109,7 +107,7 @@ class _Seat:
         if (words := self._words.get(frame)) is not None and self._encode is not None:
             text, act = self._encode(words) if words else (None, None)
             session.direct(replace(session.direction, text=text, act=act))
-        session.feed(now, Pose(episode.rotmats[frame], episode.transl[frame]))
+        session.feed(now, episode.pose[frame])
         if self._wanted is not None and self.x0 is not None:
             session.accept(self._wanted.ticket, SampledWindow(x0=self.x0))
             self.x0 = None
@@ -120,14 +118,12 @@ class _Seat:
                 window = int(frames.labels["window"][row])
                 self._held[index] = frames.pose[1, row], window
         pose, self._window[frame] = self._held.pop(frame)
-        self._rotmats[frame], self._transl[frame] = pose.rotmats, pose.transl
+        self._shown.rotmats[frame], self._shown.transl[frame] = pose.rotmats, pose.transl
         self._frame += 1
         return tick.wanted[0] if tick.wanted else None
 
     def played(self) -> Played:
-        return Played(
-            episode=self.episode, rotmats=self._rotmats, transl=self._transl, window=self._window
-        )
+        return Played(episode=self.episode, pose=self._shown, window=self._window)
 
 
 @lru_cache(maxsize=4096)

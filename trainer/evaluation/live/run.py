@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.backends import Precision, open_backend
+from engine.body.pose import stacked
 from engine.body.rotations import quat_from_rotmat
 from engine.body.shape import load_body
 from engine.bundle import Bundle, load_bundle
@@ -147,10 +148,7 @@ def builds_of(settings: LiveSettings) -> list[Build]:
 def truth_of(episode: Episode) -> Person | None:
     if episode.truth is None:
         return None
-    rotmats, transl = episode.truth
-    return Person(
-        rotmats=rotmats, transl=transl, rest=episode.rest_joints[1], betas=episode.betas[1]
-    )
+    return Person(pose=episode.truth, rest=episode.rest_joints[1], betas=episode.betas[1])
 
 
 class _Scorer:
@@ -176,9 +174,9 @@ class _Scorer:
         for build in builds:
             episode = build()
             for row in self._settings.rows:
-                motion = KNOWN[row](episode) if row in KNOWN else None
-                if motion is not None:
-                    self.take(row, as_played(episode, motion))
+                pose = KNOWN[row](episode) if row in KNOWN else None
+                if pose is not None:
+                    self.take(row, as_played(episode, pose))
             yield episode
 
 
@@ -252,10 +250,10 @@ def _encoder(bundle: Bundle, models: Models) -> EncodeWords:
 def draw(played: Played, path: Path) -> None:
     """A contact sheet of both people."""
     episode = played.episode
-    rotmats = np.stack([episode.rotmats, played.rotmats])
+    both = stacked([episode.pose, played.pose])
     motion = Motion(
-        quats_xyzw=quat_from_rotmat(rotmats).astype(np.float32),
-        transl=np.stack([episode.transl, played.transl]).astype(np.float32),
+        quats_xyzw=quat_from_rotmat(both.rotmats).astype(np.float32),
+        transl=both.transl.astype(np.float32),
         betas=episode.betas,
     )
     motion = with_hands(motion, episode.rest_joints)

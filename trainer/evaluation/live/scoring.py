@@ -16,6 +16,7 @@ import numpy as np
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.capsules import fitted_capsules, near_pairs
 from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.body.vectors import lengths, unit
@@ -59,15 +60,14 @@ class Person:
     points (frame, 24, 3) joints and palms; world (frame, 22, 3, 3); rest (22, 3)
     """
 
-    rotmats: Array
-    transl: Array
+    pose: Pose
     rest: Array
     betas: Array
 
     @cached_property
     def _posed(self) -> tuple[Array, Array]:
-        rotmats = np.asarray(self.rotmats, np.float64)
-        return forward_kinematics(self.rest, rotmats, np.asarray(self.transl, np.float64))
+        rotmats = np.asarray(self.pose.rotmats, np.float64)
+        return forward_kinematics(self.rest, rotmats, np.asarray(self.pose.transl, np.float64))
 
     @property
     def world(self) -> Array:
@@ -97,8 +97,7 @@ class Person:
     def off_hanging(self) -> Array:
         """(frame, 2) metres of each palm from where it hangs."""
         hanging = Person(
-            rotmats=standing_pose()[None],
-            transl=np.zeros((1, 3)),
+            pose=Pose(standing_pose()[None], np.zeros((1, 3))),
             rest=self.rest,
             betas=self.betas,
         )
@@ -137,10 +136,10 @@ class Person:
 
 def people_of(played: Played) -> tuple[Person, Person]:
     episode = played.episode
-    tracks = (episode.rotmats, episode.transl), (played.rotmats, played.transl)
+    poses = episode.pose, played.pose
     player, partner = (
-        Person(rotmats=track[0], transl=track[1], rest=rest, betas=betas)
-        for track, rest, betas in zip(tracks, episode.rest_joints, episode.betas, strict=True)
+        Person(pose=pose, rest=rest, betas=betas)
+        for pose, rest, betas in zip(poses, episode.rest_joints, episode.betas, strict=True)
     )
     return player, partner
 
@@ -296,13 +295,8 @@ def choreo(episode: Episode, player: Person, partner: Person, truth: Person | No
 
 def partner_start(episode: Episode) -> Array:
     """(1, 24, 3) points of the partner at the first frame."""
-    rotmats, transl = episode.start
-    return Person(
-        rotmats=rotmats[None],
-        transl=transl[None],
-        rest=episode.rest_joints[1],
-        betas=episode.betas[1],
-    ).points
+    start = episode.start[None]
+    return Person(pose=start, rest=episode.rest_joints[1], betas=episode.betas[1]).points
 
 
 def walk(episode: Episode, player: Person, partner: Person, _: Person | None) -> Scores:

@@ -15,6 +15,7 @@ import numpy as np
 from contrapose_client import Client, Interaction, ServerError
 
 from engine.arrays import Array
+from engine.body.pose import Pose
 from engine.body.rotations import quat_from_rotmat, rotmat_from_quat
 from engine.commands.live_client import connected
 from engine.commands.server_process import ServerAddress
@@ -52,9 +53,10 @@ async def play_on_wire(
 
 
 async def _played(client: Client, episode: Episode, steps: int | None) -> Played:
-    rotmats, transl = (track.astype(np.float32) for track in standing_still(episode))
+    still = standing_still(episode)
+    rotmats, transl = still.rotmats.astype(np.float32), still.transl.astype(np.float32)
     window = np.zeros(episode.frames, np.int64)
-    start = quat_from_rotmat(episode.start[0]), episode.start[1]
+    start = quat_from_rotmat(episode.start.rotmats), episode.start.transl
     async with client.interact(
         seed=episode.seed,
         steps=steps,
@@ -63,9 +65,9 @@ async def _played(client: Client, episode: Episode, steps: int | None) -> Played
         partner_start=start,
         client_name="contrapose-eval-live",
     ) as session:
-        quats = quat_from_rotmat(episode.rotmats)
+        quats = quat_from_rotmat(episode.pose.rotmats)
         begun = time.monotonic()
-        await session.send_pose(quats[0], episode.transl[0], 0.0)
+        await session.send_pose(quats[0], episode.pose.transl[0], 0.0)
         sender = asyncio.create_task(_send(session, episode, quats, begun))
         try:
             async for frame in session.frames(episode.frames):
@@ -77,7 +79,8 @@ async def _played(client: Client, episode: Episode, steps: int | None) -> Played
         finally:
             sender.cancel()
     late = session.playout.report().late_frames
-    return Played(episode=episode, rotmats=rotmats, transl=transl, window=window, late_frames=late)
+    pose = Pose(rotmats, transl)
+    return Played(episode=episode, pose=pose, window=window, late_frames=late)
 
 
 async def _send(session: Interaction, episode: Episode, quats: Array, begun: float) -> None:
@@ -87,4 +90,4 @@ async def _send(session: Interaction, episode: Episode, quats: Array, begun: flo
         await asyncio.sleep(max(begun + index / FRAME_RATE - time.monotonic(), 0.0))
         if index in words:
             await session.control(text=words[index])
-        await session.send_pose(quats[index], episode.transl[index], index / FRAME_RATE)
+        await session.send_pose(quats[index], episode.pose.transl[index], index / FRAME_RATE)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from engine.body.arms import palms_of
-from engine.body.pose import Pose
 from engine.body.vectors import lengths
 from engine.bundle import INTENT_FILE, STARTER
 from engine.errors import BundleError, InputError
@@ -62,8 +61,8 @@ def test_what_is_offered_is_taken_and_let_go(kind: str) -> None:
 def test_who_is_pushed_gives_way_and_stands_again(seed: int) -> None:
     episode = players.stopped("push", 3000 + seed)
     assert episode.begins is not None
-    shown, still = played(episode), standing_still(episode)[1]
-    way = lengths((shown.transl - still)[:, [0, 2]])
+    shown, still = played(episode), standing_still(episode).transl
+    way = lengths((shown.pose.transl - still)[:, [0, 2]])
     assert way[: episode.begins - 3].max() < 0.1
     assert way[episode.begins + 8] > 0.1
     found = scored(shown, truth_of(episode))
@@ -74,19 +73,17 @@ def test_who_is_pushed_gives_way_and_stands_again(seed: int) -> None:
 def test_nobody_is_asked_about_a_push_but_it_can_be_left_out() -> None:
     episode = players.stopped("push", 3501)
     asks, kinds = replace(BY_RULE, respond=Respond.ASK), tuple(k for k in ANSWERED if k != PUSH)
-    np.testing.assert_array_equal(played(episode, asks).transl, played(episode).transl)
+    np.testing.assert_array_equal(played(episode, asks).pose.transl, played(episode).pose.transl)
     left_out = replace(BY_RULE, kinds=kinds)
-    assert not np.array_equal(played(episode, left_out).transl, played(episode).transl)
+    assert not np.array_equal(played(episode, left_out).pose.transl, played(episode).pose.transl)
 
 
 def test_palms_that_are_both_held_up_are_clapped_and_not_hugged() -> None:
     episode = players.stopped("high_five", 2501)
-    player, partner = Pose(episode.rotmats, episode.transl), played(episode)
+    partner = played(episode)
     palms = [
         palms_of(*pose[-1].in_world(rest), rest)[0]
-        for pose, rest in zip(
-            (player, Pose(partner.rotmats, partner.transl)), episode.rest_joints, strict=True
-        )
+        for pose, rest in zip((episode.pose, partner.pose), episode.rest_joints, strict=True)
     ]
     assert lengths(palms[0] - palms[1][::-1]).max() < 0.13
     assert scored(partner)["overlap_frozen_cm"] < 4
@@ -112,8 +109,8 @@ def test_a_walker_is_followed_on_feet_that_do_not_slide() -> None:
 
 def test_the_same_player_and_seed_are_answered_by_the_same_bits() -> None:
     first, second = (played(players.patient("left_hand", 5)) for _ in range(2))
-    np.testing.assert_array_equal(first.rotmats, second.rotmats)
-    np.testing.assert_array_equal(first.transl, second.transl)
+    np.testing.assert_array_equal(first.pose.rotmats, second.pose.rotmats)
+    np.testing.assert_array_equal(first.pose.transl, second.pose.transl)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -163,7 +160,7 @@ def test_batches_are_full_but_for_what_is_left(buckets: tuple[int, ...]) -> None
 
 def test_an_hour_is_one_person_who_does_the_same_each_ten_minutes() -> None:
     episode = hour(3, 120.0)
-    steps = np.linalg.norm(np.diff(episode.transl, axis=0), axis=-1)
+    steps = np.linalg.norm(np.diff(episode.pose.transl, axis=0), axis=-1)
     assert steps.max() < 0.2
     parts = [part for _, part in episode.parts]
     assert sum(part.frames for part in parts) == episode.frames
@@ -185,8 +182,11 @@ def test_an_hour_is_scored_part_by_part_and_named_by_its_minutes() -> None:
 def test_an_episode_follows_from_its_seed() -> None:
     make = partial(players.patient, "right_hand")
     first, again, other = make(4), make(4), make(5)
-    np.testing.assert_array_equal(first.rotmats, again.rotmats)
-    assert first.rotmats.shape != other.rotmats.shape or (first.rotmats != other.rotmats).any()
+    np.testing.assert_array_equal(first.pose.rotmats, again.pose.rotmats)
+    assert (
+        first.pose.rotmats.shape != other.pose.rotmats.shape
+        or (first.pose.rotmats != other.pose.rotmats).any()
+    )
 
 
 def test_an_intent_network_gives_probabilities_and_a_broken_file_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_the_shipped_walk_is_one_on_the_floor_that_goes_on_without_a_jump() -> N
     walker, _ = people_of(as_played(episode, standing_still(episode)))
     assert 0.9 < np.median(walker.speed) < 1.8
     assert np.abs(walker.points[..., 1].min(axis=1)).max() < 0.1
-    assert np.linalg.norm(np.diff(episode.transl, axis=0), axis=-1).max() < 0.2
+    assert np.linalg.norm(np.diff(episode.pose.transl, axis=0), axis=-1).max() < 0.2
 
 
 def test_a_partner_who_never_moves_is_scored_as_a_walkers() -> None:
