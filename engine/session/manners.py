@@ -120,7 +120,7 @@ OVER_HIPS, AHEAD = 0.15, 0.15
 OVER_CHEST, WAVED_FRAMES = 0.10, 6
 """Metres that a palm to be clapped is over the chest, and for how long one may be seen to wave
 with it."""
-MAY_BE_PALMS_UP = ("open_arms", "high_five_right", "high_five_left", OTHER)
+MAY_BE_PALMS_UP = ("open_arms", "high_five_right", "high_five_left", DANCE, OTHER)
 UP_BY, OUT_BY, FORWARD_BY = 0.08, 0.15, 0.7
 """Metres over the chest and ahead of it that both palms are, and part of the way ahead that they
 look, which are held up to be clapped."""
