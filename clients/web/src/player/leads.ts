@@ -72,10 +72,11 @@ export class Leads {
   }
 }
 
-/** A short pulse in every gamepad that can: a touch was felt. */
+/** A short pulse in every gamepad that can, as some pads and browsers cannot: a touch was felt. */
 export function pulse(strength: number): void {
   for (const pad of navigator.getGamepads()) {
-    void pad?.vibrationActuator.playEffect("dual-rumble", {
+    const actuator = pad?.vibrationActuator as GamepadHapticActuator | undefined;
+    void actuator?.playEffect("dual-rumble", {
       duration: 120,
       strongMagnitude: strength,
       weakMagnitude: strength,
