@@ -72,11 +72,12 @@ export class Leads {
   }
 }
 
+type Rumbling = Omit<Gamepad, "vibrationActuator"> & { vibrationActuator?: GamepadHapticActuator | null };
+
 /** A short pulse in every gamepad that can, as some pads and browsers cannot: a touch was felt. */
 export function pulse(strength: number): void {
-  for (const pad of navigator.getGamepads()) {
-    const actuator = pad?.vibrationActuator as GamepadHapticActuator | undefined;
-    void actuator?.playEffect("dual-rumble", {
+  for (const pad of navigator.getGamepads() as (Rumbling | null)[]) {
+    void pad?.vibrationActuator?.playEffect("dual-rumble", {
       duration: 120,
       strongMagnitude: strength,
       weakMagnitude: strength,
