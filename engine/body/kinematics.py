@@ -11,10 +11,17 @@ from functools import lru_cache
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.skeleton import PARENTS
+from engine.body.skeleton import MIRROR, PARENTS
 from engine.body.vectors import rotated
 
 Index = slice | list[int]
+ACROSS = np.array([-1.0, 1.0, 1.0])
+"""What a mirror in the YZ plane makes of a place."""
+
+
+def mirrored(rotmats: Array) -> Array:
+    """Parent-relative rotations (..., 22, 3, 3) of a body's mirror image: its left is the right."""
+    return np.asarray(rotmats[..., list(MIRROR), :, :] * ACROSS[:, None] * ACROSS)
 
 
 def forward_kinematics(

@@ -455,8 +455,7 @@ def _gone(
     fine = 1 / (FRAME_RATE * SUBSTEPS)
     seen = _Other.of(hips, other)
     wish, gain = _wished(hips, seen, fine), 5.0
-    has_room = seen.distance + AVOIDS * min(seen.closing, 0.0) > LEAST_ROOM
-    if lead is not None and has_room:
+    if lead is not None and seen.distance + AVOIDS * min(seen.closing, 0.0) > LEAST_ROOM:
         wish, gain = _led(hips, wish, lead, fine), 1 / fine
     elif stand is not None:
         wish = _to_stand(hips, seen, wish, stand)

@@ -2,8 +2,8 @@
 that dances first.
 
 What arms, trunk and hips do is the image of what the other's did; feet are company's. People who
-follow another's moves are a third of a second behind (Noy et al. 2011; how people move, 6). Knows
-poses over frames; knows no window, session or network.
+follow another's moves are some 0.3 s behind (Himberg; Noy 2017). Knows poses over frames; knows no
+window, session or network.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.arms import LINKS, SIGN, SPINE
+from engine.body.kinematics import mirrored
 from engine.body.pose import Pose
 from engine.body.reach import ANKLES
 from engine.body.rotations import rotmat_about, slerp_rotmat
-from engine.body.skeleton import JOINT, MIRROR
+from engine.body.skeleton import JOINT
 from engine.motion.company import KNEES_BENT
 from engine.motion.motion import FRAME_RATE
 
@@ -37,13 +38,7 @@ ROLL, TWIST = 0.08, 0.16
 RAISES_S = 9.0
 """Seconds from one time that such a one raises both hands to the next."""
 MOVED = [*SPINE, JOINT["neck"], JOINT["head"], *(joint for link in LINKS for joint in link)]
-FLIP = np.array([-1.0, 1.0, 1.0])
 PELVIS = JOINT["pelvis"]
-
-
-def image_of(rotmats: Array) -> Array:
-    """Local rotations (..., 22, 3, 3) of the mirror image of a body: its left is the right."""
-    return np.asarray(rotmats[..., list(MIRROR), :, :] * FLIP[:, None] * FLIP)
 
 
 def danced(rotmats: Array, leader: Array, weights: Array) -> Array:
@@ -52,7 +47,7 @@ def danced(rotmats: Array, leader: Array, weights: Array) -> Array:
 
     leader  (frame, 22, 3, 3) some frames earlier
     """
-    image, result = image_of(leader), rotmats.copy()
+    image, result = mirrored(leader), rotmats.copy()
     lean = _turned_back(image[:, PELVIS]) @ image[:, PELVIS]
     image[:, PELVIS] = np.swapaxes(_turned_back(rotmats[:, PELVIS]), -1, -2) @ _upright(lean)
     moved = [PELVIS, *MOVED]
@@ -67,8 +62,8 @@ def sunk(leader: Pose, rest: Array, partner_rest: Array) -> Array:
     rest    (22, 3) of the leader, and of who follows
     """
     joints, _ = leader.in_world(rest)
-    drop = _leg(rest) - (joints[:, PELVIS, 1] - joints[:, ANKLES, 1].min(axis=1))
-    drop = _leg(partner_rest) / _leg(rest) * drop - KNEES_BENT
+    drop = _hips_over_ankles(rest) - (joints[:, PELVIS, 1] - joints[:, ANKLES, 1].min(axis=1))
+    drop = _hips_over_ankles(partner_rest) / _hips_over_ankles(rest) * drop - KNEES_BENT
     return np.asarray(np.clip(drop, 0.0, MOST_DROP))
 
 
@@ -121,8 +116,8 @@ def _phase(since: IntArray) -> Array:
     return np.asarray(np.pi * since / (FRAME_RATE * BEAT_S))
 
 
-def _leg(rest: Array) -> float:
-    """Metres of the hips over the ankles, standing."""
+def _hips_over_ankles(rest: Array) -> float:
+    """Metres, standing."""
     return float(rest[PELVIS, 1] - rest[ANKLES, 1].mean())
 
 

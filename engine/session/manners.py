@@ -683,11 +683,7 @@ class Layers:
         if course is not None:
             rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
             if answer is not None:
-                rotmats = bent(rotmats, answer, self.weights)
-            if answer is not None and answer.kind == DANCE:
-                rotmats = danced(rotmats, self.leader.rotmats, self.weights)
-            if answer is not None and answer.kind == LEAD:
-                rotmats = led_trunk(rotmats, self.frames - answer.begins, self.weights)
+                rotmats = self._bent(rotmats, answer)
             rotmats, transl = self._on_course(course, rotmats, transl)
             chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
@@ -699,6 +695,14 @@ class Layers:
         both = sampled.rotmats.copy(), sampled.transl.copy()
         both[0][1, start:], both[1][1, start:] = rotmats, transl
         return replace(sampled, pose=Pose(*both))
+
+    def _bent(self, rotmats: Array, answer: Answer) -> Array:
+        """The partner's frames with the trunk as the answer wants it; of a dance, the arms too."""
+        if answer.kind == DANCE:
+            return danced(rotmats, self.leader.rotmats, self.weights)
+        if answer.kind == LEAD:
+            return led_trunk(rotmats, self.frames - answer.begins, self.weights)
+        return bent(rotmats, answer, self.weights)
 
     def _on_course(self, course: Course, rotmats: Array, transl: Array) -> tuple[Array, Array]:
         """The root as known, and from there on along the course; legs follow in `carried`."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.ik import two_bone
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import ACROSS, forward_kinematics, mirrored
 from engine.body.pose import Pose
 from engine.body.shape import load_body
-from engine.body.skeleton import FOOT_JOINTS, JOINT, MIRROR
+from engine.body.skeleton import FOOT_JOINTS, JOINT
 from engine.errors import InputError
 from engine.formats.asf import CMU_RIG, read_amc
 from engine.formats.bvh import Bvh, read_bvh
@@ -242,6 +242,4 @@ def _mirrored_life(life: Life) -> Life:
 
 def mirrored_pose(rotmats: Array, pelvis: Array) -> tuple[Array, Array]:
     """A motion across the YZ plane: rotmats (T, 22, 3, 3) and pelvis (T, 3)."""
-    flip = np.array([-1.0, 1.0, 1.0])
-    swapped = rotmats[:, list(MIRROR)] * flip[:, None] * flip
-    return swapped, pelvis * flip
+    return mirrored(rotmats), pelvis * ACROSS

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.arms import palms_seen
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import ACROSS, forward_kinematics, mirrored
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
@@ -349,14 +349,12 @@ def tracked_take(take: Take, rng: np.random.Generator) -> Take:
 
 
 def mirrored_take(take: Take) -> Take:
-    flip = np.array([-1.0, 1.0, 1.0])
-    order = list(MIRROR)
     names = [KINDS.index(MIRRORED.get(kind, kind)) for kind in KINDS]
     return replace(
         take,
-        rotmats=take.rotmats[:, order] * flip[:, None] * flip,
-        transl=take.transl * flip,
-        rest_joints=take.rest_joints[order] * flip,
+        rotmats=mirrored(take.rotmats),
+        transl=take.transl * ACROSS,
+        rest_joints=take.rest_joints[list(MIRROR)] * ACROSS,
         partner=take.partner * np.array([-1.0, 1.0, -1.0]),
         kind=np.where(take.kind < 0, -1, np.array(names)[take.kind]),
     )

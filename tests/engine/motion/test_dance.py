@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.body.kinematics import forward_kinematics
+from engine.body.kinematics import ACROSS, forward_kinematics, mirrored
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
@@ -17,7 +17,6 @@ from engine.motion.dance import (
     MOST_DROP,
     STEADY,
     danced,
-    image_of,
     led_hips,
     led_palm,
     path_beside,
@@ -26,8 +25,7 @@ from engine.motion.dance import (
 from engine.motion.standing import standing_pose
 
 REST = load_body().rest_joints(np.zeros(10))
-FLIP = np.array([-1.0, 1.0, 1.0])
-EVEN = 0.5 * (REST + REST[list(MIRROR)] * FLIP)
+EVEN = 0.5 * (REST + REST[list(MIRROR)] * ACROSS)
 """Of a body that is the same on both sides."""
 FRAMES = 40
 
@@ -42,9 +40,9 @@ def moving(seed: int) -> Array:
 def test_the_left_of_an_image_is_the_right() -> None:
     rotmats = moving(1)
     joints, _ = forward_kinematics(EVEN, rotmats, np.zeros((FRAMES, 3)))
-    image, _ = forward_kinematics(EVEN, image_of(rotmats), np.zeros((FRAMES, 3)))
-    np.testing.assert_allclose(image, joints[:, list(MIRROR)] * FLIP, atol=1e-9)
-    np.testing.assert_allclose(image_of(image_of(rotmats)), rotmats, atol=1e-12)
+    image, _ = forward_kinematics(EVEN, mirrored(rotmats), np.zeros((FRAMES, 3)))
+    np.testing.assert_allclose(image, joints[:, list(MIRROR)] * ACROSS, atol=1e-9)
+    np.testing.assert_allclose(mirrored(mirrored(rotmats)), rotmats, atol=1e-12)
 
 
 def test_who_dances_along_has_the_image_of_the_arms_and_faces_as_before() -> None:
@@ -52,7 +50,7 @@ def test_who_dances_along_has_the_image_of_the_arms_and_faces_as_before() -> Non
     own[:, 0] = rotmat_about("y", np.full(FRAMES, 2.0)) @ own[:, 0]
     along = danced(own, leader, np.ones(FRAMES))
     arms = [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("shoulder", "elbow")]
-    np.testing.assert_allclose(along[:, arms], image_of(leader)[:, arms], atol=1e-9)
+    np.testing.assert_allclose(along[:, arms], mirrored(leader)[:, arms], atol=1e-9)
     faces = np.arctan2(along[:, 0, 0, 2], along[:, 0, 2, 2])
     np.testing.assert_allclose(faces, 2.0, atol=1e-9)
     np.testing.assert_allclose(danced(own, leader, np.zeros(FRAMES)), own, atol=1e-12)
