@@ -28,7 +28,12 @@ from engine.backends.ports import (
     out_of_memory,
     require_finite,
 )
-from engine.backends.processor import DEVICE, computes_bf16, multiplies_bytes_exactly
+from engine.backends.processor import (
+    DEVICE,
+    computes_bf16,
+    multiplies_bytes_exactly,
+    needed_processor,
+)
 from engine.backends.protocol import Precision
 from engine.errors import BackendError, ConfigError, ContraposeError
 
@@ -63,7 +68,7 @@ class OpenVinoBackend:
             # Each process would pin its threads to the first cores, and leave the others idle.
             self._settings["ENABLE_CPU_PINNING"] = False
         version = self._core.get_versions(DEVICE)[DEVICE].build_number
-        self._identity = f"{version} {self._property('FULL_DEVICE_NAME')} folded"
+        self._identity = f"{version} {self.device} {needed_processor()} folded"
 
     @property
     def device(self) -> str:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 INT8_PROCESSORS = "processors with VNNI (Intel since Cascade Lake, AMD since Zen 4)"
 DEVICE = "CPU"
+DEMANDS = "RUNTIME_REQUIREMENTS"
+"""OpenVINO's property of a compiled graph."""
 WIDTH = 16
 CODES = ((0, 255), (-128, 127))
 """What activations may lie between when they are rounded to bytes, without a sign and with one."""
@@ -74,6 +76,22 @@ def computes_bf16() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+@cache
+def needed_processor() -> str:
+    """What OpenVINO demands of a processor that loads a graph compiled here, in its own words.
+
+    They name the instruction set that its kernels use, with ONEDNN_MAX_CPU_ISA; what the processor
+    is called and its OPTIMIZATION_CAPABILITIES do not. OpenVINO 2026.2 demands nothing: "".
+    """
+    from openvino import opset13 as ops
+
+    x = ops.parameter([1, WIDTH], np.float32)
+    compiled = _compiled(ops.relu(x), x, "f32")
+    if DEMANDS not in compiled.get_property("SUPPORTED_PROPERTIES"):
+        return ""
+    return str(compiled.get_property(DEMANDS))
 
 
 def _compiled(outcome: Any, x: Any, precision: str) -> Any:

@@ -20,10 +20,14 @@ from engine.backends import Graph, open_backend
 from engine.backends.cache import BlobCache
 from engine.backends.openvino import OpenVinoBackend
 from engine.backends.openvino_core import openvino_core
-from engine.backends.processor import multiplies_bytes_exactly
+from engine.backends.processor import multiplies_bytes_exactly, needed_processor
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("openvino")
+
+needs_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="x86 alone has AVX2"
+)
 
 WIDTH = 16
 IS_LIMITED = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL") not in ("ALL", "DEFAULT")
@@ -199,15 +203,17 @@ def test_a_graph_that_rounds_its_values_runs_in_int8(tmp_path: Path) -> None:
 ELSEWHERE = """
 import json, sys
 from pathlib import Path
+from engine.backends.processor import needed_processor
 from tests.engine.backends.test_openvino import OpenVinoBackend, _load, _product_kind, np
 graph, x, cache = map(Path, sys.argv[1:])
 outcomes = [_load(graph, (1,), cache)({"x": np.load(x)})["y"].tolist() for _ in range(2)]
 auto = OpenVinoBackend(precision="auto", cache_dir=None, threads=1)
-print(json.dumps([outcomes, _product_kind(graph), auto.precision, len(list(cache.iterdir()))]))
+cached = [needed_processor(), len(list(cache.iterdir()))]
+print(json.dumps([outcomes, _product_kind(graph), auto.precision, *cached]))
 """
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86 alone has AVX2")
+@needs_x86
 def test_a_processor_with_avx2_alone_gives_the_same_in_float_and_says_so_once(
     tmp_path: Path,
 ) -> None:
@@ -224,9 +230,39 @@ def test_a_processor_with_avx2_alone_gives_the_same_in_float_and_says_so_once(
         text=True,
         check=True,
     )
-    outcomes, kind, precision, cached = json.loads(child.stdout)
+    outcomes, kind, precision, demand, cached = json.loads(child.stdout)
     assert (kind.endswith("f32"), precision) == (True, "f32")
     assert child.stderr.count("int8 products saturate on this processor") == 1
-    assert cached == (2 if multiplies_bytes_exactly() else 1)
+    is_other = multiplies_bytes_exactly() or demand != needed_processor()
+    assert cached == (2 if is_other else 1)
     for outcome in outcomes:
         np.testing.assert_allclose(outcome, here, rtol=1e-4, atol=1e-4)
+
+
+CACHED = """
+import sys
+from pathlib import Path
+from tests.engine.backends.test_openvino import _load, needed_processor
+_load(Path(sys.argv[1]), (1,), Path(sys.argv[2]))
+print(needed_processor())
+"""
+
+
+@needs_x86
+def test_graphs_for_two_instruction_sets_lie_side_by_side(graph_path: Path, tmp_path: Path) -> None:
+    """A second start under each compiles nothing, and nobody is warned."""
+    demands, blobs = [], []
+    for limit in ("ALL", "AVX2") * 2:
+        child = subprocess.run(
+            [sys.executable, "-c", CACHED, graph_path, tmp_path],
+            env=os.environ | {"ONEDNN_MAX_CPU_ISA": limit},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert child.stderr == ""
+        demands.append(child.stdout)
+        blobs.append({(blob.name, blob.stat().st_ino) for blob in tmp_path.iterdir()})
+    assert len(blobs[1]) == len(set(demands))
+    assert blobs[3] == blobs[1]
