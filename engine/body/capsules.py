@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
-from engine.body.shape import Body
+from engine.body.shape import SHAPE_COUNT, Body
 from engine.body.skeleton import JOINT_NAMES
 from engine.body.vectors import dots, lengths
 
@@ -68,18 +68,19 @@ class Capsules:
     starts  (..., C, 3) from that joint to one end of the axis in the rest pose, metres
     axes    (..., C, 3) from there to the other end
     radii   (..., C) to the skin, in the mean
-    cover   works out `covers`, which few ask for
+    cover   works out `covers`, which few ask for; None: nobody does
     """
 
     joints: IntArray
     starts: Array
     axes: Array
     radii: Array
-    cover: Callable[[], Array]
+    cover: Callable[[], Array] | None = None
 
     @cached_property
     def covers(self) -> Array:
         """(..., C) radii within which all skin lies, in any pose."""
+        assert self.cover is not None
         return self.cover()
 
     def __len__(self) -> int:
@@ -93,18 +94,6 @@ class Capsules:
         return Segments(
             starts=joints_world.take(self.joints, axis=-2) + turned[..., 0], axes=turned[..., 1]
         )
-
-
-def capsules_of_each(people: Sequence[Capsules]) -> Capsules:
-    """Those of several people of one body, who come first in (person, 1, C, ...): each moves over
-    frames."""
-    return Capsules(
-        joints=people[0].joints,
-        starts=np.stack([person.starts for person in people])[:, None],
-        axes=np.stack([person.axes for person in people])[:, None],
-        radii=np.stack([person.radii for person in people])[:, None],
-        cover=lambda: np.stack([person.covers for person in people])[:, None],
-    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -311,6 +300,40 @@ def _fitted(body: Body, betas_bytes: bytes) -> Capsules:
         radii=fit.radii,
         cover=partial(_covers, body, betas, fit),
     )
+
+
+def drifted_capsules(body: Body, betas: Array) -> Capsules:
+    """The capsules of many people of one body, of shapes (..., 10): those of the mean shape, moved
+    by what each direction of shape does to them.
+
+    Nothing is fitted, so they take next to no time. Their skin is hardly farther off than that of
+    fitted ones: by 0.5 % in shapes of the usual spread, by 5 % in those of twice that (root of the
+    mean square).
+    """
+    mean, drifts = _drifts(body)
+    # A product for each person, so that company changes no bit of it.
+    moved = betas[..., None, :] @ drifts.reshape(SHAPE_COUNT, -1)
+    numbers = mean + moved.reshape(*betas.shape[:-1], *mean.shape)
+    return Capsules(
+        joints=_template(body).joints,
+        starts=numbers[..., :3],
+        axes=numbers[..., 3:6],
+        radii=np.maximum(numbers[..., 6], LEAST_RADIUS),
+    )
+
+
+@lru_cache(maxsize=4)
+def _drifts(body: Body) -> tuple[Array, Array]:
+    """Start, axis and radius of the mean shape's capsules, (C, 7), and what one unit of each
+    direction of shape adds to them, (10, C, 7)."""
+
+    def numbers(betas: Array) -> Array:
+        fitted = fitted_capsules(body, betas)
+        return np.column_stack([fitted.starts, fitted.axes, fitted.radii])
+
+    units = np.eye(SHAPE_COUNT)
+    drifts = [(numbers(unit) - numbers(-unit)) / 2 for unit in units]
+    return numbers(0 * units[0]), np.stack(drifts)
 
 
 def _covers(body: Body, betas: Array, fit: _Fit) -> Array:

@@ -1,5 +1,4 @@
-"""Skins: where bodies surely are not, which costs little, and their capsules, fitted for those that
-may touch.
+"""Skins: where bodies surely are not, which costs little, and the capsules of those that may touch.
 
 A sphere about each part of the body holds its capsules in every shape. Knows bodies and poses; no
 window and no session.
@@ -17,7 +16,7 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.capsules import (
     Capsules,
     are_close,
-    capsules_of_each,
+    drifted_capsules,
     fitted_capsules,
     skin_parts,
 )
@@ -66,14 +65,9 @@ class Skins:
         return Skins(body=self.body, betas=self.betas[row : row + 1])
 
     def capsules(self, rows: IntArray) -> tuple[Capsules, Capsules]:
-        """Of some of the pairs, (m, 1, C, ...); each shape is fitted once in a process."""
-        player, partner = (
-            capsules_of_each(
-                [fitted_capsules(self.body, betas) for betas in self.betas[rows, person]]
-            )
-            for person in range(2)
-        )
-        return player, partner
+        """Of some of the pairs, (m, 1, C, ...)."""
+        player, partner = self.betas[rows].swapaxes(0, 1).astype(np.float64)[:, :, None]
+        return drifted_capsules(self.body, player), drifted_capsules(self.body, partner)
 
 
 def skins_of_each(pairs: Sequence[Skins]) -> Skins:
