@@ -175,12 +175,14 @@ def are_close(
     first: Array, second: Array, first_radii: Array, second_radii: Array, reach: float
 ) -> BoolArray:
     """(..., C, D) which spheres about (..., C, 3) are nearer than `reach` metres to which about
-    (..., D, 3)."""
-    # |a - b|^2 = (a, |a|^2, 1) . (-2 b, 1, |b|^2): all of a frame in one product of matrices
-    left = _with_columns(first, dots(first, first), 1.0)
-    right = _with_columns(-2 * second, 1.0, dots(second, second))
-    bound = first_radii[..., None] + second_radii[..., None, :] + reach
-    return np.asarray(left @ right.swapaxes(-1, -2) < bound * np.maximum(bound, 0.0))
+    (..., D, 3); those of both of which a negative reach leaves nothing count as near."""
+    # |a - b|^2 - (r + s)^2 = (a, |a|^2 - r^2, 1, r) . (-2 b, 1, |b|^2 - s^2, -2 s), the reach in r:
+    # all of a frame in one product of matrices
+    bounds = first_radii + reach
+    left = _with_columns(first, dots(first, first) - bounds**2, 1.0, bounds)
+    at = dots(second, second) - second_radii**2
+    right = _with_columns(-2 * second, 1.0, at, -2 * second_radii)
+    return np.asarray(left @ right.swapaxes(-1, -2) < 0)
 
 
 def gaps(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:
@@ -197,9 +199,11 @@ def _spheres(segments: Segments) -> tuple[Array, Array]:
     return middles, lengths(segments.axes).max(axis=0, initial=0.0) / 2
 
 
-def _with_columns(vectors: Array, fourth: Array | float, fifth: Array | float) -> Array:
-    result = np.empty((*vectors.shape[:-1], 5))
-    result[..., :3], result[..., 3], result[..., 4] = vectors, fourth, fifth
+def _with_columns(vectors: Array, *columns: Array | float) -> Array:
+    result = np.empty((*vectors.shape[:-1], 3 + len(columns)))
+    result[..., :3] = vectors
+    for number, column in enumerate(columns, start=3):
+        result[..., number] = column
     return result
 
 
