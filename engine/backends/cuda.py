@@ -195,7 +195,7 @@ def checked(runtime: Any, result: tuple[Any, ...]) -> Any:
     raise BackendError(f"CUDA failed: {text.decode()} ({code.name} {code.value})")
 
 
-class Block:
+class DeviceMemory:
     """Device memory, and pinned memory that is sent to its start and fetched from its end.
 
     Grows, and never shrinks: what was captured for it must not be used once it has grown.

@@ -32,7 +32,7 @@ from engine.backends.arena import (
     loop_steps,
 )
 from engine.backends.cache import BlobCache
-from engine.backends.cuda import Block, Cuda, CudaGraph
+from engine.backends.cuda import Cuda, CudaGraph, DeviceMemory
 from engine.backends.driver import has_nvidia_driver
 from engine.backends.ports import (
     Inputs,
@@ -281,7 +281,7 @@ class TensorRtGraph:
         self.buckets = buckets
         self._backend = backend
         self._path = path
-        self._block = Block(backend.cuda)
+        self._memory = DeviceMemory(backend.cuda)
 
     def __call__(self, inputs: Inputs) -> dict[str, Array]:
         with self._backend.lock:
@@ -311,14 +311,14 @@ class TensorRtGraph:
         if not engine.source.is_static:
             engine.set_shapes(context, {name: value.shape for name, value in prepared.items()})
         arena = arranged(_specs(prepared), {}, engine.outputs(context))
-        block = self._block
-        block.reserve(arena)
-        block.write(arena, prepared)
-        block.send(arena)
-        engine.enqueue(context, {name: block.device + at for name, at in arena.offsets.items()})
-        block.fetch(arena)
+        memory = self._memory
+        memory.reserve(arena)
+        memory.write(arena, prepared)
+        memory.send(arena)
+        engine.enqueue(context, {name: memory.device + at for name, at in arena.offsets.items()})
+        memory.fetch(arena)
         cuda.synchronize()
-        outputs = {name: block.read(arena, name) for name in engine.source.outputs}
+        outputs = {name: memory.read(arena, name) for name in engine.source.outputs}
         require_finite(self._path, outputs)
         return outputs
 
@@ -354,7 +354,7 @@ class TensorRtLoop:
         self._condition = condition
         self._step = step
         self._is_lazy = is_lazy
-        self._block = Block(backend.cuda)
+        self._memory = DeviceMemory(backend.cuda)
         self._captured: Recent[tuple[int, int], Captured] = Recent(
             MOST_CAPTURED, lambda gone: backend.cuda.destroy(gone.graph)
         )
@@ -389,10 +389,10 @@ class TensorRtLoop:
             )
         self._backend.cuda.use()
         captured = self._loop(bucket, steps)
-        self._block.write(captured.arena, level_table(captured.arena, prepared))
+        self._memory.write(captured.arena, level_table(captured.arena, prepared))
         self._backend.cuda.launch(captured.graph)
         self._backend.cuda.synchronize()
-        x0 = self._block.read(captured.arena, "x0")
+        x0 = self._memory.read(captured.arena, "x0")
         require_finite(self._step, {"x0": x0})
         return x0
 
@@ -417,7 +417,7 @@ class TensorRtLoop:
         backend, cuda = self._backend, self._backend.cuda
         condition = self._condition_engine()
         step = backend.engine(self._step, bucket)
-        self._block.reserve(self._arena(self.buckets[-1], RANGES["steps"][2]))
+        self._memory.reserve(self._arena(self.buckets[-1], RANGES["steps"][2]))
         arena = self._arena(bucket, steps)
         calls = loop_steps(arena)
         contexts = (condition.new_context(), step.new_context())
@@ -426,7 +426,7 @@ class TensorRtLoop:
         def enqueue() -> None:
             self._enqueue(arena, calls, contexts)
 
-        self._block.clear()
+        self._memory.clear()
         enqueue()  # TensorRT does what it has put off until shapes are known, before the capture
         cuda.synchronize()
         with cuda.capturing() as graphs:
@@ -460,28 +460,28 @@ class TensorRtLoop:
         contexts: tuple[trt.IExecutionContext, trt.IExecutionContext],
     ) -> None:
         """Put a whole window on the stream."""
-        backend, block = self._backend, self._block
+        backend, memory = self._backend, self._memory
         condition = self._condition_engine()
         step = backend.engine(self._step, arena.specs["x0"].shape[0])
         names = {port.name: port.name for port in condition.source.ports}
         names["modulation"] = "modulations"
-        block.send(arena)
+        memory.send(arena)
         condition.enqueue(
-            contexts[0], {name: block.device + arena.offsets[at] for name, at in names.items()}
+            contexts[0], {name: memory.device + arena.offsets[at] for name, at in names.items()}
         )
         for call in calls:
             if call.copy is not None:
                 backend.cuda.copy_rows(
-                    block.device + call.copy.target,
-                    block.device + call.copy.source,
+                    memory.device + call.copy.target,
+                    memory.device + call.copy.source,
                     source_pitch=call.copy.source_pitch,
                     width=call.copy.width,
                     rows=call.copy.rows,
                 )
             step.enqueue(
-                contexts[1], {name: block.device + at for name, at in call.offsets.items()}
+                contexts[1], {name: memory.device + at for name, at in call.offsets.items()}
             )
-        block.fetch(arena)
+        memory.fetch(arena)
 
     def release(self) -> None:
         self._captured.clear()
