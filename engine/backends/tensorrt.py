@@ -47,8 +47,8 @@ from engine.backends.recent import Recent
 from engine.backends.tensorrt_build import (
     ANY_SHAPE,
     RANGES,
+    GraphSource,
     Progress,
-    Source,
     build_blob,
     check_ranges,
     fail,
@@ -172,7 +172,7 @@ class TensorRtBackend:
                 self._engines[path, bucket] = TensorRtEngine(self, source, self._loaded(source))
             return self._engines[path, bucket]
 
-    def _loaded(self, source: Source) -> trt.ICudaEngine:
+    def _loaded(self, source: GraphSource) -> trt.ICudaEngine:
         """From the cache or the builder; a blob of another version or GPU is never read."""
         identity = BlobIdentity(
             graph=source.digest,
@@ -213,7 +213,9 @@ def _new_runtime(log: Log) -> trt.Runtime:
 class TensorRtEngine:
     """An engine on the device. Its contexts share one scratch memory, since one stream runs all."""
 
-    def __init__(self, backend: TensorRtBackend, source: Source, engine: trt.ICudaEngine) -> None:
+    def __init__(
+        self, backend: TensorRtBackend, source: GraphSource, engine: trt.ICudaEngine
+    ) -> None:
         self.source = source
         self._backend = backend
         self._engine: trt.ICudaEngine | None = engine
@@ -487,7 +489,7 @@ class TensorRtLoop:
         self._captured.clear()
 
 
-def _sized(source: Source, rows: int, steps: int) -> dict[str, tuple[int, ...]]:
+def _sized(source: GraphSource, rows: int, steps: int) -> dict[str, tuple[int, ...]]:
     """The shape of each input of a condition graph for these numbers of rows and steps."""
     lengths = {BATCH: rows, "steps": steps}
     return {

@@ -45,7 +45,7 @@ Progress = Callable[[float], None]
 
 # ----------------------------------------------------------------------------- what is built
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class GraphSource:
     """A graph as the builder gets it.
 
     bucket   rows; below 0: see ANY_SHAPE
@@ -105,7 +105,7 @@ class Source:
         return [[size[i] for size in sizes] for i in range(3)]
 
 
-def read_source(path: Path, bucket: int, precision: Width) -> Source:
+def read_source(path: Path, bucket: int, precision: Width) -> GraphSource:
     """What runs for every step of every window is narrow; what runs once a window is float32.
 
     Raises BackendError for a file that is no graph, or for one that has no rows to fix.
@@ -118,7 +118,7 @@ def read_source(path: Path, bucket: int, precision: Width) -> Source:
             (replace(port, shape=tuple(shape)), ("",) * len(shape))
             for (port, _), shape in zip(inputs, shapes, strict=True)
         )
-    return Source(
+    return GraphSource(
         path=path,
         bucket=bucket,
         width=precision if is_static else "f32",
@@ -128,7 +128,7 @@ def read_source(path: Path, bucket: int, precision: Width) -> Source:
     )
 
 
-def check_ranges(source: Source, values: Inputs) -> None:
+def check_ranges(source: GraphSource, values: Inputs) -> None:
     """Raises InputError for a length that the engine was not built for."""
     if source.is_static:
         return
@@ -158,7 +158,7 @@ def tensorrt_version() -> str:
 
 
 def build_blob(
-    source: Source, log: Log, timing: bytes, progress: Progress | None
+    source: GraphSource, log: Log, timing: bytes, progress: Progress | None
 ) -> tuple[bytes, bytes]:
     """Build an engine for the GPU in use; takes seconds to minutes.
 
