@@ -37,7 +37,7 @@ MAY_CHANGE = {
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A run between two steps.
 
     average  the weights that get exported: an exponential moving average of `network`

@@ -35,7 +35,7 @@ from trainer.training.config_file import load_config
 from trainer.training.objectives import OBJECTIVES, make_task
 from trainer.training.optimisers import make_optimisers, set_learning_rate
 from trainer.training.run_log import RunLog
-from trainer.training.runs import CHECKPOINT, Run
+from trainer.training.runs import CHECKPOINT, TrainingRun
 from trainer.training.tasks import Task
 from trainer.training.world import GradientBuffer, World, computes_bf16, joined_world
 
@@ -77,7 +77,7 @@ def run_task(
     out.mkdir(parents=True, exist_ok=True)
     network, average = task.network.to(world.device), task.average.to(world.device)
     gradients = GradientBuffer(network)
-    run = Run(network, average, make_optimisers(network, config.optimiser))
+    run = TrainingRun(network, average, make_optimisers(network, config.optimiser))
     if resume and (out / CHECKPOINT).exists():
         run.restore(out, config)
     loss_terms = torch.compile(task.loss_terms) if config.compile else task.loss_terms

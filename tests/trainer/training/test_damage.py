@@ -20,7 +20,7 @@ from trainer.models.animator.network import Animator
 from trainer.models.blocks import NetworkConfig
 from trainer.models.checkpoints import load_network, read_checkpoint
 from trainer.training.config import TrainConfig
-from trainer.training.runs import CHECKPOINT, Run
+from trainer.training.runs import CHECKPOINT, TrainingRun
 
 CONFIG = TrainConfig(objective=None, data=Path("shards"), steps=1)
 
@@ -68,7 +68,7 @@ def test_a_checkpoint_without_its_parts_is_refused(tmp_path: Path, stored: Any) 
     with pytest.raises(InputError, match=r"checkpoint\.pt: "):
         load_network(path, Animator)
     network = nn.Linear(1, 1)
-    run = Run(network, network, [])
+    run = TrainingRun(network, network, [])
     with pytest.raises(InputError, match=r"checkpoint\.pt: "):
         run.restore(tmp_path, CONFIG)
 
