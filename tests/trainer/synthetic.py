@@ -9,7 +9,7 @@ import numpy as np
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about, rotmat_from_axis_angle
 from engine.motion.motion import features_from_pose
-from trainer.data.shards import Clip, Manifest, write_manifest, write_shard
+from trainer.data.shards import Clip, ShardsManifest, write_manifest, write_shard
 from trainer.data.splits import Split
 
 REST_JOINTS = np.array(
@@ -28,7 +28,7 @@ REST_JOINTS = np.array(
 def write_clips(folder: Path, clips: int = 6, seed: int = 0) -> Path:
     """A finished folder of one shard."""
     shard = write_shard(folder, "shard-00000", clip_records(clips, seed))
-    manifest = Manifest(source="synthetic", options={}, shards=(shard,), is_complete=True)
+    manifest = ShardsManifest(source="synthetic", options={}, shards=(shard,), is_complete=True)
     write_manifest(folder, manifest)
     return folder
 

@@ -27,8 +27,8 @@ from engine.errors import ConfigError
 from trainer.data.shards import (
     MANIFEST,
     Clip,
-    Manifest,
     ShardRecord,
+    ShardsManifest,
     read_manifest,
     shard_fault,
     write_manifest,
@@ -62,7 +62,7 @@ class Job(Generic[Item]):
     parts: Sequence[Sequence[Item]]
     make: Callable[[Sequence[Item]], Made]
 
-    def run(self, *, workers: int = 1, on_ray: bool = False) -> Manifest:
+    def run(self, *, workers: int = 1, on_ray: bool = False) -> ShardsManifest:
         """Make what is missing; finished shards whose hashes are right are kept.
 
         Raises ConfigError if the folder holds something else or cannot be written.
@@ -75,7 +75,7 @@ class Job(Generic[Item]):
                 field="out",
             ) from exc
 
-    def _run(self, workers: int, on_ray: bool) -> Manifest:
+    def _run(self, workers: int, on_ray: bool) -> ShardsManifest:
         manifest = self._begun()
         done = {shard.name: shard for shard in manifest.shards}
         missing = [i for i in range(len(self.parts)) if shard_name(i) not in done]
@@ -91,9 +91,9 @@ class Job(Generic[Item]):
         write_manifest(self.folder, manifest)
         return manifest
 
-    def _begun(self) -> Manifest:
+    def _begun(self) -> ShardsManifest:
         """The folder's manifest without shards that are damaged; a new one in a new folder."""
-        fresh = Manifest(source=self.source, options=json.loads(json.dumps(self.options)))
+        fresh = ShardsManifest(source=self.source, options=json.loads(json.dumps(self.options)))
         if not (self.folder / MANIFEST).exists():
             if any(path.name[0] != "." for path in self.folder.glob("*")):
                 raise ConfigError(
@@ -140,7 +140,7 @@ def cut(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[first : first + size] for first in range(0, len(items), size)]
 
 
-def _difference(begun: Manifest, wanted: Manifest) -> str | None:
+def _difference(begun: ShardsManifest, wanted: ShardsManifest) -> str | None:
     """The first option that is not the same, in words."""
     if begun.source != wanted.source:
         return f"source {begun.source!r}, not {wanted.source!r}"

@@ -268,7 +268,7 @@ def _sha256(file: Path) -> str:
 
 # --------------------------------------------------------------------------------------- manifest
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class ShardsManifest:
     """What a folder of shards was made from, and how far it has come."""
 
     source: str
@@ -282,7 +282,7 @@ class Manifest:
         return {name: why for shard in self.shards for name, why in shard.skipped.items()}
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: ShardsManifest) -> None:
     """Replace the manifest whole."""
     content = {"format": FORMAT, **dataclasses.asdict(manifest), "totals": totals(manifest)}
     partial = folder / f".{MANIFEST}.{os.getpid()}"
@@ -290,7 +290,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     partial.replace(folder / MANIFEST)
 
 
-def totals(manifest: Manifest) -> dict[str, int]:
+def totals(manifest: ShardsManifest) -> dict[str, int]:
     return {
         "shards": sum(shard.clips > 0 for shard in manifest.shards),
         "clips": sum(shard.clips for shard in manifest.shards),
@@ -301,7 +301,7 @@ def totals(manifest: Manifest) -> dict[str, int]:
     }
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> ShardsManifest:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text())
@@ -309,7 +309,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise InputError(
                 f"{path}: format is {found!r}, expected {FORMAT!r}; make it again", field="format"
             )
-        return Manifest(
+        return ShardsManifest(
             source=content["source"],
             options=content["options"],
             shards=tuple(ShardRecord(**shard) for shard in content["shards"]),

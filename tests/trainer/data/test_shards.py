@@ -13,7 +13,7 @@ from tests.trainer.synthetic import clip_records
 from trainer.data.shards import (
     MANIFEST,
     Clips,
-    Manifest,
+    ShardsManifest,
     load_clips,
     read_manifest,
     write_manifest,
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     shards = [write_shard(tmp_path, f"shard-{i:05d}", part) for i, part in enumerate(parts)]
     write_manifest(
         tmp_path,
-        Manifest(source="test", options={"a": 1}, shards=tuple(shards), is_complete=True),
+        ShardsManifest(source="test", options={"a": 1}, shards=tuple(shards), is_complete=True),
     )
     return tmp_path
 
@@ -80,7 +80,7 @@ def test_the_three_splits_hold_every_clip_once(clips: Clips) -> None:
 
 def test_the_manifest_tells_sizes_hashes_and_what_was_skipped(tmp_path: Path) -> None:
     shard = write_shard(tmp_path, "shard-00000", RECORDS[:2], skipped={"P1": "broken"}, empty=3)
-    manifest = Manifest(source="test", options={}, shards=(shard,), is_complete=True)
+    manifest = ShardsManifest(source="test", options={}, shards=(shard,), is_complete=True)
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
     stored = json.loads((tmp_path / MANIFEST).read_text())
@@ -115,13 +115,13 @@ def test_a_missing_file_is_refused_by_name(folder: Path) -> None:
 
 
 def test_an_unfinished_folder_is_refused(folder: Path) -> None:
-    write_manifest(folder, Manifest(source="test", options={}))
+    write_manifest(folder, ShardsManifest(source="test", options={}))
     with pytest.raises(InputError, match="unfinished"):
         load_clips(folder)
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
-    write_manifest(tmp_path, Manifest(source="test", options={}, is_complete=True))
+    write_manifest(tmp_path, ShardsManifest(source="test", options={}, is_complete=True))
     with pytest.raises(InputError, match="no clips"):
         load_clips(tmp_path)
 

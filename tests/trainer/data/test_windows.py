@@ -21,7 +21,7 @@ from trainer.data.shards import (
     PARTNER,
     PLAYER,
     Clips,
-    Manifest,
+    ShardsManifest,
     load_clips,
     write_manifest,
     write_shard,
@@ -271,7 +271,7 @@ def test_a_batch_is_the_same_however_its_clips_are_cut_into_shards(
 ) -> None:
     records = clip_records(6)
     shards = tuple(write_shard(tmp_path, f"shard-{i}", records[i::6]) for i in range(6))
-    write_manifest(tmp_path, Manifest(source="", options={}, shards=shards, is_complete=True))
+    write_manifest(tmp_path, ShardsManifest(source="", options={}, shards=shards, is_complete=True))
     subset = np.arange(6)
     one, two = (
         WindowSampler(clips=c, subset=subset).draw(16, np.random.default_rng(12))

@@ -17,7 +17,7 @@ from engine.motion.motion import features_from_pose
 from engine.motion.standing import standing_pose
 from engine.sampling.request import WindowRequest
 from tests.trainer.synthetic import clip_records
-from trainer.data.shards import Clips, Manifest, load_clips, write_manifest, write_shard
+from trainer.data.shards import Clips, ShardsManifest, load_clips, write_manifest, write_shard
 from trainer.evaluation.measures import EvaluationSettings
 from trainer.evaluation.restoring import FAULTS, restoring_table
 
@@ -33,7 +33,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     pair = features_from_pose(Pose(rotmats, np.array([[0.0, 1.28, 0.0], [0.0, 1.28, 1.2]])))
     still = [replace(record, features=np.stack([pair] * 60)) for record in records]
     shard = write_shard(folder, "shard-00000", still)
-    write_manifest(folder, Manifest(source="still", options={}, shards=(shard,), is_complete=True))
+    write_manifest(
+        folder, ShardsManifest(source="still", options={}, shards=(shard,), is_complete=True)
+    )
     return load_clips(folder)
 
 

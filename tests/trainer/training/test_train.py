@@ -23,7 +23,7 @@ from tests.trainer.synthetic import clip_records, write_clips
 from trainer import starter
 from trainer.data import windows
 from trainer.data.captions import unique_captions
-from trainer.data.shards import Manifest, load_clips, write_manifest, write_shard
+from trainer.data.shards import ShardsManifest, load_clips, write_manifest, write_shard
 from trainer.evaluation.subject import open_subject
 from trainer.models.animator.network import Animator
 from trainer.models.checkpoints import load_network, read_checkpoint
@@ -148,7 +148,7 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path: Path) -> No
     records = [record for record in clip_records(8) if len(record.features) >= 30]
     whole = tmp_path / "shards"
     shard = write_shard(whole, "shard-00000", records)
-    write_manifest(whole, Manifest(source="", options={}, shards=(shard,), is_complete=True))
+    write_manifest(whole, ShardsManifest(source="", options={}, shards=(shard,), is_complete=True))
     terms = ("distance", "contact", "skate")
     changes = [*(f"animator.loss.{term}=0" for term in terms), "size.dropout=0", "steps=3"]
     train.train(tiny(whole, *changes), tmp_path / "one")
