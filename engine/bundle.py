@@ -70,8 +70,8 @@ class ScheduleSpec:
 
 
 @typing.runtime_checkable
-class Part(typing.Protocol):
-    """What a bundle may hold: a field of `Manifest` that names its files."""
+class PartSpec(typing.Protocol):
+    """What a manifest says of a part: a field that names its files."""
 
     @property
     def files(self) -> tuple[str, ...]: ...
@@ -168,7 +168,7 @@ class Manifest:
 
     def required_files(self) -> tuple[str, ...]:
         held = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return tuple(file for part in held if isinstance(part, Part) for file in part.files)
+        return tuple(file for part in held if isinstance(part, PartSpec) for file in part.files)
 
 
 @dataclass(frozen=True, kw_only=True)
