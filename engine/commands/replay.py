@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.bundle import Bundle
     from engine.sampling.models import Models
-    from engine.session.replay import MadeWith, Recording, ReplayReport
+    from engine.session.replay import MadeWith, RecordingFile, ReplayReport
 
 HOW_IT_WAS_COMPUTED = ("device", "precision")
 """Without these the bits cannot be the same."""
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if is_different else 0
 
 
-def summary_of(recording: Recording, report: ReplayReport) -> str:
+def summary_of(recording: RecordingFile, report: ReplayReport) -> str:
     """One line for people."""
     compared = f"{report.frames} frames and {report.windows} windows"
     cut = "; its last record is cut off" if recording.is_cut else ""

@@ -50,7 +50,7 @@ PEOPLE = ("player", "partner")
 
 # ------------------------------------------------------------------------------------------ reading
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class RecordingFile:
     """A file of a recorded session.
 
     about      what was recorded, and how it was computed
@@ -110,7 +110,7 @@ def recordings_in(path: Path) -> list[Path]:
     return found
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> RecordingFile:
     """Raises InputError, which names the file, if it is no recording, or one of another format."""
     try:
         with path.open("rb") as file:
@@ -131,7 +131,9 @@ def read_recording(path: Path) -> Recording:
             records.append(unpacked(kind, part))
         except InputError as exc:
             raise InputError(f"{path}: record {number}: {exc}", field="recording") from exc
-    return Recording(path=path, about=about, beginning=records[0], calls=records[1:], is_cut=is_cut)
+    return RecordingFile(
+        path=path, about=about, beginning=records[0], calls=records[1:], is_cut=is_cut
+    )
 
 
 def _of_what(about: object) -> str:
@@ -187,7 +189,7 @@ class ReplayReport:
     difference: Difference | None
 
 
-def replayed(recording: Recording, models: Models) -> ReplayReport:
+def replayed(recording: RecordingFile, models: Models) -> ReplayReport:
     """Run a recording again, up to its end or the first frame that differs.
 
     models  of the same bundle, backend, precision and device: else all will differ
@@ -220,7 +222,7 @@ def replayed(recording: Recording, models: Models) -> ReplayReport:
 class _Replay:
     """A session on its second run."""
 
-    def __init__(self, recording: Recording, models: Models) -> None:
+    def __init__(self, recording: RecordingFile, models: Models) -> None:
         beginning = recording.beginning
         self._session = Session.restored(
             beginning["state"],

@@ -37,7 +37,13 @@ from engine.session.recording import (
     Recorder,
     digest,
 )
-from engine.session.replay import Recording, ReplayReport, read_recording, recordings_in, replayed
+from engine.session.replay import (
+    RecordingFile,
+    ReplayReport,
+    read_recording,
+    recordings_in,
+    replayed,
+)
 from engine.session.session import Session
 from engine.testing import with_animator
 from tests import builders
@@ -131,7 +137,7 @@ def recorded(folder: Path, models: Models, frames: int, *, limit_mb: int = 100) 
     return recordings_in(folder)
 
 
-def run_again(path: Path, models: Models) -> tuple[Recording, ReplayReport]:
+def run_again(path: Path, models: Models) -> tuple[RecordingFile, ReplayReport]:
     recording = read_recording(path)
     return recording, replayed(recording, models)
 
