@@ -25,7 +25,7 @@ from engine.formats.plot import Plot, check_plot_path, write_plots
 from engine.motion.motion import FRAME_RATE
 
 if TYPE_CHECKING:
-    from engine.commands.live_client import Played
+    from engine.commands.live_client import PlayedSession
     from engine.motion.motion import Motion
     from engine.testing import BadNetwork
 
@@ -116,11 +116,11 @@ def _network(args: argparse.Namespace) -> BadNetwork | None:
 
 async def _play(
     server: ServerAddress, player: Motion, network: BadNetwork | None, args: argparse.Namespace
-) -> Played:
+) -> PlayedSession:
     from engine.commands.live_client import interact
     from engine.testing import LossyProxy
 
-    async def play(server: ServerAddress) -> Played:
+    async def play(server: ServerAddress) -> PlayedSession:
         return await interact(
             server, player, seed=args.seed, steps=args.steps, horizon_frames=args.horizon
         )
@@ -132,7 +132,7 @@ async def _play(
 
 
 # ---------------------------------------------------------------------------------------- reporting
-def stream_report(played: Played, network: BadNetwork | None) -> dict[str, Any]:
+def stream_report(played: PlayedSession, network: BadNetwork | None) -> dict[str, Any]:
     frames, summary = played.frames, played.summary
     arrivals = np.array([frame.arrived for frame in frames if not frame.is_late])
     reached = np.array([frame.index for frame in frames if not frame.is_late], float)
@@ -155,7 +155,7 @@ def stream_report(played: Played, network: BadNetwork | None) -> dict[str, Any]:
     }
 
 
-def _plot(played: Played) -> Plot:
+def _plot(played: PlayedSession) -> Plot:
     """Milliseconds from a frame's arrival to when it was due; late ones stand at 0."""
     delay_s = played.accepted.playout_delay
     points = [

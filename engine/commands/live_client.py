@@ -74,7 +74,7 @@ def connected(server: ServerAddress) -> Client:
 
 # ---------------------------------------------------------------------------------------- a session
 @dataclass(frozen=True, kw_only=True)
-class Played:
+class PlayedSession:
     """A session as it was shown, and what the server said about it."""
 
     motion: Motion
@@ -91,7 +91,7 @@ class Played:
 
 async def interact(
     server: ServerAddress, player: Motion, *, mode: str = "react", **settings: Any
-) -> Played:
+) -> PlayedSession:
     """Play a motion of 10 frames a second to a server as if it were live; show what comes back.
 
     settings  as `Client.interact` takes them
@@ -151,7 +151,7 @@ def _played(
     player: Motion,
     frames: list[PlanFrame],
     summary: interaction_pb2.SessionSummary,
-) -> Played:
+) -> PlayedSession:
     skeleton, report = session.accepted.partner_skeleton, session.playout.report()
     shown = slice(frames[0].index, player.frames)  # from when there was something to show
     motion = Motion(
@@ -162,7 +162,7 @@ def _played(
         betas=np.stack([player.betas[0], np.array(skeleton.betas, np.float32)]),
         curls=_hands(player, frames, shown),
     )
-    return Played(
+    return PlayedSession(
         motion=motion,
         frames=frames,
         rest_joints=rest_joints_of(skeleton),

@@ -24,7 +24,7 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from contrapose.v1 import generation_pb2
 
-    from engine.commands.live_client import Played
+    from engine.commands.live_client import PlayedSession
     from engine.commands.server_process import ServerAddress
     from engine.motion.motion import Motion
 
@@ -285,7 +285,7 @@ def wait_for_interrupt(told: str) -> None:
 
 def _played(
     args: argparse.Namespace, player: Motion, seconds: float, server: ServerAddress
-) -> Played:
+) -> PlayedSession:
     from engine.commands.live_client import finished, interact
 
     _check_seed(args.seed)

@@ -16,10 +16,10 @@ from engine.body.pose import Pose
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from engine.commands.live_client import Played
+    from engine.commands.live_client import PlayedSession
 
 
-def report_of(played: Played) -> dict[str, Any]:
+def report_of(played: PlayedSession) -> dict[str, Any]:
     """What `--report` writes."""
     in_time = len(played.margin_s)
     reaction, accepted, summary = played.summary.reaction_ms, played.accepted, played.summary
@@ -47,14 +47,14 @@ def report_of(played: Played) -> dict[str, Any]:
     }
 
 
-def joints_of(played: Played) -> Array:
+def joints_of(played: PlayedSession) -> Array:
     """(frame, 22, 3) of the partner in the world, as shown."""
     motion = played.motion
     joints, _ = Pose(motion.rotmats[1], motion.transl[1]).in_world(played.rest_joints)
     return joints
 
 
-def seam_jerk_ratio(played: Played) -> float | None:
+def seam_jerk_ratio(played: PlayedSession) -> float | None:
     """Mean jerk of the partner's joints across window seams over that inside windows.
 
     Jerk is the third difference of joint positions over four frames; they lie across a seam when

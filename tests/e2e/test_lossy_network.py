@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.body.shape import load_body
-from engine.commands.live_client import Played, interact
+from engine.commands.live_client import PlayedSession, interact
 from engine.commands.recorded_player import DEMO_PLAYER, looped
 from engine.commands.server_process import ServerAddress
 from engine.formats import read_motion
@@ -21,8 +21,8 @@ from tests.e2e.conftest import RunningServer
 HORIZON = 8
 
 
-def played(server: RunningServer, network: BadNetwork, frames: int) -> Played:
-    async def play() -> Played:
+def played(server: RunningServer, network: BadNetwork, frames: int) -> PlayedSession:
+    async def play() -> PlayedSession:
         async with LossyProxy(server.address, network) as proxy:
             there = ServerAddress(address=proxy.address)
             return await interact(there, player, seed=1, horizon_frames=HORIZON)

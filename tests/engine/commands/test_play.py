@@ -14,7 +14,7 @@ from engine import errors
 from engine.arrays import Array
 from engine.body.shape import load_body
 from engine.cli import build_parser
-from engine.commands.live_client import Played, our_error, rest_joints_of
+from engine.commands.live_client import PlayedSession, our_error, rest_joints_of
 from engine.commands.play import anchor_index_of
 from engine.commands.recorded_player import looped
 from engine.commands.report import report_of, seam_jerk_ratio, summary_of
@@ -35,7 +35,7 @@ def walked(transl: Array, people: int = 2) -> Motion:
     )
 
 
-def played(transl: Array, windows: list[int]) -> Played:
+def played(transl: Array, windows: list[int]) -> PlayedSession:
     """A session whose partner moved along `transl`, frame k coming from window windows[k]."""
     frames = [
         PlanFrame(
@@ -53,7 +53,7 @@ def played(transl: Array, windows: list[int]) -> Played:
         )
         for index, window in enumerate(windows)
     ]
-    return Played(
+    return PlayedSession(
         motion=walked(transl),
         frames=frames,
         rest_joints=load_body().rest_joints(np.zeros(10)),
