@@ -18,7 +18,7 @@ from engine.formats.npz import TRANSLATION_KEYS
 from trainer.data.readers.listing import gender_of
 from trainer.data.readers.pairing import pair_sources, words_of
 from trainer.data.readers.people import (
-    Person,
+    RawPerson,
     axis_angle_pose,
     betas_of,
     body_recording,
@@ -42,7 +42,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
         key = next((key for key in TRANSLATION_KEYS if key in fields.values), TRANSLATION_KEYS[0])
         transl = fields.numbers(key, (len(rotmats), 3))
         gender = gender_of(fields.values.get("gender"))
-        people.append(Person(rotmats, transl, betas_of(fields), gender))
+        people.append(RawPerson(rotmats, transl, betas_of(fields), gender))
         kinds.append(kind)
         rates.append(fields.rate())
     for what, values in (("body", kinds), ("frame rate", rates)):

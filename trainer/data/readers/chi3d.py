@@ -18,7 +18,7 @@ from engine.body.shape import SHAPE_COUNT, Body
 from engine.body.skeleton import JOINT_COUNT
 from engine.errors import InputError
 from engine.formats.fields import Fields
-from trainer.data.readers.people import Person, body_recording, matrices
+from trainer.data.readers.people import RawPerson, body_recording, matrices
 from trainer.data.readers.recording import Recording, Source
 
 FRAME_RATE = 50.0
@@ -57,7 +57,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
     rotmats = np.concatenate([root, pose], axis=2)
     return body_recording(
         source,
-        [Person(rotmats[i], transl[i], betas[i], "neutral") for i in range(2)],
+        [RawPerson(rotmats[i], transl[i], betas[i], "neutral") for i in range(2)],
         FRAME_RATE,
         body=body,
         body_kind="smplx",

@@ -18,7 +18,7 @@ from engine.errors import InputError
 from engine.formats.fields import Fields
 from engine.formats.pickles import load_numeric_npy
 from trainer.data.readers.listing import gender_of
-from trainer.data.readers.people import Person, betas_of, body_recording, rotmats_of
+from trainer.data.readers.people import RawPerson, betas_of, body_recording, rotmats_of
 from trainer.data.readers.recording import Recording, Source
 from trainer.data.splits import Split
 
@@ -64,7 +64,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
     )
 
 
-def _person(path: Path) -> Person:
+def _person(path: Path) -> RawPerson:
     content = load_numeric_npy(path)
     if not isinstance(content, dict):
         raise InputError(
@@ -75,7 +75,7 @@ def _person(path: Path) -> Person:
     fields = Fields(path, content)
     poses = fields.numbers("poses", (None, POSE_WIDTH))
     meta = content.get("meta")
-    return Person(
+    return RawPerson(
         rotmats=rotmats_of(poses[:, : 3 * JOINT_COUNT]),
         transl=fields.numbers("transl", (len(poses), 3)),
         betas=betas_of(fields),

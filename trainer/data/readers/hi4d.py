@@ -20,7 +20,13 @@ from engine.errors import InputError
 from engine.formats.fields import Archive, Fields
 from engine.formats.npz import standing_axis
 from trainer.data.readers.listing import gender_of
-from trainer.data.readers.people import FIT_TOLERANCE, Person, measured_rest, motion_of, rotmats_of
+from trainer.data.readers.people import (
+    FIT_TOLERANCE,
+    RawPerson,
+    measured_rest,
+    motion_of,
+    rotmats_of,
+)
 from trainer.data.readers.recording import Recording, Source, recorded
 
 FRAME_RATE = 30.0
@@ -64,7 +70,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
                 field="joints_3d",
             )
         rest.append(rest_joints)
-    people = [Person(rotmats[i], transl[i], betas[i].mean(axis=0), genders[i]) for i in range(2)]
+    people = [RawPerson(rotmats[i], transl[i], betas[i].mean(axis=0), genders[i]) for i in range(2)]
     return recorded(
         source,
         motion_of(source, people, FRAME_RATE),

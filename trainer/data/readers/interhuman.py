@@ -40,7 +40,7 @@ from trainer.data.readers.listing import (
 )
 from trainer.data.readers.people import (
     FIT_TOLERANCE,
-    Person,
+    RawPerson,
     body_recording,
     measured_rest,
     motion_of,
@@ -97,7 +97,7 @@ def _raw_content(path: Path) -> dict[str, Any]:
     return load_numeric_dict(path, "a dict with person1 and person2; download it again")
 
 
-def _raw_person(path: Path, content: dict[str, Any], key: str) -> Person:
+def _raw_person(path: Path, content: dict[str, Any], key: str) -> RawPerson:
     table = content.get(key)
     if not isinstance(table, dict):
         raise Fields(path, content).fail(
@@ -119,7 +119,7 @@ def _read_processed(source: Source, body: Body) -> Recording:
         first, second = (_raw_person(raw, _raw_content(raw), key) for key in PEOPLE)
         betas, genders = np.stack([first.betas, second.betas]), (first.gender, second.gender)
     people = [
-        Person(turns[i], joints[i][:, 0] - rest_joints[i, 0], betas[i], genders[i])
+        RawPerson(turns[i], joints[i][:, 0] - rest_joints[i, 0], betas[i], genders[i])
         for i in range(2)
     ]
     return recorded(

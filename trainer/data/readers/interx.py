@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.formats.fields import Archive, Fields
 from engine.formats.pickles import load_numeric_dict
 from trainer.data.readers.listing import listed_sources, read_captions, read_splits
-from trainer.data.readers.people import Person, body_recording, person_of
+from trainer.data.readers.people import RawPerson, body_recording, person_of
 from trainer.data.readers.recording import Recording, Source
 
 FRAME_RATE = 120.0
@@ -58,7 +58,7 @@ def read(source: Source, body: Body | None = None) -> Recording:
     )
 
 
-def _person(path: Path) -> Person:
+def _person(path: Path) -> RawPerson:
     return person_of(Fields(path, Archive(path)))
 
 

@@ -37,7 +37,7 @@ FIT_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
+class RawPerson:
     """rotmats (frame, 22, 3, 3), transl (frame, 3), betas (10,), in the axes of the file."""
 
     rotmats: Array
@@ -48,7 +48,7 @@ class Person:
 
 def body_recording(
     source: Source,
-    people: Sequence[Person],
+    people: Sequence[RawPerson],
     frame_rate: float,
     *,
     body: Body | None,
@@ -71,7 +71,7 @@ def body_recording(
     )
 
 
-def motion_of(source: Source, people: Sequence[Person], frame_rate: float) -> Motion:
+def motion_of(source: Source, people: Sequence[RawPerson], frame_rate: float) -> Motion:
     """Both people in one motion. Raises InputError unless they last equally long, within 0.1 s."""
     lengths = [len(person.transl) for person in people]
     if max(lengths) - min(lengths) > frame_rate / FRAME_RATE:
@@ -98,10 +98,10 @@ def axis_angle_pose(fields: Fields, root: str, body: str) -> Array:
     return rotmats_of(np.concatenate([orient, pose], axis=1))
 
 
-def person_of(fields: Fields) -> Person:
+def person_of(fields: Fields) -> RawPerson:
     """From the fields of SMPL-H and SMPL-X recordings: root_orient, pose_body, trans ..."""
     rotmats = axis_angle_pose(fields, "root_orient", "pose_body")
-    return Person(
+    return RawPerson(
         rotmats=rotmats,
         transl=fields.numbers("trans", (len(rotmats), 3)),
         betas=betas_of(fields),

@@ -16,7 +16,7 @@ from engine.formats.bvh import Bvh
 from engine.formats.retarget import motion_from_bvh, unit_of
 from engine.formats.rig import RigMap
 from trainer.data.readers.pairing import words_of
-from trainer.data.readers.people import Person, motion_of
+from trainer.data.readers.people import RawPerson, motion_of
 from trainer.data.readers.recording import Recording, Source, kind_of, recorded
 
 
@@ -38,7 +38,7 @@ def skeleton_recording(
     ]
     motion = motion_of(
         source,
-        [Person(m.rotmats[0], m.transl[0], m.betas[0], "neutral") for m in motions],
+        [RawPerson(m.rotmats[0], m.transl[0], m.betas[0], "neutral") for m in motions],
         people[0].frame_rate,
     )
     words = words_of(source)
