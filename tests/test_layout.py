@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -48,6 +49,14 @@ COMPOSITION = {
     Path("engine/bench/simulated_players.py"),
 }
 """What drives a server through the client; nothing else in the engine may know it."""
+
+ONE_NOUN_IN_TWO_PLACES = {
+    *("Animator", "TextEncoder"),  # a network as it is trained, and as it runs
+    *("Intent", "Offer", "People", "Touch"),  # in the engine, and as its client has it
+    "Doorman",  # at either door
+    "Take",  # docs/architecture.md, Words
+}
+"""Classes that share a name for a reason; any other name has one class."""
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -217,6 +226,17 @@ def test_every_room_imports_from_lower_floors_only(package: str) -> None:
         if floor_of[other] >= floor_of[room]
     ]
     assert upward == []
+
+
+def test_every_class_has_a_name_of_its_own() -> None:
+    names = Counter(
+        node.name
+        for package in (*FLOORS, "clients/python/contrapose_client")
+        for path in (REPOSITORY / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} == ONE_NOUN_IN_TWO_PLACES
 
 
 def test_every_package_of_the_tree_is_installed() -> None:
