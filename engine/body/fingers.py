@@ -13,9 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
+from engine.body.rotations import (
+    NO_ANGLE,
+    axis_angle_from_rotmat,
+    quat_from_rotmat,
+    rotmat_from_axis_angle,
+)
 from engine.body.skeleton import HAND_JOINT_NAMES, JOINT
-from engine.body.vectors import dots, unit
+from engine.body.vectors import cross, dots, lengths, unit
 
 CURLS = 10
 """Of both hands."""
@@ -139,6 +144,24 @@ def finger_rotmats(joints: FingerJoints, curls: Array) -> Array:
     by_joint[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
     bent = rotmat_from_axis_angle(by_joint[..., None] * joints.closing)
     return np.asarray(bent @ joints.straight)
+
+
+def quats_of_curls(joints: FingerJoints, curls: Array) -> Array:
+    """The same as unit quaternions x, y, z, w (..., 30, 4), with w >= 0.
+
+    A joint turns about one axis: exp(...) is (axis sin h, cos h), h half the angle, and its product
+    with the quaternion of `straight_j` a sum of two that do not change.
+    """
+    angles = lengths(joints.closing)
+    axes = joints.closing / np.maximum(angles, NO_ANGLE)[:, None]
+    straight = quat_from_rotmat(joints.straight)
+    turned = np.empty_like(straight)
+    turned[:, :3] = straight[:, 3:] * axes + cross(axes, straight[:, :3])
+    turned[:, 3] = -dots(axes, straight[:, :3])
+    half = np.empty((*curls.shape[:-1], len(HAND_JOINT_NAMES)))
+    half[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
+    half *= angles / 2
+    return np.asarray(np.sin(half)[..., None] * turned + np.cos(half)[..., None] * straight)
 
 
 def curls_from_rotmats(joints: FingerJoints, rotmats: Array) -> Array:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.fingers import CURLS, curls_from_rotmats, finger_rotmats, straight_hands
+from engine.body.fingers import CURLS, curls_from_rotmats, quats_of_curls, straight_hands
 from engine.body.kinematics import turned_about_origin
 from engine.body.rotations import quat_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import Body, bone_lengths, fit_betas
@@ -56,7 +56,7 @@ def write_npz(path: Path, motion: Motion, body: Body) -> None:
     if motion.curls is not None:
         hands["curls"] = motion.curls.astype(np.float32)
     if motion.curls is not None and body.fingers is not None:
-        quats = quat_from_rotmat(finger_rotmats(body.fingers, motion.curls.astype(np.float64)))
+        quats = quats_of_curls(body.fingers, motion.curls.astype(np.float64))
         joints = body.all_rest_joints(motion.betas)[:, -len(HAND_JOINT_NAMES) :]
         hands |= {
             "hand_quats_xyzw": quats.astype(np.float32),

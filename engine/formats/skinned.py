@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.body.fingers import finger_rotmats, first_finger
-from engine.body.rotations import quat_from_rotmat
+from engine.body.fingers import first_finger, quats_of_curls
 from engine.body.shape import Body
 from engine.body.skeleton import (
     HAND_JOINT_NAMES,
@@ -93,7 +92,7 @@ def finger_quats(motion: Motion, body: Body, person: int) -> Array | None:
     """(T, 30, 4) of the finger joints, x, y, z, w; None where nothing is known of the hands."""
     if motion.curls is None or body.fingers is None:
         return None
-    return quat_from_rotmat(finger_rotmats(body.fingers, motion.curls[person].astype(np.float64)))
+    return quats_of_curls(body.fingers, motion.curls[person].astype(np.float64))
 
 
 def continuous_quats(motion: Motion, person: int, body: Body | None = None) -> Array:

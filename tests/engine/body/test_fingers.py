@@ -20,11 +20,12 @@ from engine.body.fingers import (
     curls_from_rotmats,
     finger_rotmats,
     first_finger,
+    quats_of_curls,
     straight_hands,
 )
 from engine.body.kinematics import forward_kinematics
 from engine.body.pose import Pose
-from engine.body.rotations import axis_angle_from_rotmat, rotmat_about
+from engine.body.rotations import axis_angle_from_rotmat, quat_from_rotmat, rotmat_about
 from engine.body.shape import Body, load_body
 from engine.body.skeleton import HAND_JOINT_NAMES, JOINT_COUNT, PARENTS
 from engine.formats import read_motion, write_motion
@@ -120,6 +121,13 @@ def test_both_hands_are_mirrored(curls: list[float]) -> None:
 def test_curls_come_back_from_the_rotations(joints: FingerJoints, curls: list[float]) -> None:
     back = curls_from_rotmats(joints, finger_rotmats(joints, np.array(curls)))
     np.testing.assert_allclose(back, curls, atol=1e-9)
+
+
+@pytest.mark.parametrize("joints", [open_body(), straight_hands()], ids=["open body", "avatar"])
+@given(curls=st.lists(st.floats(0, 1), min_size=10, max_size=10))
+def test_quaternions_are_those_of_the_rotations(joints: FingerJoints, curls: list[float]) -> None:
+    expected = quat_from_rotmat(finger_rotmats(joints, np.array(curls)))
+    np.testing.assert_allclose(quats_of_curls(joints, np.array(curls)), expected, atol=1e-9)
 
 
 def test_a_finger_that_is_also_spread_is_bent_as_much() -> None:
