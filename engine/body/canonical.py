@@ -15,6 +15,7 @@ from engine.body.kinematics import turned_about_origin
 from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.skeleton import JOINT
+from engine.body.vectors import rotated
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ def canonical_frame(pair: Pose, rest_joints: Array) -> CanonicalFrame:
 
 
 def canonical_frame_of(joints: Array, transl: Array, rest_joints: Array) -> CanonicalFrame:
-    """The same, from the pair's world joints (2, 22, 3)."""
+    """The same, from the pair's world joints (2, 22, 3). Of several pairs, the frame of each:
+    (2, n, 22, 3), transl (2, n, 3) and rest_joints (2, n, 22, 3)."""
     rotation = rotmat_about("y", -yaw_of(joints[0]))
-    turned = rotation @ (rest_joints[0, 0] + transl[0]) - rest_joints[0, 0]
-    floor = joints[..., 1].min()
-    return CanonicalFrame(rotation, -np.array([turned[0], floor, turned[2]]))
+    pelvis = rest_joints[0, ..., 0, :]
+    shift = pelvis - rotated(rotation, pelvis + transl[0])
+    shift[..., 1] = -joints[..., 1].min(axis=(0, -1))
+    return CanonicalFrame(rotation, shift)
 
 
 def yaw_of(joints: Array) -> Array:

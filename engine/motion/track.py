@@ -41,11 +41,6 @@ class Track:
     def frames(self) -> int:
         return int(self.is_known.shape[1])
 
-    def of_pair(self, pair: int) -> Track:
-        """One of several pairs."""
-        people = slice(pair, None, len(self.is_known) // 2)
-        return Track(self.pose[people], self.is_known[people])
-
     def cut(self, first: int, count: int) -> Track:
         """Frames first .. first + count - 1; those that do not exist are unknown."""
         if first >= 0 and first + count <= self.frames:
@@ -71,24 +66,6 @@ def joined(tracks: Sequence[Track]) -> Track:
     """Tracks one after the other."""
     pose = chained([track.pose for track in tracks], axis=1)
     return Track(pose, np.concatenate([track.is_known for track in tracks], axis=1))
-
-
-def beside(tracks: Sequence[Track]) -> Track:
-    """Those of several pairs as one."""
-    return Track(
-        Pose(
-            players_first([track.rotmats for track in tracks]),
-            players_first([track.transl for track in tracks]),
-        ),
-        players_first([track.is_known for track in tracks]),
-    )
-
-
-def players_first(of_pairs: Sequence[A]) -> A:
-    """What is said of the people of n pairs (2, ...) as (2 n, ...): all players, then all
-    partners."""
-    both = np.stack(of_pairs, axis=1)
-    return both.reshape(-1, *both.shape[2:])
 
 
 def moved(track: Track, *, player: Array) -> Track:

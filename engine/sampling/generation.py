@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
 from engine.body.pose import Pose, no_poses, stacked
 from engine.body.shape import Body, bone_lengths, fit_betas
@@ -28,9 +28,9 @@ from engine.motion.motion import (
     pose_from_features,
 )
 from engine.motion.seams import MARGIN, joined_to
-from engine.motion.track import Track, beside, joined, known_track, players_first
+from engine.motion.track import Track, joined, known_track
 from engine.sampling.request import WindowRequest
-from engine.sampling.windows import Window, anchor_window, reaction_window, read_windows
+from engine.sampling.windows import open_windows, read_windows
 
 PAIR_FEATURES = POSE_FEATURES + 3 * JOINT_COUNT
 """A pose (135) and the 22 rest joints of its body (66): one person of the generator."""
@@ -106,33 +106,35 @@ def generate_motions(
         raise InputError(
             f"anchor_index is {anchor_index}, must lie in 0..{frames - 1}", field="anchor_index"
         )
-    rest_joints = players_first([anchor.rest_joints for anchor in anchors])
-    cleanup = CleanupConfig(floor=_floors(anchors), foot_lock=foot_lock, skins=_skins_of(anchors))
+    of_pairs = np.stack([anchor.rest_joints for anchor in anchors], axis=1)
+    rest_joints = of_pairs.reshape(-1, *of_pairs.shape[2:])
+    pairs = _pairs(anchors)
+    floors = np.tile(floor_height(pairs, of_pairs).min(axis=0), 2)[:, None, None]
+    cleanup = CleanupConfig(floor=floors, foot_lock=foot_lock, skins=_skins_of(anchors))
     seeds = [np.random.SeedSequence(anchor.seed).generate_state(frames + 1) for anchor in anchors]
     opened = count()
 
-    def opening(track: Track, open_one: Callable[..., Window], **how: int) -> list[Window]:
+    def filled(track: Track, first: int, anchor: int, told: BoolArray | None = None) -> Track:
         number = next(opened)
-        return [
-            open_one(
-                track.of_pair(row),
-                rest_joints=anchor.rest_joints,
-                seed=int(seeds[row][number]),
-                steps=steps,
-                **how,
-            )
-            for row, anchor in enumerate(anchors)
-        ]
-
-    def filled(windows: Sequence[Window]) -> Track:
-        asked = zip(windows, anchors, strict=True)
-        x0 = sample([replace(window.request, text=anchor.text) for window, anchor in asked])
-        known = beside([window.known for window in windows])
+        windows = open_windows(
+            track,
+            first=first,
+            anchor=anchor,
+            rest_joints=of_pairs,
+            seeds=[int(numbers[number]) for numbers in seeds],
+            steps=steps,
+            told=told,
+        )
+        asked = zip(windows.requests, anchors, strict=True)
+        x0 = sample([replace(request, text=anchor.text) for request, anchor in asked])
+        known = windows.known
         given = known.cut(MARGIN, WINDOW_FRAMES).is_known
         return cleaned(joined_to(read_windows(windows, x0), known), given, rest_joints, cleanup)
 
     def around_anchor(track: Track, first: int) -> Track:
-        return filled(opening(track, anchor_window, first=first, anchor=0))
+        """As in the paper: the network is told the anchor, frame 0, and nothing else."""
+        told = np.zeros((len(rest_joints), WINDOW_FRAMES), np.bool_)
+        return filled(track, first, 0, told)
 
     before = _frames_before_anchor(anchor_index, frames)
     start = anchor_index - before
@@ -148,11 +150,11 @@ def generate_motions(
             track.transl[:, rows],
         )
 
-    front = latest = around_anchor(known_track(_pairs(anchors)[:, None]), -before)
+    front = latest = around_anchor(known_track(_in_a_row(pairs)[:, None]), -before)
     put(front, start)
     history, end = min(history_frames, WINDOW_FRAMES - 1), start + front.frames
     while end < frames:
-        new = filled(opening(latest, reaction_window, history_frames=history))
+        new = filled(latest, latest.frames - history, latest.frames - 1)
         new = new.cut(history, WINDOW_FRAMES - history)
         put(new, end)
         # A window sees so much of what is before it, and a motion may be long.
@@ -170,17 +172,19 @@ def generate_motions(
 
 
 def _pairs(anchors: Sequence[Anchor]) -> Pose:
-    """(2 n,)"""
+    """(2, n)"""
     return Pose(
-        players_first([anchor.pair.rotmats for anchor in anchors]).astype(np.float64),
-        players_first([anchor.pair.transl for anchor in anchors]).astype(np.float64),
+        np.stack([anchor.pair.rotmats for anchor in anchors], axis=1).astype(np.float64),
+        np.stack([anchor.pair.transl for anchor in anchors], axis=1).astype(np.float64),
     )
 
 
-def _floors(anchors: Sequence[Anchor]) -> Array:
-    """(2 n, 1, 1) of each person: the pair's."""
-    floors = [floor_height(anchor.pair, anchor.rest_joints).min() for anchor in anchors]
-    return np.tile(floors, 2)[:, None, None]
+def _in_a_row(pairs: Pose) -> Pose:
+    """(2, n) as (2 n,): all players, then all partners."""
+    return Pose(
+        pairs.rotmats.reshape(-1, *pairs.rotmats.shape[2:]),
+        pairs.transl.reshape(-1, *pairs.transl.shape[2:]),
+    )
 
 
 def _skins_of(anchors: Sequence[Anchor]) -> Skins | None:

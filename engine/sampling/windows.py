@@ -35,6 +35,21 @@ class Window:
     known: Track
 
 
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """The same of n pairs of which the same frames are asked.
+
+    frame        of each pair
+    rest_joints  (2, n, 22, 3)
+    known        as of one; all players before all partners
+    """
+
+    requests: list[WindowRequest]
+    frame: CanonicalFrame
+    rest_joints: Array
+    known: Track
+
+
 def open_window(
     track: Track,
     *,
@@ -61,6 +76,38 @@ def open_window(
     The features of known frames are absolute, in the canonical frame of the anchor pair, as in
     training (design.md 4).
     """
+    windows = open_windows(
+        track,
+        first=first,
+        anchor=anchor,
+        rest_joints=rest_joints[:, None],
+        seeds=[seed],
+        steps=steps,
+        told=told,
+        clock=clock,
+        skip=skip,
+    )
+    return Window(
+        request=windows.requests[0],
+        frame=CanonicalFrame(windows.frame.rotation[0], windows.frame.shift[0]),
+        rest_joints=rest_joints,
+        known=windows.known,
+    )
+
+
+def open_windows(
+    track: Track,
+    *,
+    first: int,
+    anchor: int,
+    rest_joints: Array,
+    seeds: Sequence[int],
+    steps: int,
+    told: BoolArray | None = None,
+    clock: int = 0,
+    skip: int = 0,
+) -> Windows:
+    """The same of n pairs at once: rest_joints (2, n, 22, 3), a seed each, told (2 n, 30)."""
     index = anchor - first
     if not (0 <= index < WINDOW_FRAMES and 0 <= anchor < track.frames):
         raise ValueError(f"anchor {anchor} lies outside the window of frames {first}..{first + 29}")
@@ -68,61 +115,31 @@ def open_window(
         raise ValueError(f"frame {anchor} cannot be the anchor: one person is not known there")
     known = track.cut(first - MARGIN, WINDOW_FRAMES + 2 * MARGIN)
     window = known.cut(MARGIN, WINDOW_FRAMES)
-    pair = window.pose[:, index]
-    joints, _ = pair.in_world(rest_joints)
-    frame = canonical_frame_of(joints, pair.transl, rest_joints)
-    features = features_from_pose(to_canonical(frame, window.pose, rest_joints))
+    shape = 2, len(seeds), WINDOW_FRAMES
+    pose = Pose(window.rotmats.reshape(*shape, -1, 3, 3), window.transl.reshape(*shape, 3))
+    pairs = pose[:, :, index]
+    joints, _ = pairs.in_world(rest_joints)
+    frame = canonical_frame_of(joints, pairs.transl, rest_joints)
+    features = features_from_pose(to_canonical(frame, pose, rest_joints))
     shown = window.is_known if told is None else window.is_known & told
-    shown = shown | (np.arange(WINDOW_FRAMES) == index)
-    joints = joints @ frame.rotation.T + frame.shift
-    request = WindowRequest(
-        known=features * shown[..., None],
-        known_mask=shown[..., None].astype(np.float32),
-        anchor=features[:, index],
-        anchor_joints=joints.astype(np.float32),
-        seed=seed,
-        steps=steps,
-        first_frame=clock + first,
-        start=features - features[:, index, None] if skip else None,
-        skip=skip,
-    )
-    return Window(request=request, frame=frame, rest_joints=rest_joints, known=known)
-
-
-def anchor_window(
-    track: Track, *, first: int, anchor: int, rest_joints: Array, seed: int, steps: int
-) -> Window:
-    """The window of the paper: the network is told the anchor and nothing else."""
-    return open_window(
-        track,
-        first=first,
-        anchor=anchor,
-        rest_joints=rest_joints,
-        seed=seed,
-        steps=steps,
-        told=np.zeros((2, WINDOW_FRAMES), np.bool_),
-    )
-
-
-def reaction_window(
-    track: Track, *, history_frames: int, rest_joints: Array, seed: int, steps: int, clock: int = 0
-) -> Window:
-    """What comes next: up to `history_frames` known frames, the last of both people the anchor.
-
-    Where one person is known further (the partner's committed frames), the network is told so.
-    A chained window is the same, both people ending at once; `history_frames` = 1 is the paper's.
-    """
-    anchor = int(np.flatnonzero(track.is_known.all(axis=0))[-1])
-    first = anchor - history_frames + 1
-    return open_window(
-        track,
-        first=first,
-        anchor=anchor,
-        rest_joints=rest_joints,
-        seed=seed,
-        steps=steps,
-        clock=clock,
-    )
+    shown = (shown | (np.arange(WINDOW_FRAMES) == index)).reshape(*shape, 1)
+    shown_features, mask = features * shown, shown.astype(np.float32)
+    joints = (joints @ frame.rotation.swapaxes(-1, -2) + frame.shift[:, None]).astype(np.float32)
+    requests = [
+        WindowRequest(
+            known=shown_features[:, pair],
+            known_mask=mask[:, pair],
+            anchor=features[:, pair, index],
+            anchor_joints=joints[:, pair],
+            seed=seed,
+            steps=steps,
+            first_frame=clock + first,
+            start=features[:, pair] - features[:, pair, index, None] if skip else None,
+            skip=skip,
+        )
+        for pair, seed in enumerate(seeds)
+    ]
+    return Windows(requests=requests, frame=frame, rest_joints=rest_joints, known=known)
 
 
 def close_window(window: Window, x0: Array, known: Track | None = None) -> Track:
@@ -139,27 +156,29 @@ def read_window(window: Window, x0: Array) -> Track:
 
     x0 (2, 30, 135). Raises BackendError when it has another shape, or gives no finite pose.
     """
-    return read_windows([window], x0[None])
+    frame = CanonicalFrame(window.frame.rotation[None], window.frame.shift[None])
+    windows = Windows(
+        requests=[window.request],
+        frame=frame,
+        rest_joints=window.rest_joints[:, None],
+        known=window.known,
+    )
+    return read_windows(windows, x0[None])
 
 
-def read_windows(windows: Sequence[Window], x0: Array) -> Track:
+def read_windows(windows: Windows, x0: Array) -> Track:
     """The same of several windows, x0 (n, 2, 30, 135): all players before all partners."""
     if x0.shape[1:] != WINDOW_SHAPE:
         shape = x0.shape[1:]
         raise BackendError(f"the denoiser gave a window of shape {shape}, expected (2, 30, 135)")
-    anchors = np.stack([window.request.anchor for window in windows])
+    anchors = np.stack([request.anchor for request in windows.requests])
     features = (x0 + anchors[:, :, None]).swapaxes(0, 1).astype(np.float64, order="C")
     with np.errstate(all="ignore"):
         pose = pose_from_features(features)
     if not (np.isfinite(pose.rotmats).all() and np.isfinite(pose.transl).all()):
         raise BackendError("the denoiser gave a window that is not finite", reason="BAD_WINDOW")
-    frame = CanonicalFrame(
-        rotation=np.stack([window.frame.rotation for window in windows]),
-        shift=np.stack([window.frame.shift for window in windows]),
-    )
-    rest_joints = np.stack([window.rest_joints for window in windows], axis=1)
-    world = from_canonical(frame, pose, rest_joints)
-    people = 2 * len(windows)
+    world = from_canonical(windows.frame, pose, windows.rest_joints)
+    people = 2 * len(x0)
     return _with_margins(
         Pose(
             world.rotmats.reshape(people, *world.rotmats.shape[2:]),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arrays import Array
-from engine.body.pose import Pose
+from engine.body.pose import Pose, stacked
 from engine.body.rotations import geodesic_angle, rotmat_about, rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -17,7 +17,14 @@ from engine.motion.floor import floor_height
 from engine.motion.seams import bridged, coasted, decayed, pinned, spread
 from engine.motion.standing import standing_partner, standing_pose
 from engine.motion.track import Track, joined, joints_of, known_track
-from engine.sampling.windows import anchor_window, close_window, open_window, reaction_window
+from engine.sampling.windows import (
+    Window,
+    close_window,
+    open_window,
+    open_windows,
+    read_window,
+    read_windows,
+)
 from engine.testing import noisy_windows, still_windows
 
 LEG = ("hip", "knee", "ankle", "foot")
@@ -45,9 +52,16 @@ def partly_known(track: Track, player_until: int, partner_until: int) -> Track:
     return Track(Pose(track.rotmats, track.transl), is_known)
 
 
+def reaction_window(track: Track, *, history_frames: int, seed: int = 1) -> Window:
+    """What comes next: the anchor is the last frame of which both people are known."""
+    anchor = int(np.flatnonzero(track.is_known.all(axis=0))[-1])
+    first = anchor - history_frames + 1
+    return open_window(track, first=first, anchor=anchor, rest_joints=REST, seed=seed, steps=8)
+
+
 def test_the_known_mask_tells_the_history_of_both_and_what_the_partner_has_committed() -> None:
     track = partly_known(walking_pair(34), 14, 17)
-    window = reaction_window(track, history_frames=10, rest_joints=REST, seed=1, steps=8)
+    window = reaction_window(track, history_frames=10)
     mask = window.request.known_mask[..., 0]
     assert mask.shape == (2, 30)
     assert mask[0].tolist() == [1.0] * 10 + [0.0] * 20
@@ -56,19 +70,44 @@ def test_the_known_mask_tells_the_history_of_both_and_what_the_partner_has_commi
     assert not window.request.known[mask == 0].any()
 
 
-def test_an_anchor_window_tells_the_anchor_alone_and_still_keeps_what_is_known() -> None:
+def test_a_window_that_is_told_the_anchor_alone_still_keeps_what_is_known() -> None:
     track = partly_known(walking_pair(34), 9, 9)
-    window = anchor_window(track, first=0, anchor=9, rest_joints=REST, seed=1, steps=8)
+    told = np.zeros((2, 30), np.bool_)
+    window = open_window(track, first=0, anchor=9, rest_joints=REST, seed=1, steps=8, told=told)
     assert np.flatnonzero(window.request.known_mask[0, :, 0]).tolist() == [9]
     result = close_window(window, still_windows([window.request])[0])
     np.testing.assert_array_equal(result.transl[:, :10], track.transl[:, :10])
 
 
+def test_windows_of_several_pairs_are_those_of_each() -> None:
+    tracks = [walking_pair(34, place=np.array([place, 0.0, -place])) for place in (0.0, 3.0, -8.0)]
+    how = {"first": 2, "anchor": 11, "steps": 8}
+    alone = [
+        open_window(track, rest_joints=REST, seed=seed, **how) for seed, track in enumerate(tracks)
+    ]
+    people = [
+        Pose(track.rotmats[person], track.transl[person]) for person in (0, 1) for track in tracks
+    ]
+    together = open_windows(
+        known_track(stacked(people)),
+        rest_joints=np.stack([REST] * 3, axis=1),
+        seeds=range(3),
+        **how,
+    )
+    for one, request in zip(alone, together.requests, strict=True):
+        for name, value in vars(request).items():
+            np.testing.assert_array_equal(value, getattr(one.request, name))
+    x0 = noisy_windows(0.1)(together.requests)
+    several = read_windows(together, x0)
+    for row, one in enumerate(alone):
+        expected = read_window(one, x0[row])
+        np.testing.assert_array_equal(several.rotmats[[row, row + 3]], expected.rotmats)
+        np.testing.assert_array_equal(several.transl[[row, row + 3]], expected.transl)
+
+
 def test_the_player_stands_at_the_canonical_origin_and_faces_forward_at_the_anchor() -> None:
     track = walking_pair(34, place=np.array([700.0, 3.0, -200.0]))
-    window = reaction_window(
-        partly_known(track, 20, 22), history_frames=10, rest_joints=REST, seed=1, steps=8
-    )
+    window = reaction_window(partly_known(track, 20, 22), history_frames=10)
     joints = window.request.anchor_joints
     np.testing.assert_allclose(window.request.anchor[0, [-3, -1]], 0, atol=1e-4)
     assert abs(joints[..., 1].min()) < 1e-4
@@ -96,7 +135,7 @@ def test_known_frames_come_back_exactly_wherever_they_end(
     player: int, ahead: int, seed: int, history: int
 ) -> None:
     track = partly_known(walking_pair(40), player, player + ahead)
-    window = reaction_window(track, history_frames=history, rest_joints=REST, seed=seed, steps=8)
+    window = reaction_window(track, history_frames=history, seed=seed)
     result = close_window(window, noisy_windows(0.1)([window.request])[0])
     same = track.cut(window.request.first_frame, 30)
     np.testing.assert_array_equal(result.rotmats[same.is_known], same.rotmats[same.is_known])
@@ -107,9 +146,7 @@ def test_known_frames_come_back_exactly_wherever_they_end(
 
 def test_a_perfect_answer_gives_the_motion_back() -> None:
     track = walking_pair(34)
-    window = reaction_window(
-        partly_known(track, 11, 13), history_frames=10, rest_joints=REST, seed=1, steps=8
-    )
+    window = reaction_window(partly_known(track, 11, 13), history_frames=10)
     whole = open_window(track, first=2, anchor=11, rest_joints=REST, seed=1, steps=8)
     result = close_window(window, whole.request.known - whole.request.anchor[:, None])
     np.testing.assert_allclose(result.transl, track.transl[:, 2:32], atol=1e-5)
@@ -125,9 +162,7 @@ def jerk_at_and_inside(track: Track, seam: int) -> tuple[float, float]:
 
 def test_a_seam_is_no_rougher_than_the_motion_when_the_answer_drifts_from_what_is_known() -> None:
     track = walking_pair(34)
-    window = reaction_window(
-        partly_known(track, 15, 15), history_frames=10, rest_joints=REST, seed=5, steps=8
-    )
+    window = reaction_window(partly_known(track, 15, 15), history_frames=10, seed=5)
     whole = open_window(track, first=6, anchor=15, rest_joints=REST, seed=1, steps=8).request
     drift = 0.05 + 0.1 * np.sin(np.arange(30) / 5)[:, None]
     result = close_window(window, whole.known - whole.anchor[:, None] + drift)
@@ -137,9 +172,7 @@ def test_a_seam_is_no_rougher_than_the_motion_when_the_answer_drifts_from_what_i
 
 def test_even_an_answer_that_ignores_what_is_known_is_joined_without_a_jump() -> None:
     track = walking_pair(34)
-    window = reaction_window(
-        partly_known(track, 15, 15), history_frames=10, rest_joints=REST, seed=5, steps=8
-    )
+    window = reaction_window(partly_known(track, 15, 15), history_frames=10, seed=5)
     x0 = noisy_windows(0.2)([window.request])[0]
     unpinned = close_window(window, x0, partly_known(window.known, -1, -1))
     jumping = joined([track.cut(0, 16), unpinned.cut(10, 20)])
