@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -76,6 +77,18 @@ class FingerJoints:
 
     straight: Array
     closing: Array
+
+    @cached_property
+    def turning(self) -> tuple[Array, Array, Array]:
+        """The angles (30,) of `closing`; quaternions (30, 4) of its axes after `straight`, by half
+        a turn; and of `straight`."""
+        angles = lengths(self.closing)
+        axes = self.closing / np.maximum(angles, NO_ANGLE)[:, None]
+        straight = quat_from_rotmat(self.straight)
+        turned = np.empty_like(straight)
+        turned[:, :3] = straight[:, 3:] * axes + cross(axes, straight[:, :3])
+        turned[:, 3] = -dots(axes, straight[:, :3])
+        return angles, turned, straight
 
 
 def _index(side: str, finger: int, number: int) -> int:
@@ -152,12 +165,7 @@ def quats_of_curls(joints: FingerJoints, curls: Array) -> Array:
     A joint turns about one axis: exp(...) is (axis sin h, cos h), h half the angle, and its product
     with the quaternion of `straight_j` a sum of two that do not change.
     """
-    angles = lengths(joints.closing)
-    axes = joints.closing / np.maximum(angles, NO_ANGLE)[:, None]
-    straight = quat_from_rotmat(joints.straight)
-    turned = np.empty_like(straight)
-    turned[:, :3] = straight[:, 3:] * axes + cross(axes, straight[:, :3])
-    turned[:, 3] = -dots(axes, straight[:, :3])
+    angles, turned, straight = joints.turning
     half = np.empty((*curls.shape[:-1], len(HAND_JOINT_NAMES)))
     half[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
     half *= angles / 2

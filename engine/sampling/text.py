@@ -81,11 +81,8 @@ def _encode_one(encoder: TextEncoder, text: str) -> Array:
     if not text.strip():
         return np.zeros(encoder.text_width, np.float32)
     ids = encoder.tokenizer.encode(text).ids
-    padding = encoder.spec.max_tokens - len(ids) if encoder.spec.kind == "clip" else 0
-    row = encoder.graph(
-        {
-            "input_ids": np.pad(np.array([ids], np.int64), ((0, 0), (0, padding))),
-            "attention_mask": np.pad(np.ones((1, len(ids)), np.int64), ((0, 0), (0, padding))),
-        }
-    )["text"]
+    length = encoder.spec.max_tokens if encoder.spec.kind == "clip" else len(ids)
+    tokens, mask = np.zeros((1, length), np.int64), np.zeros((1, length), np.int64)
+    tokens[0, : len(ids)], mask[0, : len(ids)] = ids, 1
+    row = encoder.graph({"input_ids": tokens, "attention_mask": mask})["text"]
     return row.reshape(encoder.text_width)
