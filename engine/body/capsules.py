@@ -335,9 +335,8 @@ def _drifts(body: Body) -> tuple[Array, Array]:
         fitted = fitted_capsules(body, betas)
         return np.column_stack([fitted.starts, fitted.axes, fitted.radii])
 
-    units = np.eye(SHAPE_COUNT)
-    drifts = [(numbers(unit) - numbers(-unit)) / 2 for unit in units]
-    return numbers(0 * units[0]), np.stack(drifts)
+    drifts = [(numbers(unit) - numbers(-unit)) / 2 for unit in np.eye(SHAPE_COUNT)]
+    return numbers(np.zeros(SHAPE_COUNT)), np.stack(drifts)
 
 
 def _covers(body: Body, betas: Array, fit: _Fit) -> Array:

@@ -153,22 +153,25 @@ def finger_rotmats(joints: FingerJoints, curls: Array) -> Array:
     R_j = exp(curl closing_j) straight_j; an avatar whose fingers are straight in its T pose needs
     no `straight_j`, and its `closing_j` is CLOSING.
     """
-    by_joint = np.empty((*curls.shape[:-1], len(HAND_JOINT_NAMES)))
-    by_joint[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
-    bent = rotmat_from_axis_angle(by_joint[..., None] * joints.closing)
+    bent = rotmat_from_axis_angle(_by_joint(curls)[..., None] * joints.closing)
     return np.asarray(bent @ joints.straight)
 
 
+def _by_joint(curls: Array) -> Array:
+    """Curls (..., 10) of fingers as those of their joints (..., 30)."""
+    result = np.empty((*curls.shape[:-1], len(HAND_JOINT_NAMES)))
+    result[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
+    return result
+
+
 def quats_of_curls(joints: FingerJoints, curls: Array) -> Array:
-    """The same as unit quaternions x, y, z, w (..., 30, 4), with w >= 0.
+    """`finger_rotmats` as unit quaternions x, y, z, w (..., 30, 4), with w >= 0.
 
     A joint turns about one axis: exp(...) is (axis sin h, cos h), h half the angle, and its product
     with the quaternion of `straight_j` a sum of two that do not change.
     """
     angles, turned, straight = joints.turning
-    half = np.empty((*curls.shape[:-1], len(HAND_JOINT_NAMES)))
-    half[..., ORDER.ravel()] = np.repeat(curls, 3, axis=-1)
-    half *= angles / 2
+    half = _by_joint(curls) * (angles / 2)
     return np.asarray(np.sin(half)[..., None] * turned + np.cos(half)[..., None] * straight)
 
 

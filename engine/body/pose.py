@@ -61,6 +61,15 @@ def chained(poses: Sequence[Pose], axis: int = 0) -> Pose:
     )
 
 
+def in_a_row(poses: Pose) -> Pose:
+    """Poses (m, n, ...) as (m n, ...): of n pairs, all players before all partners."""
+    rotmats, transl = poses.rotmats, poses.transl
+    return Pose(
+        rotmats.reshape(-1, *rotmats.shape[2:]),
+        transl.reshape(-1, *transl.shape[2:]),
+    )
+
+
 def stacked(poses: Sequence[Pose], axis: int = 0) -> Pose:
     """Poses of one shape side by side, along a new leading axis."""
     return Pose(

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.pose import Pose, chained
-
-A = TypeVar("A", Array, BoolArray)
 
 
 @dataclass(frozen=True)

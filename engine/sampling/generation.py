@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame, from_canonical, to_canonical
-from engine.body.pose import Pose, no_poses, stacked
+from engine.body.pose import Pose, in_a_row, no_poses, stacked
 from engine.body.shape import Body, bone_lengths, fit_betas
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.skins import Skins, skins_of_each
@@ -150,7 +150,7 @@ def generate_motions(
             track.transl[:, rows],
         )
 
-    front = latest = around_anchor(known_track(_in_a_row(pairs)[:, None]), -before)
+    front = latest = around_anchor(known_track(in_a_row(pairs)[:, None]), -before)
     put(front, start)
     history, end = min(history_frames, WINDOW_FRAMES - 1), start + front.frames
     while end < frames:
@@ -173,18 +173,8 @@ def generate_motions(
 
 def _pairs(anchors: Sequence[Anchor]) -> Pose:
     """(2, n)"""
-    return Pose(
-        np.stack([anchor.pair.rotmats for anchor in anchors], axis=1).astype(np.float64),
-        np.stack([anchor.pair.transl for anchor in anchors], axis=1).astype(np.float64),
-    )
-
-
-def _in_a_row(pairs: Pose) -> Pose:
-    """(2, n) as (2 n,): all players, then all partners."""
-    return Pose(
-        pairs.rotmats.reshape(-1, *pairs.rotmats.shape[2:]),
-        pairs.transl.reshape(-1, *pairs.transl.shape[2:]),
-    )
+    pairs = stacked([anchor.pair for anchor in anchors], axis=1)
+    return Pose(pairs.rotmats.astype(np.float64), pairs.transl.astype(np.float64))
 
 
 def _skins_of(anchors: Sequence[Anchor]) -> Skins | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.arrays import Array, BoolArray
 from engine.body.canonical import CanonicalFrame, canonical_frame_of, from_canonical, to_canonical
-from engine.body.pose import Pose, stacked
+from engine.body.pose import Pose, in_a_row, stacked
 from engine.errors import BackendError
 from engine.motion.motion import WINDOW_FRAMES, features_from_pose, pose_from_features
 from engine.motion.seams import MARGIN, joined_to
@@ -178,13 +178,7 @@ def read_windows(windows: Windows, x0: Array) -> Track:
     if not (np.isfinite(pose.rotmats).all() and np.isfinite(pose.transl).all()):
         raise BackendError("the denoiser gave a window that is not finite", reason="BAD_WINDOW")
     world = from_canonical(windows.frame, pose, windows.rest_joints)
-    people = 2 * len(x0)
-    return _with_margins(
-        Pose(
-            world.rotmats.reshape(people, *world.rotmats.shape[2:]),
-            world.transl.reshape(people, *world.transl.shape[2:]),
-        )
-    )
+    return _with_margins(in_a_row(world))
 
 
 def _with_margins(window: Pose) -> Track:
