@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import pytest
 from contrapose.v1 import interaction_pb2 as pb
 from contrapose.v1 import interaction_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection
-from websockets.sync.client import connect as connect_websocket
 
 from tests.e2e.conftest import PATIENCE_S, RunningServer
 
@@ -64,28 +65,53 @@ def refused_stream(channel: grpc.Channel, messages: Messages) -> Refusal:
 
 
 # -------------------------------------------------------------------------------- over a WebSocket
+@dataclass(frozen=True)
+class Connection:
+    """A WebSocket of which nothing is read or written but while one waits for it.
+
+    (websockets 17.4's own for threads reads in one and writes in another; over TLS that hangs.)
+    """
+
+    socket: ClientConnection
+    runner: asyncio.Runner
+
+    def send(self, message: str | bytes) -> None:
+        self.runner.run(self.socket.send(message))
+
+    def recv(self) -> str | bytes:
+        return self.runner.run(asyncio.wait_for(self.socket.recv(), PATIENCE_S))
+
+
 @contextmanager
-def websocket(server: RunningServer, **options: Any) -> Iterator[ClientConnection]:
+def websocket(server: RunningServer, **options: Any) -> Iterator[Connection]:
     """A connection to a server's door for browsers."""
     url = server.page.replace("http", "ws", 1) + "v1/interact"
     options = {"subprotocols": [SUBPROTOCOL], "proxy": None, "ssl": server.tls, **options}
-    with connect_websocket(url, **options) as connection:
-        yield connection
+
+    async def opened() -> ClientConnection:
+        return await connect_websocket(url, **options)
+
+    with asyncio.Runner() as runner:
+        socket = runner.run(opened())
+        try:
+            yield Connection(socket, runner)
+        finally:
+            runner.run(socket.close())
 
 
-def heard(connection: ClientConnection) -> tuple[list[pb.StreamInteractionResponse], int, str]:
+def heard(connection: Connection) -> tuple[list[pb.StreamInteractionResponse], int, str]:
     """All that the server still says, and the code and the reason that it closes with."""
     said = []
     with suppress(ConnectionClosed):
         while True:
-            message = connection.recv(PATIENCE_S)
+            message = connection.recv()
             assert isinstance(message, bytes)
             said.append(pb.StreamInteractionResponse.FromString(message))
-    assert connection.close_code is not None
-    return said, connection.close_code, connection.close_reason or ""
+    assert connection.socket.close_code is not None
+    return said, connection.socket.close_code, connection.socket.close_reason or ""
 
 
-def refusal_heard(connection: ClientConnection) -> Refusal:
+def refusal_heard(connection: Connection) -> Refusal:
     """What a connection that the server must end with an error says of it, in both its ways."""
     said, code, reason = heard(connection)
     error = said[-1].error

@@ -133,7 +133,7 @@ def test_sessions_of_browsers_are_spread_too_and_refused_in_the_same_words(
         with websocket(front) as one, websocket(front) as two:
             for connection in (one, two):
                 connection.send(header().SerializeToString())
-                assert connection.recv(PATIENCE_S)
+                assert connection.recv()
             assert info(channel).active_sessions == 2
             refusal, *others = (refused([header()]) for refused in doors(front, channel).values())
             assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -38,7 +38,7 @@ def posted(server: RunningServer, path: str, request: Message) -> Answer:
 
 def test_a_session_goes_from_its_header_to_its_summary(server: RunningServer) -> None:
     with websocket(server) as connection:
-        assert connection.subprotocol == "contrapose.v1"
+        assert connection.socket.subprotocol == "contrapose.v1"
         ping = pb.StreamInteractionRequest(ping=pb.ClockPing(ping_id=3, client_time=12.5))
         for message in (header(seed=7), pose(1), ping, pose(2), END):
             connection.send(message.SerializeToString())
@@ -115,7 +115,7 @@ def test_a_message_that_is_too_big_is_refused_and_one_over_twice_that_cuts_the_c
     with websocket(server) as connection:
         connection.send(bytes(2 * MOST_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed) as closed:
-            connection.recv(PATIENCE_S)
+            connection.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
