@@ -54,7 +54,6 @@ ONE_NOUN_IN_TWO_PLACES = {
     *("Animator", "TextEncoder"),  # a network as it is trained, and as it runs
     *("Intent", "Offer", "People", "Touch"),  # in the engine, and as its client has it
     "Doorman",  # at either door
-    "Take",  # docs/architecture.md, Words
 }
 """Classes that share a name for a reason; any other name has one class."""
 

@@ -11,8 +11,9 @@ Knows poses, places and time; knows no window, session or network.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,13 @@ GENTLE, FROM_GENTLE = 0.8, 0.82
 """Metres a second below which one who comes up facing us may come nearer, and by which part."""
 AVOIDS, LEAST_ROOM = 0.5, 0.66
 """Seconds of closing in after which the distance must not be under so many metres."""
+DODGE = 1.4
+"""Metres a second at which one gets out of the way of another who walks: as fast, at most."""
+OFF_WAY, OFF_WAY_GAIN, OFF_WAY_SPEED = 0.8, 3.0, 0.8
+"""Metres beside the line that another walks along, at which one comes along: out of the way, should
+that turn back; metres a second for each that is missing, and at most."""
+STRIDES = 0.5
+"""Metres a second from which that is done."""
 CLOSE = 0.70
 """Metres to which one gives way to another who has come up to one, or stands."""
 USUAL, BEARS_S = 0.8, 2.5
@@ -78,7 +86,10 @@ UNSEEN_S = 1.5
 ROUND_SPEED, ROUND_GAIN, ROUND_TURN = 0.9, 2.0, math.radians(40.0)
 """Metres a second on the way round; for each metre that is left; and radians by which hips face
 along it."""
-ACCELERATION, BRAKING = 6.0, 5.0
+ACCELERATION, BRAKING, FOLLOWING = 6.0, 5.0, 3.5
+"""Metres a second squared of one who hurries, who slows down, and who goes after another."""
+BEHIND = 1.8
+"""Metres from which one who goes after another hurries."""
 THERE, NOT_THERE = 0.02, 0.07
 """Metres from a place to stand at, within which one is there; and from which one sets off again."""
 STRIDE, APPROACH = 1.5, 3.5
@@ -92,7 +103,7 @@ STOPPED = 0.08
 TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
 """Radians off the other from which one who stands turns, and to which."""
 SPIN, SPIN_GAIN, SPIN_DAMPING, SPIN_PUSH = 4.0, 26.0, 9.0, 25.0
-FADE_SECONDS, LEAST_FADE = 0.85, 0.2
+FADE_SECONDS, LEAST_FADE = 1.2, 0.2
 """In which the other, whose future nobody knows, is taken to slow down; at least, if it brakes."""
 SETTING_OFF, STEADY_SECONDS = 0.8, 0.4
 """Metres a second by which one becomes faster in a third of one who sets off, and for how long such
@@ -111,7 +122,7 @@ STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
 MAY_PUSH_OFF, STRAINED = 0.7, 2.6
 """How far on its way the other foot must be for one to leave the floor before it has come down, and
 how strained (1: it has to step) that one must be."""
-MOST_CORRECTED = 0.10
+MOST_CORRECTED = 0.05
 """Metres by which the goal of a step may change in a frame."""
 COMMITTED = 0.6
 """Part of a step after which its goal stays."""
@@ -120,6 +131,8 @@ LEAST_WIDTH = 0.03
 ASIDE_FIRST, ASIDE_PACE = 0.4, 0.3
 """Strain for which the foot on the side that hips go to may step before the other, and the metres
 a second to that side at which it does."""
+MOST_AHEAD = 0.3
+"""Metres that a foot comes down ahead of its place under the hips, which legs reach."""
 FEET_LEAD = 0.15
 """Seconds by which feet step after the hips of later: a planned step comes before its need."""
 LIFT, LONG_STEP = 0.11, 0.6
@@ -301,19 +314,22 @@ def accompany(
     led    (frame, 2) x, z where hips are in each frame, if they can; None: where they like
     """
     left, right = (rest_joints[ANKLES][:, [0, 2]] - rest_joints[0, [0, 2]]).tolist()
-    hips, feet = _Hips.of(state), state.feet
-    states: list[Companion] = []
+    going, feet = [_Hips.of(state)], state.feet
     shoves = [(0.0, 0.0)] * len(other) if shove is None else [tuple(row) for row in shove.tolist()]
     nowhere: list[list[float] | None] = [None] * SUBSTEPS
     leads = [nowhere] * len(other) if led is None else _leads(led)
-    for frame, (moved, shoved, lead) in enumerate(
-        zip(_finer(other), shoves, leads, strict=True), 1
-    ):
+    for moved, shoved, lead in zip(_finer(other), shoves, leads, strict=True):
+        hips = going[-1]
         for place, to in zip(moved, lead, strict=True):
             hips = _gone(hips, place, stand, shoved, to)
+        going.append(hips)
+    states: list[Companion] = []
+    for frame, hips in enumerate(going[1:], 1):
         time_s = state.time_s + frame / FRAME_RATE
-        soon = hips.later(FEET_LEAD)
-        feet = step(feet, soon, (hips.v_x, hips.v_z), (left, right), time_s, is_led=led is not None)
+        coming = partial(_later, going, frame)
+        feet = step(
+            feet, coming, (hips.v_x, hips.v_z), (left, right), time_s, is_led=led is not None
+        )
         states.append(hips.companion(feet, time_s))
     return Course(
         hips=np.array([after.hips for after in states]),
@@ -371,6 +387,13 @@ class _Hips(NamedTuple):
         )
 
 
+def _later(going: Sequence[_Hips], frame: int, seconds: float) -> Place:
+    """Where hips are so many seconds after a frame of theirs; after the last, as they go then."""
+    at = seconds * FRAME_RATE
+    whole = min(int(at), len(going) - 1 - frame)
+    return going[frame + whole].later((at - whole) / FRAME_RATE)
+
+
 def _finer(other: Array) -> list[list[list[float]]]:
     """For each frame and each of its substeps, of the other: x, z, yaw, and how fast it goes."""
     count, ground = len(other), other[:, :2]
@@ -398,6 +421,7 @@ class _Other(NamedTuple):
     ahead     x, z of the way there; past: on which side of us it would pass
     off       radians that we are beside where it faces
     pace, leaving, closing  metres a second: its own, away from us, and by which it gets farther off
+    aside     metres that we are to the left of the line that it goes along; left: x, z of that way
     """
 
     distance: float
@@ -408,6 +432,9 @@ class _Other(NamedTuple):
     pace: float
     leaving: float
     closing: float
+    aside: float
+    left_x: float
+    left_z: float
 
     @classmethod
     def of(cls, hips: _Hips, other: list[float]) -> _Other:
@@ -416,26 +443,31 @@ class _Other(NamedTuple):
         distance = max(math.hypot(away_x, away_z), 1e-3)
         ahead_x, ahead_z = away_x / distance, away_z / distance
         leaving = v_x * ahead_x + v_z * ahead_z
+        pace = math.hypot(v_x, v_z)
+        left_x, left_z = (v_z / pace, -v_x / pace) if pace > 1e-3 else (0.0, 0.0)
         return cls(
             distance=distance,
             ahead_x=ahead_x,
             ahead_z=ahead_z,
             past=(v_z - hips.v_z) * away_x - (v_x - hips.v_x) * away_z,
             off=wrapped(math.atan2(-away_x, -away_z) - yaw),
-            pace=math.hypot(v_x, v_z),
+            pace=pace,
             leaving=leaving,
             closing=leaving - hips.v_x * ahead_x - hips.v_z * ahead_z,
+            aside=-away_x * left_x - away_z * left_z,
+            left_x=left_x,
+            left_z=left_z,
         )
 
 
 class _Wish(NamedTuple):
     """Where hips would go: metres a second x and z, and radians that they face beside the other;
-    is_quick: they hurry. The rest is a companion's."""
+    most: metres a second squared to get there. The rest is a companion's."""
 
     x: float
     z: float
     faces: float
-    is_quick: bool
+    most: float
     is_going: bool
     waited: float
     unseen: float
@@ -460,8 +492,7 @@ def _gone(
     elif stand is not None:
         wish = _to_stand(hips, seen, wish, stand)
     push_x, push_z = gain * (wish.x - hips.v_x), gain * (wish.z - hips.v_z)
-    most = ACCELERATION if wish.is_quick else BRAKING
-    scale = min(1.0, most / max(math.hypot(push_x, push_z), 1e-9)) * fine
+    scale = min(1.0, wish.most / max(math.hypot(push_x, push_z), 1e-9)) * fine
     v_x, v_z = hips.v_x + scale * push_x, hips.v_z + scale * push_z
     if force := math.hypot(*shoved):
         short = max(1.0 - (v_x * shoved[0] + v_z * shoved[1]) / (force * force), 0.0)
@@ -510,9 +541,14 @@ def _wished(hips: _Hips, seen: _Other, fine: float) -> _Wish:
         is_going = distance < NEAREST * near or is_left or is_pressed or is_enough
     is_round = seen.pace < WALKS and hips.unseen > UNSEEN_S and off > IN_VIEW
     is_unseen = distance > USUAL and off > OUT_OF_VIEW and seen.pace < STANDS
-    towards = aside = faces = 0.0
+    is_hurried = is_pressed or distance > BEHIND
+    towards = aside = off_way = faces = 0.0
     if is_pressed:
-        towards, aside = -BACK_SPEED, math.copysign(ASIDE_SPEED, seen.past)
+        towards = -BACK_SPEED
+        if seen.pace > WALKS:
+            off_way = math.copysign(min(seen.pace, DODGE), seen.aside)
+        else:
+            aside = math.copysign(ASIDE_SPEED, seen.past)
     elif is_round:
         is_going, left = True, distance * (off - 0.5 * IN_VIEW)
         aside = math.copysign(min(ROUND_GAIN * left, ROUND_SPEED), seen.off)
@@ -522,13 +558,16 @@ def _wished(hips: _Hips, seen: _Other, fine: float) -> _Wish:
         towards = EAGER * beyond + max(leaving, 0.0) * (over > -SLACK)
         if leaving < -COMES:
             towards = min(towards, 0.0)
+        elif seen.pace > STRIDES:
+            missing = max(OFF_WAY - abs(seen.aside), 0.0)
+            off_way = math.copysign(min(OFF_WAY_GAIN * missing, OFF_WAY_SPEED), seen.aside)
         most = TOP_SPEED if seen.pace > WALKS else EASY_SPEED
         towards = min(max(towards, -BACK_SPEED), most)
     return _Wish(
-        x=towards * seen.ahead_x + aside * seen.ahead_z,
-        z=towards * seen.ahead_z - aside * seen.ahead_x,
+        x=towards * seen.ahead_x + aside * seen.ahead_z + off_way * seen.left_x,
+        z=towards * seen.ahead_z - aside * seen.ahead_x + off_way * seen.left_z,
         faces=faces,
-        is_quick=is_pressed or towards > pace,
+        most=ACCELERATION if is_hurried else FOLLOWING if towards > pace else BRAKING,
         is_going=is_going,
         waited=waited,
         unseen=hips.unseen + fine if is_round or is_unseen else 0.0,
@@ -544,7 +583,7 @@ def _led(hips: _Hips, wish: _Wish, lead: list[float], fine: float) -> _Wish:
         x=v_x + quick * way_x,
         z=v_z + quick * way_z,
         faces=0.0,
-        is_quick=True,
+        most=ACCELERATION,
         is_going=True,
         unseen=0.0,
     )
@@ -562,7 +601,7 @@ def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]
         x=quick * way_x,
         z=quick * way_z,
         faces=0.0,
-        is_quick=True,
+        most=ACCELERATION,
         is_going=is_going,
         unseen=0.0,
     )
@@ -571,7 +610,7 @@ def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]
 # ------------------------------------------------------------------------------------------- steps
 def step(
     feet: tuple[Foot, Foot],
-    hips: Place,
+    coming: Callable[[float], Place],
     velocity: tuple[float, float],
     home: Ground,
     time_s: float,
@@ -580,12 +619,13 @@ def step(
 ) -> tuple[Foot, Foot]:
     """The feet (left, right) at a time, under hips that go at a velocity.
 
+    coming  where the hips are so many seconds later
     home    x and z of the left and the right ankle from the hips, standing at ease, facing +Z
     is_led  whether hips sway as another's do, over feet that stay
     A foot in the air is led to where the hips are going; the last part of a step stays as it was
     begun, and a change of goal moves no foot at once.
     """
-    both = [_landed(foot, time_s) for foot in feet]
+    both, hips = [_landed(foot, time_s) for foot in feet], coming(FEET_LEAD)
     pace = math.hypot(*velocity)
     under = [_under(hips, home[side], side) for side in (0, 1)]
     room = SWAYS if is_led else STEP_DISTANCE if pace > STOPPED else AT_REST
@@ -601,7 +641,9 @@ def step(
     for side, sign in ((0, 1.0), (1, -1.0)):
         if both[side].lasts:
             beyond = both[1 - side].goal, sign * math.cos(hips[2]), -sign * math.sin(hips[2])
-            both[side] = _aimed(both[side], under[side], velocity, time_s, beyond)
+            both[side] = _aimed(
+                both[side], partial(_under, home=home[side], side=side), coming, time_s, beyond
+            )
     return both[0], both[1]
 
 
@@ -634,22 +676,27 @@ def _strain(foot: Foot, under: Place, velocity: tuple[float, float], room: float
 
 def _aimed(
     foot: Foot,
-    under: Place,
-    velocity: tuple[float, float],
+    under_at: Callable[[Place], Place],
+    coming: Callable[[float], Place],
     time_s: float,
     beyond: tuple[Place, float, float],
 ) -> Foot:
     """A foot in the air, led to under where the hips will be half a step after it has landed.
 
-    beyond  the other foot's place, and the direction x, z in which this one comes down from it
+    under_at  its place at ease under hips
+    coming    where hips are so many seconds later
+    beyond    the other foot's place, and the direction x, z in which this one comes down from it
     """
     part = foot.part(time_s)
     if part > COMMITTED:
         return foot
-    ahead = foot.lasts * (1.5 - part)
+    lands = foot.lasts * (1.0 - part)
+    landing, middle = (under_at(coming(after)) for after in (lands, lands + 0.5 * foot.lasts))
+    way_x, way_z = middle[0] - landing[0], middle[1] - landing[1]
+    share = min(1.0, MOST_AHEAD / max(math.hypot(way_x, way_z), 1e-9))
     here = foot.place(time_s)
-    turn = here[2] + wrapped(under[2] - here[2])
-    goal = (under[0] + ahead * velocity[0], under[1] + ahead * velocity[1], turn)
+    turn = here[2] + wrapped(middle[2] - here[2])
+    goal = (landing[0] + share * way_x, landing[1] + share * way_z, turn)
     (other_x, other_z, _), out_x, out_z = beyond
     width = (goal[0] - other_x) * out_x + (goal[1] - other_z) * out_z
     wider = max(LEAST_WIDTH - width, 0.0)

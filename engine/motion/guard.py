@@ -74,13 +74,11 @@ def guarded(
 
     rotmats, transl  (frame, 22, 3, 3), (frame, 3)
     rest_joints      (22, 3)
-    reason           0..1: for a gesture; 1 changes nothing
+    reason           0..1: for a gesture; 1: nothing is changed but what is bent backwards
     balance          whether the pelvis, too, goes back over the feet
     returns          rotmats, transl
     """
     ease = 1 - reason
-    if ease == 0:
-        return rotmats, transl
     rotmats = _upright(rotmats, ease)
     if balance:
         stands = 1 - smoothstep(np.clip(_speed(transl) / WALKING, 0, 1))
@@ -108,22 +106,25 @@ def _speed(transl: Array) -> Array:
 
 
 def _upright(rotmats: Array, gain: float) -> Array:
-    """Pelvis and spine back within what people do at ease."""
+    """Pelvis and spine back within what people do at ease, as far as the gain says; all the way
+    where they are bent backwards, for which nobody has a reason."""
     result = rotmats.copy()
-    up = rotmats[:, 0, :, 1]
+    up, forward = rotmats[:, 0, :, 1], unit(rotmats[:, 0, :, 2] * [1.0, 0.0, 1.0])
     level = np.hypot(up[:, 0], up[:, 2])
     tilt = np.arctan2(level, up[:, 1])
     if tilt.max() > TILT:
-        back = gain * (soft_limit(tilt, TILT, MOST_TILT) - tilt) / np.maximum(level, 1e-9)
+        backwards = -(up * forward).sum(axis=-1) / np.maximum(level, 1e-9)
+        gains = gain + (1 - gain) * np.maximum(backwards, 0.0)
+        back = gains * (soft_limit(tilt, TILT, MOST_TILT) - tilt) / np.maximum(level, 1e-9)
         across = np.stack([up[:, 2], 0 * level, -up[:, 0]], axis=-1)
         result[:, 0] = rotmat_from_axis_angle(back[:, None] * across) @ rotmats[:, 0]
     bend = axis_angle_from_rotmat(rotmats[:, SPINE])
     least = np.array([-SPINE_BACK, -SPINE_BENT, -SPINE_BENT])
     if np.any(np.abs(bend) > SPINE_BENT) or np.any(bend < least):
-        kept = soft_limit(bend, SPINE_BENT, SPINE_BENT + BENT_ROOM)
+        kept = bend + gain * (soft_limit(bend, SPINE_BENT, SPINE_BENT + BENT_ROOM) - bend)
         stretched = -soft_limit(-bend[..., 0], SPINE_BACK, SPINE_BACK + BACK_ROOM)
         kept[..., 0] = np.where(bend[..., 0] < 0, stretched, kept[..., 0])
-        result[:, SPINE] = rotmat_from_axis_angle(bend + gain * (kept - bend))
+        result[:, SPINE] = rotmat_from_axis_angle(kept)
     return result
 
 

@@ -1,8 +1,8 @@
 """Intent: what a player is about, from the last second of motion. Names, features and a small net.
 
 The net is two hidden layers over what people see of each other: hands, elbows, head and trunk in
-the player's own upright frame, and where the partner stands. Plain arrays with the session as first
-axis. Knows poses; knows no session and no wire.
+the player's own upright frame, the way that the player has come, and where the partner stands.
+Plain arrays with the session as first axis. Knows poses; knows no session and no wire.
 """
 
 from __future__ import annotations
@@ -50,9 +50,11 @@ HEAD_SEEN, CHEST_SEEN = POINTS.start + LIMBS.index(JOINT["head"]), POINTS.start 
 SIGHT = 11
 """Vectors of what is seen in a frame, and which are which: see `sight_of`."""
 BORDERS = tuple(
-    len(LOOKBACK) * each for each in (0, 6, 12, 12 + 3 * len(LIMBS), 18 + 3 * len(LIMBS))
+    len(LOOKBACK) * each
+    for each in (0, 6, 12, 12 + 3 * len(LIMBS), 18 + 3 * len(LIMBS), 21 + 3 * len(LIMBS))
 )
-"""Of hands, their speeds, points and where the palms look, among the features."""
+"""Of hands, their speeds, points, where the palms look and where the chest was, among the
+features."""
 FEATURES = BORDERS[-1] + 5
 FAR = 4.0
 """Metres to the partner beyond which it is all the same."""
@@ -81,14 +83,15 @@ def features_of(sights: Array, rest_joints: Array, partner: Array) -> Array:
     All lengths in parts of the player's height of the shoulders.
     """
     front, hips = sights[..., 0, FRONT, :], sights[..., 0, POINTS.stop - 1, :]
-    chest = sights[..., :1, CHEST_SEEN, None, :]
+    chest = sights[..., CHEST_SEEN, None, :]
     yaw = np.arctan2(front[..., 0], front[..., 2])
     scale = rest_joints[JOINT["left_shoulder"], 1] - rest_joints[JOINT["left_ankle"], 1]
     # A row of vectors times a rotation is seen by what is so turned.
     seen_by = rotmat_about("y", yaw)[..., None, :, :]
-    near = (sights[..., : HANDS.stop + len(LIMBS), :] - chest) @ seen_by / scale
+    now = chest[..., :1, :, :]
+    near = (sights[..., : HANDS.stop + len(LIMBS), :] - now) @ seen_by / scale
     features = np.empty((*yaw.shape, FEATURES), np.float32)
-    hands, speed, points, faces = (
+    hands, speed, points, faces, way = (
         features[..., first:last].reshape(*yaw.shape, len(LOOKBACK), -1, 3)
         for first, last in pairwise(BORDERS)
     )
@@ -96,6 +99,7 @@ def features_of(sights: Array, rest_joints: Array, partner: Array) -> Array:
     speed[..., :-1, :, :] = (near[..., :-1, HANDS, :] - near[..., 1:, HANDS, :]) * 3
     speed[..., -1, :, :] = 0.0
     faces[...] = sights[..., FACES, :] @ seen_by * 0.3
+    way[...] = (chest - now) @ seen_by / scale
     away = partner[..., :2] - hips[..., ::2]
     bearing = np.arctan2(away[..., 0], away[..., 1]) - yaw
     facing = partner[..., 2] - yaw

@@ -174,23 +174,22 @@ class WantedWindows:
         departure: float,
         keep_away: KeepAway | None = None,
         *,
-        is_dancing: bool = False,
+        is_hurried: bool = False,
     ) -> tuple[WantedWindow, ...]:
         """The window that is due now, if any.
 
         departure   of the player, metres
         keep_away   from the player, for the partner; None: there is no zone
-        is_dancing  whether the partner dances along, and revisions follow each other sooner
+        is_hurried  whether revisions follow each other sooner than usual
         """
         state, config, end = self.state, timeline.config, timeline.plan_end
         if state.under_way is not None or targets.direction.mode is Mode.PAUSED:
             return ()
         is_generated = timeline.plan.quality(end) is Quality.GENERATED
         has_departed = departure > config.departure_threshold
-        least = config.dance_frames if is_dancing else config.revision_frames
+        least = config.hurried_frames if is_hurried else config.revision_frames
         may_revise = timeline.now - state.revised_at >= least
-        is_due = is_dancing or has_departed or state.is_stale
-        is_due = is_due or _has_target_due(timeline, targets)
+        is_due = has_departed or state.is_stale or _has_target_due(timeline, targets)
         # Early enough that the plan still reaches as far when the window has come.
         reach = config.sent_frames + max(state.delays) + 1
         is_short = end - timeline.now < min(config.refill_frames, reach)

@@ -105,8 +105,9 @@ class SessionConfig:
         return self.horizon_frames - self.commit_frames if self.horizon_frames > reach else 0
 
     @property
-    def dance_frames(self) -> int:
-        """Least distance between the starts of two revisions while the partner dances along."""
+    def hurried_frames(self) -> int:
+        """Least distance between the starts of two revisions while much may happen in little
+        time, as in a dance."""
         return max(self.revision_frames // 2, 1)
 
     @property

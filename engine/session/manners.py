@@ -91,8 +91,11 @@ LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
 SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
-UNDER_WAY = 0.3
-"""Metres a second of one who walks."""
+COMES_UP, WITHIN = 0.25, 2.0
+"""Metres a second towards the partner of one who comes up to it, and within how many metres."""
+ROOM, NEARER, ROOM_FRAMES = 0.55, 0.05, 15
+"""Metres between two pelvises at which one has run into another, those by which it comes nearer for
+that, and the frames in which it would, in which the partner gives way whatever hands do."""
 STAYS = 0.25
 """Metres from where an answer is best given, within which one who gives it stays."""
 CLOSELY_STAYS = 0.06
@@ -101,15 +104,16 @@ OFF_AIM = 0.03
 """Metres that an offered palm may be from where a window has it come to rest."""
 STIRRING = tuple(range(0, 16, 3))
 """Frames back in which one who does something moves the hands or the head."""
-STILL, STIRRED = 0.10, 0.25
+STIRS, GOING = (0.10, 0.25), (0.35, 0.7)
 """Metres a second of hands or head, seen from the chest: under the first nothing is done, whatever
-the posture looks like; from the second on something is."""
+the posture looks like, from the second on something is. The same of the chest: of one who stays,
+and who walks and wants company, whatever hands do."""
 SETTLED_FRAMES = 8
 """After which a player's hands, which slow down, have come to rest."""
 OTHER = KINDS[-1]
-DANCED_FOR, DANCED_ON, OFFERED_FOR = 4, 8, 6
-"""Frames from which on what looks like a dance is one, that one may pause who dances, and from
-which on what looks like an offer in between is one."""
+DANCED_FOR, HUGGED_ON, DANCED_ON, OFFERED_FOR = 4, 10, 8, 6
+"""Frames from which on what looks like a dance is one, and of one who is embraced; that one may
+pause who dances, and from which on what looks like an offer in between is one."""
 SWAYED_FRAMES = 20
 """In whose mean a dancer is taken to be."""
 HELD = ("right_hand", "left_hand", "both_hands")
@@ -148,7 +152,9 @@ class Notice(Enum):
     NONE = 0
     SOON = 1
     """It should change, no sooner after another change than usual."""
-    AT_ONCE = 2
+    SOONER = 2
+    """It should change, sooner after another change than usual."""
+    AT_ONCE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +266,8 @@ class Manners:
             self._looked = situation.newest
         if self._respond(situation, frame, partner, answered, asks, from_frame):
             return Notice.AT_ONCE
+        if self.is_dancing or _comes_up(situation, partner):
+            return Notice.SOONER
         is_off = self._misses(situation)
         return Notice.SOON if is_off or self.intent.kind != before else Notice.NONE
 
@@ -322,7 +330,9 @@ class Manners:
 
     def _has_danced(self, frame: int) -> bool:
         """Whether the player has danced for a while."""
-        return self.intent.kind == DANCE and frame - self.intent.since >= DANCED_FOR
+        is_hugged = self.answer is not None and self.answer.kind == "open_arms"
+        least = HUGGED_ON if is_hugged else DANCED_FOR
+        return self.intent.kind == DANCE and frame - self.intent.since >= least
 
     def _misses(self, situation: Situation) -> bool:
         """Whether an offered palm comes to rest elsewhere than it was taken to."""
@@ -490,14 +500,13 @@ class Manners:
             return 1.0
         if self.answer is not None or self.intent.kind not in ("point", OTHER):
             return 0.0
-        return self._stir(situation) if self.intent.kind == OTHER else 1.0
-
-    def _stir(self, situation: Situation) -> float:
-        """0: the player has kept still for a while, 1: does something."""
         sights = self._sights(situation, STIRRING)
-        seen = sights[:, [*range(HANDS.stop), HEAD_SEEN]] - sights[:, CHEST_SEEN, None]
-        speed = lengths(np.diff(seen, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1]
-        return float(smoothstep(np.clip((speed.max() - STILL) / (STIRRED - STILL), 0.0, 1.0)))
+        chest = sights[:, CHEST_SEEN]
+        walks = _between(GOING, _mean_speed(chest[:, ::2]))
+        if self.intent.kind != OTHER:
+            return 1.0 - walks
+        seen = sights[:, [*range(HANDS.stop), HEAD_SEEN]] - chest[:, None]
+        return _between(STIRS, float(_mean_speed(seen).max())) * (1.0 - walks)
 
     def over(self, situation: Situation, known: Track, first: int, *, has_company: bool) -> Layers:
         """The layers over a window, with margins, that begins at `first` and of which so much is
@@ -515,6 +524,9 @@ class Manners:
             known.frames - start,
         )
         reason = self.reason(situation)
+        hips = (known.transl[1, until] + situation.rest_joints[1, PELVIS])[[0, 2]]
+        if not situation.is_led and _runs_into(player.places, hips):
+            reason = 0.0
         if self.answer is not None:
             self._aimed = self._aim(situation)
         course = None
@@ -574,6 +586,32 @@ def _beside_whom(situation: Situation, partner: Place) -> tuple[float, float]:
     middle = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]].mean(axis=0)
     x, z = np.array(partner[:2]) - middle
     return math.atan2(x, z), math.hypot(x, z)
+
+
+def _comes_up(situation: Situation, partner: Place) -> bool:
+    """Whether the player is near and comes nearer: much may change in little time."""
+    earlier, newest = situation.player.held(situation.newest - 2), situation.newest
+    seen = situation.player.stretch(earlier, newest + 1 - earlier)
+    places = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]]
+    distance, before = (math.dist(places[row], partner[:2]) for row in (-1, 0))
+    return distance < WITHIN and (before - distance) * FRAME_RATE > COMES_UP * (newest - earlier)
+
+
+def _runs_into(places: Array, hips: Array) -> bool:
+    """Whether somebody who will be at places (frame, x z yaw) comes to where another's hips are."""
+    distances = lengths(places[:ROOM_FRAMES, :2] - hips)
+    return bool(distances.min() < min(ROOM, distances[0] - NEARER))
+
+
+def _mean_speed(points: Array) -> Array:
+    """(...) metres a second of points (STIRRING, ..., n) along their way."""
+    return np.asarray(lengths(np.diff(points, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1])
+
+
+def _between(limits: tuple[float, float], value: float | Array) -> float:
+    """0 up to the first of two limits, 1 from the second on."""
+    first, second = limits
+    return float(smoothstep(np.clip((value - first) / (second - first), 0.0, 1.0)))
 
 
 def _are_palms_up(situation: Situation) -> bool:
@@ -658,12 +696,9 @@ class Layers:
 
     @property
     def decay(self) -> float:
-        """Of what a seam leaves: soon gone in one who stands or answers, so that hands are in
-        time."""
-        if self.course is None:
-            return float(SEAM_DECAY)
-        is_under_way = self.answer is None and self.course.pace.max() > UNDER_WAY
-        return float(SEAM_DECAY if is_under_way else REST_DECAY)
+        """Of what a seam leaves: soon gone in one who keeps company, whose face and hands go after
+        another's."""
+        return float(SEAM_DECAY if self.course is None else REST_DECAY)
 
     @cached_property
     def weights(self) -> Array:

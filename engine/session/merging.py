@@ -125,7 +125,7 @@ def situation_of(timeline: Timeline, direction: Direction) -> Situation:
         floor=timeline.floor,
         is_aimed=is_aimed,
         is_led=is_aimed or (direction.text is not None and act is None),
-        lag=config.commit_frames + config.dance_frames,
+        lag=config.commit_frames + config.hurried_frames,
         act=act,
     )
 

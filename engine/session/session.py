@@ -329,7 +329,7 @@ class Session:
         self._targets.judge(timeline.plan, frame, timeline.player.at)
         self._departure = self._expectation.departure(timeline)
         offers = self._manners.offers
-        self._see(frame)
+        notice = self._see(frame)
         offer = self._manners.offer if self._manners.offers > offers else None
         keep_away = None if self._keeper is None else self._keeper.keep_away
         wanted = self._windows.ask(
@@ -337,7 +337,7 @@ class Session:
             self._targets,
             self._departure,
             keep_away,
-            is_dancing=self._manners.is_dancing,
+            is_hurried=notice is Notice.SOONER,
         )
         timeline.plan.forget_before(timeline.oldest)
         self._sent_hands = {at: hand for at, hand in self._sent_hands.items() if at >= frame}
@@ -345,11 +345,11 @@ class Session:
         events = self._targets.take_events()
         return Tick(frame=frame, chunk=chunk, wanted=wanted, events=events, offer=offer)
 
-    def _see(self, frame: int) -> None:
+    def _see(self, frame: int) -> Notice:
         """Let the partner see what the player is about; an answer is planned at once."""
         timeline, config = self._timeline, self.config
         if not (config.guard and config.company):
-            return
+            return Notice.NONE
         root, transl = timeline.plan.partner_root(frame)
         notice = self._manners.see(
             situation_of(timeline, self.direction),
@@ -361,6 +361,7 @@ class Session:
         )
         if notice is not Notice.NONE:
             self._windows.call_for_revision(at_once=notice is Notice.AT_ONCE)
+        return notice
 
     def close(self) -> None:
         """No call after this one counts; a session that is recorded writes so down."""

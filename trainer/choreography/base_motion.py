@@ -110,9 +110,10 @@ class Recordings:
         return Pose(rotmats, transl)
 
 
-def load_recordings(folders: Sequence[Path]) -> Recordings:
-    """All .bvh and .amc files under the folders; an .amc needs its subject's .asf beside it."""
-    takes = load_takes(folders, SHORTEST)
+def load_recordings(folders: Sequence[Path], shortest: float = SHORTEST) -> Recordings:
+    """All .bvh and .amc files under the folders that last so many seconds; an .amc needs its
+    subject's .asf beside it."""
+    takes = load_takes(folders, shortest)
     named = ", ".join(str(folder) for folder in folders)
     if not any(take.life is not None for take in takes):
         raise InputError(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.arms import palms_seen
@@ -74,6 +75,12 @@ for _names, _size in (
     CARRIED[[JOINT[f"{side}_{name}"] for side in SIDES for name in _names]] = _size
 CARRIED[[JOINT[name] for name in ("spine1", "spine2", "spine3")]] = 0.05
 CARRIED[[JOINT["neck"], JOINT["head"]]] = 0.12
+WALKS, UP_IN_A_WALK = 0.4, 0.35
+"""Metres a second of one who walks, and metres that arms which swing along are up: what they may do
+besides nobody can tell from farther up on."""
+BACKWARDS, LATE = 0.3, 12
+"""Share of the stretches of moving people that are played backwards; frames by whose mean one goes
+who keeps company."""
 SEEN_BY_DEVICES = 1 / 6
 """Share of the takes of which devices alone are seen."""
 SEEN_FRAMES = 2
@@ -95,7 +102,7 @@ NO_OFFER = tuple(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Take:
+class LabelledTake:
     """rotmats (frame, 22, 3, 3), transl (frame, 3), betas, rest_joints (22, 3) of the player;
     partner (frame, 3) x, z, yaw; kind (frame,) index of KINDS, -1: not to be counted"""
 
@@ -107,7 +114,7 @@ class Take:
     kind: IntArray
 
 
-def offer_take(kind: str, rng: np.random.Generator) -> Take:
+def offer_take(kind: str, rng: np.random.Generator) -> LabelledTake:
     """One who walks up or stands, is about something for a while, and then no more."""
     cast = draw_cast(rng)
     begin, hold = (
@@ -148,10 +155,10 @@ def offer_take(kind: str, rng: np.random.Generator) -> Take:
     return _solved(bodies[PLAYER], label)
 
 
-def _solved(body: Performer, kind: IntArray) -> Take:
+def _solved(body: Performer, kind: IntArray) -> LabelledTake:
     """What a player did before a partner who stands at the origin."""
     pose = body.pose()[::KEEP]
-    return Take(
+    return LabelledTake(
         rotmats=pose.rotmats,
         transl=pose.transl,
         betas=body.figure.betas,
@@ -216,7 +223,7 @@ def _held_out(
     return ArmMove(hand, weight, wrist, fingers, palm, elbow=elbow)
 
 
-def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
+def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> LabelledTake:
     """One who stands, keeps arms as people do who wait, fidgets and scratches: about nothing. Hands
     that talk are few, for held out before the belly they look like an offer."""
     cast = draw_cast(rng, base)
@@ -235,7 +242,7 @@ def idle_take(rng: np.random.Generator, base: BaseMotion | None = None) -> Take:
     return _solved(body, np.zeros(len(time[::KEEP]), np.int64))
 
 
-def clip_take(rng: np.random.Generator) -> Take:
+def clip_take(rng: np.random.Generator) -> LabelledTake:
     """Either half of a clip in which nobody offers what we know."""
     kind = str(rng.choice(NO_OFFER))
     clip = make_clip(int(rng.integers(2**62)), kind=kind)
@@ -246,14 +253,14 @@ def clip_take(rng: np.random.Generator) -> Take:
     return replace(take, kind=np.where(is_active, KINDS.index("other"), UNTOLD))
 
 
-def _half_of(clip: Clip, who: int) -> Take:
+def _half_of(clip: Clip, who: int) -> LabelledTake:
     """One person of a clip, before the other, about nothing."""
     rotmats, transl = clip.pose.rotmats.astype(float), clip.pose.transl.astype(float)
     rest = clip.rest_joints.astype(float)
     forward = rotmats[1 - who, :, 0, :, 2]
     hips = transl[1 - who] + rest[1 - who, 0]
     yaw = np.arctan2(forward[:, 0], forward[:, 2])
-    return Take(
+    return LabelledTake(
         rotmats=rotmats[who],
         transl=transl[who],
         betas=clip.betas[who],
@@ -263,7 +270,7 @@ def _half_of(clip: Clip, who: int) -> Take:
     )
 
 
-def dance_take(rng: np.random.Generator, dances: Recordings | None = None) -> Take:
+def dance_take(rng: np.random.Generator, dances: Recordings | None = None) -> LabelledTake:
     """One who dances: either half of a clip, or a stretch of a recording."""
     if dances is not None and rng.random() < 0.5:
         return _danced(_alone(dances, rng, is_idle=False))
@@ -271,7 +278,7 @@ def dance_take(rng: np.random.Generator, dances: Recordings | None = None) -> Ta
     return _danced(_half_of(clip, int(rng.integers(2))))
 
 
-def _danced(take: Take) -> Take:
+def _danced(take: LabelledTake) -> LabelledTake:
     """Dancing while a hand moves; nothing while hands hang, and what is held up nobody can tell."""
     palms, _, _ = palms_seen(take.rotmats, take.rest_joints)
     speed = lengths(np.gradient(palms, axis=0)).max(axis=-1) * FRAME_RATE
@@ -283,45 +290,63 @@ def _danced(take: Take) -> Take:
     return replace(take, kind=np.where(moves, KINDS.index("dance"), still))
 
 
-def real_take(base: Recordings, rng: np.random.Generator) -> Take:
+def real_take(base: Recordings, rng: np.random.Generator) -> LabelledTake:
     """A stretch of a recording, carried as somebody else might: alone when recorded, so that
     nothing is offered; about something where a hand is up or the trunk bent, unless they idle."""
-    is_idle = bool(rng.random() < 0.6)
+    is_idle = bool(rng.random() < 0.5)
     take = _alone(base, rng, is_idle=is_idle)
     if is_idle:
         return take
     is_active = _is_active(take.rotmats, take.rest_joints)
-    return replace(take, kind=np.where(is_active, KINDS.index("other"), 0))
+    walks = lengths(np.gradient(_mean_of_late(take.transl[:, ::2]), axis=0)) * FRAME_RATE > WALKS
+    kind = np.where(is_active, KINDS.index("other"), 0)
+    swings = np.where(_is_active(take.rotmats, take.rest_joints, UP_IN_A_WALK), UNTOLD, 0)
+    return replace(take, kind=np.where(walks, swings, kind))
 
 
-def _alone(base: Recordings, rng: np.random.Generator, *, is_idle: bool) -> Take:
-    """A stretch of a recording before a partner who stands, about nothing."""
+def _alone(recordings: Recordings, rng: np.random.Generator, *, is_idle: bool) -> LabelledTake:
+    """A stretch of a recording, about nothing; at times played backwards, unless they idle. The
+    partner stands before where the player once is, or keeps company."""
     figure = draw_figure(rng)
-    pose = base.play(figure, rng, STRETCH, is_idle)[::KEEP]
+    pose = recordings.play(figure, rng, STRETCH, is_idle)[::KEEP]
+    if not is_idle and rng.random() < BACKWARDS:
+        pose = pose[::-1]
     rotmats = pose.rotmats @ rotmat_from_axis_angle(rng.normal(0, CARRIED))
     joints, world = forward_kinematics(figure.rest, rotmats, pose.transl)
-    middle = len(joints) // 2
-    yaw = float(np.arctan2(world[middle, 0, 0, 2], world[middle, 0, 2, 2]))
-    bearing, gap = yaw + rng.normal(0, 0.5), rng.uniform(0.8, 2.4)
-    partner = joints[middle, 0, ::2] + gap * np.array([np.sin(bearing), np.cos(bearing)])
-    return Take(
+    places, faces = joints[:, 0, ::2], np.unwrap(np.arctan2(world[:, 0, 0, 2], world[:, 0, 2, 2]))
+    if is_idle or rng.random() < 0.5:
+        once = int(rng.integers(len(joints)))
+        places, faces = places[[once]], faces[[once]]
+    else:
+        places = _mean_of_late(places)
+        faces = _mean_of_late(faces[:, None])[:, 0] + rng.choice([0.0, np.pi / 2, -np.pi / 2])
+    bearing, gap = faces + rng.normal(0, 0.5), rng.uniform(0.8, 2.4)
+    partner = places + gap * np.stack([np.sin(bearing), np.cos(bearing)], axis=-1)
+    placed = np.column_stack([partner, bearing + np.pi])
+    return LabelledTake(
         rotmats=rotmats,
         transl=pose.transl,
         betas=figure.betas,
         rest_joints=figure.rest,
-        partner=np.broadcast_to([*partner, bearing + np.pi], (len(joints), 3)),
+        partner=np.broadcast_to(placed, (len(joints), 3)),
         kind=np.zeros(len(joints), np.int64),
     )
 
 
-def _is_active(rotmats: Array, rest_joints: Array) -> BoolArray:
-    """(frame,) where a hand is up, or the trunk is bent."""
-    up = raised(rotmats, rest_joints).max(axis=-1)
+def _mean_of_late(values: Array) -> Array:
+    """(frame, n) the mean of the last LATE frames: what one who keeps company goes by."""
+    padded = np.concatenate([np.repeat(values[:1], LATE - 1, axis=0), values])
+    return np.asarray(sliding_window_view(padded, LATE, axis=0).mean(axis=-1))
+
+
+def _is_active(rotmats: Array, rest_joints: Array, up: float = 0.10) -> BoolArray:
+    """(frame,) where a hand is so many metres up, or the trunk is bent."""
+    palms = raised(rotmats, rest_joints).max(axis=-1)
     bent = np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1))
-    return np.asarray((up > 0.10) | (bent > 0.25))
+    return np.asarray((palms > up) | (bent > 0.25))
 
 
-def tracked_take(take: Take, rng: np.random.Generator) -> Take:
+def tracked_take(take: LabelledTake, rng: np.random.Generator) -> LabelledTake:
     """What a server makes of the same player when devices alone are seen: always head and hands, at
     times hips and feet."""
     body = load_body()
@@ -348,7 +373,7 @@ def tracked_take(take: Take, rng: np.random.Generator) -> Take:
     )
 
 
-def mirrored_take(take: Take) -> Take:
+def mirrored_take(take: LabelledTake) -> LabelledTake:
     names = [KINDS.index(MIRRORED.get(kind, kind)) for kind in KINDS]
     return replace(
         take,
@@ -360,7 +385,7 @@ def mirrored_take(take: Take) -> Take:
     )
 
 
-def examples_of(take: Take, rng: np.random.Generator) -> tuple[Array, IntArray]:
+def examples_of(take: LabelledTake, rng: np.random.Generator) -> tuple[Array, IntArray]:
     """(n, FEATURES), (n,) of the frames of a take that count; with a tracker's noise."""
     frames = len(take.kind)
     noise = rng.normal(0, 0.004, take.transl.shape)
@@ -376,16 +401,16 @@ def examples_of(take: Take, rng: np.random.Generator) -> tuple[Array, IntArray]:
 
 def draw_take(
     rng: np.random.Generator, base: Recordings | None = None, dances: Recordings | None = None
-) -> Take:
+) -> LabelledTake:
     """One take: offers, standing about, dancing, doing other things; with recordings, half of those
     that stand about are real, and of those that dance."""
-    makers: list[Callable[[], Take]] = [
+    makers: list[Callable[[], LabelledTake]] = [
         lambda: offer_take(str(rng.choice(OFFERS)), rng),
         lambda: idle_take(rng, base),
         lambda: idle_take(rng) if base is None else real_take(base, rng),
         lambda: clip_take(rng),
         lambda: dance_take(rng, dances),
     ]
-    take = makers[int(rng.choice(5, p=[0.45, 0.15, 0.15, 0.15, 0.1]))]()
+    take = makers[int(rng.choice(5, p=[0.42, 0.13, 0.2, 0.15, 0.1]))]()
     take = tracked_take(take, rng) if rng.random() < SEEN_BY_DEVICES else take
     return mirrored_take(take) if rng.random() < 0.5 else take

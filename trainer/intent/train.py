@@ -17,17 +17,14 @@ from torch import nn
 
 from engine.arrays import Array, IntArray
 from engine.motion.intent import FEATURES, KINDS
-from trainer.choreography.base_motion import (
-    SHORTEST,
-    Recordings,
-    load_recordings,
-    load_takes,
-)
+from trainer.choreography.base_motion import Recordings, load_recordings, load_takes
 from trainer.intent.offers import draw_take, examples_of
 
 logger = logging.getLogger(__name__)
 
 HIDDEN = (128, 64)
+SHORTEST = 1.5
+"""Seconds of a recording: somewhat more than the network sees."""
 TAKES_AT_ONCE = 100
 BATCH = 2048
 RARE = 0.55
@@ -116,7 +113,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     begun = time.monotonic()
     seeds = [args.seed * 100_000 + i for i in range(args.takes // TAKES_AT_ONCE)]
-    base = load_recordings(args.base_motion) if args.base_motion else None
+    base = load_recordings(args.base_motion, SHORTEST) if args.base_motion else None
     dances = Recordings(takes=load_takes(args.dances, SHORTEST)) if args.dances else None
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(partial(drawn, base, dances), seeds))

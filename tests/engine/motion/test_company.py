@@ -11,6 +11,7 @@ from engine.body.pose import Pose
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
 from engine.motion.company import (
+    OFF_WAY,
     Companion,
     Course,
     accompany,
@@ -128,7 +129,18 @@ def test_one_may_stand_nearer_beside_another_than_before() -> None:
 def test_who_faces_elsewhere_and_goes_is_followed_and_not_come_round_to() -> None:
     other = np.column_stack([walking(1.2, 60), np.zeros(60)])
     course = accompany(companion(), other, REST)
-    assert np.abs(course.hips[:, 0]).max() < 0.1
+    assert 0.5 < np.abs(course.hips[-1, 0]) < OFF_WAY  # a step aside of its way, should it turn
+    assert (course.hips[:, 1] < other[:, 1] - 0.5).all()
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.4])
+def test_who_turns_back_at_once_passes_the_one_who_comes_along(speed: float) -> None:
+    """Seen four frames later, and with nobody's brakes."""
+    other, late = walking(speed, 64), 4
+    along = accompany(companion(), facing_us(other), REST)
+    turned = other[-1 - late] - speed / 10 * np.arange(30 + late)[:, None] * [0.0, 1.0]
+    back = accompany(along.states[-1], facing_us(turned[late:]), REST)
+    assert np.linalg.norm(back.hips[:, :2] - turned[late:], axis=-1).min() > 0.45
 
 
 def test_a_course_that_is_planned_anew_goes_on_where_it_was() -> None:

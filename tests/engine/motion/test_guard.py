@@ -43,11 +43,13 @@ def test_one_who_leans_is_drawn_upright(lean: float) -> None:
     assert tilt_of(upright).max() <= MOST_TILT + 1e-6
 
 
-def test_a_spine_that_bends_backwards_is_drawn_straight() -> None:
+@pytest.mark.parametrize("reason", [0.0, 1.0])
+def test_a_spine_that_bends_backwards_is_drawn_straight(reason: float) -> None:
+    """Whatever the reason: nobody has one for that."""
     rotmats, transl = at_ease()
     for name in ("spine1", "spine2", "spine3"):
         rotmats[:, JOINT[name]] = rotmat_about("x", -0.3)
-    straight, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
+    straight, _ = guarded(rotmats, transl, REST, reason, balance=True)
     joints, _ = forward_kinematics(REST, straight, transl)
     along = joints[:, JOINT["neck"]] - joints[:, JOINT["pelvis"]]
     back = np.degrees(np.arctan2(-along[:, 2], along[:, 1]))
@@ -64,6 +66,13 @@ def test_hands_that_are_held_up_come_down(side: str, angle: float) -> None:
     chest = chest_of(rotmats, transl, REST)
     lowered = reaching(rotmats, chest, REST, *hands_down(rotmats, chest, REST, 1.0))
     assert off_hanging(lowered, REST).max() < HELD_UP + 0.03
+
+
+def test_hips_that_lean_backwards_come_back_whatever_the_reason() -> None:
+    rotmats, transl = at_ease()
+    rotmats[:, 0] = rotmat_about("y", 0.8) @ rotmat_about("x", -0.5)
+    upright, _ = guarded(rotmats, transl, REST, 1.0, balance=True)
+    assert tilt_of(upright).max() <= MOST_TILT + 1e-6
 
 
 def test_a_reason_leaves_trunk_and_hands_as_they_are() -> None:
