@@ -39,7 +39,7 @@ from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths
 from engine.motion.floor import floor_height
-from engine.motion.guard import hanging
+from engine.motion.guard import ELBOW_BEND, hanging
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 
@@ -148,10 +148,14 @@ SINK = 0.03
 """Metres that they are lower at a walk of 1 m/s."""
 CREEPING, STRIDING = 0.05, 0.5
 """Metres a second from which arms swing along, and at which they do nothing else."""
-ARM_SWING = 0.9
+ARM_SWING = 1.1
 """Radians of an arm for each metre that the other foot is ahead."""
 TWIST = 0.15
 """The same of the spine."""
+BENT = (0.4, 1.2, 1.6, 3.0), (ELBOW_BEND, 0.5, 0.5, 1.2)
+"""Metres a second, and radians that elbows of one who goes so fast are bent by."""
+BENT_AHEAD = 0.8
+"""Radians more for each that the arm is ahead."""
 SWINGING = [*SHOULDERS, *COLLARS, *ELBOWS, *WRISTS, JOINT["spine2"]]
 AT_EASE = hanging()
 
@@ -818,8 +822,11 @@ def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     swung = np.empty((len(rotmats), len(SWINGING), 3, 3))
     swung[:first] = known[:first, SWINGING]
     swung[first:] = AT_EASE[SWINGING]
-    shoulders = rotmat_about("x", -ARM_SWING * ahead[:, ::-1])
-    swung[first:, :2] = shoulders @ AT_EASE[SWINGING[:2]]
+    swing = ARM_SWING * ahead[:, ::-1]
+    swung[first:, :2] = rotmat_about("x", -swing) @ AT_EASE[SHOULDERS]
+    bend = np.interp(course.pace, *BENT)[:, None] + BENT_AHEAD * swing
+    bend = np.maximum(bend, ELBOW_BEND)
+    swung[first:, 4:6] = rotmat_about("y", bend * [-1.0, 1.0])
     swung[first:, -1] = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
     result = rotmats.copy()
     result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung, walks[:, None])

@@ -29,7 +29,7 @@ from engine.body.ik import arc_vector, soft_limit
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.reach import ANKLES, HIPS, KNEES
-from engine.body.rotations import axis_angle_from_rotmat, rotmat_from_axis_angle
+from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, rotated, unit
 from engine.motion.motion import FRAME_RATE
@@ -49,7 +49,7 @@ OVER_FEET = np.array([[-0.07, -0.03], [0.07, 0.09]])
 """Least and most metres that the pelvis is left and ahead of the middle of the ankles."""
 ELBOWS_FROM = 0.1
 """Part of its way down that a hand still has to go, from which the elbow is brought down too."""
-HANGING, HELD_UP = 0.05, 0.09
+HANGING, HELD_UP = 0.02, 0.05
 """Metres of a palm from where it hangs: free up to the first, never beyond the second."""
 LOOKS_PAST = np.radians(10.0)
 """By which the face may point past what it attends to."""
@@ -58,8 +58,8 @@ MOST_YAW, MOST_UP = np.radians(75.0), np.radians(40.0)
 NECK_SHARE = 0.4
 WALKING = 0.7
 """Metres a second of the pelvis at which nothing is known of a standing body's balance any more."""
-ELBOW_BEND = 0.12
-"""Radians of a hanging arm."""
+ARM_OUT, ELBOW_BEND = 0.16, 0.12
+"""Radians off the vertical, and of the elbow, of a hanging arm."""
 LEGS = [HIPS, KNEES, ANKLES]
 HEAD, NECK = JOINT["head"], JOINT["neck"]
 EYES = np.array([0.0, 0.08, 0.0])
@@ -146,7 +146,8 @@ def hanging() -> Array:
     """(22, 3, 3) of a body that stands with its arms hanging."""
     rotmats = standing_pose()
     for arm, sign in zip(ARMS, (-1.0, 1.0), strict=True):
-        rotmats[arm[2]] = rotmat_from_axis_angle(np.array([0.0, sign * ELBOW_BEND, 0.0]))
+        rotmats[arm[1]] = rotmat_about("z", sign * (0.5 * np.pi - ARM_OUT))
+        rotmats[arm[2]] = rotmat_about("y", sign * ELBOW_BEND)
     return rotmats
 
 

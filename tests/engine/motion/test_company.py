@@ -8,8 +8,10 @@ import pytest
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.pose import Pose
+from engine.body.rotations import axis_angle_from_rotmat
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
+from engine.body.vectors import lengths
 from engine.motion.company import (
     OFF_WAY,
     Companion,
@@ -208,6 +210,21 @@ def test_arms_swing_against_the_legs() -> None:
     ahead = (hand[:, [0, 2]] * forward).sum(axis=-1)[25:]
     foot = course.ahead[25:, 1]
     assert np.corrcoef(ahead, foot)[0, 1] > 0.9
+
+
+def test_elbows_are_bent_more_ahead_than_behind_and_more_at_a_run() -> None:
+    bends = []
+    for speed in (1.2, 3.0):
+        course = beside(walking(speed, 60))
+        rotmats = swinging(*2 * [np.broadcast_to(hanging(), (60, 22, 3, 3))], course)[25:]
+        arms = [JOINT["left_elbow"], JOINT["right_elbow"]]
+        bend = lengths(axis_angle_from_rotmat(rotmats[:, arms]))
+        assert np.corrcoef(bend[:, 0], course.ahead[25:, 1])[0, 1] > 0.9
+        bends.append(np.degrees(bend))
+    # Of real people who walk: 32 on average, 10 to 60 in nine of ten frames.
+    assert 25 < bends[0].mean() < 40
+    assert 10 < bends[0].min() < bends[0].max() < 60
+    assert bends[1].mean() > bends[0].mean() + 20
 
 
 def test_a_turn_in_place_is_made_with_steps() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from engine.arrays import Array
 from engine.body.arms import chest_of, reaching
+from engine.body.capsules import Segments, fitted_capsules, gaps
 from engine.body.kinematics import forward_kinematics
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
@@ -114,6 +115,25 @@ def test_a_raised_hand_is_higher_than_where_it_hangs_and_a_swinging_one_hardly_i
     swung[:, arm] = rotmat_about("x", -0.4) @ rotmats[:, arm]
     held[:, arm] = rotmat_about("x", -1.4) @ rotmats[:, arm]
     assert 0 < raised(swung, REST)[0, 1] < 0.10 < 0.35 < raised(held, REST)[0, 1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hands_hang_beside_the_thighs_and_not_in_them(seed: int) -> None:
+    body, betas = load_body(), np.random.default_rng(seed).normal(0, 1, 10)
+    rest = body.rest_joints(betas).astype(np.float64)
+    joints, world = forward_kinematics(rest, hanging(), np.zeros(3))
+    out = joints[JOINT["left_wrist"], 0] - joints[JOINT["left_hip"], 0]
+    assert 0.08 < out < 0.20  # of real people who walk: 0.07 to 0.18 in eight of ten frames
+    capsules = fitted_capsules(body, betas)
+    posed = capsules.posed(joints, world)
+    arm, trunk = (
+        np.isin(capsules.joints, [JOINT[name] for name in names])
+        for names in (("left_elbow", "left_wrist"), ("pelvis", "left_hip", "left_knee"))
+    )
+    of_arm, of_trunk = (
+        Segments(starts=posed.starts[of], axes=posed.axes[of]) for of in (arm, trunk)
+    )
+    assert gaps(of_arm, capsules.radii[arm], of_trunk, capsules.radii[trunk]).min() > 0
 
 
 def test_a_neck_that_is_bent_one_way_and_a_head_the_other_way_come_back_by_and_by() -> None:
