@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import grpc.aio
@@ -67,6 +68,29 @@ def test_a_quality_that_only_a_newer_server_knows_is_unspecified() -> None:
     assert frame is not None
     assert frame.quality == "UNSPECIFIED"
     assert types_pb2.FrameQuality.Name(0).endswith(frame.quality)
+
+
+def test_times_of_poses_grow_when_a_pong_puts_the_clock_back_and_on_the_next_stream() -> None:
+    streams = [ScriptedStream([ACCEPTED]) for _ in range(2)]
+
+    async def run() -> None:
+        before = None
+        for stream in streams:
+            session = Interaction(stream, pb.SessionHeader(), "nowhere:1", resumes=before)
+            async with session:
+                for seconds_back in (0.0, 0.5, 2.0):
+                    await session.send_trackers({})
+                    now = time.monotonic()
+                    session.clock.add(sent=now, received=now, session_time=-seconds_back)
+                    await session.send_trackers({})
+            before = session
+
+    asyncio.run(run())
+    poses = [each.pose for stream in streams for each in stream.written if each.HasField("pose")]
+    times = [pose.time_code for pose in poses]
+    assert len(times) == 12
+    assert times[0] >= 0
+    assert all(earlier < later for earlier, later in pairwise(times))
 
 
 # ------------------------------------------------------------------------------------------- intent

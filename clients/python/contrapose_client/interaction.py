@@ -45,6 +45,8 @@ KEPT = 10_000
 """Events, chunks and figures that are kept, the last of each: an hour and more of chunks."""
 FLOATING = 0.5
 """Metres off the floor at which a first pose is taken for a mistake."""
+TICK_S = 1e-4
+"""Least step of a time code, seconds."""
 QUICK_PINGS, QUICK_PING_INTERVAL, PING_INTERVAL = 5, 0.1, 1.0
 
 
@@ -72,6 +74,7 @@ class Interaction:
         self._writing = asyncio.Lock()  # gRPC takes one write at a time
         self._resumes = resumes
         self._sequence = 0
+        self._time_code = -TICK_S
         self._pings = 0
         self._handlers: dict[str, Callable[[Any, float], None]] = {
             "frames": self._on_frames,
@@ -114,7 +117,8 @@ class Interaction:
 
     def _carry_on(self, before: Interaction) -> None:
         """Take clock, numbers and playout over from another stream of the same session."""
-        self.clock, self.playout, self._sequence = before.clock, before.playout, before._sequence
+        self.clock, self.playout = before.clock, before.playout
+        self._sequence, self._time_code = before._sequence, before._time_code
         self.offers = before.offers
         self.clock.carry_on()
         self.status = before.status
@@ -140,7 +144,7 @@ class Interaction:
     ) -> int:
         """Send the player's pose: (22, 4) unit quaternions and (3,) metres; returns its sequence.
 
-        time_code  seconds since the first pose; default: the session's clock
+        time_code  seconds since the first pose, growing; default: the session's clock
         curls      (10,) of the fingers, 0 straight to 1 closed, left hand first, thumb first
         Warns if the first pose floats over the floor y = 0, or is under it; `standing()` is on it.
         """
@@ -187,8 +191,9 @@ class Interaction:
         if not self.clock.has_begun:
             self.clock.begin(now)
         self._sequence += 1
-        if time_code is None:
-            time_code = self.clock.session_time(now)
+        if time_code is None:  # a pong that knows better may put the clock back
+            time_code = max(self.clock.session_time(now), self._time_code + TICK_S)
+        self._time_code = time_code
         pose = pb.PlayerPose(sequence=self._sequence, time_code=time_code, **player)
         await self._send(pose=pose)
         self._clock_begun.set()
