@@ -156,7 +156,8 @@ BENT = (0.4, 1.2, 1.6, 3.0), (ELBOW_BEND, 0.5, 0.5, 1.2)
 """Metres a second, and radians that elbows of one who goes so fast are bent by."""
 BENT_AHEAD = 0.8
 """Radians more for each that the arm is ahead."""
-SWINGING = [*SHOULDERS, *COLLARS, *ELBOWS, *WRISTS, JOINT["spine2"]]
+SWUNG_SPINE = JOINT["spine2"]
+SWINGING = [*SHOULDERS, *COLLARS, *ELBOWS, *WRISTS, SWUNG_SPINE]
 AT_EASE = hanging()
 
 Place = tuple[float, float, float]
@@ -819,15 +820,14 @@ def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     if not walks.any():
         return rotmats
     first, ahead = len(rotmats) - len(course.pace), course.ahead
-    swung = np.empty((len(rotmats), len(SWINGING), 3, 3))
-    swung[:first] = known[:first, SWINGING]
-    swung[first:] = AT_EASE[SWINGING]
+    swung = np.broadcast_to(AT_EASE, rotmats.shape).copy()
+    swung[:first] = known[:first]
     swing = ARM_SWING * ahead[:, ::-1]
-    swung[first:, :2] = rotmat_about("x", -swing) @ AT_EASE[SHOULDERS]
+    swung[first:, SHOULDERS] = rotmat_about("x", -swing) @ AT_EASE[SHOULDERS]
     bend = np.interp(course.pace, *BENT)[:, None] + BENT_AHEAD * swing
     bend = np.maximum(bend, ELBOW_BEND)
-    swung[first:, 4:6] = rotmat_about("y", bend * [-1.0, 1.0])
-    swung[first:, -1] = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
+    swung[first:, ELBOWS] = rotmat_about("y", bend * [-1.0, 1.0])
+    swung[first:, SWUNG_SPINE] = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
     result = rotmats.copy()
-    result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung, walks[:, None])
+    result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung[:, SWINGING], walks[:, None])
     return result
