@@ -16,6 +16,11 @@ def smoothstep(x: Number) -> Number:
     return x * x * (3 - 2 * x)
 
 
+def eased_between(value: Array | float, first: float, second: float) -> Array:
+    """0 up to the first of two limits, 1 from the second on, smoothly from one to the other."""
+    return np.asarray(smoothstep(np.clip((value - first) / (second - first), 0.0, 1.0)))
+
+
 def min_jerk(fraction: Array | float) -> Array:
     """0 to 1 without speed or acceleration at the ends (Flash and Hogan 1985); clamps outside."""
     u = np.clip(fraction, 0.0, 1.0)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.easing import smoothstep
+from engine.body.easing import eased_between, smoothstep
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.pose import Pose
@@ -254,7 +254,7 @@ class Course:
         """(frames,) 0 standing, 1 walking; in frames before the course as in its first."""
         pace = np.full(frames, self.pace[0])
         pace[-len(self.pace) :] = self.pace
-        return smoothstep(np.clip((pace - CREEPING) / (STRIDING - CREEPING), 0.0, 1.0))
+        return eased_between(pace, CREEPING, STRIDING)
 
 
 def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) -> Companion:

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.arrays import Array, IntArray
 from engine.body.arms import CHEST, LINKS, chest_of, palms_of, reaching
-from engine.body.easing import smoothstep
+from engine.body.easing import eased_between
 from engine.body.pose import Pose
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
@@ -502,11 +502,11 @@ class Manners:
             return 0.0
         sights = self._sights(situation, STIRRING)
         chest = sights[:, CHEST_SEEN]
-        walks = _between(GOING, _mean_speed(chest[:, ::2]))
+        walks = float(eased_between(_mean_speed(chest[:, ::2]), *GOING))
         if self.intent.kind != OTHER:
             return 1.0 - walks
         seen = sights[:, [*range(HANDS.stop), HEAD_SEEN]] - chest[:, None]
-        return _between(STIRS, float(_mean_speed(seen).max())) * (1.0 - walks)
+        return float(eased_between(_mean_speed(seen).max(), *STIRS)) * (1.0 - walks)
 
     def over(self, situation: Situation, known: Track, first: int, *, has_company: bool) -> Layers:
         """The layers over a window, with margins, that begins at `first` and of which so much is
@@ -606,12 +606,6 @@ def _runs_into(places: Array, hips: Array) -> bool:
 def _mean_speed(points: Array) -> Array:
     """(...) metres a second of points (STIRRING, ..., n) along their way."""
     return np.asarray(lengths(np.diff(points, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1])
-
-
-def _between(limits: tuple[float, float], value: float | Array) -> float:
-    """0 up to the first of two limits, 1 from the second on."""
-    first, second = limits
-    return float(smoothstep(np.clip((value - first) / (second - first), 0.0, 1.0)))
 
 
 def _are_palms_up(situation: Situation) -> bool:
