@@ -104,6 +104,8 @@ EMBRACED, IN_REACH = 0.46, 0.66
 the side."""
 LEADS = 0.06
 """Metres by which an elbow is higher of an arm that goes over in a hug."""
+ON_SKIN = 0.01
+"""Metres off the middle of a palm, the way that it looks, at which another lies on it."""
 OVERLAP = 0.03
 """Metres that palms are laid past each other in a shake, so that thumbs meet."""
 UP = np.array([0.0, 1.0, 0.0])
@@ -314,8 +316,9 @@ def touched(kind: str, player: tuple[Array, Array, Array]) -> dict[int, Array]:
     """
     if kind == "open_arms":
         return {side: _on_the_back(side, player) for side in (LEFT, RIGHT)}
-    palms, fingers, _ = palms_of(*player)
-    places = {ours: palms[..., theirs, :] for theirs, ours in OFFERED[kind]}
+    palms, fingers, faces = palms_of(*player)
+    on_them = palms + ON_SKIN * faces
+    places = {ours: on_them[..., theirs, :] for theirs, ours in OFFERED[kind]}
     if kind in ("left_hand", "right_hand"):
         for theirs, ours in OFFERED[kind]:
             places[ours] = places[ours] - OVERLAP * unit(fingers[..., theirs, :] * [1.0, 0.2, 1.0])

@@ -5,7 +5,7 @@ Each take has the player's frames at 10 a second, the partner's place, and which
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,7 @@ from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, ramp
 from trainer.data.shards import Clip
 
+WRIST = tuple(JOINT[f"{side}_wrist"] for side in SIDES)
 OFFERS = tuple(kind for kind in KINDS if kind not in ("nothing", "dance", "other"))
 DANCES = ("dance", "mirror_me")
 """Kinds of clips in which one does what the other is to do as well."""
@@ -75,6 +76,8 @@ for _names, _size in (
     CARRIED[[JOINT[f"{side}_{name}"] for side in SIDES for name in _names]] = _size
 CARRIED[[JOINT[name] for name in ("spine1", "spine2", "spine3")]] = 0.05
 CARRIED[[JOINT["neck"], JOINT["head"]]] = 0.12
+UP_FROM = 0.10
+"""Metres from which on a hand is up."""
 WALKS, UP_IN_A_WALK = 0.4, 0.35
 """Metres a second of one who walks, and metres that arms which swing along are up: what they may do
 besides nobody can tell from farther up on."""
@@ -91,12 +94,16 @@ MIRRORED = {
     "high_five_right": "high_five_left",
     "high_five_left": "high_five_right",
 }
+MET = ("handshake", "high_five", "hug", "hand_over", "tug", "push")
+"""Kinds of clips in which people meet as one does who takes what is offered."""
+AHEAD, CARRIED_FOR, AFTER = 12, 20, 3
+"""Frames before the first touch in which a hand that is up is offered, and before which it carries
+something; frames after the last in which it is offered still."""
 NO_OFFER = tuple(
     kind
     for kind in CLIP_KINDS
-    if kind
-    not in ("handshake", "high_five", "hug", "wave", "bow", "push", "point_and_look", *DANCES)
-    and not kind.startswith(("hold_hands", "hand_over", "lead_by", "push_and", "arm_around"))
+    if kind not in (*MET, "wave", "bow", "point_and_look", *DANCES)
+    and not kind.startswith(("hold_hands", "lead_by", "push_and", "arm_around"))
 )
 """Kinds of clips whose player is about none of our kinds."""
 
@@ -253,6 +260,42 @@ def clip_take(rng: np.random.Generator) -> LabelledTake:
     return replace(take, kind=np.where(is_active, KINDS.index("other"), UNTOLD))
 
 
+def met_take(kind: str, rng: np.random.Generator) -> LabelledTake:
+    """Either half of a clip of MET, whose people go through with it: a hand that claps is in the
+    air as long as it claps, and one that is pulled is held out."""
+    clip = make_clip(int(rng.integers(2**62)), kind=kind)
+    who = int(rng.integers(2))
+    take = _half_of(clip, who)
+    joints = {contact[1 + who] for contact in clip.contacts}
+    sides = [side for side, wrist in enumerate(WRIST) if wrist in joints]
+    is_active = _is_active(take.rotmats, take.rest_joints)
+    label = np.where(is_active, UNTOLD, 0)
+    if kind == "push" and who != clip.leads:
+        return replace(take, kind=label)
+    hands = sides if len(sides) == 1 else [LEFT, RIGHT]
+    is_up = raised(take.rotmats, take.rest_joints)[:, hands].max(axis=-1) > UP_FROM
+    first, last = (pick(frame for frame, _, _ in clip.contacts) for pick in (min, max))
+    frames = np.arange(len(label))
+    label[is_up & (frames < first - CARRIED_FOR)] = KINDS.index("other")
+    is_offered = is_up & (frames >= first - AHEAD) & (frames <= last + AFTER)
+    begins = int(np.flatnonzero(is_offered)[0])
+    is_offered &= frames >= begins + SEEN_FRAMES
+    label[is_offered] = KINDS.index(_meeting(kind, sides))
+    return replace(take, kind=label)
+
+
+def _meeting(kind: str, sides: Sequence[int]) -> str:
+    """Which of our kinds one is about who meets another so, with these hands. Two palms held up to
+    be clapped go by what the network takes them for (`PALMS_UP`)."""
+    if kind == "push":
+        return kind
+    if kind == "hug" or (kind == "high_five" and len(sides) == 2):
+        return "open_arms"
+    if kind == "high_five":
+        return f"high_five_{SIDES[sides[0]]}"
+    return "both_hands" if len(sides) == 2 else f"{SIDES[sides[0]]}_hand"
+
+
 def _half_of(clip: Clip, who: int) -> LabelledTake:
     """One person of a clip, before the other, about nothing."""
     rotmats, transl = clip.pose.rotmats.astype(float), clip.pose.transl.astype(float)
@@ -339,7 +382,7 @@ def _mean_of_late(values: Array) -> Array:
     return np.asarray(sliding_window_view(padded, LATE, axis=0).mean(axis=-1))
 
 
-def _is_active(rotmats: Array, rest_joints: Array, up: float = 0.10) -> BoolArray:
+def _is_active(rotmats: Array, rest_joints: Array, up: float = UP_FROM) -> BoolArray:
     """(frame,) where a hand is so many metres up, or the trunk is bent."""
     palms = raised(rotmats, rest_joints).max(axis=-1)
     bent = np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1))
@@ -402,15 +445,16 @@ def examples_of(take: LabelledTake, rng: np.random.Generator) -> tuple[Array, In
 def draw_take(
     rng: np.random.Generator, base: Recordings | None = None, dances: Recordings | None = None
 ) -> LabelledTake:
-    """One take: offers, standing about, dancing, doing other things; with recordings, half of those
-    that stand about are real, and of those that dance."""
+    """One take: offers, standing about, dancing, doing other things, two who meet; with recordings,
+    half of those that stand about are real, and of those that dance."""
     makers: list[Callable[[], LabelledTake]] = [
         lambda: offer_take(str(rng.choice(OFFERS)), rng),
         lambda: idle_take(rng, base),
         lambda: idle_take(rng) if base is None else real_take(base, rng),
         lambda: clip_take(rng),
         lambda: dance_take(rng, dances),
+        lambda: met_take(str(rng.choice(MET)), rng),
     ]
-    take = makers[int(rng.choice(5, p=[0.42, 0.13, 0.2, 0.15, 0.1]))]()
+    take = makers[int(rng.choice(6, p=[0.34, 0.12, 0.19, 0.14, 0.1, 0.11]))]()
     take = tracked_take(take, rng) if rng.random() < SEEN_BY_DEVICES else take
     return mirrored_take(take) if rng.random() < 0.5 else take
