@@ -99,12 +99,15 @@ BOW_BACK = 0.10
 ROUND_FROM, ROUND_BY = 0.5, np.array([0.28, 0.0, 0.22])
 """Part of the way to a back up to which a hand stays so many metres to the side of where it is
 laid, and ahead: it goes round the other, not through."""
+ON_THE_BACK, HIGHER_BY = np.array([0.08, 0.01, -0.085]), 0.13
+"""Metres from the chest to the middle of a palm that lies on the back, to the side of its arm, up
+and ahead; and by which that of the arm which goes over is higher, and the other's lower."""
 EMBRACED, IN_REACH = 0.46, 0.66
 """Metres between two chests at which a hand lies on the back, and from which it is no nearer than
 the side."""
 LEADS = 0.06
 """Metres by which an elbow is higher of an arm that goes over in a hug."""
-ON_SKIN = 0.01
+ON_SKIN = 0.02
 """Metres off the middle of a palm, the way that it looks, at which another lies on it."""
 OVERLAP = 0.03
 """Metres that palms are laid past each other in a shake, so that thumbs meet."""
@@ -327,7 +330,7 @@ def touched(kind: str, player: tuple[Array, Array, Array]) -> dict[int, Array]:
 
 def _on_the_back(side: int, player: tuple[Array, Array, Array]) -> Array:
     joints, world, _ = player
-    spot = np.array([-0.06 * SIGN[side], 0.0, -0.125]) + 0.10 * _over(side, joints)[..., None] * UP
+    spot = [-SIGN[side], 1.0, 1.0] * ON_THE_BACK + HIGHER_BY * _over(side, joints)[..., None] * UP
     return np.asarray(joints[..., CHEST, :] + rotated(world[..., CHEST, :, :], spot))
 
 
@@ -439,9 +442,9 @@ def _embracing(
     palm = palm + still_round[:, None] * rotated(chest, past)
     over = _over(side, player[0])[:, None]
     faces = rotated(chest, np.array([0.0, 0.0, 1.0]))
-    fingers = rotated(chest, SIGN[side] * np.eye(3)[0] + (0.225 + 0.125 * over) * UP)
+    fingers = rotated(chest, SIGN[side] * np.eye(3)[0] - (0.4 + 0.6 * over) * UP)
     out = SIGN[side] * _left(ahead)
-    elbow = unit(out + (0.05 + 0.45 * over) * UP + 0.2 * ahead)
+    elbow = unit(out + (0.4 + over) * UP + 0.2 * ahead)
     return Reach(side=side, weight=weights, palm=palm, fingers=fingers, faces=faces, elbow=elbow)
 
 
