@@ -260,12 +260,17 @@ def clip_take(rng: np.random.Generator) -> LabelledTake:
     return replace(take, kind=np.where(is_active, KINDS.index("other"), UNTOLD))
 
 
-def met_take(kind: str, rng: np.random.Generator) -> LabelledTake:
-    """Either half of a clip of MET, whose people go through with it: a hand that claps is in the
-    air as long as it claps, and one that is pulled is held out."""
+def met_take(rng: np.random.Generator) -> LabelledTake:
+    """Either half of a clip of MET."""
+    kind = str(rng.choice(MET))
     clip = make_clip(int(rng.integers(2**62)), kind=kind)
-    who = int(rng.integers(2))
-    take = _half_of(clip, who)
+    return half_of_met(clip, int(rng.integers(2)))
+
+
+def half_of_met(clip: Clip, who: int) -> LabelledTake:
+    """One person of a clip of MET, who goes through with it: a hand that claps is in the air as
+    long as it claps, and one that is pulled is held out."""
+    kind, take = clip.kind, _half_of(clip, who)
     joints = {contact[1 + who] for contact in clip.contacts}
     sides = [side for side, wrist in enumerate(WRIST) if wrist in joints]
     is_active = _is_active(take.rotmats, take.rest_joints)
@@ -453,7 +458,7 @@ def draw_take(
         lambda: idle_take(rng) if base is None else real_take(base, rng),
         lambda: clip_take(rng),
         lambda: dance_take(rng, dances),
-        lambda: met_take(str(rng.choice(MET)), rng),
+        lambda: met_take(rng),
     ]
     take = makers[int(rng.choice(6, p=[0.34, 0.12, 0.19, 0.14, 0.1, 0.11]))]()
     take = tracked_take(take, rng) if rng.random() < SEEN_BY_DEVICES else take

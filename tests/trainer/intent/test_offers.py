@@ -7,13 +7,17 @@ import pytest
 
 from engine.motion.guard import raised
 from engine.motion.intent import FEATURES, KINDS
+from trainer.choreography.clips import make_clip
 from trainer.intent.offers import (
+    AHEAD,
+    MET,
     OFFERS,
     SEEN_FRAMES,
     UNTOLD,
     dance_take,
     draw_take,
     examples_of,
+    half_of_met,
     idle_take,
     mirrored_take,
     offer_take,
@@ -53,6 +57,32 @@ def test_who_dances_is_told_so_while_a_hand_moves(seed: int) -> None:
     assert (take.kind == dance).mean() > 0.1
     up = raised(take.rotmats, take.rest_joints).max(axis=-1)
     assert up[take.kind == 0].max(initial=0.0) < 0.12
+
+
+MEANT = {"hug": {"open_arms"}, "push": {"push"}}
+HANDS = {"right_hand", "left_hand", "both_hands"}
+
+
+@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("kind", MET)
+def test_who_meets_another_is_about_it_until_they_part(kind: str, who: int) -> None:
+    clip = make_clip(7, kind=kind)
+    take = half_of_met(clip, who)
+    frames = sorted(frame for frame, _, _ in clip.contacts)
+    named = {KINDS[number] for number in take.kind if number > 0} - {"other"}
+    if kind == "push" and who != clip.leads:
+        assert not named
+        return
+    claps = {"high_five_left", "high_five_right", "open_arms"}
+    (met,) = named
+    assert met in MEANT.get(kind, claps if kind == "high_five" else HANDS)
+    about = np.flatnonzero(take.kind == KINDS.index(met))
+    assert (np.diff(about) == 1).all()
+    assert frames[0] - AHEAD <= about[0] <= frames[0]
+    assert frames[-1] <= about[-1] <= frames[-1] + 3
+    up = raised(take.rotmats, take.rest_joints).max(axis=-1)
+    assert up[about].min() > 0.1
+    assert up[take.kind == 0].max() < 0.12
 
 
 @pytest.mark.parametrize("seed", range(4))
