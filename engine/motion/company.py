@@ -606,7 +606,7 @@ def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]
         x=quick * way_x,
         z=quick * way_z,
         faces=0.0,
-        most=ACCELERATION,
+        most=FOLLOWING,
         is_going=is_going,
         unseen=0.0,
     )
