@@ -250,7 +250,8 @@ def test_a_hand_that_is_withdrawn_is_no_more_offered() -> None:
 
 def test_a_hand_that_is_held_out_again_is_offered_again() -> None:
     offer, _ = offered_at()
-    frames = [*range(offer + 3), *[0] * 12, *range(offer - 8, offer + 3)]
+    raised = range(offer - 8, offer + 3)
+    frames = [*range(offer + 3), *reversed(raised), *[0] * 12, *raised]
     again = Played(new_session(ASK)).run(range(len(frames)), seen=frames.__getitem__)
     assert [offer.number for offer in again.offers.values()] == [1, 2]
 
