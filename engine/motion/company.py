@@ -722,8 +722,8 @@ def rooted(
     rest_joints: Array,
     floor: float,
     off: Array,
-) -> tuple[Array, Array]:
-    """Frames (frame, 22, 3, 3) whose root goes along a course, and their transl.
+) -> Pose:
+    """Frames (frame, 22, 3, 3) whose root goes along a course.
 
     off  (frame, 3) metres left, up and ahead that the hips are off the course, over the same feet
     """
@@ -736,7 +736,7 @@ def rooted(
     pelvis[:, 2] = course.hips[:, 1] + ahead * np.cos(yaw) - left * np.sin(yaw)
     ankles = _ankles(course, rest_joints, floor)
     pelvis[:, 1] -= _lowered(_hips_of(result, pelvis, rest_joints), ankles, course, rest_joints)
-    return result, pelvis - rest_joints[0]
+    return Pose(result, pelvis - rest_joints[0])
 
 
 def on_legs(

@@ -28,6 +28,7 @@ from engine.body.easing import smoothstep
 from engine.body.ik import arc_vector, soft_limit
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
+from engine.body.pose import Pose
 from engine.body.reach import ANKLES, HIPS, KNEES
 from engine.body.rotations import axis_angle_from_rotmat, rotmat_about, rotmat_from_axis_angle
 from engine.body.skeleton import JOINT
@@ -66,24 +67,21 @@ EYES = np.array([0.0, 0.08, 0.0])
 """From the head joint, metres."""
 
 
-def guarded(
-    rotmats: Array, transl: Array, rest_joints: Array, reason: float, *, balance: bool
-) -> tuple[Array, Array]:
+def guarded(pose: Pose, rest_joints: Array, reason: float, *, balance: bool) -> Pose:
     """One person's frames with the trunk within what people do at ease; for the hands there is
     `hands_down`.
 
-    rotmats, transl  (frame, 22, 3, 3), (frame, 3)
-    rest_joints      (22, 3)
-    reason           0..1: for a gesture; 1: nothing is changed but what is bent backwards
-    balance          whether the pelvis, too, goes back over the feet
-    returns          rotmats, transl
+    pose         (frame,)
+    rest_joints  (22, 3)
+    reason       0..1: for a gesture; 1: nothing is changed but what is bent backwards
+    balance      whether the pelvis, too, goes back over the feet
     """
-    ease = 1 - reason
-    rotmats = _upright(rotmats, ease)
+    ease, transl = 1 - reason, pose.transl
+    rotmats = _upright(pose.rotmats, ease)
     if balance:
         stands = 1 - smoothstep(np.clip(_speed(transl) / WALKING, 0, 1))
         transl = transl + _over_the_feet(rotmats, transl, rest_joints, ease * stands)
-    return rotmats, transl
+    return Pose(rotmats, transl)
 
 
 def off_hanging(rotmats: Array, rest_joints: Array) -> Array:

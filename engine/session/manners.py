@@ -703,8 +703,8 @@ class Layers:
         """What the network made of the partner, as the layers have it; with margins."""
         rest, answer, course = self.situation.rest_joints, self.answer, self.course
         start = self.known.frames - len(self.frames)
-        rotmats, transl = sampled.rotmats[1, start:], sampled.transl[1, start:]
-        rotmats, transl = guarded(rotmats, transl, rest[1], self.reason, balance=course is None)
+        pose = guarded(sampled.pose[1, start:], rest[1], self.reason, balance=course is None)
+        rotmats, transl = pose.rotmats, pose.transl
         chest = chest_of(rotmats, transl, rest[1])
         rotmats = reaching(
             rotmats, chest, rest[1], *hands_down(rotmats, chest, rest[1], 1 - self.reason)
@@ -713,7 +713,8 @@ class Layers:
             rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
             if answer is not None:
                 rotmats = self._bent(rotmats, answer)
-            rotmats, transl = self._on_course(course, rotmats, transl)
+            pose = self._on_course(course, Pose(rotmats, transl))
+            rotmats, transl = pose.rotmats, pose.transl
             chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
             partner, player = (rotmats, chest, rest[1]), (*self.player.posed, rest[0])
@@ -733,21 +734,22 @@ class Layers:
             return led_trunk(rotmats, self.frames - answer.begins, self.weights)
         return bent(rotmats, answer, self.weights)
 
-    def _on_course(self, course: Course, rotmats: Array, transl: Array) -> tuple[Array, Array]:
+    def _on_course(self, course: Course, pose: Pose) -> Pose:
         """The root as known, and from there on along the course; legs follow in `carried`."""
         known, free = len(self.frames) - len(course.pace), slice(-len(course.pace), None)
-        rotmats, transl = rotmats.copy(), transl.copy()
+        rotmats, transl = pose.rotmats.copy(), pose.transl.copy()
         rows = slice(self.until + 1 - known, self.until + 1)
         rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
         transl[:known] = self.known.transl[1, rows]
-        rotmats[free], transl[free] = rooted(
+        led = rooted(
             rotmats[free],
             course,
             self.situation.rest_joints[1],
             self.situation.floor,
             self._hips_off()[free],
         )
-        return rotmats, transl
+        rotmats[free], transl[free] = led.rotmats, led.transl
+        return Pose(rotmats, transl)
 
     def _hips_off(self) -> Array:
         """(n, 3) metres left, up and ahead that the hips are off the course for the answer."""

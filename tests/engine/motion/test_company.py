@@ -181,8 +181,8 @@ def test_who_brakes_is_expected_to_stand_where_the_braking_ends() -> None:
 
 
 def on_course(rotmats: Array, course: Course) -> tuple[Array, Array]:
-    rotmats, transl = rooted(rotmats, course, REST, 0.0, np.zeros((len(rotmats), 3)))
-    return on_legs(rotmats, transl, course, REST, 0.0), transl
+    led = rooted(rotmats, course, REST, 0.0, np.zeros((len(rotmats), 3)))
+    return on_legs(led.rotmats, led.transl, course, REST, 0.0), led.transl
 
 
 def test_legs_and_root_go_along_the_course_with_feet_on_the_floor() -> None:

@@ -9,6 +9,7 @@ from engine.arrays import Array
 from engine.body.arms import chest_of, reaching
 from engine.body.capsules import Segments, fitted_capsules, gaps
 from engine.body.kinematics import forward_kinematics
+from engine.body.pose import Pose
 from engine.body.rotations import rotmat_about
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT
@@ -40,8 +41,8 @@ def tilt_of(rotmats: Array) -> Array:
 def test_one_who_leans_is_drawn_upright(lean: float) -> None:
     rotmats, transl = at_ease()
     rotmats[:, 0] = rotmat_about("x", lean)
-    upright, _ = guarded(rotmats, transl, REST, 0.0, balance=True)
-    assert tilt_of(upright).max() <= MOST_TILT + 1e-6
+    upright = guarded(Pose(rotmats, transl), REST, 0.0, balance=True)
+    assert tilt_of(upright.rotmats).max() <= MOST_TILT + 1e-6
 
 
 @pytest.mark.parametrize("reason", [0.0, 1.0])
@@ -50,8 +51,8 @@ def test_a_spine_that_bends_backwards_is_drawn_straight(reason: float) -> None:
     rotmats, transl = at_ease()
     for name in ("spine1", "spine2", "spine3"):
         rotmats[:, JOINT[name]] = rotmat_about("x", -0.3)
-    straight, _ = guarded(rotmats, transl, REST, reason, balance=True)
-    joints, _ = forward_kinematics(REST, straight, transl)
+    straight = guarded(Pose(rotmats, transl), REST, reason, balance=True)
+    joints, _ = straight.in_world(REST)
     along = joints[:, JOINT["neck"]] - joints[:, JOINT["pelvis"]]
     back = np.degrees(np.arctan2(-along[:, 2], along[:, 1]))
     assert back.max() < 10
@@ -72,24 +73,24 @@ def test_hands_that_are_held_up_come_down(side: str, angle: float) -> None:
 def test_hips_that_lean_backwards_come_back_whatever_the_reason() -> None:
     rotmats, transl = at_ease()
     rotmats[:, 0] = rotmat_about("y", 0.8) @ rotmat_about("x", -0.5)
-    upright, _ = guarded(rotmats, transl, REST, 1.0, balance=True)
-    assert tilt_of(upright).max() <= MOST_TILT + 1e-6
+    upright = guarded(Pose(rotmats, transl), REST, 1.0, balance=True)
+    assert tilt_of(upright.rotmats).max() <= MOST_TILT + 1e-6
 
 
 def test_a_reason_leaves_trunk_and_hands_as_they_are() -> None:
     rotmats, transl = at_ease()
     rotmats[:, 0] = rotmat_about("x", 0.6)
-    kept = guarded(rotmats, transl, REST, 1.0, balance=True)
-    np.testing.assert_array_equal(kept[0], rotmats)
-    np.testing.assert_array_equal(kept[1], transl)
+    kept = guarded(Pose(rotmats, transl), REST, 1.0, balance=True)
+    np.testing.assert_array_equal(kept.rotmats, rotmats)
+    np.testing.assert_array_equal(kept.transl, transl)
 
 
 def test_one_who_stands_at_ease_is_left_alone() -> None:
     rotmats, transl = at_ease()
     rotmats[:, 0] = rotmat_about("x", 0.03)
-    kept, moved = guarded(rotmats, transl, REST, 0.0, balance=True)
-    np.testing.assert_allclose(kept, rotmats, atol=1e-12)
-    np.testing.assert_allclose(moved, transl, atol=1e-12)
+    kept = guarded(Pose(rotmats, transl), REST, 0.0, balance=True)
+    np.testing.assert_allclose(kept.rotmats, rotmats, atol=1e-12)
+    np.testing.assert_allclose(kept.transl, transl, atol=1e-12)
 
 
 def test_the_face_turns_to_what_is_attended_to_as_far_as_necks_go() -> None:
@@ -156,6 +157,6 @@ def test_a_bent_spine_comes_back_by_and_by() -> None:
     for name in ("spine1", "spine2", "spine3"):
         rotmats[:, JOINT[name]] = rotmat_about("x", np.array(np.radians(6.0)))
     for _ in range(12):
-        rotmats, _ = guarded(rotmats, transl, REST, 0.0, balance=False)
+        rotmats = guarded(Pose(rotmats, transl), REST, 0.0, balance=False).rotmats
     bend = [np.arcsin(rotmats[:, JOINT[f"spine{n}"], 2, 1]).max() for n in (1, 2, 3)]
     assert np.radians(3) < sum(bend) < np.radians(9)
