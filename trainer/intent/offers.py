@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from engine.arrays import Array, BoolArray, IntArray
 from engine.body.arms import palms_seen
 from engine.body.kinematics import ACROSS, forward_kinematics, mirrored
+from engine.body.reach import WRISTS
 from engine.body.rotations import rotmat_from_axis_angle
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, MIRROR
@@ -55,7 +56,6 @@ from trainer.choreography.stepping import LEFT, RIGHT, SIDE
 from trainer.choreography.timing import pulse, ramp
 from trainer.data.shards import Clip
 
-WRIST = tuple(JOINT[f"{side}_wrist"] for side in SIDES)
 OFFERS = tuple(kind for kind in KINDS if kind not in ("nothing", "dance", "other"))
 DANCES = ("dance", "mirror_me")
 """Kinds of clips in which one does what the other is to do as well."""
@@ -272,7 +272,7 @@ def half_of_met(clip: Clip, who: int) -> LabelledTake:
     long as it claps, and one that is pulled is held out."""
     kind, take = clip.kind, _half_of(clip, who)
     joints = {contact[1 + who] for contact in clip.contacts}
-    sides = [side for side, wrist in enumerate(WRIST) if wrist in joints]
+    sides = [side for side, wrist in enumerate(WRISTS) if wrist in joints]
     is_active = _is_active(take.rotmats, take.rest_joints)
     label = np.where(is_active, UNTOLD, 0)
     if kind == "push" and who != clip.leads:

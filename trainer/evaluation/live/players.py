@@ -16,6 +16,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.body.kinematics import forward_kinematics
 from engine.body.pose import Pose
+from engine.body.reach import WRISTS
 from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.body.skeleton import JOINT
 from engine.body.vectors import unit
@@ -51,7 +52,6 @@ FIRST_SEED = 7_000_000
 """The first seed of episodes; training sets draw 64-bit seeds at random."""
 OFFER_SECONDS = 5.0
 REST_SECONDS = 4.0
-WRIST = (JOINT["left_wrist"], JOINT["right_wrist"])
 SPINE = JOINT["spine3"]
 
 
@@ -161,8 +161,8 @@ def _touching(kind: str) -> tuple[tuple[int, int], ...]:
     if kind == "open_arms":
         return ((SPINE, SPINE),)
     if kind == "both_hands":
-        return ((WRIST[LEFT], WRIST[RIGHT]), (WRIST[RIGHT], WRIST[LEFT]))
-    return tuple((WRIST[hand], WRIST[hand]) for hand in HANDS[kind] if kind != "wave")
+        return ((WRISTS[LEFT], WRISTS[RIGHT]), (WRISTS[RIGHT], WRISTS[LEFT]))
+    return tuple((WRISTS[hand], WRISTS[hand]) for hand in HANDS[kind] if kind != "wave")
 
 
 def _move_offer(
@@ -387,7 +387,7 @@ def choreographed(kind: str, seed: int) -> Episode:
     """The player's half of a clip that no training set holds."""
     clip = make_clip(FIRST_SEED + seed, kind=kind)
     pairs = dict.fromkeys((a, b) for _, a, b in clip.contacts)
-    hands = tuple(h for h in (LEFT, RIGHT) if any(a == WRIST[h] for a, _ in pairs))
+    hands = tuple(h for h in (LEFT, RIGHT) if any(a == WRISTS[h] for a, _ in pairs))
     return _of_clip(
         clip,
         clip.pose,

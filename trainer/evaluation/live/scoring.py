@@ -17,6 +17,7 @@ from engine.arrays import Array, BoolArray, IntArray
 from engine.body.capsules import fitted_capsules, near_pairs
 from engine.body.kinematics import forward_kinematics
 from engine.body.pose import Pose
+from engine.body.reach import ANKLES, ELBOWS, SHOULDERS, WRISTS
 from engine.body.shape import load_body
 from engine.body.skeleton import JOINT, JOINT_COUNT
 from engine.body.vectors import lengths, unit
@@ -28,12 +29,8 @@ from trainer.evaluation.metrics.joints import foot_skating, jerk
 
 PALM = 0.085
 """Metres from wrist to palm, along the hand."""
-WRISTS = [JOINT["left_wrist"], JOINT["right_wrist"]]
 PALMS = [JOINT_COUNT, JOINT_COUNT + 1]
 """Behind the joints, in `Person.points`."""
-SHOULDERS = [JOINT["left_shoulder"], JOINT["right_shoulder"]]
-ELBOWS = [JOINT["left_elbow"], JOINT["right_elbow"]]
-ANKLES = [JOINT["left_ankle"], JOINT["right_ankle"]]
 HEAD, NECK, PELVIS, CHEST = (JOINT[name] for name in ("head", "neck", "pelvis", "spine3"))
 SKILL_POINTS = [*PALMS, *ELBOWS, HEAD, PELVIS]
 MET_SLACK, MET_PALMS, MET_CHESTS = 0.06, 0.13, 0.56
