@@ -79,11 +79,16 @@ def made_motions(
 
 
 def _shared_out(prompts: Sequence[Prompt], engines: int) -> Iterator[Sequence[Prompt]]:
-    """TOGETHER at a time; fewer towards the end, so that engines are done at much the same time."""
+    """TOGETHER at a time; fewer towards the end, so that engines are done at much the same time.
+
+    A rest of less than FEW goes along: some calls take as long for one as for several.
+    """
     first = 0
     while first < len(prompts):
         left = len(prompts) - first
         count = min(TOGETHER, max(left // engines, FEW))
+        if left - count < FEW:
+            count = min(left, TOGETHER)
         yield prompts[first : first + count]
         first += count
 

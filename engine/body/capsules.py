@@ -9,7 +9,7 @@ Source: closest points of two segments, Ericson, "Real-Time Collision Detection"
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
@@ -86,6 +86,16 @@ class Capsules:
     def __len__(self) -> int:
         return len(self.joints)
 
+    def __getitem__(self, rows: IntArray) -> Capsules:
+        """Those of some of the people on the first axis, without `covers`."""
+        return replace(
+            self,
+            starts=self.starts[rows],
+            axes=self.axes[rows],
+            radii=self.radii[rows],
+            cover=None,
+        )
+
     def posed(self, joints_world: Array, world_from_joint: Array) -> Segments:
         """The axes under poses: (..., 22, 3) and (..., 22, 3, 3) of forward kinematics, whose
         leading axes are broadcast against the people's."""
@@ -105,11 +115,6 @@ class Segments:
 
     def __getitem__(self, frames: IntArray) -> Segments:
         return Segments(starts=self.starts[frames], axes=self.axes[frames])
-
-    def in_a_row(self) -> Segments:
-        """(n, C, 3): all leading axes as one."""
-        shape = (-1, *self.starts.shape[-2:])
-        return Segments(starts=self.starts.reshape(shape), axes=self.axes.reshape(shape))
 
 
 # ---------------------------------------------------------------------------------------- distances

@@ -65,9 +65,11 @@ class Skins:
         return Skins(body=self.body, betas=self.betas[row : row + 1])
 
     def capsules(self, rows: IntArray) -> tuple[Capsules, Capsules]:
-        """Of some of the pairs, (m, 1, C, ...)."""
-        player, partner = self.betas[rows].swapaxes(0, 1).astype(np.float64)[:, :, None]
-        return drifted_capsules(self.body, player), drifted_capsules(self.body, partner)
+        """Of some of the pairs, (m, C, ...); each may be asked for several times."""
+        pairs, of_row = np.unique(rows, return_inverse=True)
+        betas = self.betas[pairs].swapaxes(0, 1).astype(np.float64)
+        player, partner = (drifted_capsules(self.body, one)[of_row] for one in betas)
+        return player, partner
 
 
 def skins_of_each(pairs: Sequence[Skins]) -> Skins:

@@ -22,8 +22,8 @@ def test_spheres_hold_the_capsules_of_every_shape(spread: float) -> None:
     for person, capsules in enumerate(skins.capsules(np.arange(40))):
         of_each = np.searchsorted(spheres.joints, capsules.joints)
         for ends in (capsules.starts, capsules.starts + capsules.axes):
-            reach = lengths(ends[:, 0] - spheres.middles[person][:, of_each])
-            assert (reach + capsules.radii[:, 0] < spheres.radii[person][:, of_each]).all()
+            reach = lengths(ends - spheres.middles[person][:, of_each])
+            assert (reach + capsules.radii < spheres.radii[person][:, of_each]).all()
 
 
 def test_who_may_not_be_near_is_not_and_who_stands_afar_may_not_be() -> None:
@@ -39,10 +39,7 @@ def test_who_may_not_be_near_is_not_and_who_stands_afar_may_not_be() -> None:
     for row in range(6):
         both = skins.capsules(np.array([row]))
         posed = [both[person].posed(joints[person, row], world[person, row]) for person in (0, 1)]
-        radii = (capsules.radii[0, 0] for capsules in both)
-        found = near_pairs(
-            posed[0].in_a_row(), next(radii), posed[1].in_a_row(), next(radii), reach=0.05
-        )
+        found = near_pairs(posed[0], both[0].radii[0], posed[1], both[1].radii[0], reach=0.05)
         is_near[row, found.frames] = True
     assert not (is_near & ~may_be).any()
     assert is_near.any()
