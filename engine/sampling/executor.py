@@ -58,8 +58,10 @@ class ExecutorFigures:
     windows_in_progress: int
     windows: int
     """Finished since the start, failed ones left out."""
+    live_windows: int
+    """Those of them that had a deadline."""
     late_windows: int
-    """Those of them that were finished after their deadline."""
+    """Those of them that were finished after it."""
     denoiser_calls: int
     rows: int
     """Rows of all denoiser calls."""
@@ -237,7 +239,8 @@ class Executor:
         """Callers of offline work, where they share the machine with live sessions."""
         self._windows_at = self._pieces_at = clock()
         """When patient windows, and pieces of patient work, last had a call."""
-        self._windows = self._late_windows = self._denoiser_calls = self._rows = 0
+        self._windows = self._live_windows = self._late_windows = 0
+        self._denoiser_calls = self._rows = 0
         self._begin_s = self._live_s = 0.0
         self._begun, self._started = 0, clock()
         """The newest turn: its number, and when it began."""
@@ -321,6 +324,7 @@ class Executor:
         return ExecutorFigures(
             windows_in_progress=len(self._scheduler),
             windows=self._windows,
+            live_windows=self._live_windows,
             late_windows=self._late_windows,
             denoiser_calls=self._denoiser_calls,
             rows=self._rows,
@@ -493,6 +497,7 @@ class Executor:
         for window, deadline in self._scheduler.take_done():
             assert window.x0 is not None
             self._windows += 1
+            self._live_windows += deadline < math.inf
             self._late_windows += now > deadline
             sampled = SampledWindow(x0=window.x0, trace=window.trace)
             _report(self._on_done.pop(id(window)), sampled)

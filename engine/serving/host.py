@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from engine.errors import ConfigError, OverloadedError, SessionError
 from engine.sampling.loaded import LoadedBundle
 from engine.serving.calls import Calls
-from engine.serving.load import LoadConfig, SlotQueue
+from engine.serving.load import USUAL_PYTHON, LoadConfig, PythonCost, SlotQueue
 from engine.serving.load_watch import LoadWatch
 from engine.serving.resume import ResumeKeys, random_keys
 from engine.serving.runs import Runs
@@ -106,12 +106,12 @@ class Host:
         self._generations = asyncio.Semaphore(config.max_generations)
         self._queue = SlotQueue()
 
-    def serve(self, loaded: LoadedBundle, python_s: float = 0.0) -> None:
+    def serve(self, loaded: LoadedBundle, python: PythonCost = USUAL_PYTHON) -> None:
         """Sessions are accepted from now on.
 
-        python_s  of the interpreter for a session and second, as measured before there is one
+        python  what a session costs of the interpreter, as measured before there is one
         """
-        self.load_watch.begin(loaded, python_s)
+        self.load_watch.begin(loaded, python)
         self._stall = StallWatch(lambda: loaded.executor.under_way)
         self.loaded = loaded
 

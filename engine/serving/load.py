@@ -61,17 +61,39 @@ def _new_frames(config: SessionConfig) -> int:
 
 # -------------------------------------------------------------------------------------------- costs
 @dataclass(frozen=True, kw_only=True)
+class PythonCost:
+    """What sessions cost of the interpreter, in seconds.
+
+    second_s  for each session and second: looking at the player, moving messages
+    window_s  for each window: asking for it, joining it to the plan
+    """
+
+    second_s: float = 0.0
+    window_s: float = 0.0
+
+    def at(self, windows_a_second: float) -> float:
+        """For each session and second."""
+        return self.second_s + windows_a_second * self.window_s
+
+    def times(self, factor: float) -> PythonCost:
+        return PythonCost(second_s=factor * self.second_s, window_s=factor * self.window_s)
+
+
+USUAL_PYTHON = PythonCost(second_s=0.012, window_s=0.008)
+"""Of one processor, where it was not measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionCost:
     """What sessions cost, in seconds.
 
-    begin_s   of the executor for each window, before its first step
-    step_s    of the executor for each step of a window, in company
-    python_s  of the interpreter for each session and second: planning, and moving messages
+    begin_s  of the executor for each window, before its first step
+    step_s   of the executor for each step of a window, in company
     """
 
     begin_s: float
     step_s: float
-    python_s: float
+    python: PythonCost = PythonCost()
 
     def window_s(self, steps: int) -> float:
         return self.begin_s + steps * self.step_s
@@ -103,7 +125,7 @@ class LoadSample:
     executor_s        seconds in which the executor was at work for live sessions
     rows              of denoiser calls
     session_thread_s  seconds in which the session thread was at work
-    windows           done, and of these late
+    windows           done for live sessions, and of these late
     sessions          open now; the most steps that any of them asked for; what one costs
     """
 
@@ -195,10 +217,12 @@ class LoadControl:
         return int(max(self._room(level.applied(config), cost) for level in levels))
 
     def _room(self, config: SessionConfig, cost: SessionCost) -> float:
-        executor_s = cost.window_s(config.steps) * FRAME_RATE / config.revision_frames
+        windows_a_second = FRAME_RATE / config.revision_frames
+        executor_s = cost.window_s(config.steps) * windows_a_second
         limits = [_most_at_once(config, cost), self._config.executor_room / executor_s]
-        if cost.python_s > 0:
-            limits.append(self._config.python_room / cost.python_s)
+        python_s = cost.python.at(windows_a_second)
+        if python_s > 0:
+            limits.append(self._config.python_room / python_s)
         return min(limits)
 
     # -- levels ------------------------------------------------------------------------------------

@@ -8,10 +8,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from engine.motion.motion import FRAME_RATE
 from engine.sampling.loaded import LoadedBundle
 from engine.sampling.meters import PeakMeter
-from engine.serving.load import LoadConfig, LoadControl, LoadLevel, LoadSample, SessionCost
+from engine.serving.load import (
+    USUAL_PYTHON,
+    LoadConfig,
+    LoadControl,
+    LoadLevel,
+    LoadSample,
+    PythonCost,
+    SessionCost,
+)
 from engine.serving.process import usage_of
 from engine.serving.session_thread import SessionThread
 from engine.serving.stream import LiveStream
@@ -21,6 +31,15 @@ logger = logging.getLogger(__name__)
 
 PYTHON_WEIGHT = 0.02
 """Weight of each session at the newest look, in the average of what one costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """When the sessions were looked at, and what they had cost the interpreter by then."""
+
+    now: float
+    python_s: float
+    windows: int
 
 
 class LoadWatch:
@@ -38,15 +57,19 @@ class LoadWatch:
         self._session_thread = session_thread
         self._loaded: LoadedBundle | None = None
         self._control = LoadControl((), session, config)
-        self._python_s = 0.0
-        self._looked: tuple[float, float] | None = None
+        self._python, self._python_s, self._expected_s = USUAL_PYTHON, 1.0, 1.0
+        """What a session and second took of the interpreter of late, and what it would have taken
+        as measured before there was one."""
+        self._looked: _Look | None = None
         self.event_loop_lag = PeakMeter()
         """Seconds that the event loop was held up."""
 
-    def begin(self, loaded: LoadedBundle, python_s: float) -> None:
+    def begin(self, loaded: LoadedBundle, python: PythonCost) -> None:
+        """python: what a session costs of the interpreter, measured before there is one."""
         schedules = [spec.steps for spec in loaded.bundle.manifest.animator.schedules]
         self._control = LoadControl(schedules, self._session, self._config)
-        self._python_s = python_s
+        self._python = python
+        self._python_s = self._expected_s = python.at(FRAME_RATE / self._session.revision_frames)
         self._loaded = loaded
 
     @property
@@ -75,14 +98,14 @@ class LoadWatch:
         """
         if self._loaded is None:
             return
-        self._weigh(now, sum(stream.has_begun for stream in streams))
         status = self._loaded.executor.figures()
+        self._weigh(now, sum(stream.has_begun for stream in streams), status.live_windows)
         sample = LoadSample(
             now=now,
             executor_s=status.live_s,
             rows=status.rows,
             session_thread_s=self._session_thread.busy_s,
-            windows=status.windows,
+            windows=status.live_windows,
             late_windows=status.late_windows,
             sessions=sessions,
             most_steps=most_steps,
@@ -97,18 +120,24 @@ class LoadWatch:
         return SessionCost(
             begin_s=loaded.executor.figures().begin_s,
             step_s=loaded.executor.costs.seconds_a_row(sessions),
-            python_s=self._python_s,
+            python=self._python.times(self._python_s / self._expected_s),
         )
 
-    def _weigh(self, now: float, sessions: int) -> None:
-        """Learn what a session costs of the interpreter, on both of our threads."""
+    def _weigh(self, now: float, sessions: int, windows: int) -> None:
+        """Learn how much dearer a session is to the interpreter, on both of our threads, than was
+        measured before there was one: others use the processor's caches, too."""
         spent = self._session_thread.cpu_s + time.thread_time()
-        if self._looked is not None and sessions:
-            before, then = self._looked
-            measured = (spent - before) / max(now - then, 1e-3) / sessions
-            weight = 1 - (1 - PYTHON_WEIGHT) ** sessions
-            self._python_s += weight * (measured - self._python_s)
-        self._looked = spent, now
+        before, self._looked = self._looked, _Look(now=now, python_s=spent, windows=windows)
+        if before is None or not sessions:
+            return
+        span = sessions * max(now - before.now, 1e-3)
+        weight = 1 - (1 - PYTHON_WEIGHT) ** sessions
+        taken, expected = (
+            spent - before.python_s,
+            self._python.at((windows - before.windows) / span),
+        )
+        self._python_s += weight * (taken / span - self._python_s)
+        self._expected_s += weight * (expected - self._expected_s)
 
 
 def resident_mb() -> float:

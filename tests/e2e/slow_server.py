@@ -24,6 +24,7 @@ from engine.sampling.scheduler import CallCosts
 from engine.serving.grpc.listening import bound_port
 from engine.serving.grpc.server import add_services
 from engine.serving.host import Host, ServiceConfig
+from engine.serving.load import PythonCost
 from engine.testing import still_models, with_animator
 
 A_WINDOW = WindowRequest(
@@ -72,7 +73,7 @@ async def slow_server(
             backend="slow",
             precision="f32",
         ),
-        python_s=0.02,
+        PythonCost(second_s=0.02),
     )
     watching = asyncio.create_task(host.watch())
     try:

@@ -107,7 +107,7 @@ async def serve(
     try:
         backend, loaded = await asyncio.to_thread(loaded_bundle, config.compute, say)
         say("measuring what a session costs")
-        python_s = await asyncio.to_thread(warmed_up, loaded, config.service.session)
+        python = await asyncio.to_thread(warmed_up, loaded, config.service.session)
         if config.record is not None:
             about = _about(config.compute, backend)
             host.recorder = Recorder(config.record, about=about, limit_mb=config.record_limit_mb)
@@ -118,7 +118,7 @@ async def serve(
         raise
     gc.collect()
     gc.freeze()  # what is loaded stays: no later collection need look through it, and hold us up
-    host.serve(loaded, python_s)
+    host.serve(loaded, python)
     await set_health(probe, health_pb2.HealthCheckResponse.SERVING)
     logger.info("serving %s on %s", loaded.name, address)
     say(f"ready, with room for {host.capacity(config.service.session)} sessions")
