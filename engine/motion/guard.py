@@ -36,13 +36,13 @@ from engine.body.vectors import lengths, rotated, unit
 from engine.motion.motion import FRAME_RATE
 from engine.motion.standing import standing_pose
 
-TILT, MOST_TILT = np.radians(2.0), np.radians(7.0)
-"""Lean of the pelvis from upright: free up to the first, never beyond the second."""
-SPINE_BACK, SPINE_BENT = np.radians(1.0), np.radians(1.0)
-"""Of each spine joint, extension, and any other bend or twist: free up to here, and drawn back the
-more the further it is beyond."""
-BACK_ROOM, BENT_ROOM = np.radians(2.0), np.radians(6.0)
-"""As much more is never reached."""
+TILT = np.radians([[2.0, 7.0], [0.5, 3.0]])
+"""Lean of the pelvis from upright, of one who goes and of one who stands: free up to the first,
+never beyond the second."""
+SPINE_BENT = np.radians([[1.0, 7.0], [0.7, 4.0]])
+"""The same of each spine joint, bent or twisted."""
+SPINE_BACK = np.radians([1.0, 3.0])
+"""The same backwards, of either."""
 NECK_BENT = np.radians([8.0, 10.0, 3.0])
 NECK_ROOM = np.radians([25.0, 45.0, 9.0])
 """The same of neck and head: nod, turn, and tilt to a side."""
@@ -50,7 +50,7 @@ OVER_FEET = np.array([[-0.07, -0.03], [0.07, 0.09]])
 """Least and most metres that the pelvis is left and ahead of the middle of the ankles."""
 ELBOWS_FROM = 0.1
 """Part of its way down that a hand still has to go, from which the elbow is brought down too."""
-HANGING, HELD_UP = 0.02, 0.05
+HANGING, HELD_UP = 0.01, 0.035
 """Metres of a palm from where it hangs: free up to the first, never beyond the second."""
 LOOKS_PAST = np.radians(10.0)
 """By which the face may point past what it attends to."""
@@ -77,9 +77,9 @@ def guarded(pose: Pose, rest_joints: Array, reason: float, *, balance: bool) -> 
     balance      whether the pelvis, too, goes back over the feet
     """
     ease, transl = 1 - reason, pose.transl
-    rotmats = _upright(pose.rotmats, ease)
+    stands = 1 - smoothstep(np.clip(_speed(transl) / WALKING, 0, 1))
+    rotmats = _upright(pose.rotmats, ease, ease * stands)
     if balance:
-        stands = 1 - smoothstep(np.clip(_speed(transl) / WALKING, 0, 1))
         transl = transl + _over_the_feet(rotmats, transl, rest_joints, ease * stands)
     return Pose(rotmats, transl)
 
@@ -103,27 +103,38 @@ def _speed(transl: Array) -> Array:
     return np.asarray(np.convolve(np.pad(speed, 2, mode="edge"), np.full(5, 0.2), mode="valid"))
 
 
-def _upright(rotmats: Array, gain: float) -> Array:
+def _upright(rotmats: Array, gain: float, stands: Array) -> Array:
     """Pelvis and spine back within what people do at ease, as far as the gain says; all the way
-    where they are bent backwards, for which nobody has a reason."""
+    where they are bent backwards, for which nobody has a reason.
+
+    stands  (frame,) 0..1: at ease on one spot, where people lean less
+    """
     result = rotmats.copy()
     up, forward = rotmats[:, 0, :, 1], unit(rotmats[:, 0, :, 2] * [1.0, 0.0, 1.0])
     level = np.hypot(up[:, 0], up[:, 2])
     tilt = np.arctan2(level, up[:, 1])
-    if tilt.max() > TILT:
+    free, most = _limits(TILT, stands)
+    if np.any(tilt > free):
         backwards = -(up * forward).sum(axis=-1) / np.maximum(level, 1e-9)
         gains = gain + (1 - gain) * np.maximum(backwards, 0.0)
-        back = gains * (soft_limit(tilt, TILT, MOST_TILT) - tilt) / np.maximum(level, 1e-9)
+        back = gains * (soft_limit(tilt, free, most) - tilt) / np.maximum(level, 1e-9)
         across = np.stack([up[:, 2], 0 * level, -up[:, 0]], axis=-1)
         result[:, 0] = rotmat_from_axis_angle(back[:, None] * across) @ rotmats[:, 0]
     bend = axis_angle_from_rotmat(rotmats[:, SPINE])
-    least = np.array([-SPINE_BACK, -SPINE_BENT, -SPINE_BENT])
-    if np.any(np.abs(bend) > SPINE_BENT) or np.any(bend < least):
-        kept = bend + gain * (soft_limit(bend, SPINE_BENT, SPINE_BENT + BENT_ROOM) - bend)
-        stretched = -soft_limit(-bend[..., 0], SPINE_BACK, SPINE_BACK + BACK_ROOM)
+    free, most = (limit[:, None, None] for limit in _limits(SPINE_BENT, stands))
+    if np.any(np.abs(bend) > free):
+        kept = bend + gain * (soft_limit(bend, free, most) - bend)
+        stretched = -soft_limit(-bend[..., 0], *SPINE_BACK)
         kept[..., 0] = np.where(bend[..., 0] < 0, stretched, kept[..., 0])
         result[:, SPINE] = rotmat_from_axis_angle(kept)
     return result
+
+
+def _limits(of_both: Array, stands: Array) -> tuple[Array, Array]:
+    """Two limits (frame,), between those of one who goes and those of one who stands."""
+    goes, at_rest = of_both
+    free, most = (goes + stands[:, None] * (at_rest - goes)).T
+    return free, most
 
 
 def _over_the_feet(rotmats: Array, transl: Array, rest_joints: Array, gain: Array) -> Array:

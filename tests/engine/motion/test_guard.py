@@ -16,7 +16,7 @@ from engine.body.skeleton import JOINT
 from engine.motion.guard import (
     HELD_UP,
     LOOKS_PAST,
-    MOST_TILT,
+    TILT,
     attentive,
     guarded,
     hands_down,
@@ -24,6 +24,7 @@ from engine.motion.guard import (
     off_hanging,
     raised,
 )
+from engine.motion.motion import FRAME_RATE
 
 REST = load_body().rest_joints(np.zeros(10)).astype(np.float64)
 FRAMES = 20
@@ -33,16 +34,24 @@ def at_ease() -> tuple[Array, Array]:
     return np.broadcast_to(hanging(), (FRAMES, 22, 3, 3)).copy(), np.zeros((FRAMES, 3))
 
 
+def going(pace: float) -> tuple[Array, Array]:
+    """The same, who goes ahead at so many metres a second."""
+    rotmats, transl = at_ease()
+    transl[:, 2] = pace / FRAME_RATE * np.arange(FRAMES)
+    return rotmats, transl
+
+
 def tilt_of(rotmats: Array) -> Array:
     return np.asarray(np.arccos(np.clip(rotmats[:, 0, 1, 1], -1, 1)))
 
 
 @pytest.mark.parametrize("lean", [-0.7, 0.5])
-def test_one_who_leans_is_drawn_upright(lean: float) -> None:
-    rotmats, transl = at_ease()
+@pytest.mark.parametrize("pace", [0.0, 1.2])
+def test_one_who_leans_is_drawn_upright(pace: float, lean: float) -> None:
+    rotmats, transl = going(pace)
     rotmats[:, 0] = rotmat_about("x", lean)
     upright = guarded(Pose(rotmats, transl), REST, 0.0, balance=True)
-    assert tilt_of(upright.rotmats).max() <= MOST_TILT + 1e-6
+    assert tilt_of(upright.rotmats).max() <= TILT[int(pace == 0), 1] + 1e-6
 
 
 @pytest.mark.parametrize("reason", [0.0, 1.0])
@@ -74,7 +83,7 @@ def test_hips_that_lean_backwards_come_back_whatever_the_reason() -> None:
     rotmats, transl = at_ease()
     rotmats[:, 0] = rotmat_about("y", 0.8) @ rotmat_about("x", -0.5)
     upright = guarded(Pose(rotmats, transl), REST, 1.0, balance=True)
-    assert tilt_of(upright.rotmats).max() <= MOST_TILT + 1e-6
+    assert tilt_of(upright.rotmats).max() <= TILT[0, 1] + 1e-6
 
 
 def test_a_reason_leaves_trunk_and_hands_as_they_are() -> None:
@@ -85,9 +94,10 @@ def test_a_reason_leaves_trunk_and_hands_as_they_are() -> None:
     np.testing.assert_array_equal(kept.transl, transl)
 
 
-def test_one_who_stands_at_ease_is_left_alone() -> None:
-    rotmats, transl = at_ease()
-    rotmats[:, 0] = rotmat_about("x", 0.03)
+@pytest.mark.parametrize(("pace", "lean"), [(0.0, 0.008), (1.2, 0.03)])
+def test_one_who_stands_or_walks_at_ease_is_left_alone(pace: float, lean: float) -> None:
+    rotmats, transl = going(pace)
+    rotmats[:, 0] = rotmat_about("x", lean)
     kept = guarded(Pose(rotmats, transl), REST, 0.0, balance=True)
     np.testing.assert_allclose(kept.rotmats, rotmats, atol=1e-12)
     np.testing.assert_allclose(kept.transl, transl, atol=1e-12)
