@@ -232,12 +232,18 @@ class LoadControl:
         return busiest < self._config.calm
 
     def _require_able(self, sample: LoadSample) -> None:
-        """So few steps, or the fewest, that all windows are in time even if asked for at once."""
+        """So few steps, or the fewest, that all windows are in time even if asked for at once; and
+        revisions so rare that the interpreter has room for all sessions."""
         while not self._is_able(self._level, sample):
             fewer = self._fewer_steps(sample)
             if fewer is None:
                 break
             self._changed(fewer)
+        while not self._fits_interpreter(self._level, sample):
+            rarer = self._rarer_revisions()
+            if rarer is None or not self._is_able(rarer, sample):
+                break
+            self._changed(rarer)
 
     def _degrade(self, sample: LoadSample, *, is_executor: bool) -> None:
         """One level down. Fewer steps help the executor alone."""
@@ -265,6 +271,10 @@ class LoadControl:
         dearest = level.applied(replace(self._usual, steps=sample.most_steps))
         return sample.sessions <= _most_at_once(dearest, sample.cost)
 
+    def _fits_interpreter(self, level: LoadLevel, sample: LoadSample) -> bool:
+        python_s = sample.cost.python.at(FRAME_RATE / level.applied(self._usual).revision_frames)
+        return sample.sessions * python_s <= self._config.python_room
+
     def _recover(self, sample: LoadSample, *, executor_load: float) -> None:
         """One level up, after some time of calm, if the executor could bear it."""
         above, growth = self._above(sample)
@@ -273,6 +283,7 @@ class LoadControl:
         if self._calm_since is None:
             self._calm_since = sample.now
         is_bearable = executor_load * growth < self._config.busy and self._is_able(above, sample)
+        is_bearable &= self._fits_interpreter(above, sample)
         if sample.now - self._calm_since >= self._patience_s and is_bearable:
             self._changed(above)
             self._recovered_at = sample.now

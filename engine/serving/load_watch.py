@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 PYTHON_WEIGHT = 0.02
 """Weight of each session at the newest look, in the average of what one costs."""
 
+COMPANY = 1.7
+"""Times as dear as alone that a session is taken to be to the interpreter, before there are any."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
@@ -57,7 +60,7 @@ class LoadWatch:
         self._session_thread = session_thread
         self._loaded: LoadedBundle | None = None
         self._control = LoadControl((), session, config)
-        self._python, self._python_s, self._expected_s = USUAL_PYTHON, 1.0, 1.0
+        self._python, self._python_s, self._expected_s = USUAL_PYTHON, COMPANY, 1.0
         """What a session and second took of the interpreter of late, and what it would have taken
         as measured before there was one."""
         self._looked: _Look | None = None
@@ -69,7 +72,8 @@ class LoadWatch:
         schedules = [spec.steps for spec in loaded.bundle.manifest.animator.schedules]
         self._control = LoadControl(schedules, self._session, self._config)
         self._python = python
-        self._python_s = self._expected_s = python.at(FRAME_RATE / self._session.revision_frames)
+        self._expected_s = python.at(FRAME_RATE / self._session.revision_frames)
+        self._python_s = COMPANY * self._expected_s
         self._loaded = loaded
 
     @property

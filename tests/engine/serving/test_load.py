@@ -242,7 +242,7 @@ def planned(
                 late_windows=0,
                 sessions=20,
                 most_steps=4,
-                cost=SessionCost(begin_s=0.001, step_s=0.001, python=PythonCost(second_s=0.05)),
+                cost=SessionCost(begin_s=0.001, step_s=0.001, python=PythonCost(second_s=0.04)),
             )
         )
     return control.level
@@ -251,6 +251,31 @@ def planned(
 def test_a_busy_session_thread_costs_revisions_and_no_steps() -> None:
     level = planned(LoadControl(SCHEDULES, CONFIG), range(40), executor=0.3, session_thread=0.98)
     assert level == LoadLevel(steps=None, revision_frames=12)
+
+
+def test_sessions_that_would_fill_the_interpreter_have_rarer_revisions_at_once() -> None:
+    """20 of 0.06 s each at the usual distance, of which 0.05 are for windows: 0.7 of it then."""
+    control = LoadControl(SCHEDULES, CONFIG)
+    python = PythonCost(second_s=0.01, window_s=0.02)
+    sample = LoadSample(
+        now=0.0,
+        executor_s=0.0,
+        rows=0,
+        session_thread_s=0.0,
+        windows=0,
+        late_windows=0,
+        sessions=20,
+        most_steps=4,
+        cost=SessionCost(begin_s=0.001, step_s=0.001, python=python),
+    )
+    assert control.update(sample)
+    assert control.level == LoadLevel(revision_frames=2 * CONFIG.revision_frames)
+    for look in range(1, 200):
+        control.update(replace(sample, now=look / 4))
+    assert control.level == LoadLevel(revision_frames=2 * CONFIG.revision_frames)
+    for look in range(200, 400):
+        control.update(replace(sample, now=look / 4, sessions=10))
+    assert control.level == LoadLevel()
 
 
 def test_steps_come_back_beside_a_session_thread_that_has_much_to_do() -> None:

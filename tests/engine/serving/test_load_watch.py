@@ -10,7 +10,7 @@ import pytest
 from engine.motion.motion import FRAME_RATE
 from engine.sampling.scheduler import CallCosts
 from engine.serving.load import LoadConfig, PythonCost
-from engine.serving.load_watch import LoadWatch
+from engine.serving.load_watch import COMPANY, LoadWatch
 from engine.serving.session_thread import SessionThread
 from engine.session.config import SessionConfig
 from engine.testing import run_virtually, still_models, virtual_executor
@@ -49,12 +49,12 @@ async def _capacities(dearness: float, windows_a_second: float) -> tuple[int, in
 
 
 @pytest.mark.parametrize("windows_a_second", [FRAME_RATE / CONFIG.revision_frames, 0.5])
-def test_sessions_that_cost_what_was_measured_change_nothing(windows_a_second: float) -> None:
+def test_sessions_that_cost_what_was_assumed_change_nothing(windows_a_second: float) -> None:
     """However often their plans are revised."""
-    before, after = capacities(1.0, windows_a_second)
+    before, after = capacities(COMPANY, windows_a_second)
     assert before - 1 <= after <= before
 
 
 def test_of_sessions_that_are_dearer_in_company_fewer_have_room() -> None:
-    before, after = capacities(2.0, 1.0)
+    before, after = capacities(2 * COMPANY, 1.0)
     assert before // 2 - 1 <= after <= before // 2
