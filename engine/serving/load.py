@@ -116,6 +116,8 @@ class LoadConfig:
     """Part of the executor that accepted sessions may take at the lowest level."""
     python_room: float = 0.9
     """Part of one core that accepted sessions may take of the interpreter."""
+    python_calm: float = 0.75
+    """The same at a level that comes back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +241,7 @@ class LoadControl:
             if fewer is None:
                 break
             self._changed(fewer)
-        while not self._fits_interpreter(self._level, sample):
+        while self._python_s(self._level, sample) > self._config.python_room:
             rarer = self._rarer_revisions()
             if rarer is None or not self._is_able(rarer, sample):
                 break
@@ -271,9 +273,10 @@ class LoadControl:
         dearest = level.applied(replace(self._usual, steps=sample.most_steps))
         return sample.sessions <= _most_at_once(dearest, sample.cost)
 
-    def _fits_interpreter(self, level: LoadLevel, sample: LoadSample) -> bool:
-        python_s = sample.cost.python.at(FRAME_RATE / level.applied(self._usual).revision_frames)
-        return sample.sessions * python_s <= self._config.python_room
+    def _python_s(self, level: LoadLevel, sample: LoadSample) -> float:
+        """Of the interpreter in a second, for all sessions at that level."""
+        windows_a_second = FRAME_RATE / level.applied(self._usual).revision_frames
+        return sample.sessions * sample.cost.python.at(windows_a_second)
 
     def _recover(self, sample: LoadSample, *, executor_load: float) -> None:
         """One level up, after some time of calm, if the executor could bear it."""
@@ -283,7 +286,8 @@ class LoadControl:
         if self._calm_since is None:
             self._calm_since = sample.now
         is_bearable = executor_load * growth < self._config.busy and self._is_able(above, sample)
-        is_bearable &= self._fits_interpreter(above, sample)
+        if above.revision_frames != self._level.revision_frames:
+            is_bearable &= self._python_s(above, sample) <= self._config.python_calm
         if sample.now - self._calm_since >= self._patience_s and is_bearable:
             self._changed(above)
             self._recovered_at = sample.now

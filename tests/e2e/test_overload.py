@@ -26,7 +26,8 @@ from tests.e2e.conftest import PATIENCE_S, header
 from tests.e2e.refusals import refused_stream
 from tests.e2e.slow_server import slow_server
 
-HASTY = LoadConfig(look_s=0.5, patience_s=0.5)
+HASTY = LoadConfig(look_s=0.5, patience_s=0.5, python_room=10.0, python_calm=10.0)
+"""Players take their part of the interpreter that the server counts: that must not be short."""
 CONFIG = ServiceConfig(session=SessionConfig(steps=10), load=HASTY)
 
 
