@@ -33,7 +33,8 @@ PYTHON_WEIGHT = 0.02
 """Weight of each session at the newest look, in the average of what one costs."""
 
 COMPANY = 1.7
-"""Times as dear as alone that a session is taken to be to the interpreter, before there are any."""
+"""Times as dear as alone that a session is taken to be to the interpreter, before there are any: 11
+on two cores were 1.7 to 2.2 times."""
 
 
 @dataclass(frozen=True, kw_only=True)
