@@ -54,6 +54,11 @@ def stretched_revisions(config: SessionConfig) -> tuple[int, ...]:
     return tuple(range(2 * usual, most + 1, usual)) or (max(most, usual),)
 
 
+def windows_a_second(config: SessionConfig) -> float:
+    """For a player who departs from every plan."""
+    return FRAME_RATE / config.revision_frames
+
+
 def _new_frames(config: SessionConfig) -> int:
     """Frames of a window that are new."""
     return WINDOW_FRAMES - config.history_frames
@@ -71,9 +76,9 @@ class PythonCost:
     second_s: float = 0.0
     window_s: float = 0.0
 
-    def at(self, windows_a_second: float) -> float:
-        """For each session and second."""
-        return self.second_s + windows_a_second * self.window_s
+    def at(self, windows: float) -> float:
+        """For each session and second, with so many windows in it."""
+        return self.second_s + windows * self.window_s
 
     def times(self, factor: float) -> PythonCost:
         return PythonCost(second_s=factor * self.second_s, window_s=factor * self.window_s)
@@ -89,11 +94,12 @@ class SessionCost:
 
     begin_s  of the executor for each window, before its first step
     step_s   of the executor for each step of a window, in company
+    python   of the interpreter
     """
 
     begin_s: float
     step_s: float
-    python: PythonCost = PythonCost()
+    python: PythonCost
 
     def window_s(self, steps: int) -> float:
         return self.begin_s + steps * self.step_s
@@ -219,10 +225,9 @@ class LoadControl:
         return int(max(self._room(level.applied(config), cost) for level in levels))
 
     def _room(self, config: SessionConfig, cost: SessionCost) -> float:
-        windows_a_second = FRAME_RATE / config.revision_frames
-        executor_s = cost.window_s(config.steps) * windows_a_second
+        executor_s = cost.window_s(config.steps) * windows_a_second(config)
         limits = [_most_at_once(config, cost), self._config.executor_room / executor_s]
-        python_s = cost.python.at(windows_a_second)
+        python_s = cost.python.at(windows_a_second(config))
         if python_s > 0:
             limits.append(self._config.python_room / python_s)
         return min(limits)
@@ -275,8 +280,8 @@ class LoadControl:
 
     def _python_s(self, level: LoadLevel, sample: LoadSample) -> float:
         """Of the interpreter in a second, for all sessions at that level."""
-        windows_a_second = FRAME_RATE / level.applied(self._usual).revision_frames
-        return sample.sessions * sample.cost.python.at(windows_a_second)
+        windows = windows_a_second(level.applied(self._usual))
+        return sample.sessions * sample.cost.python.at(windows)
 
     def _recover(self, sample: LoadSample, *, executor_load: float) -> None:
         """One level up, after some time of calm, if the executor could bear it."""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.motion.motion import FRAME_RATE
 from engine.sampling.loaded import LoadedBundle
 from engine.sampling.meters import PeakMeter
 from engine.serving.load import (
@@ -21,6 +20,7 @@ from engine.serving.load import (
     LoadSample,
     PythonCost,
     SessionCost,
+    windows_a_second,
 )
 from engine.serving.process import usage_of
 from engine.serving.session_thread import SessionThread
@@ -73,7 +73,7 @@ class LoadWatch:
         schedules = [spec.steps for spec in loaded.bundle.manifest.animator.schedules]
         self._control = LoadControl(schedules, self._session, self._config)
         self._python = python
-        self._expected_s = python.at(FRAME_RATE / self._session.revision_frames)
+        self._expected_s = python.at(windows_a_second(self._session))
         self._python_s = COMPANY * self._expected_s
         self._loaded = loaded
 
@@ -137,11 +137,9 @@ class LoadWatch:
             return
         span = sessions * max(now - before.now, 1e-3)
         weight = 1 - (1 - PYTHON_WEIGHT) ** sessions
-        taken, expected = (
-            spent - before.python_s,
-            self._python.at((windows - before.windows) / span),
-        )
-        self._python_s += weight * (taken / span - self._python_s)
+        taken = (spent - before.python_s) / span
+        expected = self._python.at((windows - before.windows) / span)
+        self._python_s += weight * (taken - self._python_s)
         self._expected_s += weight * (expected - self._expected_s)
 
 

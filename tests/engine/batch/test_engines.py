@@ -16,6 +16,7 @@ import pytest
 from engine.batch import BatchFolder, Engine, Maker, Outcome, Prompt, made_motions, open_engines
 from engine.batch.engines import WORTH, OwnProcess, OwnThread, begun_processes
 from engine.batch.making import Begun, load_maker
+from engine.batch.running import FEW
 from engine.bundle import Bundle
 from engine.errors import BackendError, ContraposeError
 from engine.sampling.loaded import ComputeConfig
@@ -59,6 +60,31 @@ def bows(folder: Path, count: int) -> list[Prompt]:
 def made(engines: Sequence[Engine], prompts: list[Prompt], folder: Path) -> list[Outcome]:
     folder.mkdir()
     return list(made_motions(engines, prompts, folder, ".npz"))
+
+
+class CountingEngine:
+    """Makes nothing, and notes how many it was asked for."""
+
+    def __init__(self, counts: list[int]) -> None:
+        self._counts = counts
+
+    def made(self, prompts: Sequence[Prompt], part: Path, suffix: str) -> list[Outcome]:
+        self._counts.append(len(prompts))
+        return [Outcome(prompt=prompt) for prompt in prompts]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("engines", [2, 3])
+@pytest.mark.parametrize("count", [10, 50, 66, 200])
+def test_no_rest_of_a_few_prompts_is_left_for_the_last(
+    count: int, engines: int, tmp_path: Path
+) -> None:
+    counts: list[int] = []
+    outcomes = made([CountingEngine(counts)] * engines, bows(tmp_path, count), tmp_path / "out")
+    assert len(outcomes) == sum(counts) == count
+    assert min(counts) >= FEW
 
 
 def test_processes_make_the_same_bits_as_this_one(config: ComputeConfig, tmp_path: Path) -> None:

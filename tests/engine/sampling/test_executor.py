@@ -166,7 +166,8 @@ def test_windows_done_after_their_deadline_are_counted_as_late() -> None:
     with Executor(still_models(), clock=lambda: 5.0) as executor:
         for deadline in (4.0, 6.0, np.inf):
             submitted(executor, a_request(), deadline).result(WAIT_S)
-    assert (executor.figures().windows, executor.figures().late_windows) == (3, 1)
+    figures = executor.figures()
+    assert (figures.windows, figures.live_windows, figures.late_windows) == (3, 2, 1)
 
 
 # ----------------------------------------------------------------------------------- work in pieces

@@ -7,6 +7,7 @@ a table of costs says, and time is a number.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -68,7 +69,6 @@ class Machine:
     config: SessionConfig = CONFIG
     schedules: tuple[int, ...] = SCHEDULES
     begin_s: float = 0.001
-    python: PythonCost = field(default_factory=PythonCost)
     now: float = 0.0
     sessions: list[SimulatedSession] = field(default_factory=list)
     levels: list[LoadLevel] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Machine:
 
     def cost(self, sessions: int) -> SessionCost:
         row_s = self.costs.seconds_a_row(max(sessions, 1))
-        return SessionCost(begin_s=self.begin_s, step_s=row_s, python=self.python)
+        return SessionCost(begin_s=self.begin_s, step_s=row_s, python=PythonCost())
 
     def open(self) -> bool:
         """One more session, if there is room."""
@@ -226,8 +226,18 @@ def test_revisions_are_stretched_up_to_what_a_window_covers() -> None:
     assert stretched_revisions(replace(CONFIG, revision_frames=15)) == (15,)
 
 
+ROOMY = PythonCost(second_s=0.04)
+"""Of which 20 sessions fit into the interpreter."""
+
+
 def planned(
-    control: LoadControl, looks: range, *, executor: float, session_thread: float
+    control: LoadControl,
+    looks: range,
+    *,
+    executor: float,
+    session_thread: float,
+    sessions: int = 20,
+    python: PythonCost = ROOMY,
 ) -> LoadLevel:
     """The level after looks, four a second, with an executor and a session thread so busy."""
     for look in looks:
@@ -240,9 +250,9 @@ def planned(
                 session_thread_s=session_thread * now,
                 windows=look,
                 late_windows=0,
-                sessions=20,
+                sessions=sessions,
                 most_steps=4,
-                cost=SessionCost(begin_s=0.001, step_s=0.001, python=PythonCost(second_s=0.04)),
+                cost=SessionCost(begin_s=0.001, step_s=0.001, python=python),
             )
         )
     return control.level
@@ -255,27 +265,17 @@ def test_a_busy_session_thread_costs_revisions_and_no_steps() -> None:
 
 def test_sessions_that_would_fill_the_interpreter_have_rarer_revisions_at_once() -> None:
     """20 of 0.06 s each at the usual distance, of which 0.05 are for windows: 0.7 of it then."""
-    control = LoadControl(SCHEDULES, CONFIG)
-    python = PythonCost(second_s=0.01, window_s=0.02)
-    sample = LoadSample(
-        now=0.0,
-        executor_s=0.0,
-        rows=0,
-        session_thread_s=0.0,
-        windows=0,
-        late_windows=0,
-        sessions=20,
-        most_steps=4,
-        cost=SessionCost(begin_s=0.001, step_s=0.001, python=python),
+    control, rarer = LoadControl(SCHEDULES, CONFIG), 2 * CONFIG.revision_frames
+    calm = partial(
+        planned,
+        control,
+        executor=0.0,
+        session_thread=0.0,
+        python=PythonCost(second_s=0.01, window_s=0.02),
     )
-    assert control.update(sample)
-    assert control.level == LoadLevel(revision_frames=2 * CONFIG.revision_frames)
-    for look in range(1, 200):
-        control.update(replace(sample, now=look / 4))
-    assert control.level == LoadLevel(revision_frames=2 * CONFIG.revision_frames)
-    for look in range(200, 400):
-        control.update(replace(sample, now=look / 4, sessions=10))
-    assert control.level == LoadLevel()
+    assert calm(range(1)) == LoadLevel(revision_frames=rarer)
+    assert calm(range(1, 200)) == LoadLevel(revision_frames=rarer)
+    assert calm(range(200, 400), sessions=10) == LoadLevel()
 
 
 def test_steps_come_back_beside_a_session_thread_that_has_much_to_do() -> None:
