@@ -3,47 +3,30 @@ that goes.
 
 Hips go as a person's do who sees the other: a pull towards a comfortable distance, with a dead zone
 in which nothing moves (Rio, Rhea and Warren 2014: followers null the change of distance), speed and
-acceleration bounded. Feet step under them from the phase they are in. Legs and root are this
-module's, all above them is left as it came but for arms that swing against the legs.
-Knows poses, places and time; knows no window, session or network.
+acceleration bounded. Feet step under them from the phase they are in (`footsteps.py`); what becomes
+of a body that goes so is `gait.py`'s.
+Knows places and time, and the pose that one begins from; knows no window, session or network.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.easing import eased_between, smoothstep
-from engine.body.kept import kept_by_joints
-from engine.body.kinematics import along_chain
+from engine.body.easing import eased_between
 from engine.body.pose import Pose
-from engine.body.reach import (
-    ANKLES,
-    COLLARS,
-    ELBOWS,
-    HIPS,
-    KNEES,
-    SHOULDERS,
-    WRISTS,
-    Ends,
-    Hips,
-    with_legs,
-)
-from engine.body.rotations import rotmat_about, slerp_rotmat, wrapped
-from engine.body.skeleton import JOINT
+from engine.body.reach import ANKLES
+from engine.body.rotations import wrapped
 from engine.body.vectors import lengths
-from engine.motion.floor import floor_height
-from engine.motion.guard import ELBOW_BEND, hanging
+from engine.motion.footsteps import STOPPED, Foot, Place, step
 from engine.motion.motion import FRAME_RATE
-from engine.motion.standing import standing_pose
 
-# ------------------------------------------------------------------------------ whereto, how fast
 NEAREST, FARTHEST = 0.62, 2.1
 """Metres between two pelvises within which one who stands stays standing."""
 PATIENCE = 5.0
@@ -98,8 +81,6 @@ JOINING = 0.6
 """Metres a second by which one who is led makes good what is missing."""
 EAGER = 2.2
 """Times the distance that is too much: metres a second at which it is made good."""
-STOPPED = 0.08
-"""Metres a second of one who has come to stand."""
 TURNS_FROM, TURNED = math.radians(28.0), math.radians(5.0)
 """Radians off the other from which one who stands turns, and to which."""
 SPIN, SPIN_GAIN, SPIN_DAMPING, SPIN_PUSH = 4.0, 26.0, 9.0, 25.0
@@ -109,93 +90,8 @@ SETTING_OFF, STEADY_SECONDS = 0.8, 0.4
 """Metres a second by which one becomes faster in a third of one who sets off, and for how long such
 a one is taken to go on as it goes."""
 SUBSTEPS = 3
-
-# --------------------------------------------------------------------------------------------- feet
-STEP_DISTANCE, STEP_TURN = 0.15, math.radians(30.0)
-"""Metres from under its hip, and radians off where the hips face, at which a foot steps."""
-AT_REST, SWAYS = 0.09, 0.20
-"""The metres of one who has come to stand, and of one whose hips sway."""
-HOP_DISTANCE, COMING_OVER = 0.6, 0.12
-"""Metres within which a foot waits for hips that come towards it by so many metres a second."""
-STEP_SECONDS, QUICK_SECONDS, RUN_SPEED = 0.42, 0.3, 2.2
-"""How long a step takes from standing, and at a run."""
-MAY_PUSH_OFF, STRAINED = 0.7, 2.6
-"""How far on its way the other foot must be for one to leave the floor before it has come down, and
-how strained (1: it has to step) that one must be."""
-MOST_CORRECTED = 0.05
-"""Metres by which the goal of a step may change in a frame."""
-COMMITTED = 0.6
-"""Part of a step after which its goal stays."""
-LEAST_WIDTH = 0.03
-"""Metres that an ankle comes down on its own side of the other one: legs do not cross."""
-ASIDE_FIRST, ASIDE_PACE = 0.4, 0.3
-"""Strain for which the foot on the side that hips go to may step before the other, and the metres
-a second to that side at which it does."""
-MOST_AHEAD = 0.3
-"""Metres that a foot comes down ahead of its place under the hips, which legs reach."""
-FEET_LEAD = 0.15
-"""Seconds by which feet step after the hips of later: a planned step comes before its need."""
-LIFT, LONG_STEP = 0.11, 0.6
-"""Metres that an ankle rises in a step of so many metres."""
-TOES_OUT = 0.15
-
-# --------------------------------------------------------------------------------------------- body
-KNEES_BENT = 0.008
-"""Metres that hips are lower than straight legs have them."""
-STRAIGHT, MOST_LOWERED = 0.995, 0.06
-"""Part of a leg's length that is used; metres that hips sink further for a long step."""
-SINK = 0.03
-"""Metres that they are lower at a walk of 1 m/s."""
 CREEPING, STRIDING = 0.05, 0.5
 """Metres a second from which arms swing along, and at which they do nothing else."""
-ARM_SWING = 1.1
-"""Radians of an arm for each metre that the other foot is ahead."""
-TWIST = 0.15
-"""The same of the spine."""
-BENT = (0.4, 1.2, 1.6, 3.0), (ELBOW_BEND, 0.5, 0.5, 1.2)
-"""Metres a second, and radians that elbows of one who goes so fast are bent by."""
-BENT_AHEAD = 0.8
-"""Radians more for each that the arm is ahead."""
-SWUNG_SPINE = JOINT["spine2"]
-SWINGING = [*SHOULDERS, *COLLARS, *ELBOWS, *WRISTS, SWUNG_SPINE]
-AT_EASE = hanging()
-
-Place = tuple[float, float, float]
-"""x, z and yaw on the ground."""
-Ground = tuple[Sequence[float], Sequence[float]]
-"""x and z of two points."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Foot:
-    """One foot; places are the ankle's."""
-
-    start: Place
-    """Where it stands, or left the floor."""
-    goal: Place
-    """Where it will come down."""
-    since: float = 0.0
-    lasts: float = 0.0
-    """Seconds that its step takes; 0 while it stands."""
-
-    def part(self, time_s: float) -> float:
-        """0 to 1 of its step; 1 while it stands."""
-        return min((time_s - self.since) / self.lasts, 1.0) if self.lasts else 1.0
-
-    def place(self, time_s: float) -> Place:
-        if not self.lasts:
-            return self.start
-        done = smoothstep(self.part(time_s))
-        (x, z, yaw), (to_x, to_z, to_yaw) = self.start, self.goal
-        return x + done * (to_x - x), z + done * (to_z - z), yaw + done * (to_yaw - yaw)
-
-    def lift(self, time_s: float) -> float:
-        """Metres of the ankle over its height at rest: up before it travels, down after it."""
-        if not self.lasts:
-            return 0.0
-        way = math.hypot(self.goal[0] - self.start[0], self.goal[1] - self.start[1])
-        height = LIFT * (0.5 + 0.5 * min(way / LONG_STEP, 1.0))
-        return float(height * math.sin(math.pi * self.part(time_s)) ** 0.8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -610,224 +506,3 @@ def _to_stand(hips: _Hips, seen: _Other, wish: _Wish, stand: tuple[float, float]
         is_going=is_going,
         unseen=0.0,
     )
-
-
-# ------------------------------------------------------------------------------------------- steps
-def step(
-    feet: tuple[Foot, Foot],
-    coming: Callable[[float], Place],
-    velocity: tuple[float, float],
-    home: Ground,
-    time_s: float,
-    *,
-    is_led: bool = False,
-) -> tuple[Foot, Foot]:
-    """The feet (left, right) at a time, under hips that go at a velocity.
-
-    coming  where the hips are so many seconds later
-    home    x and z of the left and the right ankle from the hips, standing at ease, facing +Z
-    is_led  whether hips sway as another's do, over feet that stay
-    A foot in the air is led to where the hips are going; the last part of a step stays as it was
-    begun, and a change of goal moves no foot at once.
-    """
-    both, hips = [_landed(foot, time_s) for foot in feet], coming(FEET_LEAD)
-    pace = math.hypot(*velocity)
-    under = [_under(hips, home[side], side) for side in (0, 1)]
-    room = SWAYS if is_led else STEP_DISTANCE if pace > STOPPED else AT_REST
-    strains = [_strain(both[side], under[side], velocity, room) for side in (0, 1)]
-    sideways = velocity[0] * math.cos(hips[2]) - velocity[1] * math.sin(hips[2])
-    first = ASIDE_FIRST * min(max(sideways / ASIDE_PACE, -1.0), 1.0)
-    worst = 0 if strains[0] + first > strains[1] else 1
-    foot, other = both[worst], both[1 - worst]
-    may = not other.lasts or (other.part(time_s) > MAY_PUSH_OFF and strains[worst] > STRAINED)
-    if strains[worst] > 1 and may:
-        lasts = STEP_SECONDS + min(pace / RUN_SPEED, 1.0) * (QUICK_SECONDS - STEP_SECONDS)
-        both[worst] = replace(foot, goal=foot.start, since=time_s, lasts=lasts)
-    for side, sign in ((0, 1.0), (1, -1.0)):
-        if both[side].lasts:
-            beyond = both[1 - side].goal, sign * math.cos(hips[2]), -sign * math.sin(hips[2])
-            both[side] = _aimed(
-                both[side], partial(_under, home=home[side], side=side), coming, time_s, beyond
-            )
-    return both[0], both[1]
-
-
-def _landed(foot: Foot, time_s: float) -> Foot:
-    if foot.lasts and time_s >= foot.since + foot.lasts - 1e-6:
-        return Foot(start=foot.goal, goal=foot.goal)
-    return foot
-
-
-def _under(hips: Place, home: Sequence[float], side: int) -> Place:
-    """Where a foot at ease is under the hips."""
-    x, z, yaw = hips
-    sine, cosine = math.sin(yaw), math.cos(yaw)
-    out_x, out_z = home
-    toes = TOES_OUT if side == 0 else -TOES_OUT
-    return x + cosine * out_x + sine * out_z, z - sine * out_x + cosine * out_z, yaw + toes
-
-
-def _strain(foot: Foot, under: Place, velocity: tuple[float, float], room: float) -> float:
-    """How much a foot that stands is off; over 1 it has to step: from so many metres on."""
-    if foot.lasts:
-        return 0.0
-    x, z = foot.start[0] - under[0], foot.start[1] - under[1]
-    distance = math.hypot(x, z)
-    coming = (x * velocity[0] + z * velocity[1]) / max(distance, 1e-6)
-    if coming > COMING_OVER and distance < HOP_DISTANCE:
-        return 0.0
-    return max(distance / room, abs(wrapped(foot.start[2] - under[2])) / STEP_TURN)
-
-
-def _aimed(
-    foot: Foot,
-    under_at: Callable[[Place], Place],
-    coming: Callable[[float], Place],
-    time_s: float,
-    beyond: tuple[Place, float, float],
-) -> Foot:
-    """A foot in the air, led to under where the hips will be half a step after it has landed.
-
-    under_at  its place at ease under hips
-    coming    where hips are so many seconds later
-    beyond    the other foot's place, and the direction x, z in which this one comes down from it
-    """
-    part = foot.part(time_s)
-    if part > COMMITTED:
-        return foot
-    lands = foot.lasts * (1.0 - part)
-    landing, middle = (under_at(coming(after)) for after in (lands, lands + 0.5 * foot.lasts))
-    way_x, way_z = middle[0] - landing[0], middle[1] - landing[1]
-    share = min(1.0, MOST_AHEAD / max(math.hypot(way_x, way_z), 1e-9))
-    here = foot.place(time_s)
-    turn = here[2] + wrapped(middle[2] - here[2])
-    goal = (landing[0] + share * way_x, landing[1] + share * way_z, turn)
-    (other_x, other_z, _), out_x, out_z = beyond
-    width = (goal[0] - other_x) * out_x + (goal[1] - other_z) * out_z
-    wider = max(LEAST_WIDTH - width, 0.0)
-    goal = (goal[0] + wider * out_x, goal[1] + wider * out_z, turn)
-    if part > 0:
-        x, z = goal[0] - foot.goal[0], goal[1] - foot.goal[1]
-        scale = min(1.0, MOST_CORRECTED / max(math.hypot(x, z), 1e-9))
-        goal = (foot.goal[0] + scale * x, foot.goal[1] + scale * z, turn)
-    done = smoothstep(part)
-    x, z, yaw = ((at - done * to) / (1 - done) for at, to in zip(here, goal, strict=True))
-    return replace(foot, start=(x, z, yaw), goal=goal)
-
-
-# ------------------------------------------------------------------------------------------- poses
-def rooted(
-    rotmats: Array,
-    course: Course,
-    rest_joints: Array,
-    floor: float,
-    off: Array,
-) -> Pose:
-    """Frames (frame, 22, 3, 3) whose root goes along a course.
-
-    off  (frame, 3) metres left, up and ahead that the hips are off the course, over the same feet
-    """
-    result, yaw = _facing(rotmats, course), course.hips[:, 2]
-    pelvis = np.empty((len(rotmats), 3))
-    left, up, ahead = off.T
-    pelvis[:, 0] = course.hips[:, 0] + ahead * np.sin(yaw) + left * np.cos(yaw)
-    pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT + up
-    pelvis[:, 1] -= SINK * np.minimum(course.pace, 1.5)
-    pelvis[:, 2] = course.hips[:, 1] + ahead * np.cos(yaw) - left * np.sin(yaw)
-    ankles = _ankles(course, rest_joints, floor)
-    pelvis[:, 1] -= _lowered(_hips_of(result, pelvis, rest_joints), ankles, course, rest_joints)
-    return Pose(result, pelvis - rest_joints[0])
-
-
-def on_legs(
-    rotmats: Array, transl: Array, course: Course, rest_joints: Array, floor: float
-) -> Array:
-    """Frames (frame, 22, 3, 3) at the transl that `rooted` gives them, which face along the course,
-    on legs that stand and step as it has it."""
-    result = _facing(rotmats, course)
-    hips = _hips_of(result, transl + rest_joints[0], rest_joints)
-    ankles = _ankles(course, rest_joints, floor)
-    feet = Ends(
-        positions=_within_reach(hips, ankles, course, rest_joints),
-        rotmats=rotmat_about("y", course.places[..., 2]),
-    )
-    under = Hips(places=hips, pelvis=result[:, 0])
-    return with_legs(rest_joints, under, result, feet, floor)
-
-
-def _facing(rotmats: Array, course: Course) -> Array:
-    """Frames whose hips face as the course has them; they lean as they did."""
-    faces, result = rotmats[:, 0, :, 2], rotmats.copy()
-    turn = rotmat_about("y", course.hips[:, 2] - np.arctan2(faces[:, 0], faces[:, 2]))
-    result[:, 0] = turn @ rotmats[:, 0]
-    return result
-
-
-def _hips_of(rotmats: Array, pelvis: Array, rest_joints: Array) -> Array:
-    """(frame, 2, 3) both hip joints."""
-    root = JOINT["pelvis"], pelvis[:, None], rotmats[:, :1]
-    return np.asarray(along_chain(rest_joints, rotmats, [HIPS], root)[0][0])
-
-
-def _ankles(course: Course, rest_joints: Array, floor: float) -> Array:
-    """(frame, 2, 3) where a course has them."""
-    ankles = np.empty((len(course.pace), 2, 3))
-    ankles[..., [0, 2]] = course.places[..., :2]
-    ankles[..., 1] = floor + rest_joints[ANKLES, 1] - _sole(rest_joints) + course.lift
-    return ankles
-
-
-def _lowered(hips: Array, ankles: Array, course: Course, rest_joints: Array) -> Array:
-    """(frame,) metres by which hips (frame, 2, 3) sink for the foot ahead to stand flat; the one
-    behind lifts its heel instead."""
-    away = hips - ankles
-    level = np.hypot(away[..., 0], away[..., 2])
-    most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - level**2, 0.0))
-    needed = (
-        np.where(course.ahead > 0, away[..., 1] - most, 0.0).max(axis=-1).clip(0.0, MOST_LOWERED)
-    )
-    around = np.concatenate([needed[:1], needed, needed[-1:]])
-    return np.asarray(0.25 * around[:-2] + 0.5 * needed + 0.25 * around[2:])
-
-
-def _within_reach(hips: Array, ankles: Array, course: Course, rest_joints: Array) -> Array:
-    """Ankles (frame, 2, 3), those that are swung ahead no farther off than a leg is long."""
-    away = ankles - hips
-    level = np.maximum(np.hypot(away[..., 0], away[..., 2]), 1e-9)
-    most = np.sqrt(np.maximum(_leg(rest_joints) ** 2 - away[..., 1] ** 2, 0.0))
-    is_swung = (course.ahead > 0) & (course.lift > 0)
-    share = np.where(is_swung, np.minimum(most / level, 1.0), 1.0)
-    return np.asarray(hips + away * np.stack([share, np.ones_like(share), share], axis=-1))
-
-
-@kept_by_joints(1024)
-def _leg(rest: Array) -> Array:
-    """(2,) metres from hip to ankle of legs that are nearly straight."""
-    upper, lower = rest[KNEES] - rest[HIPS], rest[ANKLES] - rest[KNEES]
-    return np.asarray(STRAIGHT * (lengths(upper) + lengths(lower)))
-
-
-@kept_by_joints(1024)
-def _sole(rest: Array) -> float:
-    """Metres of the soles over the origin, standing at ease."""
-    return float(floor_height(Pose(standing_pose(), np.zeros(3)), rest))
-
-
-def swinging(rotmats: Array, known: Array, course: Course) -> Array:
-    """Frames (frame, 22, 3, 3), the last of them along the course, whose arms and spine go with the
-    legs; those before are drawn to the known ones (frame, 22, 3, 3) as far as it walks."""
-    walks = course.walks_over(len(rotmats))
-    if not walks.any():
-        return rotmats
-    first, ahead = len(rotmats) - len(course.pace), course.ahead
-    swung = np.broadcast_to(AT_EASE, rotmats.shape).copy()
-    swung[:first] = known[:first]
-    swing = ARM_SWING * ahead[:, ::-1]
-    swung[first:, SHOULDERS] = rotmat_about("x", -swing) @ AT_EASE[SHOULDERS]
-    bend = np.interp(course.pace, *BENT)[:, None] + BENT_AHEAD * swing
-    bend = np.maximum(bend, ELBOW_BEND)
-    swung[first:, ELBOWS] = rotmat_about("y", bend * [-1.0, 1.0])
-    swung[first:, SWUNG_SPINE] = rotmat_about("y", TWIST * (ahead[:, 1] - ahead[:, 0]))
-    result = rotmats.copy()
-    result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung[:, SWINGING], walks[:, None])
-    return result

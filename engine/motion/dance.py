@@ -19,7 +19,7 @@ from engine.body.pose import Pose
 from engine.body.reach import ANKLES
 from engine.body.rotations import rotmat_about, slerp_rotmat
 from engine.body.skeleton import JOINT
-from engine.motion.company import KNEES_BENT
+from engine.motion.gait import KNEES_BENT
 from engine.motion.motion import FRAME_RATE
 
 NEAREST, FARTHEST = 1.0, 1.9

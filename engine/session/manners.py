@@ -1,8 +1,8 @@
 """Manners: how the partner behaves around what the network makes of it.
 
-A window's partner is brought within what people do (`motion/guard.py`), keeps company by footsteps
-of ours (`motion/company.py`), and answers what the player offers (`motion/answers.py`, by
-`motion/intent.py`). All of it enters the window before it is joined to the frames that were shown,
+It keeps company, answers what the player offers (by `motion/intent.py`) or what words ask, and
+gives way to who pushes: decided here, at each look at the player, and put into a window by
+`layers.py`. All of it enters the window before it is joined to the frames that were shown,
 so the network goes on from it. Each layer has its switch in the settings. Layers change frames that
 a window makes, never frozen ones; personal space has the last word after them.
 Knows tracks, the player's frames and settings; knows no plan, no clock and no network of windows.
@@ -14,49 +14,32 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property
 
 import numpy as np
 
-from engine.arrays import Array, IntArray
-from engine.body.arms import CHEST, LINKS, chest_of, palms_of, reaching
+from engine.arrays import Array
+from engine.body.arms import CHEST, LINKS, palms_of
 from engine.body.easing import eased_between
-from engine.body.pose import Pose
-from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
 from engine.motion.answers import (
     CONTACTS,
     DANCE,
     ENDING,
     INVITING,
-    LEAD,
     OFFERED,
     PELVIS,
     PLACES,
     PUSH,
-    UP,
     Answer,
     arrives_after,
     bearing_for,
-    bent,
-    hips_off,
-    reaches_of,
     shove_of,
     stand_after,
     stand_for,
 )
-from engine.motion.company import (
-    Companion,
-    Course,
-    Place,
-    accompany,
-    companion_of,
-    on_legs,
-    rooted,
-    swinging,
-)
-from engine.motion.dance import STEADY, danced, kept_apart, led_trunk, path_beside, sunk
-from engine.motion.guard import attentive, guarded, hands_down
+from engine.motion.company import Companion, Course, accompany, companion_of
+from engine.motion.dance import STEADY, kept_apart, path_beside
+from engine.motion.footsteps import Place
 from engine.motion.intent import (
     CHEST_SEEN,
     HANDS,
@@ -69,11 +52,11 @@ from engine.motion.intent import (
     features_of,
     sight_of,
 )
-from engine.motion.motion import FRAME_RATE, WINDOW_FRAMES
-from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY, joined_to, pinned
+from engine.motion.motion import FRAME_RATE
+from engine.motion.seams import MARGIN
 from engine.motion.track import Track
+from engine.session.layers import Layers
 from engine.session.outlook import Outlook
-from engine.session.player import PlayerTrack
 from engine.session.responding import (
     NOTHING,
     OFFER_FRAMES,
@@ -84,6 +67,15 @@ from engine.session.responding import (
     phase_of,
     places_of,
 )
+from engine.session.situation import (
+    Situation,
+    are_palms_up,
+    at_rest,
+    beside_whom,
+    comes_up,
+    runs_into,
+    shove_seen,
+)
 
 SURE, UNSURE = 0.6, 0.3
 """Probability from which an intent is taken for one, and under which no more."""
@@ -91,11 +83,6 @@ LEAST_FRAMES = 12
 """That an answer lasts, when the player gives up at once."""
 SIGHTS = 20
 """What was seen in so many frames is kept: more than are looked at."""
-COMES_UP, WITHIN = 0.25, 2.0
-"""Metres a second towards the partner of one who comes up to it, and within how many metres."""
-ROOM, NEARER, ROOM_FRAMES = 0.55, 0.05, 15
-"""Metres between two pelvises at which one has run into another, those by which it comes nearer for
-that, and the frames in which it would, in which the partner gives way whatever hands do."""
 STAYS = 0.25
 """Metres from where an answer is best given, within which one who gives it stays."""
 CLOSELY_STAYS = 0.06
@@ -108,14 +95,10 @@ STIRS, GOING = (0.10, 0.25), (0.35, 0.7)
 """Metres a second of hands or head, seen from the chest: under the first nothing is done, whatever
 the posture looks like, from the second on something is. The same of the chest: of one who stays,
 and who walks and wants company, whatever hands do."""
-SETTLED_FRAMES = 8
-"""After which a player's hands, which slow down, have come to rest."""
 OTHER = KINDS[-1]
 DANCED_FOR, HUGGED_ON, DANCED_ON, OFFERED_FOR = 4, 10, 8, 6
 """Frames from which on what looks like a dance is one, and of one who is embraced; that one may
 pause who dances, and from which on what looks like an offer in between is one."""
-SWAYED_FRAMES = 20
-"""In whose mean a dancer is taken to be."""
 HELD = ("right_hand", "left_hand", "both_hands")
 HELD_OUT = 0.25
 """Metres over the ground from the shoulder to a palm that is held out."""
@@ -125,21 +108,6 @@ OVER_CHEST, WAVED_FRAMES = 0.10, 6
 """Metres that a palm to be clapped is over the chest, and for how long one may be seen to wave
 with it."""
 MAY_BE_PALMS_UP = ("open_arms", "high_five_right", "high_five_left", DANCE, OTHER)
-UP_BY, OUT_BY, FORWARD_BY = 0.08, 0.15, 0.7
-"""Metres over the chest and ahead of it that both palms are, and part of the way ahead that they
-look, which are held up to be clapped."""
-TRUNK = 0.20
-"""Metres from the middle of a trunk to a palm that lies on its front."""
-SHOVES, MOST_SHOVE = 0.6, 2.0
-"""Metres a second of palms that push, and at the most."""
-SETS_OUT, ASSUMED = 0.2, 1.2
-"""Those of palms that set out to push, as is seen, and what they are taken to come to."""
-ABOUT_TO, SOON = 0.5, 0.15
-"""Seconds before the touch at which one who pushes is known to, and hands that come to something
-else."""
-HIGHER = 0.1
-"""Metres over the shoulders at which a push may come."""
-SOLE = JOINT["left_foot"]
 HARDER = 0.3
 """Metres a second by which a push is harder than it was taken to be, for it to be planned again."""
 UNSEEN = np.eye(len(KINDS))[0]
@@ -164,31 +132,6 @@ class Intent:
     kind: str = NOTHING
     probability: float = 1.0
     since: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Situation:
-    """What the layers know of a session when they look at the player or change a window.
-
-    player        the poses in known frames; newest: the last of them
-    posed_at      joints and orientations of the player in a known frame, in the world
-    rest_joints   (2, 22, 3)
-    is_aimed      whether targets, or a mode other than REACT, say what the partner does
-    is_led        whether words or targets lead, so that the partner has reasons of its own
-    lag           frames by which the partner dances later than the player, so that it never has to
-                  guess
-    act           what words ask of the partner alone, of ACTS
-    """
-
-    player: PlayerTrack
-    newest: int
-    posed_at: Callable[[int], tuple[Array, Array]]
-    rest_joints: Array
-    floor: float
-    is_aimed: bool
-    is_led: bool
-    lag: int
-    act: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -266,7 +209,7 @@ class Manners:
             self._looked = situation.newest
         if self._respond(situation, frame, partner, answered, asks, from_frame):
             return Notice.AT_ONCE
-        if self.is_dancing or _comes_up(situation, partner):
+        if self.is_dancing or comes_up(situation, partner):
             return Notice.SOONER
         is_off = self._misses(situation)
         return Notice.SOON if is_off or self.intent.kind != before else Notice.NONE
@@ -278,7 +221,7 @@ class Manners:
         self.probabilities = net(features[None])[0]
         best = int(self.probabilities.argmax())
         kind, probability = KINDS[best], float(self.probabilities[best])
-        if kind in MAY_BE_PALMS_UP and _are_palms_up(situation):
+        if kind in MAY_BE_PALMS_UP and are_palms_up(situation):
             kind = PALMS_UP
         if kind == self.intent.kind:
             self.intent = Intent(kind=kind, probability=probability, since=self.intent.since)
@@ -302,7 +245,7 @@ class Manners:
 
     def _aim(self, situation: Situation) -> Array:
         """(2, 3) where the player's palms come to rest."""
-        return palms_of(*_at_rest(situation), situation.rest_joints[0])[0]
+        return palms_of(*at_rest(situation), situation.rest_joints[0])[0]
 
     def _goes_on(self, answered: str, frame: int, situation: Situation) -> bool:
         """Whether the player does what is answered still, whatever it is seen as by now: a shaken
@@ -382,13 +325,13 @@ class Manners:
             if not is_wanted or (asks and not self._ask(frame)):
                 return False
             self.offer = None
-            rest, (joints, world) = situation.rest_joints, _at_rest(situation)
+            rest, (joints, world) = situation.rest_joints, at_rest(situation)
             bearing = bearing_for(kind, joints, world, partner)
             stand = stand_for(kind, (joints, world, rest[0]), bearing, rest[1])
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
             apart = math.dist(joints[PELVIS, [0, 2]], partner[:2])
             if kind == DANCE:
-                bearing, apart = _beside_whom(situation, partner)
+                bearing, apart = beside_whom(situation, partner)
                 way = abs(kept_apart(apart) - apart)
             self.answer = Answer(
                 kind=kind,
@@ -414,7 +357,7 @@ class Manners:
         answer = self.answer
         if answer is not None and answer.kind in (*HELD, "open_arms"):
             return False
-        shove = _shove(situation, partner, is_push=self.intent.kind == PUSH)
+        shove = shove_seen(situation, partner, is_push=self.intent.kind == PUSH)
         if shove is None:
             return False
         frames, speed, bearing = shove
@@ -525,7 +468,7 @@ class Manners:
         )
         reason = self.reason(situation)
         hips = (known.transl[1, until] + situation.rest_joints[1, PELVIS])[[0, 2]]
-        if not situation.is_led and _runs_into(player.places, hips):
+        if not situation.is_led and runs_into(player.places, hips):
             reason = 0.0
         if self.answer is not None:
             self._aimed = self._aim(situation)
@@ -580,210 +523,6 @@ class Manners:
         return path_beside(places, answer.bearing, answer.apart)
 
 
-def _beside_whom(situation: Situation, partner: Place) -> tuple[float, float]:
-    """Bearing and distance of the partner from where the player has been: who dances sways."""
-    seen = situation.player.stretch(situation.newest - SWAYED_FRAMES + 1, SWAYED_FRAMES)
-    middle = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]].mean(axis=0)
-    x, z = np.array(partner[:2]) - middle
-    return math.atan2(x, z), math.hypot(x, z)
-
-
-def _comes_up(situation: Situation, partner: Place) -> bool:
-    """Whether the player is near and comes nearer: much may change in little time."""
-    earlier, newest = situation.player.held(situation.newest - 2), situation.newest
-    seen = situation.player.stretch(earlier, newest + 1 - earlier)
-    places = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]]
-    distance, before = (math.dist(places[row], partner[:2]) for row in (-1, 0))
-    return distance < WITHIN and (before - distance) * FRAME_RATE > COMES_UP * (newest - earlier)
-
-
-def _runs_into(places: Array, hips: Array) -> bool:
-    """Whether somebody who will be at places (frame, x z yaw) comes to where another's hips are."""
-    distances = lengths(places[:ROOM_FRAMES, :2] - hips)
-    return bool(distances.min() < min(ROOM, distances[0] - NEARER))
-
-
 def _mean_speed(points: Array) -> Array:
     """(...) metres a second of points (STIRRING, ..., n) along their way."""
     return np.asarray(lengths(np.diff(points, axis=0)).mean(axis=0) * FRAME_RATE / STIRRING[1])
-
-
-def _are_palms_up(situation: Situation) -> bool:
-    """Whether both of the player's palms are held up and look ahead."""
-    joints, world = situation.posed_at(situation.newest)
-    palms, _, faces = palms_of(joints, world, situation.rest_joints[0])
-    forward = unit(world[CHEST, :, 2] * [1.0, 0.0, 1.0])
-    over, out = palms[:, 1] - joints[CHEST, 1], (palms - joints[CHEST]) @ forward
-    return bool(np.all((over > UP_BY) & (out > OUT_BY) & (faces @ forward > FORWARD_BY)))
-
-
-def _shove(
-    situation: Situation, partner: Place, *, is_push: bool
-) -> tuple[int, float, float] | None:
-    """The frames until the player's palms come upon the partner's trunk, their metres a second and
-    yaw; None: they do not soon.
-
-    Palms come upon it that look and go there, between hips and shoulders.
-    is_push  whether the player is seen to push: then they are expected to
-    """
-    slowest, usual, within_s = (SETS_OUT, ASSUMED, ABOUT_TO) if is_push else (SHOVES, SHOVES, SOON)
-    rest, newest = situation.rest_joints, situation.newest
-    now, _, faces = palms_of(*situation.posed_at(newest), rest[0])
-    way = np.array(partner[:2]) - now[:, [0, 2]]
-    distance = np.maximum(lengths(way), 1e-6)
-    ahead = way / distance[:, None]
-    hips, shoulders = (rest[1, joint, 1] - rest[1, SOLE, 1] for joint in (PELVIS, LINKS[1][0]))
-    level = now[:, 1] - situation.floor
-    looks = (faces[:, [0, 2]] * ahead).sum(axis=-1)
-    comes = (looks > (0.0 if is_push else FORWARD_BY)) & (level > hips)
-    comes &= level < shoulders + HIGHER
-    earlier = situation.player.held(newest - 1)
-    if earlier == newest or not comes.any():
-        return None
-    before, _, _ = palms_of(*situation.posed_at(earlier), rest[0])
-    velocity = (now - before) * FRAME_RATE / (newest - earlier)
-    speed = (velocity[:, [0, 2]] * ahead).sum(axis=-1)
-    seconds = np.maximum(distance - TRUNK, 0.0) / np.maximum(speed, usual)
-    comes &= (speed > slowest) & (seconds < within_s)
-    if not comes.any():
-        return None
-    x, z = velocity[comes][:, [0, 2]].mean(axis=0)
-    frames = math.ceil(float(seconds[comes].min()) * FRAME_RATE)
-    fastest = max(float(speed[comes].max()), usual)
-    return frames, min(fastest, MOST_SHOVE), math.atan2(x, z)
-
-
-def _at_rest(situation: Situation) -> tuple[Array, Array]:
-    """Joints (22, 3) and orientations (22, 3, 3) of the player whose hands have come to rest."""
-    frame = situation.newest + SETTLED_FRAMES
-    joints, world = Outlook(
-        situation.player, situation.newest, situation.rest_joints[0], frame, 1
-    ).posed
-    return joints[0], world[0]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layers:
-    """The layers over one window.
-
-    known   the window, as far as it is known, with margins; until: its last known row
-    frames  (n,) numbers of the last rows: those that the layers may change, and the three known
-            ones before them that the seam is joined to
-    player  in these frames
-    course  of the partner after the last known row; None: nobody but the network leads
-    """
-
-    situation: Situation
-    known: Track
-    frames: IntArray
-    until: int
-    player: Outlook
-    course: Course | None
-    answer: Answer | None
-    reason: float
-
-    @cached_property
-    def leader(self) -> Pose:
-        """(n,) the player whose moves are danced in these frames: as late as all are known."""
-        first = int(self.frames[0]) - self.situation.lag
-        return self.situation.player.stretch(first, len(self.frames))
-
-    @property
-    def decay(self) -> float:
-        """Of what a seam leaves: soon gone in one who keeps company, whose face and hands go after
-        another's."""
-        return float(SEAM_DECAY if self.course is None else REST_DECAY)
-
-    @cached_property
-    def weights(self) -> Array:
-        """(n,) of the answer."""
-        return np.zeros(0) if self.answer is None else self.answer.weights(self.frames)
-
-    def believable(self, sampled: Track) -> Track:
-        """What the network made of the partner, as the layers have it; with margins."""
-        rest, answer, course = self.situation.rest_joints, self.answer, self.course
-        start = self.known.frames - len(self.frames)
-        pose = guarded(sampled.pose[1, start:], rest[1], self.reason, balance=course is None)
-        rotmats, transl = pose.rotmats, pose.transl
-        chest = chest_of(rotmats, transl, rest[1])
-        rotmats = reaching(
-            rotmats, chest, rest[1], *hands_down(rotmats, chest, rest[1], 1 - self.reason)
-        )
-        if course is not None:
-            rotmats = swinging(rotmats, self.known.rotmats[1, start:], course)
-            if answer is not None:
-                rotmats = self._bent(rotmats, answer)
-            pose = self._on_course(course, Pose(rotmats, transl))
-            rotmats, transl = pose.rotmats, pose.transl
-            chest = chest_of(rotmats, transl, rest[1])
-        if course is not None and answer is not None:
-            partner, player = (rotmats, chest, rest[1]), (*self.player.posed, rest[0])
-            reaches = reaches_of(answer, self.frames, self.weights, partner, player)
-            rotmats = reaching(rotmats, chest, rest[1], *reaches)
-        if answer is None or answer.kind != "bow" or not self.weights.any():
-            rotmats = attentive(rotmats, chest, rest[1], self.player.face)
-        both = sampled.rotmats.copy(), sampled.transl.copy()
-        both[0][1, start:], both[1][1, start:] = rotmats, transl
-        return replace(sampled, pose=Pose(*both))
-
-    def _bent(self, rotmats: Array, answer: Answer) -> Array:
-        """The partner's frames with the trunk as the answer wants it; of a dance, the arms too."""
-        if answer.kind == DANCE:
-            return danced(rotmats, self.leader.rotmats, self.weights)
-        if answer.kind == LEAD:
-            return led_trunk(rotmats, self.frames - answer.begins, self.weights)
-        return bent(rotmats, answer, self.weights)
-
-    def _on_course(self, course: Course, pose: Pose) -> Pose:
-        """The root as known, and from there on along the course; legs follow in `carried`."""
-        known, free = len(self.frames) - len(course.pace), slice(-len(course.pace), None)
-        rotmats, transl = pose.rotmats.copy(), pose.transl.copy()
-        rows = slice(self.until + 1 - known, self.until + 1)
-        rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
-        transl[:known] = self.known.transl[1, rows]
-        led = rooted(
-            rotmats[free],
-            course,
-            self.situation.rest_joints[1],
-            self.situation.floor,
-            self._hips_off()[free],
-        )
-        rotmats[free], transl[free] = led.rotmats, led.transl
-        return Pose(rotmats, transl)
-
-    def _hips_off(self) -> Array:
-        """(n, 3) metres left, up and ahead that the hips are off the course for the answer."""
-        if self.answer is None:
-            return np.zeros((len(self.frames), 3))
-        if self.answer.kind != DANCE:
-            return hips_off(self.answer, self.frames, self.weights)
-        down = sunk(self.leader, *self.situation.rest_joints)
-        return np.asarray(-(self.weights * down)[:, None] * UP)
-
-    def joined(self, believed: Track) -> Track:
-        """The window, without margins, joined to what is known. The first frames are not drawn
-        again while one dances: they are as good as known."""
-        is_dancing = self.answer is not None and self.answer.kind in (DANCE, LEAD)
-        if is_dancing and self.weights.min() == 1:
-            return pinned(believed, self.known, self.decay).cut(MARGIN, WINDOW_FRAMES)
-        return joined_to(believed, self.known, self.decay)
-
-    def carried(self, result: Track, believed: Track) -> Track:
-        """A joined window, without margins, whose partner goes along the course on its legs.
-
-        believed  as `believable` has it, which says where the root is
-        """
-        if self.course is None:
-            return result
-        free = slice(self.until + 1 - MARGIN, None)
-        rotmats, transl = result.rotmats.copy(), result.transl.copy()
-        course = self.course.cut(result.frames - free.start)
-        transl[1, free] = believed.transl[1, self.until + 1 :][: len(course.pace)]
-        rotmats[1, free] = on_legs(
-            rotmats[1, free],
-            transl[1, free],
-            course,
-            self.situation.rest_joints[1],
-            self.situation.floor,
-        )
-        return replace(result, pose=Pose(rotmats, transl))

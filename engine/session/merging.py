@@ -23,8 +23,9 @@ from engine.motion.seams import MARGIN, REST_DECAY, joined_to, pinned
 from engine.motion.track import Track, known_track
 from engine.session.asking import Expectation, UnderWay
 from engine.session.direction import Direction, Mode
-from engine.session.manners import Manners, Situation
+from engine.session.manners import Manners
 from engine.session.plan import Quality, Timeline, label
+from engine.session.situation import Situation
 from engine.session.targets.targets import Targets
 from engine.session.zone import SpaceKeeper
 

@@ -18,8 +18,9 @@ from engine.body.capsules import Capsules, Segments
 from engine.body.skeleton import JOINT_COUNT
 from engine.body.touch import SIDES, Spot
 from engine.motion.answers import ACTS, ANSWERED, Answer
-from engine.motion.company import Companion, Foot
+from engine.motion.company import Companion
 from engine.motion.contacts import Contact, ContactsState, Look
+from engine.motion.footsteps import Foot
 from engine.motion.intent import FEATURES, KINDS, SEEN, IntentNet
 from engine.motion.motion import POSE_FEATURES, WINDOW_FRAMES
 from engine.motion.track import Track

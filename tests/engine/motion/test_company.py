@@ -19,11 +19,9 @@ from engine.motion.company import (
     accompany,
     companion_of,
     expected,
-    on_legs,
-    rooted,
-    swinging,
 )
 from engine.motion.floor import floor_height
+from engine.motion.gait import on_legs, rooted, swinging
 from engine.motion.guard import hanging
 
 REST = load_body().rest_joints(np.zeros(10)).astype(np.float64)

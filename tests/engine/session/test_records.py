@@ -24,8 +24,9 @@ from engine.body.shape import load_body
 from engine.body.touch import Spot
 from engine.errors import ContraposeError, InputError
 from engine.motion.answers import Answer
-from engine.motion.company import Companion, Foot
+from engine.motion.company import Companion
 from engine.motion.contacts import Contact, ContactsState, Look
+from engine.motion.footsteps import Foot
 from engine.motion.intent import IntentNet
 from engine.motion.track import Track
 from engine.motion.walk import Steps
