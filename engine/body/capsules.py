@@ -191,9 +191,10 @@ def are_close(
 
 
 def gaps(first: Segments, first_radii: Array, second: Segments, second_radii: Array) -> Array:
-    """Metres (C, D) between the surfaces of all of (C, 3) and all of (D, 3)."""
-    starts, axes = first.starts[:, None], first.axes[:, None]
-    points = _closest_points(*np.broadcast_arrays(starts, axes, second.starts, second.axes))
+    """Metres (..., C, D) between the surfaces of all of (..., C, 3) and all of (..., D, 3)."""
+    of_first = (each[..., :, None, :] for each in (first.starts, first.axes))
+    of_second = (each[..., None, :, :] for each in (second.starts, second.axes))
+    points = _closest_points(*np.broadcast_arrays(*of_first, *of_second))
     apart = lengths(points[..., 0, :] - points[..., 1, :])
     return np.asarray(apart - first_radii[:, None] - second_radii)
 

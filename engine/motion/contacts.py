@@ -8,6 +8,7 @@ measures it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -186,25 +187,28 @@ class ContactTracker:
     def _closing_speed(self, parts: Parts, start: int) -> float:
         """The faster of the last two steps before the first frame of a contact."""
         looks = [self._looks[i] for i in range(start - 2, start + 1) if i in self._looks]
-        apart = [self._gap(parts, look) for look in looks]
+        if unknown := [look for look in looks if parts not in look.near and parts not in look.far]:
+            self._measure_far(parts, unknown)
+        apart = [look.near[parts][0] if parts in look.near else look.far[parts] for look in looks]
         return FRAME_RATE * max([0.0, *(a - b for a, b in pairwise(apart))])
 
-    def _gap(self, parts: Parts, look: Look) -> float:
-        """The gap between two parts however far they are from each other."""
-        if parts in look.near:
-            return look.near[parts][0]
-        if parts not in look.far:
-            chosen = [
-                np.flatnonzero(capsules.joints == joint)
-                for capsules, joint in zip(self._capsules, parts, strict=True)
-            ]
-            player, partner = (
-                Segments(starts=segments.starts[rows], axes=segments.axes[rows])
-                for segments, rows in zip(look.segments, chosen, strict=True)
+    def _measure_far(self, parts: Parts, looks: Sequence[Look]) -> None:
+        """Note the gap between two parts in some frames, however far they are from each other."""
+        bodies: list[Segments] = []
+        radii: list[Array] = []
+        for person, (capsules, joint) in enumerate(zip(self._capsules, parts, strict=True)):
+            rows = np.flatnonzero(capsules.joints == joint)
+            seen = [look.segments[person] for look in looks]
+            bodies.append(
+                Segments(
+                    starts=np.stack([segments.starts[rows] for segments in seen]),
+                    axes=np.stack([segments.axes[rows] for segments in seen]),
+                )
             )
-            radii = [c.radii[rows] for c, rows in zip(self._capsules, chosen, strict=True)]
-            look.far[parts] = float(gaps(player, radii[0], partner, radii[1]).min())
-        return look.far[parts]
+            radii.append(capsules.radii[rows])
+        apart = gaps(bodies[0], radii[0], bodies[1], radii[1]).min(axis=(-2, -1))
+        for look, gap in zip(looks, apart.tolist(), strict=True):
+            look.far[parts] = gap
 
     def _identified(self, contact: Contact, taken: set[int]) -> Contact:
         """The contact under its old id, and with its old beginning where that is forgotten.

@@ -227,7 +227,8 @@ class Plan:
 
     def stretch(self, first: int, count: int, *, is_shown: bool) -> Pose:
         """(2, count) of as many frames; the same beyond the ends."""
-        slots = np.clip(np.arange(first, first + count), self.first, self.last) % self._capacity
+        frames = np.arange(first, first + count)
+        slots = np.minimum(np.maximum(frames, self.first), self.last) % self._capacity
         return (self._shown if is_shown else self._made).take(slots, axis=1)
 
     def frames(self, first: int, last: int) -> Frames:

@@ -139,7 +139,7 @@ class PlayerTrack:
 
     def _held(self, frames: IntArray) -> IntArray:
         """The slots of frames; of the nearest where they are not known."""
-        return np.clip(frames, self._first, self._last) % self._capacity
+        return np.minimum(np.maximum(frames, self._first), self._last) % self._capacity
 
     def _append(self, first: int, pose: Pose, stamps: Stamps) -> None:
         """Frames that follow the last one, or begin a new track."""
