@@ -294,7 +294,8 @@ def _check_quat(quat: Array, field: str) -> None:
 
 def _is_unit(quats: Array) -> BoolArray:
     """Which of (..., 4) are unit, or nearly so; one that is not finite is not."""
-    length = lengths(quats.astype(np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = lengths(quats)
     return np.asarray((length >= MIN_QUAT_LENGTH) & (length <= MAX_QUAT_LENGTH))
 
 
