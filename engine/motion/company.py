@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Array
-from engine.body.easing import eased_between
 from engine.body.pose import Pose
 from engine.body.reach import ANKLES
 from engine.body.rotations import wrapped
@@ -90,8 +89,6 @@ SETTING_OFF, STEADY_SECONDS = 0.8, 0.4
 """Metres a second by which one becomes faster in a third of one who sets off, and for how long such
 a one is taken to go on as it goes."""
 SUBSTEPS = 3
-CREEPING, STRIDING = 0.05, 0.5
-"""Metres a second from which arms swing along, and at which they do nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,12 +142,6 @@ class Course:
         way = self.places[:, :, :2] - self.hips[:, None, :2]
         yaw = self.hips[:, 2:]
         return np.asarray(way[..., 0] * np.sin(yaw) + way[..., 1] * np.cos(yaw))
-
-    def walks_over(self, frames: int) -> Array:
-        """(frames,) 0 standing, 1 walking; in frames before the course as in its first."""
-        pace = np.full(frames, self.pace[0])
-        pace[-len(self.pace) :] = self.pace
-        return eased_between(pace, CREEPING, STRIDING)
 
 
 def companion_of(pose: Pose, before: Pose, rest_joints: Array, time_s: float) -> Companion:

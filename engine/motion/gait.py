@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
+from engine.body.easing import eased_between
 from engine.body.kept import kept_by_joints
 from engine.body.kinematics import along_chain
 from engine.body.pose import Pose
@@ -38,6 +39,8 @@ STRAIGHT, MOST_LOWERED = 0.995, 0.06
 """Part of a leg's length that is used; metres that hips sink further for a long step."""
 SINK = 0.03
 """Metres that they are lower at a walk of 1 m/s."""
+CREEPING, STRIDING = 0.05, 0.5
+"""Metres a second from which arms swing along, and at which they do nothing else."""
 ARM_SWING = 1.1
 """Radians of an arm for each metre that the other foot is ahead."""
 TWIST = 0.15
@@ -151,7 +154,7 @@ def _sole(rest: Array) -> float:
 def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     """Frames (frame, 22, 3, 3), the last of them along the course, whose arms and spine go with the
     legs; those before are drawn to the known ones (frame, 22, 3, 3) as far as it walks."""
-    walks = course.walks_over(len(rotmats))
+    walks = _walks(course, len(rotmats))
     if not walks.any():
         return rotmats
     first, ahead = len(rotmats) - len(course.pace), course.ahead
@@ -166,3 +169,10 @@ def swinging(rotmats: Array, known: Array, course: Course) -> Array:
     result = rotmats.copy()
     result[:, SWINGING] = slerp_rotmat(rotmats[:, SWINGING], swung[:, SWINGING], walks[:, None])
     return result
+
+
+def _walks(course: Course, frames: int) -> Array:
+    """(frames,) 0 standing, 1 walking; in frames before the course as in its first."""
+    pace = np.full(frames, course.pace[0])
+    pace[-len(course.pace) :] = course.pace
+    return eased_between(pace, CREEPING, STRIDING)
