@@ -98,6 +98,7 @@ class Companion:
     hips          x, z, yaw; velocity (2) metres a second; spin radians a second
     waited        seconds that the other has been far off
     unseen        seconds that the other has stood and faced elsewhere
+    risen         part of the way up of one who gets up: 0 sits, 1 stands
     """
 
     hips: Place
@@ -109,6 +110,7 @@ class Companion:
     unseen: float
     feet: tuple[Foot, Foot]
     time_s: float
+    risen: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

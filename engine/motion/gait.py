@@ -65,14 +65,14 @@ def rooted(
 
     off  (frame, 3) metres left, up and ahead that the hips are off the course, over the same feet
     """
-    result, yaw = _facing(rotmats, course), course.hips[:, 2]
+    result, yaw = facing(rotmats, course), course.hips[:, 2]
     pelvis = np.empty((len(rotmats), 3))
     left, up, ahead = off.T
     pelvis[:, 0] = course.hips[:, 0] + ahead * np.sin(yaw) + left * np.cos(yaw)
-    pelvis[:, 1] = floor + rest_joints[0, 1] - _sole(rest_joints) - KNEES_BENT + up
+    pelvis[:, 1] = floor + hips_height(rest_joints) + up
     pelvis[:, 1] -= SINK * np.minimum(course.pace, 1.5)
     pelvis[:, 2] = course.hips[:, 1] + ahead * np.cos(yaw) - left * np.sin(yaw)
-    ankles = _ankles(course, rest_joints, floor)
+    ankles = ankles_of(course, rest_joints, floor)
     pelvis[:, 1] -= _lowered(_hips_of(result, pelvis, rest_joints), ankles, course, rest_joints)
     return Pose(result, pelvis - rest_joints[0])
 
@@ -82,9 +82,9 @@ def on_legs(
 ) -> Array:
     """Frames (frame, 22, 3, 3) at the transl that `rooted` gives them, which face along the course,
     on legs that stand and step as it has it."""
-    result = _facing(rotmats, course)
+    result = facing(rotmats, course)
     hips = _hips_of(result, transl + rest_joints[0], rest_joints)
-    ankles = _ankles(course, rest_joints, floor)
+    ankles = ankles_of(course, rest_joints, floor)
     feet = Ends(
         positions=_within_reach(hips, ankles, course, rest_joints),
         rotmats=rotmat_about("y", course.places[..., 2]),
@@ -93,7 +93,12 @@ def on_legs(
     return with_legs(rest_joints, under, result, feet, floor)
 
 
-def _facing(rotmats: Array, course: Course) -> Array:
+def hips_height(rest_joints: Array) -> float:
+    """Metres of the hips of one who stands at ease over the floor."""
+    return float(rest_joints[0, 1]) - _sole(rest_joints) - KNEES_BENT
+
+
+def facing(rotmats: Array, course: Course) -> Array:
     """Frames whose hips face as the course has them; they lean as they did."""
     faces, result = rotmats[:, 0, :, 2], rotmats.copy()
     turn = rotmat_about("y", course.hips[:, 2] - np.arctan2(faces[:, 0], faces[:, 2]))
@@ -107,7 +112,7 @@ def _hips_of(rotmats: Array, pelvis: Array, rest_joints: Array) -> Array:
     return np.asarray(along_chain(rest_joints, rotmats, [HIPS], root)[0][0])
 
 
-def _ankles(course: Course, rest_joints: Array, floor: float) -> Array:
+def ankles_of(course: Course, rest_joints: Array, floor: float) -> Array:
     """(frame, 2, 3) where a course has them."""
     ankles = np.empty((len(course.pace), 2, 3))
     ankles[..., [0, 2]] = course.places[..., :2]

@@ -21,10 +21,14 @@ from engine.motion.dance import danced, led_trunk, sunk
 from engine.motion.gait import on_legs, rooted, swinging
 from engine.motion.guard import attentive, guarded, hands_down
 from engine.motion.motion import WINDOW_FRAMES
+from engine.motion.rising import Rise
 from engine.motion.seams import MARGIN, REST_DECAY, SEAM_DECAY, joined_to, pinned
 from engine.motion.track import Track
 from engine.session.outlook import Outlook
 from engine.session.situation import Situation
+
+DRAWN_FRAMES = 3
+"""In which a hand that is pulled up is where the other's is."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +40,7 @@ class Layers:
             ones before them that the seam is joined to
     player  in these frames
     course  of the partner after the last known row; None: nobody but the network leads
+    risen   part of the way up of a partner who gets up, in that row: 0 sits, 1 stands
     """
 
     situation: Situation
@@ -46,12 +51,26 @@ class Layers:
     course: Course | None
     answer: Answer | None
     reason: float
+    risen: float = 1.0
 
     @cached_property
     def leader(self) -> Pose:
         """(n,) the player whose moves are danced in these frames: as late as all are known."""
         first = int(self.frames[0]) - self.situation.lag
         return self.situation.player.stretch(first, len(self.frames))
+
+    @cached_property
+    def rise(self) -> Rise | None:
+        """How a partner who sits goes on; None: it stands."""
+        if self.course is None or self.risen == 1:
+            return None
+        return Rise(
+            pose=self.known.pose[1, self.until],
+            risen=self.risen,
+            course=self.course,
+            rest_joints=self.situation.rest_joints[1],
+            floor=self.situation.floor,
+        )
 
     @property
     def decay(self) -> float:
@@ -83,13 +102,25 @@ class Layers:
             chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
             partner, player = (rotmats, chest, rest[1]), (*self.player.posed, rest[0])
-            reaches = reaches_of(answer, self.frames, self.weights, partner, player)
+            reaches = reaches_of(answer, self.frames, self._drawn(self.weights), partner, player)
             rotmats = reaching(rotmats, chest, rest[1], *reaches)
         if answer is None or answer.kind != "bow" or not self.weights.any():
             rotmats = attentive(rotmats, chest, rest[1], self.player.face)
+        if self.rise is not None:
+            rows = len(rotmats) - len(self.rise.course.pace)
+            rotmats[:rows] = self.known.rotmats[1, start : start + rows]
         both = sampled.rotmats.copy(), sampled.transl.copy()
         both[0][1, start:], both[1][1, start:] = rotmats, transl
         return replace(sampled, pose=Pose(*both))
+
+    def _drawn(self, weights: Array) -> Array:
+        """The weights of a hand that answers; that of one who gets up goes on from where it was, as
+        the other pulls it and the whole body follows."""
+        if self.rise is None:
+            return weights
+        result, free = weights.copy(), len(self.rise.course.pace)
+        result[-free:] *= np.minimum(np.arange(1, free + 1) / DRAWN_FRAMES, 1.0)
+        return result
 
     def _bent(self, rotmats: Array, answer: Answer) -> Array:
         """The partner's frames with the trunk as the answer wants it; of a dance, the arms too."""
@@ -106,12 +137,16 @@ class Layers:
         rows = slice(self.until + 1 - known, self.until + 1)
         rotmats[:known, 0] = self.known.rotmats[1, rows, 0]
         transl[:known] = self.known.transl[1, rows]
+        off = self._hips_off()[free]
+        if self.rise is not None:
+            rotmats[:known] = self.known.rotmats[1, rows]
+            rotmats[free], off = self.rise.carried_up(rotmats[free]), self.rise.hips_off()
         led = rooted(
             rotmats[free],
             course,
             self.situation.rest_joints[1],
             self.situation.floor,
-            self._hips_off()[free],
+            off,
         )
         rotmats[free], transl[free] = led.rotmats, led.transl
         return Pose(rotmats, transl)
@@ -127,9 +162,9 @@ class Layers:
 
     def joined(self, believed: Track) -> Track:
         """The window, without margins, joined to what is known. The first frames are not drawn
-        again while one dances: they are as good as known."""
+        again while one dances or gets up: they are as good as known."""
         is_dancing = self.answer is not None and self.answer.kind in (DANCE, LEAD)
-        if is_dancing and self.weights.min() == 1:
+        if self.rise is not None or (is_dancing and self.weights.min() == 1):
             return pinned(believed, self.known, self.decay).cut(MARGIN, WINDOW_FRAMES)
         return joined_to(believed, self.known, self.decay)
 
@@ -151,4 +186,6 @@ class Layers:
             self.situation.rest_joints[1],
             self.situation.floor,
         )
+        if self.rise is not None:
+            rotmats[1, free] = replace(self.rise, course=course).on_feet(rotmats[1, free])
         return replace(result, pose=Pose(rotmats, transl))

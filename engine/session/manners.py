@@ -25,6 +25,7 @@ from engine.motion.answers import (
     CONTACTS,
     DANCE,
     ENDING,
+    GESTURES,
     INVITING,
     OFFERED,
     PELVIS,
@@ -37,7 +38,15 @@ from engine.motion.answers import (
     stand_after,
     stand_for,
 )
-from engine.motion.company import Companion, Course, accompany, companion_of
+from engine.motion.company import (
+    FARTHEST,
+    LEAVES,
+    LEAVING,
+    Companion,
+    Course,
+    accompany,
+    companion_of,
+)
 from engine.motion.dance import STEADY, kept_apart, path_beside
 from engine.motion.footsteps import Place
 from engine.motion.intent import (
@@ -53,6 +62,7 @@ from engine.motion.intent import (
     sight_of,
 )
 from engine.motion.motion import FRAME_RATE
+from engine.motion.rising import getting_up, seated, sits
 from engine.motion.seams import MARGIN
 from engine.motion.track import Track
 from engine.session.layers import Layers
@@ -68,11 +78,14 @@ from engine.session.responding import (
     places_of,
 )
 from engine.session.situation import (
+    HELD_OUT,
     Situation,
     are_palms_up,
     at_rest,
     beside_whom,
     comes_up,
+    held_out,
+    is_faced,
     runs_into,
     shove_seen,
 )
@@ -100,14 +113,15 @@ DANCED_FOR, HUGGED_ON, DANCED_ON, OFFERED_FOR = 4, 10, 8, 6
 """Frames from which on what looks like a dance is one, and of one who is embraced; that one may
 pause who dances, and from which on what looks like an offer in between is one."""
 HELD = ("right_hand", "left_hand", "both_hands")
-HELD_OUT = 0.25
-"""Metres over the ground from the shoulder to a palm that is held out."""
 OVER_HIPS, AHEAD = 0.15, 0.15
 """Metres that palms which hug are over the hips and ahead of the chest."""
 OVER_CHEST, WAVED_FRAMES = 0.10, 6
 """Metres that a palm to be clapped is over the chest, and for how long one may be seen to wave
 with it."""
 MAY_BE_PALMS_UP = ("open_arms", "high_five_right", "high_five_left", DANCE, OTHER)
+CLASPED, LEFT_FRAMES = 2, 5
+"""Frames after which a hand that was taken is held on to, to get up by; and those in which a player
+is seen to leave whom a partner who sits comes along with."""
 HARDER = 0.3
 """Metres a second by which a push is harder than it was taken to be, for it to be planned again."""
 UNSEEN = np.eye(len(KINDS))[0]
@@ -209,7 +223,8 @@ class Manners:
             self._looked = situation.newest
         if self._respond(situation, frame, partner, answered, asks, from_frame):
             return Notice.AT_ONCE
-        if self.is_dancing or comes_up(situation, partner):
+        is_led = self.is_dancing or (self.answer is not None and self._is_seated(frame))
+        if is_led or comes_up(situation, partner):
             return Notice.SOONER
         is_off = self._misses(situation)
         return Notice.SOON if is_off or self.intent.kind != before else Notice.NONE
@@ -223,14 +238,29 @@ class Manners:
         kind, probability = KINDS[best], float(self.probabilities[best])
         if kind in MAY_BE_PALMS_UP and are_palms_up(situation):
             kind = PALMS_UP
+        taken = None
+        if self._is_seated(frame):
+            held = None
+            if self.answer is not None and self.answer.until is None and self.answer.kind in HELD:
+                held = self.answer.kind
+            taken = held_out(situation, partner, held)
+            kind = taken or kind
         if kind == self.intent.kind:
             self.intent = Intent(kind=kind, probability=probability, since=self.intent.since)
             return
         before, still = self.intent.kind, 0.0
         if before != PALMS_UP:
             still = float(self.probabilities[KINDS.index(before)])
-        if kind == PALMS_UP or (probability > SURE if before == NOTHING else still < UNSURE):
+        if kind in (PALMS_UP, taken) or (
+            probability > SURE if before == NOTHING else still < UNSURE
+        ):
             self.intent = Intent(kind=kind, probability=probability, since=frame)
+
+    def _is_seated(self, frame: int) -> bool:
+        """Whether the partner sits in the planned frame next to this one, or is on the way up."""
+        states = self._companions
+        nearest = min(states, key=lambda at: abs(at - frame), default=None)
+        return nearest is not None and states[nearest].risen < 1
 
     def _sights(self, situation: Situation, lookback: Sequence[int]) -> Array:
         """What was seen of the player so many frames back; a known frame stays as it is, so each
@@ -309,7 +339,9 @@ class Manners:
             kind = answer.kind
         is_wanted = kind in answered and kind != PUSH and not situation.is_led
         if kind == DANCE and not self.is_dancing:
-            is_wanted = is_wanted and self._has_danced(frame)
+            is_wanted = is_wanted and self._has_danced(frame) and is_faced(situation, partner)
+        if kind in GESTURES and self._is_seated(frame):
+            is_wanted = False
         if act is not None and not (is_wanted and kind in INVITING.get(act, ())):
             kind, is_wanted, asks = act, True, False
         if answer is not None:
@@ -328,6 +360,8 @@ class Manners:
             rest, (joints, world) = situation.rest_joints, at_rest(situation)
             bearing = bearing_for(kind, joints, world, partner)
             stand = stand_for(kind, (joints, world, rest[0]), bearing, rest[1])
+            if self._is_seated(frame):
+                stand = None
             way = 0.0 if stand is None else math.dist(stand, partner[:2])
             apart = math.dist(joints[PELVIS, [0, 2]], partner[:2])
             if kind == DANCE:
@@ -472,9 +506,11 @@ class Manners:
             reason = 0.0
         if self.answer is not None:
             self._aimed = self._aim(situation)
-        course = None
+        course, risen = None, 1.0
         if has_company and reason == 0 and until < known.frames - MARGIN - 1:
-            course = self._course(situation, known, first, until, player)
+            state = self._companion(situation, known, first, until)
+            free, risen = known.frames - until - 1, state.risen
+            course = self._course(situation, frame, free, state, player)
         return Layers(
             situation=situation,
             known=known,
@@ -484,34 +520,68 @@ class Manners:
             course=course,
             answer=self.answer,
             reason=reason,
+            risen=risen,
         )
 
-    def _course(
-        self, situation: Situation, known: Track, first: int, until: int, player: Outlook
-    ) -> Course:
-        """Where the partner goes after the last known frame."""
-        frame, rest = first + until, situation.rest_joints
+    def _companion(self, situation: Situation, known: Track, first: int, until: int) -> Companion:
+        """The partner in the last known frame."""
+        frame, rest = first + until, situation.rest_joints[1]
         state = self._companions.get(frame)
         if state is None:
             pose, before = (known.pose[1, at] for at in (until, max(until - 1, 0)))
-            state = companion_of(pose, before, rest[1], frame / FRAME_RATE)
-        stand, places = None, player.places
-        if self.answer is not None and self.answer.until is None:
-            joints, world = player.posed
-            last = joints[-1], world[-1], rest[0]
-            stand = stand_for(self.answer.kind, last, self.answer.bearing, rest[1])
-            has_arrived = frame >= self.answer.arrives and not state.is_going
-            stays = CLOSELY_STAYS if self.answer.kind == "open_arms" else STAYS
-            if stand is not None and has_arrived and math.dist(stand, state.hips[:2]) < stays:
-                stand = state.hips[:2]
-        elif self.answer is not None and self.answer.kind in PLACES:
-            stand = stand_after(self.answer, places[-1, :2], state.hips)
-        free = known.frames - until - 1
-        shove = shove_of(self.answer, np.arange(frame + 1, frame + 1 + free))
-        led = self._led(situation, frame + 1, free)
-        course = accompany(state, places[-free:], rest[1], stand, shove, led)
+            state = companion_of(pose, before, rest, frame / FRAME_RATE)
+            if sits(pose, rest, situation.floor):
+                state = seated(state, rest)
+        return state
+
+    def _course(
+        self, situation: Situation, frame: int, free: int, state: Companion, player: Outlook
+    ) -> Course:
+        """Where the partner goes in so many frames after one, the last that is known."""
+        rest, places = situation.rest_joints, player.places
+        if state.risen < 1:
+            course = getting_up(state, free, self._sits_on(frame, state, places[-free:]))
+        else:
+            stand = self._stand(rest, frame, state, player)
+            shove = shove_of(self.answer, np.arange(frame + 1, frame + 1 + free))
+            led = self._led(situation, frame + 1, free)
+            course = accompany(state, places[-free:], rest[1], stand, shove, led)
         self._companions |= dict(enumerate(course.states, frame + 1))
         return course
+
+    def _sits_on(self, frame: int, state: Companion, places: Array) -> int | None:
+        """Frames until the partner, who sits, gets up: when it answers, when its hand is taken, or
+        to come along with who has been near; None: it does not.
+
+        places  (frame, 3) of the player from then on
+        """
+        answer = self.answer
+        if state.risen > 0:
+            return 0
+        if answer is not None and answer.kind != PUSH:
+            begins = answer.arrives + CLASPED if answer.kind in HELD else answer.begins
+            return max(begins - frame, 0)
+        apart = lengths(places[: LEFT_FRAMES + 1, :2] - state.hips[:2])
+        leaving = (apart[-1] - apart[0]) * FRAME_RATE / max(len(apart) - 1, 1)
+        return 0 if leaving > LEAVES and LEAVING < apart[0] < FARTHEST else None
+
+    def _stand(
+        self, rest: Array, frame: int, state: Companion, player: Outlook
+    ) -> tuple[float, float] | None:
+        """x, z where the partner is to stand; None: where it likes."""
+        answer = self.answer
+        if answer is not None and answer.until is None:
+            joints, world = player.posed
+            last = joints[-1], world[-1], rest[0]
+            stand = stand_for(answer.kind, last, answer.bearing, rest[1])
+            has_arrived = frame >= answer.arrives and not state.is_going
+            stays = CLOSELY_STAYS if answer.kind == "open_arms" else STAYS
+            if stand is not None and has_arrived and math.dist(stand, state.hips[:2]) < stays:
+                return state.hips[:2]
+            return stand
+        if answer is not None and answer.kind in PLACES:
+            return stand_after(answer, player.places[-1, :2], state.hips)
+        return None
 
     def _led(self, situation: Situation, first: int, count: int) -> Array | None:
         """(count, 2) where the hips of a partner are who dances along; None: that does not."""

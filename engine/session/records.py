@@ -205,7 +205,8 @@ COMPANION = record(
     Companion,
     each(FLAG, "is_going is_turning")
     | each(SECONDS, "waited unseen time_s")
-    | {"hips": GROUND, "velocity": row(METRES, METRES), "spin": METRES, "feet": row(FOOT, FOOT)},
+    | {"hips": GROUND, "velocity": row(METRES, METRES), "spin": METRES, "feet": row(FOOT, FOOT)}
+    | {"risen": number(0.0, 1.0)},
 )
 MANNERS = record(
     MannersState,

@@ -13,9 +13,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.body.arms import CHEST, LINKS, palms_of
+from engine.body.rotations import wrapped
 from engine.body.skeleton import JOINT
 from engine.body.vectors import lengths, unit
-from engine.motion.answers import PELVIS
+from engine.motion.answers import OFFERED, PELVIS
 from engine.motion.footsteps import Place
 from engine.motion.motion import FRAME_RATE
 from engine.session.outlook import Outlook
@@ -30,6 +31,11 @@ SETTLED_FRAMES = 8
 """After which a player's hands, which slow down, have come to rest."""
 SWAYED_FRAMES = 20
 """In whose mean a dancer is taken to be."""
+HELD_OUT, DRAWN_BACK, TAKEN_WITHIN = 0.25, 0.10, 0.95
+"""Metres over the ground from the shoulder to a palm that is held out, and to one that pulls no
+more; and from it to the hips of one who sits and may take it."""
+FACED = math.radians(40.0)
+"""Radians off where a chest faces, within which that faces one."""
 UP_BY, OUT_BY, FORWARD_BY = 0.08, 0.15, 0.7
 """Metres over the chest and ahead of it that both palms are, and part of the way ahead that they
 look, which are held up to be clapped."""
@@ -78,6 +84,34 @@ def beside_whom(situation: Situation, partner: Place) -> tuple[float, float]:
     middle = (seen.transl + situation.rest_joints[0, PELVIS])[:, [0, 2]].mean(axis=0)
     x, z = np.array(partner[:2]) - middle
     return math.atan2(x, z), math.hypot(x, z)
+
+
+def is_faced(situation: Situation, partner: Place) -> bool:
+    """Whether the player's chest faces the partner."""
+    joints, world = situation.posed_at(situation.newest)
+    x, z = np.array(partner[:2]) - joints[CHEST, [0, 2]]
+    ahead_x, _, ahead_z = world[CHEST, :, 2]
+    return abs(wrapped(math.atan2(x, z) - math.atan2(ahead_x, ahead_z))) < FACED
+
+
+def held_out(situation: Situation, partner: Place, held: str | None) -> str | None:
+    """The hand or hands that the player holds out to a partner who sits, of OFFERED; None: none.
+
+    held  what is held already: until the hands have come back
+    """
+    joints, world = situation.posed_at(situation.newest)
+    palms, shoulders = palms_of(joints, world, situation.rest_joints[0])[0], joints[LINKS[1]]
+    out = (palms - shoulders)[:, [0, 2]]
+    if held is not None:
+        sides = [theirs for theirs, _ in OFFERED[held]]
+        if lengths(out[sides]).min() > DRAWN_BACK:
+            return held
+    way = np.array(partner[:2]) - palms[:, [0, 2]]
+    is_out = (lengths(out) > HELD_OUT) & (lengths(way) < TAKEN_WITHIN) & ((out * way).sum(-1) > 0)
+    left, right = is_out
+    if left and right:
+        return "both_hands"
+    return "left_hand" if left else "right_hand" if right else None
 
 
 def comes_up(situation: Situation, partner: Place) -> bool:
