@@ -27,9 +27,6 @@ from engine.motion.track import Track
 from engine.session.outlook import Outlook
 from engine.session.situation import Situation
 
-DRAWN_FRAMES = 3
-"""In which a hand that is pulled up is where the other's is."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layers:
@@ -102,7 +99,7 @@ class Layers:
             chest = chest_of(rotmats, transl, rest[1])
         if course is not None and answer is not None:
             partner, player = (rotmats, chest, rest[1]), (*self.player.posed, rest[0])
-            reaches = reaches_of(answer, self.frames, self._drawn(self.weights), partner, player)
+            reaches = reaches_of(answer, self.frames, self.weights, partner, player)
             rotmats = reaching(rotmats, chest, rest[1], *reaches)
         if answer is None or answer.kind != "bow" or not self.weights.any():
             rotmats = attentive(rotmats, chest, rest[1], self.player.face)
@@ -112,15 +109,6 @@ class Layers:
         both = sampled.rotmats.copy(), sampled.transl.copy()
         both[0][1, start:], both[1][1, start:] = rotmats, transl
         return replace(sampled, pose=Pose(*both))
-
-    def _drawn(self, weights: Array) -> Array:
-        """The weights of a hand that answers; that of one who gets up goes on from where it was, as
-        the other pulls it and the whole body follows."""
-        if self.rise is None:
-            return weights
-        result, free = weights.copy(), len(self.rise.course.pace)
-        result[-free:] *= np.minimum(np.arange(1, free + 1) / DRAWN_FRAMES, 1.0)
-        return result
 
     def _bent(self, rotmats: Array, answer: Answer) -> Array:
         """The partner's frames with the trunk as the answer wants it; of a dance, the arms too."""
