@@ -70,7 +70,7 @@ from engine.session.state import SessionState, carried
 
 logger = logging.getLogger(__name__)
 
-VERSION = 8
+VERSION = 9
 """2 and before were made without tags."""
 CONTEXT = b"contrapose.v1 resume token"
 """Signed as well: a signature says for which protocol it was made."""

@@ -39,7 +39,7 @@ from engine.session.state import SessionState
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 10
+FORMAT = 11
 """2 and before were written without tags."""
 SUFFIX = ".recording"
 MOST_WAITING = 2048
